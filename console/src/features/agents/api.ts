@@ -1,0 +1,31 @@
+import { get, post, put, remove } from "../../kit/http";
+
+export interface Agent {
+  id: string;
+  user_id: string;
+  name: string;
+  description: string;
+  systemPrefix: string | null;
+  availableTools: string[];
+  llm_provider_id: string | null;
+  maxLoopCount: number;
+  deepThinking: boolean | null;
+  moreSuggest: boolean;
+  access: "owner" | "admin" | "use" | "builtin";
+  version?: number;
+}
+
+/** What a form sends. All other keys of an agent go back as they came, because a PUT replaces them. */
+export type AgentDraft = Partial<Agent> & { name: string };
+
+const path = (id: string) => `/api/agent/${encodeURIComponent(id)}`;
+
+export const listAgents = () => get<Agent[]>("/api/agent/list");
+export const getAgent = (id: string) => get<Agent>(path(id));
+export const createAgent = (draft: AgentDraft) => post<{ agent_id: string }>("/api/agent/create", draft);
+export const deleteAgent = (id: string) => remove<unknown>(path(id));
+
+export function updateAgent(agent: Agent, draft: AgentDraft): Promise<unknown> {
+  const headers = agent.version === undefined ? undefined : { "If-Match": `"${agent.version}"` };
+  return put<unknown>(path(agent.id), { ...agent, ...draft }, headers);
+}

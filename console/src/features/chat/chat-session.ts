@@ -1,0 +1,229 @@
+/**
+ * One open conversation: sends, follows, stops, and picks up a run that is under way.
+ * Outlives the components that show it; leaving the page ends the reading, never the run.
+ */
+import { ApiError } from "../../kit/http";
+import { Store } from "../../kit/store";
+import { interruptRun, loadHistory, loadTasks, resumeRun, startRun } from "./api";
+import { type FollowOptions, followRun, type Position } from "./follow-run";
+import { applyLine, emptyTranscript, fromHistory, type Transcript, withUserMessage } from "./transcript";
+import type { Line, MessageLine, TaskItem } from "./wire";
+
+export type Phase = "loading" | "idle" | "sending" | "streaming" | "reconnecting" | "stopping" | "missing";
+
+export interface ChatState {
+  transcript: Transcript;
+  phase: Phase;
+  tasks: TaskItem[];
+  /** What went wrong before or beside the stream. */
+  error: unknown;
+  agentId: string | null;
+  title: string;
+}
+
+/** Answers are redrawn at most this often. */
+const REDRAW_MS = 40;
+const QUIET_RUN_MS = 400;
+
+export class ChatSession {
+  readonly state: Store<ChatState>;
+  private reading: AbortController | null = null;
+  private position: Position = { index: 0, runId: null };
+  private waitingLines: Line[] = [];
+  private redraw: ReturnType<typeof setTimeout> | undefined;
+  private stopWanted = false;
+
+  constructor(
+    readonly sessionId: string,
+    isNew: boolean,
+  ) {
+    this.state = new Store<ChatState>({
+      transcript: emptyTranscript(sessionId),
+      phase: isNew ? "idle" : "loading",
+      tasks: [],
+      error: null,
+      agentId: null,
+      title: "",
+    });
+  }
+
+  get isBusy(): boolean {
+    return ["sending", "streaming", "reconnecting", "stopping"].includes(this.state.get().phase);
+  }
+
+  get runId(): string | null {
+    return this.position.runId;
+  }
+
+  /** Shows what is stored, then goes on live if a run is under way. */
+  async open(): Promise<void> {
+    const signal = this.beginReading();
+    try {
+      const history = await loadHistory(this.sessionId, signal);
+      this.position = {
+        index: history.next_stream_index ?? 0,
+        runId: history.next_stream_run_id ?? null,
+      };
+      this.change({
+        transcript: fromHistory(this.sessionId, history),
+        agentId: history.conversation_info?.agent_id ?? null,
+        title: history.conversation_info?.title ?? "",
+        error: null,
+        phase: "idle",
+      });
+      void this.refreshTasks();
+      await this.follow(undefined, signal, true);
+    } catch (error) {
+      this.fail(error, signal, "missing");
+    }
+  }
+
+  async send(text: string, agentId: string | null): Promise<void> {
+    if (this.isBusy) return;
+    const signal = this.beginReading();
+    const messageId = crypto.randomUUID();
+    const request = { sessionId: this.sessionId, agentId, messageId, text, idempotencyKey: crypto.randomUUID() };
+    this.position = { index: 0, runId: null };
+    this.change({
+      transcript: withUserMessage(this.state.get().transcript, messageId, text, Date.now()),
+      phase: "sending",
+      error: null,
+      agentId,
+    });
+    try {
+      await this.follow((abort) => startRun(request, abort), signal);
+    } catch (error) {
+      this.fail(error, signal, "idle");
+    }
+  }
+
+  /** Ends the run; afterwards reads the rest of its log, so that the page shows how it ended. */
+  async stop(): Promise<void> {
+    const { phase } = this.state.get();
+    if (!this.isBusy || phase === "stopping") return;
+    this.change({ phase: "stopping" });
+    if (phase === "sending") {
+      this.stopWanted = true; // The run is not known to the server yet; see onConnected.
+      return;
+    }
+    await this.interrupt();
+  }
+
+  /** Ends the reading. The run goes on. */
+  close(): void {
+    this.reading?.abort();
+    clearTimeout(this.redraw);
+  }
+
+  private async interrupt(): Promise<void> {
+    this.stopWanted = false;
+    const signal = this.beginReading();
+    try {
+      await interruptRun(this.sessionId);
+      await this.follow(undefined, signal);
+    } catch (error) {
+      this.fail(error, signal, "idle");
+    }
+  }
+
+  private async follow(
+    start: FollowOptions["source"]["start"],
+    signal: AbortSignal,
+    isOpening = false,
+  ): Promise<void> {
+    await followRun({
+      source: {
+        start,
+        resume: (index, runId, abort) => resumeRun(this.sessionId, index, runId, abort),
+      },
+      index: this.position.index,
+      runId: this.position.runId,
+      signal,
+      onLine: (line, position) => this.take(line, position),
+      onConnected: (runId) => this.connected(runId, signal),
+      onReconnecting: () => this.changeUnlessStopping({ phase: "reconnecting" }),
+    });
+    this.drawLines();
+    if (!isOpening && this.state.get().transcript.end?.resume_fallback) await this.reloadHistory(signal);
+    this.settle({ phase: "idle" });
+    void this.refreshTasks();
+  }
+
+  /** The log is gone while lines were missing; history has what they said. */
+  private async reloadHistory(signal: AbortSignal): Promise<void> {
+    const { end } = this.state.get().transcript;
+    const history = await loadHistory(this.sessionId, signal);
+    this.change({ transcript: { ...fromHistory(this.sessionId, history), end } });
+  }
+
+  private connected(runId: string | null, signal: AbortSignal): void {
+    this.position.runId = runId ?? this.position.runId;
+    if (this.stopWanted) void this.interrupt();
+    else if (this.state.get().phase !== "loading" && this.isBusy) this.changeUnlessStopping({ phase: "streaming" });
+    else this.expectMore(signal);
+  }
+
+  /** The end of a finished run comes at once; when it does not, the run goes on, silently at the moment. */
+  private expectMore(signal: AbortSignal): void {
+    setTimeout(() => {
+      if (!signal.aborted && this.reading?.signal === signal && !this.isBusy) this.change({ phase: "streaming" });
+    }, QUIET_RUN_MS);
+  }
+
+  private take(line: Line, position: Position): void {
+    this.position = { ...position };
+    this.waitingLines.push(line);
+    this.redraw ??= setTimeout(() => this.drawLines(), REDRAW_MS);
+  }
+
+  private drawLines(): void {
+    clearTimeout(this.redraw);
+    this.redraw = undefined;
+    const lines = this.waitingLines;
+    if (lines.length === 0) return;
+    this.waitingLines = [];
+    const before = this.state.get();
+    const transcript = lines.reduce(applyLine, before.transcript);
+    this.change({ transcript, phase: this.isBusy || transcript.end !== null ? before.phase : "streaming" });
+    if (lines.some((line) => isTaskResult(line, transcript.messages))) void this.refreshTasks();
+  }
+
+  private async refreshTasks(): Promise<void> {
+    const tasks = await loadTasks(this.sessionId).catch(() => null);
+    if (tasks !== null) this.change({ tasks });
+  }
+
+  private beginReading(): AbortSignal {
+    this.drawLines();
+    this.reading?.abort();
+    this.reading = new AbortController();
+    return this.reading.signal;
+  }
+
+  private fail(error: unknown, signal: AbortSignal, phase: Phase): void {
+    if (signal.aborted) return; // Left or stopped on purpose.
+    this.drawLines();
+    const isUnknown = error instanceof ApiError && error.status === 404;
+    this.settle({ error, phase: phase === "missing" && !isUnknown ? "idle" : phase });
+  }
+
+  private settle(part: Partial<ChatState>): void {
+    this.reading = null;
+    this.stopWanted = false;
+    this.change(part);
+  }
+
+  private change(part: Partial<ChatState>): void {
+    this.state.update((state) => ({ ...state, ...part }));
+  }
+
+  private changeUnlessStopping(part: Partial<ChatState>): void {
+    if (this.state.get().phase !== "stopping") this.change(part);
+  }
+}
+
+function isTaskResult(line: Line, messages: readonly MessageLine[]): boolean {
+  if (!("tool_call_id" in line) || line.type !== "tool_call_result") return false;
+  const call = messages.findLast((message) => message.tool_calls?.[0]?.id === line.tool_call_id);
+  return call?.tool_calls?.[0]?.function.name === "todo_write";
+}

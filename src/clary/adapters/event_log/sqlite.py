@@ -1,0 +1,277 @@
+"""See the package. The window, the batch and the fence are one small loop in one thread."""
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import Connection, create_engine, delete, event, insert, select, update
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from clary.adapters.event_log.tables import EventLinesRow, EventLogRow
+from clary.db.database import Database, sqlite_pragmas
+from clary.streams.ports import LogFencedError, LogHead, LogUnavailableError, Write
+
+WINDOW_SECONDS = 0.005
+RETRY_SECONDS = 30.0
+RETRY_PAUSE_SECONDS = 0.2
+MAX_LINES_PER_ROW = 4096
+ROWS_PER_READ = 256
+
+CLAIM_NUMBERS = (
+    "UPDATE event_logs SET length = length + ?, size_bytes = size_bytes + ?, ended = ? "
+    "WHERE log_id = ? AND generation = ? AND ended = 0 RETURNING length"
+)
+ADD_LINES = "INSERT INTO event_lines (log_id, first, count, lines) VALUES (?, ?, ?, ?)"
+
+
+@dataclass(slots=True)
+class _Append:
+    """One queued append."""
+
+    log_id: int
+    generation: int
+    lines: Sequence[bytes]
+    writes: Sequence[Write]
+    end: bool
+    future: "asyncio.Future[int]"
+    outcome: int | Exception = field(default=0)
+
+
+class SqliteEventLog:
+    """Implements `EventLog` on the file that also holds everything else, so lines and rows commit together."""
+
+    def __init__(self, database: Database) -> None:
+        assert database.path is not None
+        self._database = database
+        self._path: Path = database.path
+        self._queue: queue.SimpleQueue[_Append | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.commit_seconds: float = 0.0
+
+    async def start(self) -> None:
+        """Starts the writer thread; the schema must exist."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._write_forever, name="event-log", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Writes what is queued, then ends the thread."""
+        if self._thread is not None:
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join, 10)
+            self._thread = None
+
+    async def create(self, transaction: Any, key: str) -> int:
+        """See the port."""
+        result = await transaction.execute(insert(EventLogRow).values(key=key).returning(EventLogRow.log_id))
+        return int(result.scalar_one())
+
+    async def raise_generation(self, transaction: Any, log_id: int) -> int:
+        """See the port."""
+        result = await transaction.execute(
+            update(EventLogRow)
+            .where(EventLogRow.log_id == log_id)
+            .values(generation=EventLogRow.generation + 1)
+            .returning(EventLogRow.generation)
+        )
+        return int(result.scalar_one())
+
+    def append(
+        self, log_id: int, generation: int, lines: Sequence[bytes], writes: Sequence[Write] = (), *, end: bool = False
+    ) -> "asyncio.Future[int]":
+        """See the port."""
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        # Nobody may ask for the result of an append; its failure still reaches the writer by the next one.
+        future.add_done_callback(_look_at_failure)
+        self._queue.put(_Append(log_id, generation, lines, writes, end, future))
+        return future
+
+    async def read(self, log_id: int, start: int, max_bytes: int) -> list[bytes]:
+        """See the port."""
+        async with self._database.read() as session:
+            rows = await session.execute(
+                select(EventLinesRow.first, EventLinesRow.lines)
+                .where(EventLinesRow.log_id == log_id, EventLinesRow.first + EventLinesRow.count > start)
+                # Rows hold at most a few thousand lines; the bound lets the index do the work.
+                .where(EventLinesRow.first > start - MAX_LINES_PER_ROW)
+                .order_by(EventLinesRow.first)
+                .limit(ROWS_PER_READ)
+            )
+            found = rows.all()
+        return _lines_from(cast("Sequence[tuple[int, bytes]]", found), start, max_bytes)
+
+    async def head(self, log_id: int) -> LogHead | None:
+        """See the port."""
+        async with self._database.read() as session:
+            row = (
+                await session.execute(
+                    select(EventLogRow.length, EventLogRow.size_bytes, EventLogRow.ended).where(
+                        EventLogRow.log_id == log_id
+                    )
+                )
+            ).first()
+        return None if row is None else LogHead(row[0], row[1], row[2])
+
+    async def delete(self, transaction: Any, log_ids: Sequence[int]) -> None:
+        """See the port."""
+        await transaction.execute(delete(EventLinesRow).where(EventLinesRow.log_id.in_(log_ids)))
+        await transaction.execute(delete(EventLogRow).where(EventLogRow.log_id.in_(log_ids)))
+
+    def _write_forever(self) -> None:
+        engine = create_engine(f"sqlite:///{self._path}")
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+        with engine.connect() as connection:
+            committed_at = 0.0
+            while True:
+                batch, last = self._collect(committed_at)
+                committed_at = time.monotonic()
+                if batch:
+                    self._commit(connection, batch)
+                    self.commit_seconds = time.monotonic() - committed_at
+                    self._report(batch)
+                if last:
+                    break
+        engine.dispose()
+
+    def _collect(self, committed_at: float) -> tuple[list[_Append], bool]:
+        """Waits for work; lets a window pass since the last commit, so that a lone line is never kept waiting."""
+        first = self._queue.get()
+        if first is None:
+            return [], True
+        rest = committed_at + WINDOW_SECONDS - time.monotonic()
+        if rest > 0:
+            time.sleep(rest)
+        batch, last = [first], False
+        while True:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, last
+            if item is None:
+                return batch, True
+            batch.append(item)
+
+    def _commit(self, connection: Connection, batch: list[_Append]) -> None:
+        """All in one transaction; if one append's work fails, each log gets its own, so only the guilty one fails."""
+        try:
+            self._try_for_a_while(connection, batch)
+        except DBAPIError as error:
+            by_log: dict[int, list[_Append]] = {}
+            for item in batch:
+                by_log.setdefault(item.log_id, []).append(item)
+            if len(by_log) == 1:
+                _fail(batch, error)
+                return
+            for items in by_log.values():
+                self._commit(connection, items)
+
+    def _try_for_a_while(self, connection: Connection, batch: list[_Append]) -> None:
+        """A database that is locked or full may come back; nothing is acknowledged before it does."""
+        give_up_at = time.monotonic() + RETRY_SECONDS
+        while True:
+            try:
+                with connection.begin():
+                    _apply(connection, batch)
+                return
+            except OperationalError:
+                if time.monotonic() > give_up_at:
+                    raise
+                time.sleep(RETRY_PAUSE_SECONDS)
+
+    def _report(self, batch: list[_Append]) -> None:
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(_resolve, batch)
+        except RuntimeError:
+            # The loop has closed: nobody waits any more, and the lines are durable.
+            return
+
+
+def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None
+    for pragma in sqlite_pragmas(writes=True):
+        connection.execute(pragma)
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _apply(connection: Connection, batch: list[_Append]) -> None:
+    raw = cast("sqlite3.Connection", connection.connection.dbapi_connection)
+    position = 0
+    while position < len(batch):
+        position = _apply_one_log(connection, raw, batch, position)
+
+
+def _apply_one_log(connection: Connection, raw: sqlite3.Connection, batch: list[_Append], position: int) -> int:
+    """Applies neighbouring appends of one writer as one row; returns where the next begins."""
+    first = batch[position]
+    end = position + 1
+    while (
+        end < len(batch)
+        and batch[end].log_id == first.log_id
+        and batch[end].generation == first.generation
+        and not batch[end - 1].end
+    ):
+        end += 1
+    mine = batch[position:end]
+    lines = [line for item in mine for line in item.lines]
+    body = b"\n".join(lines)
+    claimed = raw.execute(
+        CLAIM_NUMBERS, (len(lines), len(body), mine[-1].end, first.log_id, first.generation)
+    ).fetchone()
+    if claimed is None:
+        _fail(mine, LogFencedError())
+        return end
+    length = int(claimed[0]) - len(lines)
+    for start in range(0, len(lines), MAX_LINES_PER_ROW):
+        part = lines[start : start + MAX_LINES_PER_ROW]
+        raw.execute(ADD_LINES, (first.log_id, length + start, len(part), b"\n".join(part)))
+    for item in mine:
+        length += len(item.lines)
+        item.outcome = length
+        for write in item.writes:
+            write(connection)
+    return end
+
+
+def _fail(items: list[_Append], error: Exception) -> None:
+    for item in items:
+        item.outcome = error if isinstance(error, LogFencedError) else LogUnavailableError(type(error).__name__)
+
+
+def _resolve(batch: list[_Append]) -> None:
+    for item in batch:
+        if item.future.done():
+            continue
+        if isinstance(item.outcome, Exception):
+            item.future.set_exception(item.outcome)
+        else:
+            item.future.set_result(item.outcome)
+
+
+def _look_at_failure(future: "asyncio.Future[int]") -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+def _lines_from(rows: Sequence[tuple[int, bytes]], start: int, max_bytes: int) -> list[bytes]:
+    found: list[bytes] = []
+    size = 0
+    for first, body in rows:
+        lines = body.split(b"\n")
+        for line in lines[max(start - first, 0) :]:
+            found.append(line)
+            size += len(line)
+            if size >= max_bytes:
+                return found
+    return found

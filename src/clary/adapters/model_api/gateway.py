@@ -1,0 +1,51 @@
+"""Gives a run the client of its provider: the demo script, or the OpenAI-compatible protocol behind the guard."""
+
+import aiohttp
+
+from clary.adapters.model_api.client import OpenAiModelClient
+from clary.adapters.model_api.config import ModelApiConfig
+from clary.adapters.model_api.thinking import has_thinking_switch
+from clary.features.llm_providers.ports import ProviderSnapshot
+from clary.kit.safe_http import OutboundGuard
+from clary.runtime.demo_model import DemoModel
+from clary.runtime.model import ModelClient
+
+
+class ModelApiGateway:
+    """Implements chat's `ModelGateway`. One guarded session for all providers of this process."""
+
+    def __init__(self, guard: OutboundGuard) -> None:
+        self._guard = guard
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The shared session; made at first use, inside the loop that uses it."""
+        if self._session is None:
+            self._session = self._guard.session()
+        return self._session
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    def client(self, provider: ProviderSnapshot) -> ModelClient:
+        """See the port."""
+        if provider.kind == "demo":
+            return DemoModel()
+        config = ModelApiConfig(
+            base_url=provider.base_url,
+            api_key=provider.api_key,
+            model=provider.model,
+            thinking_style=provider.thinking_style,
+            supports_structured_output=provider.supports_structured_output,
+        )
+        return OpenAiModelClient(config, self.session)
+
+    def has_thinking_switch(self, provider: ProviderSnapshot) -> bool:
+        """See the port."""
+        if provider.kind == "demo":
+            return False
+        config = ModelApiConfig(base_url=provider.base_url, api_key="", model=provider.model)
+        return has_thinking_switch(provider.thinking_style, config.host, provider.model)

@@ -1,0 +1,53 @@
+"""The HTTP front door: builds the application from the services that `wiring` made."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from clary import __version__
+from clary.errors import ProblemError
+from clary.http.middleware import Edge
+from clary.http.rendering import render_framework_error, render_problem
+from clary.http.routing import Gate
+from clary.settings import Settings
+from clary.wiring import Services, build_services, routers
+
+
+def create_api(services: Services) -> FastAPI:
+    """The FastAPI application: routes, gate and problem rendering; its lifespan starts and stops the services."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        await services.start()
+        try:
+            yield
+        finally:
+            await services.stop()
+
+    api = FastAPI(
+        title="Clary",
+        version=__version__,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        openapi_url="/openapi.json" if services.settings.api_docs else None,
+        docs_url=None,
+        redoc_url=None,
+    )
+    services.publish(api.state)
+    api.state.gate = Gate(services.authenticator, services.csrf)
+    for router in routers(services.settings):
+        api.include_router(router)
+    api.add_exception_handler(ProblemError, render_problem)
+    api.add_exception_handler(RequestValidationError, render_framework_error)
+    api.add_exception_handler(HTTPException, render_framework_error)
+    return api
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The whole application, edge included."""
+    services = build_services(settings)
+    return Edge(create_api(services), services.edge_rules)

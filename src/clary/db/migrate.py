@@ -1,0 +1,177 @@
+"""Brings the schema up to what the program needs.
+
+A start with a current schema costs one query and does not import Alembic. Revisions are the four digits that begin the
+file names in `versions/`; they form one line, so the highest is the head.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
+
+import clary
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+SQLITE = "sqlite:///"
+BUSY_SECONDS = 60
+
+
+class SchemaError(Exception):
+    """The schema cannot be brought to what this program needs; the text is one line for the operator."""
+
+
+class SchemaState(NamedTuple):
+    """The revision in the database (None: empty database) and the one the program needs."""
+
+    stored: str | None
+    head: str
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nothing has to be done."""
+        return self.stored == self.head
+
+
+def migrations_dir() -> Path:
+    """Where the migrations lie: inside the installed package, or beside `src` in a source tree."""
+    package = Path(clary.__file__).resolve().parent
+    for folder in (package / "migrations", package.parents[1] / "migrations"):
+        if (folder / "env.py").is_file():
+            return folder
+    raise SchemaError("the program is incomplete: its migrations are missing")
+
+
+def known_revisions() -> list[str]:
+    """Every revision of this program, oldest first."""
+    return sorted(path.name[:4] for path in (migrations_dir() / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
+
+
+def schema_state(database_url: str) -> SchemaState:
+    """Compares database and program without changing either.
+
+    Raises:
+        SchemaError: the database was made by a newer program, or is no database of ours.
+    """
+    known = known_revisions()
+    stored = _stored_revision(sqlite_path(database_url))
+    if stored is not None and stored not in known:
+        raise SchemaError("the database is newer than this program; install the newer program or restore a copy")
+    return SchemaState(stored, known[-1])
+
+
+def ensure_schema(database_url: str) -> bool:
+    """Upgrades the schema if needed; blocking, so call it in a thread. Returns whether anything changed.
+
+    Before the first step on an existing database its file is copied to `<file>.before-<head>`. Several processes that
+    start together do it once.
+
+    Raises:
+        SchemaError: see `schema_state`.
+    """
+    if schema_state(database_url).is_current:
+        return False
+    path = sqlite_path(database_url)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _alone(path):
+        state = schema_state(database_url)
+        if state.is_current:
+            return False
+        if state.stored is not None:
+            copy_database(path, path.with_name(f"{path.name}.before-{state.head}"))
+        _upgrade(path)
+    return True
+
+
+def check_upgrade(database_url: str) -> SchemaState:
+    """Tries the upgrade on a copy and changes nothing.
+
+    Raises:
+        SchemaError: see `schema_state`; anything else the upgrade raises is its own fault and passes through.
+    """
+    state = schema_state(database_url)
+    if not state.is_current:
+        source = sqlite_path(database_url)
+        with TemporaryDirectory(prefix="clary-migrate-") as folder:
+            copy = Path(folder) / "copy.db"
+            if source.exists():
+                copy_database(source, copy)
+            _upgrade(copy)
+    return state
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """A consistent copy of a SQLite file, readable by its owner only; replaces an older copy."""
+    unfinished = target.with_name(target.name + ".part")
+    unfinished.unlink(missing_ok=True)
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with closing(sqlite3.connect(source)) as origin, closing(sqlite3.connect(unfinished)) as copy:
+        origin.backup(copy)
+    unfinished.replace(target)
+
+
+def sqlite_path(database_url: str) -> Path:
+    """The file of a SQLite address.
+
+    Raises:
+        SchemaError: another kind of database.
+    """
+    if not database_url.startswith(SQLITE):
+        raise SchemaError("this version keeps its data in SQLite only")
+    return Path(database_url.removeprefix(SQLITE))
+
+
+def _stored_revision(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return None
+        raise SchemaError("the database file cannot be opened") from error
+    except sqlite3.DatabaseError as error:
+        raise SchemaError("the database file is damaged or no SQLite file") from error
+    return row[0] if row else None
+
+
+@contextmanager
+def _alone(path: Path) -> Generator[None]:
+    """One process at a time; the kernel frees the lock when its holder dies."""
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _upgrade(path: Path) -> None:
+    from alembic import command
+    from sqlalchemy import create_engine
+
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    engine = create_engine(f"{SQLITE}{path}", connect_args={"timeout": BUSY_SECONDS})
+    try:
+        with engine.connect() as connection:
+            config = alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+
+
+def alembic_config() -> "Config":
+    """Alembic's configuration; `attributes["connection"]` must be set before use."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations_dir()).replace("%", "%%"))
+    return config

@@ -1,0 +1,1 @@
+"""What the product does: one folder a capability. Read the list of folders to know the product."""

@@ -1,0 +1,85 @@
+"""What accounts need from the world."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from clary.db.session import Session
+
+
+class PasswordHashing(Protocol):
+    """A slow, salted hash, computed off the event loop."""
+
+    async def hash(self, password: str) -> str:
+        """A hash that holds its own salt and parameters."""
+        ...
+
+    async def verify(self, password: str, stored: str | None) -> bool:
+        """Whether the password fits. Without a stored hash: False, after the same work."""
+        ...
+
+    def is_outdated(self, stored: str) -> bool:
+        """Whether a hash was made with weaker parameters than today's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    """What a login access token says."""
+
+    user_id: str
+    session_id: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+class AccessTokenError(Exception):
+    """A login access token that is not accepted."""
+
+
+class ExpiredTokenError(AccessTokenError):
+    """Once good, now too old."""
+
+
+class MalformedTokenError(AccessTokenError):
+    """Not ours, changed, or no token at all."""
+
+
+class AccessTokens(Protocol):
+    """Signs and reads login access tokens (platform.md 4.3)."""
+
+    def issue(self, claims: AccessClaims) -> str:
+        """A signed token."""
+        ...
+
+    def read(self, token: str, *, now: datetime) -> AccessClaims:
+        """The claims of a token that is good at this moment.
+
+        Raises:
+            ExpiredTokenError, MalformedTokenError
+        """
+        ...
+
+
+class Onboarding(Protocol):
+    """What the first-steps dialog of clients asks about a user (platform.md 4.6)."""
+
+    async def has_provider(self, db: Session, *, user_id: str) -> bool:
+        """Owns a model provider, or a configured system provider is usable; the demo model does not count."""
+        ...
+
+    async def has_agent(self, db: Session, *, user_id: str) -> bool:
+        """Owns an agent."""
+        ...
+
+
+class NothingYet:
+    """The twin of `Onboarding` for a server without providers and agents."""
+
+    async def has_provider(self, db: Session, *, user_id: str) -> bool:
+        """See `Onboarding.has_provider`."""
+        return False
+
+    async def has_agent(self, db: Session, *, user_id: str) -> bool:
+        """See `Onboarding.has_agent`."""
+        return False

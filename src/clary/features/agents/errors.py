@@ -1,0 +1,81 @@
+"""What can be refused about agents (product.md 1.2).
+
+ProblemError
+├── NotFoundError        AgentNotFoundError
+├── ForbiddenError       AgentForbiddenError
+├── InvalidRequestError  AgentNameEmptyError
+└── ConflictError        AgentExistsError, AgentStaleError, AgentLimitError
+"""
+
+from clary.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
+from clary.kit.text import Text
+
+MAY_NOT_CHANGE = Text("无权更新该Agent", "You may not change this agent")
+MAY_NOT_DELETE = Text("无权删除该Agent", "You may not delete this agent")
+
+
+class AgentNotFoundError(NotFoundError):
+    """E-AGENT: unknown, or not for this caller."""
+
+    slug = "agent_not_found"
+    code = 404
+    http_status = 200
+    text = Text("Agent '{id}' 不存在", "Agent '{id}' not found")
+
+    def __init__(self, agent_id: str) -> None:
+        super().__init__(id=agent_id)
+
+
+class AgentForbiddenError(ForbiddenError):
+    """E-AGENT-EDIT: seen, but not the caller's to change."""
+
+    slug = "agent_forbidden"
+    code = 403
+    http_status = 200
+    text = MAY_NOT_CHANGE
+
+    def __init__(self, text: Text) -> None:
+        super().__init__()
+        self.message = text
+
+
+class AgentNameEmptyError(InvalidRequestError):
+    """E-AGENT-NAME: nothing is left of the name after trimming."""
+
+    slug = "agent_name_empty"
+    code = 400
+    http_status = 200
+    text = Text("Agent 名称不能为空", "The agent name must not be empty")
+
+
+class AgentExistsError(ConflictError):
+    """E-AGENT-NAME: the owner has an agent of this name."""
+
+    slug = "agent_exists"
+    code = 409
+    http_status = 200
+    text = Text("Agent '{name}' 已存在", "Agent '{name}' already exists")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+
+
+class AgentStaleError(ConflictError):
+    """E-AGENT-STALE: the version in `If-Match` is not the present one."""
+
+    slug = "version_conflict"
+    code = 409
+    http_status = 200
+    text = Text("Agent 已被修改，请刷新后重试", "The agent was changed meanwhile, please reload")
+
+
+class AgentLimitError(ConflictError):
+    """E-QUOTA: as many agents as one person may have."""
+
+    slug = "object_limit"
+    code = 409
+    http_status = 200
+    text = Text("数量已达上限: {n}", "Limit of {n} reached")
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(n=limit)

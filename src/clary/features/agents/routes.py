@@ -1,0 +1,90 @@
+"""`/api/agent` (product.md 3.2)."""
+
+from collections.abc import Callable
+from typing import Annotated, NoReturn
+
+from fastapi import Header, Query
+
+from clary.features.agents.guards import Agents
+from clary.features.agents.payloads import AgentRequest, AgentResponse, DeletedAgent, PromptTemplate, SavedAgent
+from clary.features.agents.policy import FIXED_WORDS
+from clary.features.agents.service import ListScope
+from clary.features.permissions.guards import CurrentUser
+from clary.http.access import needs, public
+from clary.http.envelope import Envelope, answer, said
+from clary.http.problems import MethodNotAllowedError
+from clary.http.routing import slice_router
+from clary.http.unit_of_work import ReadUnit, UnitOfWork
+from clary.runtime.prompts import persona, prompt_language
+
+router = slice_router("/api/agent", "agent")
+
+
+@router.get("/list", summary="List agents", openapi_extra=needs("read"))
+async def list_agents(
+    user: CurrentUser, agents: Agents, db: ReadUnit, scope: Annotated[ListScope, Query()] = "all"
+) -> Envelope[list[AgentResponse]]:
+    """Own and granted agents, for an admin all of them; sorted by name, then id."""
+    listed = await agents.list_agents(db, identity=user, scope=scope)
+    return answer(listed, said(f"成功获取 {len(listed)} 个Agent"))
+
+
+@router.get("/template/default_system_prompt", summary="Default system prompt", openapi_extra=needs("read"))
+async def read_default_prompt(
+    user: CurrentUser, language: Annotated[str | None, Query(max_length=64)] = None
+) -> Envelope[PromptTemplate]:
+    """The built-in persona in zh, en or pt; longer tags by their beginning, anything else is Chinese."""
+    return answer(PromptTemplate(content=persona(prompt_language(language))))
+
+
+@router.post("/create", summary="Create an agent", openapi_extra=needs("write"))
+async def create_agent(body: AgentRequest, user: CurrentUser, agents: Agents, db: UnitOfWork) -> Envelope[SavedAgent]:
+    """Refusals: E-AGENT-NAME, E-PROVIDER, E-QUOTA."""
+    saved = await agents.create(db, identity=user, wanted=body)
+    return answer(saved, said(f"Agent '{saved.id}' 创建成功"))
+
+
+def _refusing(allowed: str) -> Callable[[], NoReturn]:
+    def refuse() -> NoReturn:
+        raise MethodNotAllowedError(headers={"Allow": allowed})
+
+    return refuse
+
+
+# Before `/{agent_id}`, so that no fixed word is ever taken for an id.
+for _word in FIXED_WORDS:
+    router.add_api_route(
+        f"/{_word}",
+        _refusing({"list": "GET", "create": "POST"}.get(_word, "")),
+        methods=["GET", "PUT", "DELETE"],
+        openapi_extra=public(),
+        include_in_schema=False,
+        response_model=None,
+    )
+
+
+@router.get("/{agent_id}", summary="Read an agent", openapi_extra=needs("read"))
+async def read_agent(agent_id: str, user: CurrentUser, agents: Agents, db: ReadUnit) -> Envelope[AgentResponse]:
+    """Owner, granted people and admins; E-AGENT for everybody else."""
+    return answer(await agents.get_agent(db, identity=user, agent_id=agent_id), said(f"获取Agent '{agent_id}' 成功"))
+
+
+@router.put("/{agent_id}", summary="Change an agent", openapi_extra=needs("write"))
+async def update_agent(
+    agent_id: str,
+    body: AgentRequest,
+    user: CurrentUser,
+    agents: Agents,
+    db: UnitOfWork,
+    if_match: Annotated[str | None, Header()] = None,
+) -> Envelope[SavedAgent]:
+    """Refusals: E-AGENT, E-AGENT-EDIT, E-AGENT-STALE, E-AGENT-NAME, E-PROVIDER."""
+    saved = await agents.update(db, identity=user, agent_id=agent_id, wanted=body, if_match=if_match)
+    return answer(saved, said(f"Agent '{saved.id}' 更新成功"))
+
+
+@router.delete("/{agent_id}", summary="Delete an agent", openapi_extra=needs("write"))
+async def delete_agent(agent_id: str, user: CurrentUser, agents: Agents, db: UnitOfWork) -> Envelope[DeletedAgent]:
+    """Refusals: E-AGENT, E-AGENT-EDIT."""
+    deleted = await agents.delete(db, identity=user, agent_id=agent_id)
+    return answer(deleted, said(f"Agent '{agent_id}' 删除成功"))

@@ -1,0 +1,13 @@
+"""Refusals of chat requests before the first byte (stream-runtime.md 2)."""
+
+from clary.errors import InvalidRequestError
+from clary.kit.text import Text
+
+
+class MessagesEmptyError(InvalidRequestError):
+    """No message was sent."""
+
+    slug = "messages_empty"
+    code = 422
+    http_status = 422
+    text = Text("消息列表不能为空", "The message list must not be empty")

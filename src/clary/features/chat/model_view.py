@@ -1,0 +1,99 @@
+"""From stored messages to what the model sees (stream-runtime.md 9.4)."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from clary.features.conversations.service import MessageRow
+from clary.runtime.context import Entry
+from clary.runtime.messages import (
+    AssistantMessage,
+    ImagePart,
+    ModelMessage,
+    TextPart,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+)
+from clary.runtime.tool_runner import PendingCall
+
+UNSEEN_TYPES = frozenset({"reasoning_content", "normal", "query_suggest"})
+COMPACTION_TOOL = "compress_conversation_history"
+
+
+def entries_of(rows: Sequence[MessageRow], *, run_id: str, accepts_images: bool, after_row: int = 0) -> list[Entry]:
+    """Messages of a conversation as entries; rows up to `after_row` are represented by a summary."""
+    grouped: list[Entry] = []
+    open_response: tuple[str, int] | None = None
+    for row in rows:
+        if row.row_id <= after_row or not _is_seen(row):
+            continue
+        ours = row.run_id == run_id
+        if row.role == "assistant" and row.response_id and open_response and row.response_id == open_response[0]:
+            at = open_response[1]
+            grouped[at] = Entry(_joined(grouped[at].message, row), row.row_id, ours)
+            continue
+        grouped.append(Entry(_message(row, accepts_images=accepts_images), row.row_id, ours))
+        open_response = (row.response_id, len(grouped) - 1) if row.response_id and row.role == "assistant" else None
+    return grouped
+
+
+def open_calls(rows: Sequence[MessageRow], *, run_id: str, begun: frozenset[str]) -> list[PendingCall]:
+    """Announced calls of a run that have no result, in the model's order."""
+    answered = {row.tool_call_id for row in rows if row.role == "tool"}
+    found: list[PendingCall] = []
+    for row in rows:
+        if row.run_id != run_id:
+            continue
+        for call in _calls(row):
+            if call.id not in answered:
+                found.append(PendingCall(call, "maybe_begun" if call.id in begun else "new"))
+    return found
+
+
+def _is_seen(row: MessageRow) -> bool:
+    details = row.details
+    if details.get("superseded") or row.error_info is not None or row.type in UNSEEN_TYPES:
+        return False
+    if details.get("tool_name") == COMPACTION_TOOL:
+        return False
+    return row.role in ("user", "assistant", "tool")
+
+
+def _message(row: MessageRow, *, accepts_images: bool) -> ModelMessage:
+    if row.role == "tool":
+        return ToolMessage(row.tool_call_id or "", row.model_text if row.model_text is not None else str(row.content))
+    if row.role == "assistant":
+        return AssistantMessage(row.content if isinstance(row.content, str) else "", tuple(_calls(row)))
+    return UserMessage(_user_content(row.content, accepts_images=accepts_images))
+
+
+def _joined(message: ModelMessage, row: MessageRow) -> AssistantMessage:
+    assert isinstance(message, AssistantMessage)
+    text = message.text + (row.content if isinstance(row.content, str) else "")
+    return AssistantMessage(text, (*message.tool_calls, *_calls(row)), message.reasoning)
+
+
+def _calls(row: MessageRow) -> list[ToolCall]:
+    return [
+        ToolCall(str(call["id"]), str(call["function"]["name"]), str(call["function"]["arguments"]))
+        for call in row.tool_calls or []
+    ]
+
+
+def _user_content(content: Any, *, accepts_images: bool) -> str | tuple[TextPart | ImagePart, ...]:
+    if isinstance(content, str):
+        return content
+    parts: list[TextPart | ImagePart] = []
+    for part in cast("list[dict[str, Any]]", content):
+        if part.get("type") == "text":
+            parts.append(TextPart(str(part.get("text", ""))))
+        elif accepts_images:
+            parts.append(ImagePart(str(part["image_url"]["url"])))
+        else:
+            # A model without image input is told that there was one (3.3).
+            parts.append(TextPart("[image: " + _image_name(str(part["image_url"]["url"])) + "]"))
+    return tuple(parts)
+
+
+def _image_name(url: str) -> str:
+    return "inline" if url.startswith("data:") else url.rsplit("/", 1)[-1][:80]

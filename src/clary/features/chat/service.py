@@ -1,0 +1,323 @@
+"""Use cases of chat: start, join, read on, stop."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from weakref import WeakValueDictionary
+
+from clary.db.database import Database
+from clary.db.session import Session
+from clary.features.chat.intake import read_messages, store_messages, without_history
+from clary.features.chat.lines import fallback_end
+from clary.features.chat.payloads import ChatRequest
+from clary.features.chat.preparing import input_place
+from clary.features.chat.resolving import RunResolver
+from clary.features.chat.supervisor import RunSupervisor
+from clary.features.conversations.errors import SessionNotFoundError
+from clary.features.conversations.service import ConversationRow, ConversationService, set_title_from
+from clary.features.permissions.service import Identity
+from clary.features.runs.errors import (
+    IdempotencyMismatchError,
+    RunNotFoundError,
+    SessionBusyError,
+    SessionReleasingError,
+    TooManyRunsError,
+    TooManyViewsError,
+)
+from clary.features.runs.policy import Endpoint, StopReason, is_active
+from clary.features.runs.service import IdempotencyKeyRow, RunRepository, RunRow, RunService
+from clary.kit import json_text
+from clary.kit.clock import Clock
+from clary.kit.crypto import SecretBox
+from clary.kit.ids import new_uuid
+from clary.streams.hub import Hub, View
+
+REPLACE_SECONDS = 10.0
+INTERRUPT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedView:
+    """A view with the names its answer's headers carry, and what to say when nothing is left to send."""
+
+    view: View | None
+    run_id: str
+    session_id: str
+    last_line: Callable[[], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """Outcome of an interrupt."""
+
+    session_id: str
+    user_id: str
+    interrupted: bool
+    run_id: str | None
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatLimits:
+    """Caps per user and run."""
+
+    runs_per_user: int
+    views_per_run: int
+
+
+class ChatService:
+    """The door of the slice."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        hub: Hub,
+        supervisor: RunSupervisor,
+        resolver: RunResolver,
+        conversations: ConversationService,
+        runs: RunService,
+        secret_box: SecretBox,
+        clock: Clock,
+        limits: ChatLimits,
+    ) -> None:
+        self._database = database
+        self._hub = hub
+        self._supervisor = supervisor
+        self._resolver = resolver
+        self._conversations = conversations
+        self._runs = runs
+        self._secret_box = secret_box
+        self._clock = clock
+        self._limits = limits
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    async def start(
+        self, *, identity: Identity, request: ChatRequest, endpoint: Endpoint, idempotency_key: str | None
+    ) -> OpenedView:
+        """Starts a run, or joins the one its idempotency key names; durable before this returns.
+
+        Raises:
+            The refusals of stream-runtime.md 2.
+        """
+        session_id = request.session_id or new_uuid()
+        content_hash = _content_hash(endpoint, request)
+        lock = self._locks.setdefault((identity.user_id, session_id), asyncio.Lock())
+        async with lock:
+            if idempotency_key is not None:
+                joined = await self._join(identity, idempotency_key, content_hash)
+                if joined is not None:
+                    return joined
+            if endpoint in ("web_stream", "rerun"):
+                await self._replace(identity, session_id)
+            async with self._database.write() as db:
+                run = await self._create(db, identity, request, endpoint, session_id)
+                if idempotency_key is not None:
+                    RunRepository(db).add_key(
+                        IdempotencyKeyRow(
+                            user_id=identity.user_id,
+                            key=idempotency_key,
+                            content_hash=content_hash,
+                            run_id=run.run_id,
+                            created_at=self._clock.now(),
+                        )
+                    )
+            self._supervisor.launch(run)
+            return await self._open(run, 0)
+
+    async def resume(self, *, identity: Identity, session_id: str, last_index: int, run_id: str | None) -> OpenedView:
+        """A view from a line number on (stream-runtime.md 6.5).
+
+        Raises:
+            SessionNotFoundError, TooManyViewsError
+        """
+        async with self._database.read() as db:
+            conversation = await self._conversations.find_accessible(db, session_id=session_id, identity=identity)
+            if conversation is None:
+                raise SessionNotFoundError(session_id)
+            run = await self._runs.find_readable(db, conversation_id=conversation.conversation_id, run_id=run_id)
+        if run is None:
+            if run_id is not None:
+                raise RunNotFoundError
+            return self._nothing_left(session_id, None)
+        if self._hub.view_count(run.log_id) >= self._limits.views_per_run:
+            raise TooManyViewsError
+        return await self._open(run, last_index)
+
+    async def interrupt(
+        self, *, identity: Identity, session_id: str, message: str | None, run_id: str | None
+    ) -> Interrupted:
+        """Stops the active run; durable before this returns, waits up to two seconds for the end (6.7).
+
+        Raises:
+            SessionNotFoundError
+        """
+        async with self._database.write() as db:
+            conversation = await self._conversations.find_accessible(db, session_id=session_id, identity=identity)
+            if conversation is None:
+                raise SessionNotFoundError(session_id)
+            run = await self._runs.find_active(db, conversation_id=conversation.conversation_id)
+            hit = run is not None and run_id in (None, run.run_id)
+            if run is not None and hit:
+                await self._runs.request_stop(db, run=run, reason="interrupt_request", note=message)
+                conversation.interrupt_note = message or conversation.interrupt_note
+        if run is None or not hit:
+            return Interrupted(session_id, conversation.user_id, False, None, None)
+        status = await self._stop(run.run_id, "interrupt_request", INTERRUPT_SECONDS)
+        return Interrupted(session_id, conversation.user_id, True, run.run_id, status)
+
+    async def stop_and_wait(self, run_id: str) -> None:
+        """Stops a run because its conversation goes; returns when it has ended.
+
+        Raises:
+            SessionReleasingError: it does not end in time.
+        """
+        async with self._database.write() as db:
+            run = await RunRepository(db).find(run_id)
+            if run is None or not await self._runs.request_stop(db, run=run, reason="interrupt_request"):
+                return
+        status = await self._stop(run_id, "interrupt_request", REPLACE_SECONDS)
+        if status is not None and is_active(status):
+            raise SessionReleasingError
+
+    async def _stop(self, run_id: str, reason: StopReason, seconds: float) -> str | None:
+        self._supervisor.signal_stop(run_id, reason)
+        await self._supervisor.finished(run_id, seconds)
+        return await self._runs.wait_until_ended(run_id=run_id, seconds=seconds)
+
+    async def _join(self, identity: Identity, key: str, content_hash: str) -> OpenedView | None:
+        async with self._database.read() as db:
+            runs = RunRepository(db)
+            known = await runs.find_key(identity.user_id, key)
+            run = await runs.find(known.run_id) if known is not None else None
+        if known is None or run is None:
+            return None
+        if known.content_hash != content_hash:
+            raise IdempotencyMismatchError
+        return await self._open(run, 0)
+
+    async def _replace(self, identity: Identity, session_id: str) -> None:
+        """Ends the active run of the session, whichever endpoint started it (6.6)."""
+        async with self._database.write() as db:
+            conversation = await self._conversations.find_own(db, session_id=session_id, user_id=identity.user_id)
+            if conversation is None:
+                return
+            run = await self._runs.find_active(db, conversation_id=conversation.conversation_id)
+            if run is None:
+                return
+            await self._runs.request_stop(db, run=run, reason="replaced")
+        status = await self._stop(run.run_id, "replaced", REPLACE_SECONDS)
+        if status is not None and is_active(status):
+            raise SessionReleasingError
+
+    async def _create(
+        self, db: Session, identity: Identity, request: ChatRequest, endpoint: Endpoint, session_id: str
+    ) -> RunRow:
+        """Messages, conversation and run row in one transaction."""
+        intake = read_messages(request.messages, now=self._clock.epoch())
+        known = await self._conversations.find_own(db, session_id=session_id, user_id=identity.user_id)
+        agent_id = request.agent_id or (known.agent_id if known is not None else None)
+        agent = await self._resolver.resolve_agent(db, identity=identity, agent_id=agent_id)
+        if known is not None and await self._runs.find_active(db, conversation_id=known.conversation_id):
+            raise SessionBusyError
+        if await RunRepository(db).count_active(identity.user_id) >= self._limits.runs_per_user:
+            raise TooManyRunsError
+        resolved = await self._resolver.resolve(
+            db,
+            identity=identity,
+            agent=agent,
+            request=request,
+            tags=intake.tags,
+            system_texts=intake.system_texts,
+            session_id=session_id,
+            saved_context=dict(known.system_context) if known is not None else {},
+            interrupt_note=known.interrupt_note if known is not None else None,
+        )
+        conversation = known or await self._conversations.ensure_conversation(
+            db,
+            user_id=identity.user_id,
+            session_id=session_id,
+            agent_id=agent.agent_id,
+            agent_name=resolved.config.agent_name,
+            now=self._clock.now(),
+        )
+        conversation.agent_id, conversation.agent_name = agent.agent_id, resolved.config.agent_name
+        conversation.system_context = resolved.saved_context
+        conversation.interrupt_note = None
+        conversation.updated_at = self._clock.now()
+        run_id = new_uuid()
+        stored = await without_history(db, conversation, intake.stored)
+        first_user = next((each for each in stored if each.role == "user"), None)
+        if conversation.user_count == 0 and first_user is not None:
+            set_title_from(conversation, first_user)
+        await store_messages(db, conversation, run_id, stored)
+        run = self._row(run_id, conversation, identity, endpoint, request)
+        run.log_id = await self._hub.log.create(db, run_id)
+        run.agent_id, run.agent_name, run.agent_mode = agent.agent_id, resolved.config.agent_name, resolved.agent_mode
+        run.warnings, run.query = list(resolved.warnings), intake.query
+        run.input_sealed = self._secret_box.seal(resolved.config.to_json(), place=input_place(run_id))
+        RunRepository(db).add(run)
+        await RunRepository(db).flush()
+        return run
+
+    def _row(
+        self,
+        run_id: str,
+        conversation: ConversationRow,
+        identity: Identity,
+        endpoint: Endpoint,
+        request: ChatRequest,
+    ) -> RunRow:
+        attached = endpoint in ("chat", "stream")
+        wish = request.stream_options.on_disconnect
+        return RunRow(
+            run_id=run_id,
+            root_run_id=run_id,
+            parent_run_id=None,
+            user_id=identity.user_id,
+            conversation_id=conversation.conversation_id,
+            session_id=conversation.session_id,
+            endpoint=endpoint,
+            status="queued",
+            attached=attached,
+            interrupt_on_disconnect=attached if wish is None else wish == "interrupt",
+            generation=1,
+            takeovers=0,
+            takeovers_since_step=0,
+            lease_owner=self._supervisor.process_id,
+            lease_expires_at=self._supervisor.lease_end(),
+            usage={},
+            stored_lines=0,
+            created_at=self._clock.now(),
+            last_activity=self._clock.epoch(),
+        )
+
+    async def _open(self, run: RunRow, cursor: int) -> OpenedView:
+        view = await self._hub.view(run.log_id, cursor) if run.log_id else None
+        if view is None:
+            return self._nothing_left(run.session_id, run)
+        nothing = self._nothing_left(run.session_id, run)
+        # A live run that ends without more lines (shutdown) is no end: the client resumes.
+        ended = not is_active(run.status)
+        return OpenedView(view, run.run_id, run.session_id, nothing.last_line if ended else lambda: None)
+
+    def _nothing_left(self, session_id: str, run: RunRow | None) -> OpenedView:
+        line = fallback_end(
+            session_id=session_id,
+            timestamp=round(self._clock.epoch(), 3),
+            run_id=run.run_id if run is not None else None,
+            status=run.status if run is not None else None,
+        )
+        return OpenedView(None, run.run_id if run is not None else "", session_id, lambda: line)
+
+
+def _content_hash(endpoint: Endpoint, request: ChatRequest) -> str:
+    """What makes two requests the same: endpoint, session id if sent, agent, messages (6.8)."""
+    content = [
+        endpoint,
+        request.session_id,
+        request.agent_id,
+        [message.model_dump(mode="json") for message in request.messages],
+    ]
+    return hashlib.sha256(json_text.dumps(content)).hexdigest()

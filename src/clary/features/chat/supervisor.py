@@ -1,0 +1,215 @@
+"""Keeps runs alive in this process: leases, takeover, stops, and who is still reading.
+
+The stream-hub supervisor: a fault in one run never reaches another.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from clary.db.database import Database, UnavailableError
+from clary.features.chat.execution import RunExecution, Stop
+from clary.features.runs.policy import StopReason, is_active
+from clary.features.runs.service import RunRepository, RunRow
+from clary.kit.clock import Clock
+from clary.streams.hub import Hub
+
+log = structlog.get_logger()
+
+SWEEP_SECONDS = 5.0
+LOG_SWEEP_SECONDS = 600.0
+
+Prepare = Callable[[str, int, Stop], Awaitable[RunExecution | None]]
+"""Builds the execution of a run under a generation; None when there is nothing left to execute."""
+
+
+@dataclass(slots=True)
+class LocalRun:
+    """A run that this process executes."""
+
+    run_id: str
+    log_id: int
+    user_id: str
+    generation: int
+    interrupt_on_disconnect: bool
+    stop: Stop = field(default_factory=Stop)
+    task: "asyncio.Task[None] | None" = None
+    executing: bool = False
+    leave_timer: asyncio.TimerHandle | None = None
+
+
+class RunSupervisor:
+    """The runs of this process."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        hub: Hub,
+        clock: Clock,
+        process_id: str,
+        lease_seconds: float,
+        grace_seconds: float,
+        reconnect_seconds: float,
+        max_active: int,
+        max_seconds: float,
+        sole_process: bool,
+        on_change: Callable[[str], None],
+    ) -> None:
+        self._database = database
+        self._hub = hub
+        self._clock = clock
+        self.process_id = process_id
+        self._lease_seconds = lease_seconds
+        self._grace_seconds = grace_seconds
+        self._reconnect_seconds = reconnect_seconds
+        self._max_seconds = max_seconds
+        self._slots = asyncio.Semaphore(max_active)
+        self._sole_process = sole_process
+        self._on_change = on_change
+        self._runs: dict[str, LocalRun] = {}
+        self._by_log: dict[int, LocalRun] = {}
+        self._prepare: Prepare | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._renewed_at = 0.0
+        hub.watch(self)
+
+    async def start(self, prepare: Prepare) -> None:
+        """Takes over what a dead process left, then keeps leases and sweeps."""
+        self._prepare = prepare
+        self._renewed_at = self._clock.monotonic()
+        await self._take_over(everything=self._sole_process)
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Gives every run back without an end; clients resume (stream-runtime.md 6.9, shutdown)."""
+        self._stopping = True
+        if self._keeper is not None:
+            self._keeper.cancel()
+        for local in list(self._runs.values()):
+            local.stop.abandoned = True
+            if local.task is not None:
+                local.task.cancel()
+        await asyncio.gather(*(run.task for run in self._runs.values() if run.task), return_exceptions=True)
+        async with self._database.write() as db:
+            await RunRepository(db).release_leases(self.process_id)
+        self._hub.close_all()
+
+    def lease_end(self) -> float:
+        """When a lease taken now runs out, epoch seconds."""
+        return self._clock.epoch() + self._lease_seconds
+
+    def launch(self, run: RunRow, *, taken_over: bool = False) -> None:
+        """Executes a run whose lease this process holds. Returns at once."""
+        local = LocalRun(run.run_id, run.log_id, run.user_id, run.generation, run.interrupt_on_disconnect)
+        self._runs[run.run_id] = self._by_log[run.log_id] = local
+        local.task = asyncio.create_task(self._execute(local), name=f"run {run.run_id}")
+        self._on_change(run.user_id)
+        if taken_over and local.interrupt_on_disconnect:
+            self._watch_leaving(local, self._reconnect_seconds)
+
+    def signal_stop(self, run_id: str, reason: StopReason) -> bool:
+        """Stops a run here and now; False when it does not run in this process."""
+        local = self._runs.get(run_id)
+        if local is None or local.task is None:
+            return False
+        if local.stop.reason is None:
+            local.stop.reason = reason
+            local.task.cancel()
+        return True
+
+    async def finished(self, run_id: str, seconds: float) -> None:
+        """Waits for a run of this process to end."""
+        local = self._runs.get(run_id)
+        if local is not None and local.task is not None:
+            await asyncio.wait([local.task], timeout=seconds)
+
+    def views_changed(self, log_id: int, count: int) -> None:
+        """An attached run that nobody reads is interrupted after the grace time (stream-runtime.md 6.4)."""
+        local = self._by_log.get(log_id)
+        if local is None or not local.interrupt_on_disconnect:
+            return
+        if local.leave_timer is not None:
+            local.leave_timer.cancel()
+            local.leave_timer = None
+        if count == 0:
+            self._watch_leaving(local, self._grace_seconds)
+
+    def _watch_leaving(self, local: LocalRun, seconds: float) -> None:
+        def leave() -> None:
+            if self._hub.view_count(local.log_id) == 0 and not self._stopping:
+                self.signal_stop(local.run_id, "client_disconnect")
+
+        local.leave_timer = asyncio.get_running_loop().call_later(seconds, leave)
+
+    async def _execute(self, local: LocalRun) -> None:
+        assert self._prepare is not None
+        try:
+            async with self._slots:
+                execution = await self._prepare(local.run_id, local.generation, local.stop)
+                if execution is not None:
+                    async with asyncio.timeout(self._max_seconds + 60):
+                        await execution.run()
+        except asyncio.CancelledError:
+            # Stopped before it began: whoever prepares writes the end. Given back: nothing is written.
+            if not local.stop.abandoned and local.stop.reason is not None:
+                await self._end_unstarted(local)
+        except UnavailableError:
+            log.warning("run_waits_for_database", run_id=local.run_id)
+        except Exception as error:
+            log.error("run_supervision_fault", run_id=local.run_id, exc_info=error)
+        finally:
+            if local.leave_timer is not None:
+                local.leave_timer.cancel()
+            self._runs.pop(local.run_id, None)
+            self._by_log.pop(local.log_id, None)
+            self._hub.release(local.log_id)
+            self._on_change(local.user_id)
+
+    async def _end_unstarted(self, local: LocalRun) -> None:
+        assert self._prepare is not None
+        execution = await self._prepare(local.run_id, local.generation, local.stop)
+        if execution is not None:
+            await execution.end_stopped()
+
+    async def _keep(self) -> None:
+        """Renews leases, sweeps for abandoned runs, and stops working before a lease could run out."""
+        while True:
+            await asyncio.sleep(min(SWEEP_SECONDS, self._lease_seconds / 3))
+            try:
+                async with self._database.write() as db:
+                    await RunRepository(db).renew_leases(self.process_id, self.lease_end())
+                self._renewed_at = self._clock.monotonic()
+                await self._take_over(everything=False)
+            except UnavailableError:
+                log.warning("leases_not_renewed")
+            if self._clock.monotonic() - self._renewed_at > self._lease_seconds * 0.9:
+                self._abandon_all()
+
+    def _abandon_all(self) -> None:
+        for local in list(self._runs.values()):
+            local.stop.abandoned = True
+            if local.task is not None:
+                local.task.cancel()
+
+    async def _take_over(self, *, everything: bool) -> None:
+        """Claims runs without a live owner, raising the generation so that a late writer is refused."""
+        async with self._database.write() as db:
+            runs = RunRepository(db)
+            found = await runs.list_abandoned(self._clock.epoch(), everything=everything)
+            claimed: list[RunRow] = []
+            for run in found:
+                if run.run_id in self._runs or not is_active(run.status):
+                    continue
+                run.generation = await self._hub.log.raise_generation(db, run.log_id)
+                run.takeovers += 1
+                run.takeovers_since_step += 1
+                run.lease_owner = self.process_id
+                run.lease_expires_at = self.lease_end()
+                claimed.append(run)
+        for run in claimed:
+            log.info("run_taken_over", run_id=run.run_id, takeovers=run.takeovers)
+            self.launch(run, taken_over=True)

@@ -1,0 +1,79 @@
+"""Statements about conversation rows and task lists; the owner is part of each."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from clary.features.conversations.policy import EMPTY_TITLE
+from clary.features.conversations.tables import ConversationRow, TodoRow
+
+
+class ConversationRepository:
+    """Reads and writes inside one transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def find_owned(self, session_id: str, user_id: str) -> ConversationRow | None:
+        """A person's own conversation."""
+        if not user_id:
+            return None
+        return await self._session.scalar(
+            select(ConversationRow).where(ConversationRow.user_id == user_id, ConversationRow.session_id == session_id)
+        )
+
+    async def list_holders(self, session_id: str) -> Sequence[ConversationRow]:
+        """Every conversation of this id, whoever holds it; at most three."""
+        rows = await self._session.scalars(
+            select(ConversationRow).where(ConversationRow.session_id == session_id).limit(3)
+        )
+        return rows.all()
+
+    async def ensure(
+        self, *, user_id: str, session_id: str, agent_id: str, agent_name: str, now: datetime
+    ) -> ConversationRow:
+        """Gets or creates; two at once give one row."""
+        found = await self.find_owned(session_id, user_id)
+        if found is not None:
+            return found
+        row = ConversationRow(
+            user_id=user_id,
+            session_id=session_id,
+            agent_id=agent_id,
+            agent_name=agent_name,
+            title=EMPTY_TITLE,
+            title_folded=EMPTY_TITLE.casefold(),
+            user_count=0,
+            agent_count=0,
+            system_context={},
+            link_off=False,
+            created_at=now,
+            updated_at=now,
+        )
+        try:
+            async with self._session.begin_nested():
+                self._session.add(row)
+        except IntegrityError:
+            found = await self.find_owned(session_id, user_id)
+            if found is None:
+                raise
+            return found
+        return row
+
+    async def list_todos(self, conversation_id: int) -> Sequence[TodoRow]:
+        """A task list in order."""
+        rows = await self._session.scalars(
+            select(TodoRow).where(TodoRow.conversation_id == conversation_id).order_by(TodoRow.position)
+        )
+        return rows.all()
+
+    async def clear_todos(self, conversation_id: int) -> None:
+        """Removes a task list."""
+        await self._session.execute(delete(TodoRow).where(TodoRow.conversation_id == conversation_id))
+
+    def add_todo(self, row: TodoRow) -> None:
+        """Adds an item."""
+        self._session.add(row)

@@ -1,0 +1,162 @@
+"""What a run is given of a provider, and what this slice needs from the world."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal, Protocol
+
+from clary.db.session import Session
+from clary.runtime.model import FailureKind, Usage
+
+ThinkingStyle = Literal["auto", "none", "reasoning_effort", "enable_thinking", "thinking_object"]
+ProviderKind = Literal["openai", "demo"]
+
+DEFAULT_MAX_TOKENS = 4096
+DEFAULT_MAX_MODEL_LEN = 54_000
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What tokens cost: amounts of `currency` for `per` tokens, `request` for each call (platform.md 8.4)."""
+
+    currency: str
+    per: int
+    input: Decimal
+    output: Decimal
+    cached_input: Decimal | None = None
+    cache_write: Decimal | None = None
+    reasoning: Decimal | None = None
+    request: Decimal | None = None
+
+    @classmethod
+    def from_wire(cls, wire: dict[str, Any]) -> "Prices":
+        """From the object of the API, which is also how a row keeps it."""
+
+        def amount(name: str) -> Decimal | None:
+            return None if wire.get(name) is None else Decimal(str(wire[name]))
+
+        return cls(
+            currency=wire["currency"],
+            per=wire["per"],
+            input=Decimal(str(wire["input"])),
+            output=Decimal(str(wire["output"])),
+            cached_input=amount("cached_input"),
+            cache_write=amount("cache_write"),
+            reasoning=amount("reasoning"),
+            request=amount("request"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSnapshot:
+    """Everything a run needs to call a model; later changes of the row do not reach it.
+
+    The two lengths are never None. Sampling values that are None are not sent. `prices` is the object of platform.md
+    8.4, None for an unpriced model. `api_key` is opened and must not be written anywhere unsealed.
+    """
+
+    id: str
+    kind: ProviderKind
+    owner_id: str
+    name: str
+    base_url: str
+    api_key: str = field(repr=False)
+    model: str
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    max_model_len: int = DEFAULT_MAX_MODEL_LEN
+    temperature: float | None = None
+    top_p: float | None = None
+    presence_penalty: float | None = None
+    supports_multimodal: bool = False
+    supports_structured_output: bool = False
+    thinking_style: ThinkingStyle = "auto"
+    prices: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultProvider:
+    """The provider that the environment describes (`CLARY_DEFAULT_LLM_*`); it lives in memory, in no row."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+    model: str
+    max_tokens: int | None = DEFAULT_MAX_TOKENS
+    max_model_len: int | None = DEFAULT_MAX_MODEL_LEN
+    temperature: float | None = None
+    top_p: float | None = None
+    presence_penalty: float | None = None
+    supports_multimodal: bool = False
+    prices: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionProbe:
+    """Whether one completion came back: `failure` is None, or the kind of the failure."""
+
+    response: str
+    latency_ms: int
+    usage: Usage | None = None
+    failure: FailureKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageProbe:
+    """Whether a picture was taken (`failure` is None), and whether its colour was told right."""
+
+    recognized: bool
+    response: str
+    usage: Usage | None = None
+    failure: FailureKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StructuredProbe:
+    """Whether an answer kept to a JSON schema; `parsed` is that answer, None when it did not."""
+
+    response: str
+    parsed: dict[str, Any] | None
+    usage: Usage | None = None
+    failure: FailureKind | None = None
+
+
+class ProviderProbe(Protocol):
+    """Real calls that find out what a provider can (platform.md 8.3).
+
+    One attempt each, bounded in time and size; nothing is raised. `response` is the provider's own text, cut to 500
+    characters and without the key.
+    """
+
+    async def verify_connection(self, provider: ProviderSnapshot) -> ConnectionProbe:
+        """One completion of `Hi`, 5 tokens, 10 seconds."""
+        ...
+
+    async def verify_image(self, provider: ProviderSnapshot) -> ImageProbe:
+        """A red picture of 20 × 20 and the question for its colour, 50 tokens, 30 seconds."""
+        ...
+
+    async def verify_structured(self, provider: ProviderSnapshot) -> StructuredProbe:
+        """One answer that a JSON schema asks for."""
+        ...
+
+
+class ProviderReferences(Protocol):
+    """Those who name providers."""
+
+    async def forget_provider(self, session: Session, *, provider_id: str) -> list[str]:
+        """Removes a provider from every agent that names it and returns the ids of these agents, sorted."""
+        ...
+
+
+class GroupMemberships(Protocol):
+    """Who belongs to which groups."""
+
+    async def groups_of(self, session: Session, *, user_id: str) -> frozenset[str]:
+        """Ids of the groups a person belongs to now."""
+        ...
+
+
+class NoGroups:
+    """An instance without groups."""
+
+    async def groups_of(self, session: Session, *, user_id: str) -> frozenset[str]:
+        """Nobody belongs to any."""
+        return frozenset()

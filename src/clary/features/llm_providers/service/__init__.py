@@ -1,0 +1,23 @@
+"""The door of the slice: rows of providers, which one a run uses, verification."""
+
+from clary.features.llm_providers.policy import cost_of
+from clary.features.llm_providers.ports import DefaultProvider, NoGroups, Prices, ProviderKind, ProviderSnapshot
+from clary.features.llm_providers.service.money import Money
+from clary.features.llm_providers.service.providers import ProviderService
+from clary.features.llm_providers.service.resolution import ProviderResolver
+from clary.features.llm_providers.service.vault import KeyVault
+from clary.features.llm_providers.service.verification import ProviderVerification
+
+__all__ = [
+    "DefaultProvider",
+    "KeyVault",
+    "Money",
+    "NoGroups",
+    "Prices",
+    "ProviderKind",
+    "ProviderResolver",
+    "ProviderService",
+    "ProviderSnapshot",
+    "ProviderVerification",
+    "cost_of",
+]

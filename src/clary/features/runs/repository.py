@@ -1,0 +1,184 @@
+"""Every SQL statement about runs. The fence is part of each writing statement."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Update, delete, func, insert, or_, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from clary.features.permissions.service import Identity, visible_to
+from clary.features.runs.policy import ACTIVE
+from clary.features.runs.tables import IdempotencyKeyRow, RunRow, RunStepRow
+
+
+class RunRepository:
+    """Reads and writes inside one transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    def add(self, run: RunRow) -> None:
+        """Adds a new run."""
+        self._session.add(run)
+
+    async def flush(self) -> None:
+        """Sends pending inserts, so that the database's own rules speak now."""
+        await self._session.flush()
+
+    async def find(self, run_id: str) -> RunRow | None:
+        """A run by id, whoever owns it."""
+        return await self._session.get(RunRow, run_id)
+
+    async def find_visible(self, run_id: str, identity: Identity) -> RunRow | None:
+        """A run that the identity may see."""
+        return await self._session.scalar(
+            select(RunRow).where(RunRow.run_id == run_id, visible_to(identity, RunRow.user_id))
+        )
+
+    async def find_active(self, conversation_id: int) -> RunRow | None:
+        """The active root run of a conversation."""
+        return await self._session.scalar(
+            select(RunRow).where(
+                RunRow.conversation_id == conversation_id,
+                RunRow.status.in_(ACTIVE),
+                RunRow.parent_run_id.is_(None),
+            )
+        )
+
+    async def find_latest(self, conversation_id: int) -> RunRow | None:
+        """The most recent root run of a conversation that has a log."""
+        return await self._session.scalar(
+            select(RunRow)
+            .where(RunRow.conversation_id == conversation_id, RunRow.parent_run_id.is_(None))
+            .order_by(RunRow.created_at.desc())
+            .limit(1)
+        )
+
+    async def list_of_conversation(self, conversation_id: int) -> Sequence[RunRow]:
+        """All runs of a conversation."""
+        return (await self._session.scalars(select(RunRow).where(RunRow.conversation_id == conversation_id))).all()
+
+    async def list_active(self, user_id: str) -> Sequence[RunRow]:
+        """A user's active root runs, newest first."""
+        rows = await self._session.scalars(
+            select(RunRow)
+            .where(RunRow.user_id == user_id, RunRow.status.in_(ACTIVE), RunRow.parent_run_id.is_(None))
+            .order_by(RunRow.created_at.desc())
+        )
+        return rows.all()
+
+    async def active_statuses(self, conversation_ids: Sequence[int]) -> dict[int, str]:
+        """`queued`, `running` or `waiting` of the conversations among these that have an active run."""
+        if not conversation_ids:
+            return {}
+        rows = await self._session.execute(
+            select(RunRow.conversation_id, RunRow.status, RunRow.waiting).where(
+                RunRow.conversation_id.in_(conversation_ids), RunRow.status.in_(ACTIVE)
+            )
+        )
+        return {each.conversation_id: "waiting" if each.waiting else each.status for each in rows}
+
+    async def count_active(self, user_id: str) -> int:
+        """How many root runs of a user are active."""
+        count = await self._session.scalar(
+            select(func.count())
+            .select_from(RunRow)
+            .where(RunRow.user_id == user_id, RunRow.status.in_(ACTIVE), RunRow.parent_run_id.is_(None))
+        )
+        return int(count or 0)
+
+    async def list_abandoned(self, now_epoch: float, *, everything: bool) -> Sequence[RunRow]:
+        """Active runs without a live lease; with `everything` all active ones (their process is known to be dead)."""
+        query = select(RunRow).where(RunRow.status.in_(ACTIVE), RunRow.waiting.is_(None))
+        if not everything:
+            query = query.where(or_(RunRow.lease_expires_at.is_(None), RunRow.lease_expires_at < now_epoch))
+        return (await self._session.scalars(query.order_by(RunRow.created_at))).all()
+
+    async def renew_leases(self, owner: str, expires_at: float) -> None:
+        """Moves the end of all leases of a process."""
+        await self._session.execute(
+            update(RunRow)
+            .where(RunRow.lease_owner == owner, RunRow.status.in_(ACTIVE))
+            .values(lease_expires_at=expires_at)
+        )
+
+    async def release_leases(self, owner: str) -> None:
+        """Gives back all leases of a process that stops."""
+        await self._session.execute(
+            update(RunRow)
+            .where(RunRow.lease_owner == owner, RunRow.status.in_(ACTIVE))
+            .values(lease_owner=None, lease_expires_at=None)
+        )
+
+    async def list_steps(self, run_id: str) -> Sequence[RunStepRow]:
+        """Recorded steps in order."""
+        rows = await self._session.scalars(
+            select(RunStepRow).where(RunStepRow.run_id == run_id).order_by(RunStepRow.position)
+        )
+        return rows.all()
+
+    async def find_key(self, user_id: str, key: str) -> IdempotencyKeyRow | None:
+        """What an idempotency key was used for."""
+        return await self._session.get(IdempotencyKeyRow, (user_id, key))
+
+    def add_key(self, row: IdempotencyKeyRow) -> None:
+        """Remembers a key."""
+        self._session.add(row)
+
+    async def delete_of_conversation(self, conversation_id: int) -> list[int]:
+        """Removes all runs of a conversation with steps and keys; returns the ids of their logs."""
+        ids = select(RunRow.run_id).where(RunRow.conversation_id == conversation_id)
+        logs = (
+            await self._session.scalars(select(RunRow.log_id).where(RunRow.conversation_id == conversation_id))
+        ).all()
+        await self._session.execute(delete(RunStepRow).where(RunStepRow.run_id.in_(ids)))
+        await self._session.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.run_id.in_(ids)))
+        await self._session.execute(delete(RunRow).where(RunRow.conversation_id == conversation_id))
+        return list(logs)
+
+    async def list_expired_logs(self, ended_before: datetime, limit: int) -> Sequence[int]:
+        """Logs of root runs that ended before a moment."""
+        rows = await self._session.scalars(
+            select(RunRow.log_id).where(RunRow.ended_at < ended_before, RunRow.log_id > 0).limit(limit)
+        )
+        return rows.all()
+
+    async def forget_logs(self, log_ids: Sequence[int]) -> None:
+        """Marks runs whose log was deleted, and forgets their idempotency keys, which live as long."""
+        ids = select(RunRow.run_id).where(RunRow.log_id.in_(log_ids))
+        await self._session.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.run_id.in_(ids)))
+        await self._session.execute(update(RunRow).where(RunRow.log_id.in_(log_ids)).values(log_id=0))
+
+
+def update_run(run_id: str, generation: int, **values: Any) -> Update:
+    """A change to an active run by the holder of its generation."""
+    return (
+        update(RunRow)
+        .where(RunRow.run_id == run_id, RunRow.generation == generation, RunRow.status.in_(ACTIVE))
+        .values(**values)
+    )
+
+
+def apply_update(connection: Connection, statement: Update) -> None:
+    """Runs a fenced change in the log's transaction; the log's own fence has already held there."""
+    connection.execute(statement)
+
+
+def insert_step(connection: Connection, values: dict[str, Any]) -> None:
+    """Adds a recorded step, or puts it back to its start when it is tried again."""
+    existing = connection.execute(
+        update(RunStepRow)
+        .where(RunStepRow.run_id == values["run_id"], RunStepRow.step_id == values["step_id"])
+        .values(status=values["status"], started_at=values["started_at"], attempt=RunStepRow.attempt + 1)
+    )
+    if existing.rowcount == 0:
+        connection.execute(insert(RunStepRow).values(**values))
+
+
+def finish_step(connection: Connection, run_id: str, step_id: str, values: dict[str, Any]) -> None:
+    """Records how a step ended."""
+    connection.execute(
+        update(RunStepRow).where(RunStepRow.run_id == run_id, RunStepRow.step_id == step_id).values(**values)
+    )

@@ -1,0 +1,38 @@
+"""Where a workspace lies."""
+
+import asyncio
+import hashlib
+import shutil
+from pathlib import Path
+
+BUILT_IN_AGENT = "default_agent"
+
+
+class WorkspaceService:
+    """Folders below one root."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def ensure(self, user_id: str, agent_id: str | None, session_id: str) -> Path:
+        """The folder of a person's agent, or of a conversation with the built-in agent; made when missing."""
+        folder = self._folder(user_id, agent_id, session_id)
+        await asyncio.to_thread(_make, folder)
+        return folder
+
+    async def delete_session_workspace(self, user_id: str, session_id: str) -> None:
+        """Removes the folder of a conversation with the built-in agent."""
+        await asyncio.to_thread(shutil.rmtree, self._folder(user_id, None, session_id), ignore_errors=True)
+
+    def _folder(self, user_id: str, agent_id: str | None, session_id: str) -> Path:
+        if agent_id and agent_id != BUILT_IN_AGENT:
+            place = f"agent\n{user_id}\n{agent_id}"
+        else:
+            place = f"session\n{user_id}\n{session_id}"
+        name = hashlib.sha256(place.encode()).hexdigest()[:40]
+        return self._root / name[:2] / name
+
+
+def _make(folder: Path) -> None:
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)

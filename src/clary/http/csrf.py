@@ -1,0 +1,42 @@
+"""Cross-site requests (platform.md 2.5): decided before any effect."""
+
+from collections.abc import Callable
+
+from fastapi import Request
+
+from clary.http.problems import CsrfFailedError
+from clary.http.requests import content_type
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class CsrfRule:
+    """Knows which origins are our own."""
+
+    def __init__(self, own_origin: Callable[[Request], str], listed_origins: Callable[[], frozenset[str]]) -> None:
+        self._own_origin = own_origin
+        self._listed_origins = listed_origins
+
+    def require_same_site(self, request: Request) -> None:
+        """Rule 1 (and 3: a caller that sends neither header is no browser)."""
+        fetch_site = request.headers.get("sec-fetch-site")
+        origin = request.headers.get("origin")
+        if fetch_site in ("same-origin", "none"):
+            return
+        if origin is not None:
+            if origin != self._own_origin(request) and origin not in self._listed_origins():
+                raise CsrfFailedError
+            return
+        if fetch_site is not None:
+            raise CsrfFailedError
+
+    def require_safe_body(self, request: Request, *, has_body: bool, takes_multipart: bool) -> None:
+        """Rule 2: a form cannot send JSON, so a body must be JSON, or multipart where the route takes files."""
+        if not has_body:
+            return
+        kind, _ = content_type(request.headers.get("content-type", ""))
+        if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
+            return
+        if takes_multipart and kind == "multipart/form-data":
+            return
+        raise CsrfFailedError

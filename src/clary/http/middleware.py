@@ -1,0 +1,208 @@
+"""The outermost layer: request id, language, header limits, host, CORS, security headers, last resort.
+
+Plain ASGI: it must not copy or delay a stream.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+import structlog
+from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from clary.errors import ProblemError
+from clary.http.peers import AddressList, find_peer, socket_peer
+from clary.http.problems import HeadersTooLargeError, InvalidHostError
+from clary.http.rendering import render_problem, render_unforeseen
+from clary.kit.ids import new_hex
+from clary.kit.text import Locale, current_locale
+
+MAX_HEADER_BYTES = 32 * 1024
+MAX_URL_BYTES = 16 * 1024
+REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{8,64}$")
+ABSENT = frozenset({"", "undefined", "null", "None", "[object Object]"})
+
+ALLOWED_HEADERS = (
+    "Authorization, Content-Type, Accept, Accept-Language, X-Accept-Language, X-Locale, X-Request-Id, "
+    "Idempotency-Key, Last-Event-ID, If-Match, If-None-Match, Range"
+)
+EXPOSED_HEADERS = (
+    "X-Request-Id, Retry-After, Content-Disposition, X-Clary-Run-Id, X-Clary-Session-Id, "
+    "X-Clary-AG-UI-Replay, ETag, Content-Range"
+)
+ALL_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeRules:
+    """What the operator decided about the edge."""
+
+    trusted_forwarders: AddressList
+    allowed_hosts: frozenset[str]
+    """Lower-case host names without port; empty: any."""
+    cors_origins: frozenset[str]
+    strict_transport: bool
+
+
+class Edge:
+    """See the module."""
+
+    def __init__(self, app: ASGIApp, rules: EdgeRules) -> None:
+        self._app = app
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        state = scope.setdefault("state", {})
+        state["peer"] = find_peer(scope, self._rules.trusted_forwarders)
+        state["request_id"] = self._request_id(scope, headers)
+        locale = choose_locale(headers)
+        locale_token = current_locale.set(locale)
+        structlog.contextvars.bind_contextvars(request_id=state["request_id"])
+        try:
+            await self._serve(scope, receive, self._dressed(send, scope, headers, locale))
+        finally:
+            current_locale.reset(locale_token)
+            structlog.contextvars.unbind_contextvars("request_id")
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        started = False
+
+        async def watching(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            refusal = self._refusal(scope, request)
+            if refusal is not None:
+                await refusal(scope, receive, send)
+                return
+            self._require_limits(scope, request)
+            if scope["query_string"] and scope["path"].startswith("/api/"):
+                scope["query_string"] = drop_absent(scope["query_string"])
+            await self._app(scope, receive, watching)
+        except ProblemError as problem:
+            await (await render_problem(request, problem))(scope, receive, send)
+        except Exception as error:
+            if started:
+                raise
+            await (await render_unforeseen(request, error))(scope, receive, send)
+
+    def _refusal(self, scope: Scope, request: Request) -> Response | None:
+        """A preflight is answered before anything else looks at the request."""
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in request.headers:
+            return Response(status_code=204)
+        return None
+
+    def _require_limits(self, scope: Scope, request: Request) -> None:
+        size = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+        url = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+        if size > MAX_HEADER_BYTES or url > MAX_URL_BYTES:
+            raise HeadersTooLargeError
+        allowed = self._rules.allowed_hosts
+        if allowed and host_name(request.state.peer.host) not in allowed:
+            raise InvalidHostError
+
+    def _request_id(self, scope: Scope, headers: Headers) -> str:
+        sent = headers.get("x-request-id", "")
+        if REQUEST_ID.match(sent) and socket_peer(scope) in self._rules.trusted_forwarders:
+            return sent
+        return new_hex(32)
+
+    def _dressed(
+        self, send: Send, scope: Scope, headers: Headers, locale: Locale
+    ) -> Callable[[Message], Awaitable[None]]:
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                out = MutableHeaders(raw=list(message["headers"]))
+                out["X-Request-Id"] = scope["state"]["request_id"]
+                self._add_security(out, locale)
+                self._add_cors(out, headers, scope)
+                message = {**message, "headers": out.raw}
+            await send(message)
+
+        return dressed
+
+    def _add_security(self, out: MutableHeaders, locale: Locale) -> None:
+        out.setdefault("X-Content-Type-Options", "nosniff")
+        out.setdefault("Referrer-Policy", "same-origin")
+        out.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        if self._rules.strict_transport:
+            out.setdefault("Strict-Transport-Security", "max-age=31536000")
+        kind = out.get("content-type", "")
+        if "json" in kind or "text/plain" in kind:
+            out.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+            out.setdefault("Cache-Control", "no-store")
+            out.setdefault("Content-Language", locale)
+
+    def _add_cors(self, out: MutableHeaders, headers: Headers, scope: Scope) -> None:
+        origin, listed = headers.get("origin"), self._rules.cors_origins
+        if listed:
+            out.add_vary_header("Origin")
+        if origin is None or not listed:
+            return
+        if origin in listed:
+            out["Access-Control-Allow-Origin"] = origin
+            out["Access-Control-Allow-Credentials"] = "true"
+        elif "*" in listed:
+            out["Access-Control-Allow-Origin"] = "*"
+        else:
+            return
+        out["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+        if scope["method"] == "OPTIONS":
+            out["Access-Control-Allow-Methods"] = ALL_METHODS
+            out["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+            out["Access-Control-Max-Age"] = "600"
+
+
+def host_name(host: str) -> str:
+    """The host of a Host header without its port, lower-case."""
+    if host.startswith("["):
+        return host[1:].split("]")[0].lower()
+    return host.rsplit(":", 1)[0].lower() if host.count(":") == 1 else host.lower()
+
+
+def choose_locale(headers: Headers) -> Locale:
+    """`X-Locale`, else the best known of `Accept-Language`, else Chinese (platform.md 1.4)."""
+    for wanted in (headers.get("x-locale", "")[:64], *_by_weight(headers.get("accept-language", "")[:1024])):
+        language = wanted.strip().lower()
+        if language.startswith("zh"):
+            return "zh-CN"
+        if language.startswith("en"):
+            return "en-US"
+    return "zh-CN"
+
+
+def _by_weight(header: str) -> list[str]:
+    weighted: list[tuple[float, str]] = []
+    for part in header.split(","):
+        language, _, rest = part.partition(";")
+        weight = 1.0
+        if rest.strip().startswith("q="):
+            try:
+                weight = float(rest.strip()[2:])
+            except ValueError:
+                weight = 0.0
+        if weight > 0:
+            weighted.append((weight, language))
+    return [language for _, language in sorted(weighted, key=lambda pair: -pair[0])]
+
+
+def drop_absent(query: bytes) -> bytes:
+    """Removes parameters whose value means "not given" (platform.md 1.3)."""
+    kept = [part for part in query.split(b"&") if not _is_absent(part)]
+    return b"&".join(kept)
+
+
+def _is_absent(part: bytes) -> bool:
+    _, _, value = part.partition(b"=")
+    return unquote_plus(value.decode("latin-1")) in ABSENT

@@ -1,0 +1,37 @@
+"""Pages of lists (platform.md 1.3, product.md 1)."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page asked for; already clamped."""
+
+    number: int
+    size: int
+
+    @property
+    def offset(self) -> int:
+        """Rows before this page."""
+        return (self.number - 1) * self.size
+
+
+def paging(default: int, largest: int) -> type[Page]:
+    """A dependency type for `page`/`page_no` and `page_size`; values outside are clamped, non-integers refused."""
+
+    def read(
+        page: Annotated[int | None, Query()] = None,
+        page_no: Annotated[int | None, Query()] = None,
+        page_size: Annotated[int | None, Query()] = None,
+    ) -> Page:
+        number = page if page is not None else page_no
+        # The upper bound keeps the offset inside 64 bits.
+        return Page(
+            number=min(max(number if number is not None else 1, 1), 10**9),
+            size=min(max(page_size if page_size is not None else default, 1), largest),
+        )
+
+    return Annotated[Page, Depends(read)]  # pyright: ignore[reportReturnType]

@@ -1,0 +1,24 @@
+"""The ground of every request body (platform.md 1.3)."""
+
+from typing import Any, ClassVar, cast
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+
+class Payload(BaseModel):
+    """Unknown keys are ignored; null for an optional field means absent, unless the class lists it in `null_clears`.
+
+    Numeric strings are accepted for numbers and `true`/`false`/0/1 for booleans; numbers are not accepted for strings.
+    """
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+    null_clears: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            body = cast("dict[str, Any]", data)
+            return {key: value for key, value in body.items() if value is not None or key in cls.null_clears}
+        return data

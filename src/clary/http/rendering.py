@@ -1,0 +1,150 @@
+"""Turns problems into bytes: the envelope, and RFC 9457 when asked for. The one place where this happens."""
+
+from typing import Any, cast
+
+import structlog
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from clary.errors import ProblemError
+from clary.http.access import Access
+from clary.http.envelope import error_body
+from clary.http.problems import (
+    InternalError,
+    InvalidJsonError,
+    MethodNotAllowedError,
+    RouteNotFoundError,
+    ValidationFailedError,
+)
+from clary.kit import json_text
+from clary.kit.text import current_locale
+
+log = structlog.get_logger()
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class JsonBytes(Response):
+    """A JSON body."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Serialises."""
+        return json_text.dumps(content)
+
+
+async def render_problem(request: Request, problem: Exception) -> Response:
+    """Renders a `ProblemError` for the route that raised it."""
+    assert isinstance(problem, ProblemError)
+    answers = answers_of(request)
+    if PROBLEM_JSON in request.headers.get("accept", "") and answers != "protocol":
+        return _rfc9457(request, problem)
+    body = error_body(
+        code=problem.code, message=problem.message.render(), slug=problem.slug, request_id=request_id_of(request)
+    )
+    status = problem.http_status
+    if answers in ("stream", "file") and status == 200:
+        status = problem.true_status
+    if isinstance(problem, (ValidationFailedError, InvalidJsonError)) or problem.code == 422:
+        errors = problem.errors if isinstance(problem, ValidationFailedError) else _one_entry(problem)
+        body["errors"] = errors
+        body["detail"] = problem.message.render() if answers == "stream" else errors
+    return JsonBytes(body, status_code=status, headers=problem.headers)
+
+
+def _one_entry(problem: ProblemError) -> list[dict[str, Any]]:
+    return [{"type": problem.slug, "loc": ["body"], "msg": problem.message.render()}]
+
+
+def _rfc9457(request: Request, problem: ProblemError) -> Response:
+    message = problem.message.render()
+    body: dict[str, Any] = {
+        "type": f"urn:clary:problem:{problem.slug}",
+        "title": message,
+        "status": problem.true_status,
+        "detail": message,
+        "instance": request.url.path,
+        "code": problem.slug,
+        "request_id": request_id_of(request),
+    }
+    if isinstance(problem, ValidationFailedError):
+        body["errors"] = problem.errors
+    return JsonBytes(body, status_code=problem.true_status, headers=problem.headers, media_type=PROBLEM_JSON)
+
+
+async def render_framework_error(request: Request, error: Exception) -> Response:
+    """404 and 405 of the router, and validation failures of the framework, as our own problems."""
+    if isinstance(error, RequestValidationError):
+        return await render_problem(request, validation_problem(error))
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return await render_problem(request, RouteNotFoundError())
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        return await render_problem(request, MethodNotAllowedError(headers={"Allow": allowed} if allowed else None))
+    log.error("framework_error", status=error.status_code)
+    return await render_problem(request, InternalError())
+
+
+async def render_unforeseen(request: Request, error: Exception) -> Response:
+    """The HTTP last resort: logs once, tells the caller the request id and nothing else."""
+    log.error("unhandled_fault", exc_info=error, request_id=request_id_of(request), route=request.url.path)
+    return await render_problem(request, InternalError())
+
+
+def validation_problem(error: RequestValidationError) -> ValidationFailedError:
+    """One readable sentence naming the first field, and the framework's list without the values sent."""
+    listed = [
+        {"type": each["type"], "loc": list(each["loc"]), "msg": each["msg"]}
+        for each in cast("list[dict[str, Any]]", error.errors())
+    ]
+    first = listed[0] if listed else {"type": "value_error", "loc": ["body"], "msg": "invalid"}
+    return ValidationFailedError(sentence(first), listed)
+
+
+def sentence(entry: dict[str, Any]) -> str:
+    """`field: what is wrong`; the part of the request (`body`, `query` …) is left out."""
+    path = [str(part) for part in entry["loc"] if part not in ("body", "query", "path", "header")]
+    reason = str(entry["msg"]).removeprefix("Value error, ")
+    if current_locale.get() == "zh-CN":
+        reason = _CHINESE.get(str(entry["type"]), reason)
+    return f"{'.'.join(path)}: {reason}" if path else reason
+
+
+_CHINESE: dict[str, str] = {
+    "missing": "缺少必填字段",
+    "string_type": "应为字符串",
+    "int_parsing": "应为整数",
+    "int_type": "应为整数",
+    "int_from_float": "应为整数",
+    "float_parsing": "应为数字",
+    "float_type": "应为数字",
+    "bool_parsing": "应为布尔值",
+    "bool_type": "应为布尔值",
+    "dict_type": "应为对象",
+    "list_type": "应为数组",
+    "model_type": "应为对象",
+    "model_attributes_type": "应为对象",
+    "string_too_short": "长度不足",
+    "string_too_long": "长度超限",
+    "too_short": "元素过少",
+    "too_long": "元素过多",
+    "greater_than_equal": "数值过小",
+    "less_than_equal": "数值过大",
+    "greater_than": "数值过小",
+    "less_than": "数值过大",
+}
+
+
+def answers_of(request: Request) -> str:
+    """How the route at hand answers; `envelope` where none was found."""
+    access = cast("Access | None", getattr(request.state, "access", None))
+    return access.answers if access is not None else "envelope"
+
+
+def request_id_of(request: Request) -> str:
+    """The id in `X-Request-Id` of the answer."""
+    return cast("str", getattr(request.state, "request_id", ""))

@@ -1,0 +1,83 @@
+"""The route class of every slice: size, identity, cross-site rule, scope, content type, JSON; then the framework.
+
+The order is that of platform.md 1.1.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from clary.http.access import Access, Authenticator, Caller, access_of
+from clary.http.csrf import SAFE_METHODS, CsrfRule
+from clary.http.problems import NotSignedInError, RoleMissingError, UnsupportedMediaTypeError
+from clary.http.requests import CountedRequest
+from clary.kit.text import Text
+
+
+class Gate:
+    """Lets a request in, or says why not."""
+
+    def __init__(self, authenticator: Authenticator, csrf: CsrfRule) -> None:
+        self._authenticator = authenticator
+        self._csrf = csrf
+
+    async def admit(self, request: CountedRequest, access: Access, *, takes_multipart: bool) -> None:
+        """Identity, cross-site rule, then role and scope. Sets `request.state.identity` (None for anonymous)."""
+        caller = await self._authenticator.identify(request)
+        request.state.identity = caller
+        if access.scope is not None and caller is None:
+            raise NotSignedInError(cast("Text | None", getattr(request.state, "identity_fault", None)))
+        if request.method not in SAFE_METHODS:
+            self._refuse_cross_site(request, access, caller, takes_multipart=takes_multipart)
+        if access.scope is not None and caller is not None:
+            _require_rights(access, caller)
+
+    def _refuse_cross_site(
+        self, request: CountedRequest, access: Access, caller: Caller | None, *, takes_multipart: bool
+    ) -> None:
+        by_cookie = caller is not None and caller.by_cookie
+        if by_cookie or access.sets_cookie:
+            self._csrf.require_same_site(request)
+        if by_cookie:
+            self._csrf.require_safe_body(request, has_body=request.has_body, takes_multipart=takes_multipart)
+
+
+def _require_rights(access: Access, caller: Caller) -> None:
+    assert access.scope is not None
+    if access.scope == "admin" and not caller.is_admin:
+        raise RoleMissingError
+    if not caller.has_scope(access.scope) or (access.interactive and not caller.is_interactive):
+        raise RoleMissingError
+
+
+class GatedRoute(APIRoute):
+    """A route behind the gate."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wraps the framework's own."""
+        access = access_of(self.openapi_extra, self.path)
+        inner = super().get_route_handler()
+        takes_json = self.body_field is not None
+        optional_body = self.body_field is not None and not self.body_field.field_info.is_required()
+
+        async def handle(request: Request) -> Response:
+            counted = CountedRequest(request.scope, request.receive, access.max_bytes)
+            counted.state.access = access
+            counted.require_declared_size()
+            gate = cast("Gate", counted.app.state.gate)
+            await gate.admit(counted, access, takes_multipart=False)
+            if takes_json and (counted.has_body or not optional_body):
+                if counted.has_body and not counted.is_json():
+                    raise UnsupportedMediaTypeError
+                await counted.parse_json()
+            return await inner(counted)
+
+        return handle
+
+
+def slice_router(prefix: str = "", tag: str = "") -> APIRouter:
+    """A router whose routes all pass the gate."""
+    return APIRouter(prefix=prefix, tags=[tag] if tag else None, route_class=GatedRoute, redirect_slashes=False)

@@ -1,0 +1,251 @@
+"""Runs the calls of one response: checked, bounded in time, capped in size, in parallel where that is safe."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from clary.kit import json_text
+from clary.kit.clock import Clock
+from clary.kit.text import Text
+from clary.runtime.events import ToolProgressed, ToolStepBegan, ToolStepDone
+from clary.runtime.messages import Effect, ToolCall
+from clary.runtime.progress import ProgressCoalescer
+from clary.runtime.tools import ProgressStream, Tool, ToolContext, ToolFailedError
+from clary.runtime.toolset import cap_result, check_arguments, error_content, parse_arguments, wire_content, words
+
+MAX_PARALLEL = 8
+MAX_ARGUMENT_BYTES = 1024 * 1024
+
+Language = Literal["zh", "en", "pt"]
+ToolEvent = ToolStepBegan | ToolProgressed | ToolStepDone
+ContextMaker = Callable[[str, Callable[[ProgressStream, str], Awaitable[None]]], ToolContext]
+SaveWhole = Callable[[str, str], Awaitable[None]]
+
+_NOT_FOUND = Text("工具不存在: {name}", "No such tool: {name}")
+_TIMEOUT = Text("工具执行超时", "The tool took too long")
+_UNKNOWN = Text(
+    "服务在该工具执行期间重启，结果未知；请先检查实际状态，再决定是否重试",
+    "The server restarted while this tool was running, so its outcome is unknown; check the actual state before "
+    "trying again",
+)
+_INTERRUPTED = Text("工具执行已被用户中断", "The tool was interrupted by the user")
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCall:
+    """A call without a result. `state` says whether it may have begun before a crash."""
+
+    call: ToolCall
+    state: Literal["new", "maybe_begun"] = "new"
+
+
+Events = asyncio.Queue[tuple[ToolEvent, asyncio.Event] | BaseException]
+"""What happened, and the bell to ring once it is durable; or the fault that ends the run."""
+
+
+class ToolRunner:
+    """The tools of one run."""
+
+    def __init__(
+        self,
+        tools: Mapping[str, Tool],
+        *,
+        make_context: ContextMaker,
+        save_whole: SaveWhole,
+        new_id: Callable[[], str],
+        clock: Clock,
+        max_result_tokens: int,
+        language: Language,
+        with_progress: bool,
+    ) -> None:
+        self._tools = tools
+        self._make_context = make_context
+        self._save_whole = save_whole
+        self._new_id = new_id
+        self._clock = clock
+        self._max_result_tokens = max_result_tokens
+        self._language: Language = language
+        self._with_progress = with_progress
+
+    def effect_of(self, name: str) -> Effect:
+        """The effect of a tool; an unknown name does nothing, so it reads."""
+        tool = self._tools.get(name)
+        return tool.spec.effect if tool is not None else "read"
+
+    def announced_arguments(self, raw: str) -> str:
+        """The arguments as everybody sees them (stream-runtime.md 4.5 rule 5): as written where they are an object."""
+        if len(raw.encode("utf-8", "replace")) > MAX_ARGUMENT_BYTES:
+            return json_text.dumps_text({"_raw": raw[:2000]})
+        if is_object_text(raw):
+            return raw
+        parsed = parse_arguments(raw)
+        return json_text.dumps_text({"_raw": raw[:2000]} if parsed is None else parsed)
+
+    async def run(self, pending: Sequence[PendingCall]) -> AsyncGenerator[ToolEvent]:
+        """Events of all calls, one `ToolStepDone` each. Closing the generator ends every running tool first."""
+        queue: Events = asyncio.Queue()
+        slots = asyncio.Semaphore(MAX_PARALLEL)
+        tasks: list[asyncio.Task[None]] = []
+        for position, item in enumerate(pending):
+            before = [tasks[other] for other in range(position) if self._must_wait(pending[other].call, item.call)]
+            tasks.append(asyncio.create_task(self._one(item, before, slots, queue)))
+        for task in tasks:
+            task.add_done_callback(lambda done: _pass_on_fault(done, queue))
+        left = len(tasks)
+        try:
+            while left:
+                item = await queue.get()
+                if isinstance(item, BaseException):
+                    raise item
+                event, handled = item
+                yield event
+                handled.set()
+                left -= isinstance(event, ToolStepDone)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _must_wait(self, earlier: ToolCall, later: ToolCall) -> bool:
+        """Calls that are not parallel-safe keep the model's order; calls on the same file never overlap."""
+        first, second = self._tools.get(earlier.name), self._tools.get(later.name)
+        if first is None or second is None:
+            return False
+        if not first.spec.parallel_safe and not second.spec.parallel_safe:
+            return True
+        return bool(_paths(first, earlier) & _paths(second, later))
+
+    async def _one(
+        self,
+        item: PendingCall,
+        before: Sequence["asyncio.Task[None]"],
+        slots: asyncio.Semaphore,
+        queue: "Events",
+    ) -> None:
+        async def tell(event: ToolEvent) -> None:
+            handled = asyncio.Event()
+            queue.put_nowait((event, handled))
+            await handled.wait()
+
+        if before:
+            await asyncio.wait(before)
+        async with slots:
+            try:
+                result: dict[str, Any] | str = await self._attempt(item, tell)
+                is_error = False
+            except ToolFailedError as error:
+                result, is_error = error_content(error, item.call.name), True
+            await tell(await self._done(item.call, result, is_error=is_error))
+
+    async def _attempt(self, item: PendingCall, tell: Callable[[ToolEvent], Awaitable[None]]) -> dict[str, Any] | str:
+        call = item.call
+        tool = self._tools.get(call.name)
+        if tool is None:
+            raise ToolFailedError(words(_NOT_FOUND.fill(name=call.name[:64]), self._language), "TOOL_NOT_FOUND")
+        effect = tool.spec.effect
+        if item.state == "maybe_begun" and effect != "read":
+            raise ToolFailedError(words(_UNKNOWN, self._language), "OUTCOME_UNKNOWN")
+        arguments = check_arguments(tool.spec, call.arguments, self._language)
+        await tell(ToolStepBegan(call, effect))
+        return await self._bounded(tool, call, arguments, tell)
+
+    async def _bounded(
+        self, tool: Tool, call: ToolCall, arguments: dict[str, Any], tell: Callable[[ToolEvent], Awaitable[None]]
+    ) -> dict[str, Any] | str:
+        progress = _Progress(call.id, self._clock, self._language, tell) if self._with_progress else None
+
+        async def output(stream: ProgressStream, text: str) -> None:
+            if progress is not None:
+                progress.add(stream, text)
+
+        try:
+            async with asyncio.timeout(tool.spec.timeout_seconds):
+                return await tool.run(arguments, self._make_context(call.id, output))
+        except TimeoutError:
+            raise ToolFailedError(words(_TIMEOUT, self._language), "TIMEOUT") from None
+        finally:
+            if progress is not None:
+                await progress.close()
+
+    async def _done(self, call: ToolCall, result: dict[str, Any] | str, *, is_error: bool) -> ToolStepDone:
+        saved_path = f"/workspace/.clary/results/{safe_name(call.id)}.txt"
+        capped = cap_result(result, self._max_result_tokens, saved_path, self._language)
+        if capped.whole is not None:
+            await self._save_whole(safe_name(call.id), capped.whole)
+        text = capped.result if isinstance(capped.result, str) else json_text.dumps_text(capped.result)
+        return ToolStepDone(call, self._new_id(), wire_content(text), text, is_error)
+
+
+def _pass_on_fault(task: "asyncio.Task[None]", queue: Events) -> None:
+    """A fault in a tool is ours, not the model's: it ends the run."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        queue.put_nowait(error)
+
+
+class _Progress:
+    """Sends the coalesced output of one call while it runs."""
+
+    def __init__(
+        self, call_id: str, clock: Clock, language: Language, tell: Callable[[ToolEvent], Awaitable[None]]
+    ) -> None:
+        self._call_id = call_id
+        self._tell = tell
+        self._lines = ProgressCoalescer(clock, language)
+        self._work = asyncio.Event()
+        self._sender = asyncio.create_task(self._send())
+
+    def add(self, stream: ProgressStream, text: str) -> None:
+        """Takes output."""
+        self._lines.add(stream, text)
+        self._work.set()
+
+    async def _send(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            wait = self._lines.wait_seconds()
+            while wait is not None:
+                await asyncio.sleep(wait)
+                line = self._lines.take()
+                if line is not None:
+                    await self._tell(ToolProgressed(self._call_id, line.stream, line.text))
+                wait = self._lines.wait_seconds()
+
+    async def close(self) -> None:
+        """Sends the rest, closing line last; nothing when cancelled."""
+        self._sender.cancel()
+        await asyncio.gather(self._sender, return_exceptions=True)
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            return
+        for line in self._lines.close():
+            await self._tell(ToolProgressed(self._call_id, line.stream, line.text, line.closed))
+
+
+def interrupted_result(call: ToolCall, message_id: str, language: Language) -> ToolStepDone:
+    """The result of a call that an interrupt left open (stream-runtime.md 4.5 rule 6)."""
+    content = error_content(ToolFailedError(words(_INTERRUPTED, language), "INTERRUPTED"), call.name)
+    return ToolStepDone(call, message_id, content, json_text.dumps_text(content), is_error=True)
+
+
+def is_object_text(raw: str) -> bool:
+    """Whether a text is a JSON object."""
+    try:
+        return isinstance(json_text.loads(raw), dict)
+    except ValueError:
+        return False
+
+
+def safe_name(call_id: str) -> str:
+    """A call id as a file name: providers choose ids, so nothing but plain characters survives."""
+    return "".join(char if char.isalnum() or char in "_-" else "_" for char in call_id)[:100]
+
+
+def _paths(tool: Tool, call: ToolCall) -> set[str]:
+    if not tool.spec.path_arguments:
+        return set()
+    arguments = parse_arguments(call.arguments) or {}
+    values = [arguments.get(name) for name in tool.spec.path_arguments]
+    return {"/".join(part for part in str(value).split("/") if part not in ("", ".")) for value in values if value}

@@ -1,0 +1,134 @@
+"""The ports of tools: what a tool is given, what it answers, and how it refuses."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from clary.runtime.messages import ToolSpec
+
+ToolErrorType = Literal[
+    "TOOL_NOT_FOUND",
+    "INVALID_JSON",
+    "INVALID_ARGUMENTS",
+    "EXECUTION_ERROR",
+    "TIMEOUT",
+    "PERMISSION_DENIED",
+    "APPROVAL_DENIED",
+    "APPROVAL_EXPIRED",
+    "INTERRUPTED",
+    "OUTCOME_UNKNOWN",
+]
+"""`error_type` of a failed result (stream-runtime.md 4.5)."""
+
+ProgressStream = Literal["stdout", "stderr", "info"]
+
+
+class ToolFailedError(Exception):
+    """The tool could not do it; the model reads the message and goes on. Messages hold no host path and no secret."""
+
+    def __init__(self, message: str, error_type: ToolErrorType = "EXECUTION_ERROR", **extra: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.error_type: ToolErrorType = error_type
+        self.extra = extra
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """One item of a conversation's task list."""
+
+    id: str
+    content: str
+    status: Literal["pending", "in_progress", "completed", "failed"] = "pending"
+    conclusion: str = ""
+
+
+class TodoList(Protocol):
+    """The task list of one conversation (stream-runtime.md 9.6)."""
+
+    async def read(self) -> Sequence[Todo]:
+        """All items in order."""
+        ...
+
+    async def upsert(self, items: Sequence[dict[str, Any]]) -> Sequence[Todo]:
+        """Merges items by id in one transaction and returns the whole list; a new list replaces a finished one.
+
+        An item has `id` and any of `content`, `status`, `completed`, `conclusion`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxCommand:
+    """A program to run. `workdir` is a path inside the sandbox (`/workspace/…`)."""
+
+    argv: Sequence[str]
+    workspace: Path
+    workdir: str = "/workspace"
+    environment: tuple[tuple[str, str], ...] = ()
+    timeout_seconds: float = 30.0
+    max_output_bytes: int = 1024 * 1024
+    """Per stream; more is dropped and marked as truncated."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxResult:
+    """How the program ended. `return_code` is -9 or so for a signal; None when it timed out."""
+
+    return_code: int | None
+    stdout: str
+    stderr: str
+    timed_out: bool
+    truncated: bool
+    seconds: float
+
+
+OutputSink = Callable[[ProgressStream, str], Awaitable[None]]
+
+
+class Sandbox(Protocol):
+    """Runs programs away from the server (stream-runtime.md 9.16). Nothing runs outside of it."""
+
+    @property
+    def unavailable_reason(self) -> str | None:
+        """Why nothing can be run here, or None when it works. Known after `probe`."""
+        ...
+
+    async def probe(self) -> None:
+        """Finds out, by running something, whether the sandbox works."""
+        ...
+
+    async def run(self, command: SandboxCommand, on_output: OutputSink | None = None) -> SandboxResult:
+        """Runs a program to its end. Cancelling kills its whole process group before the cancellation goes on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What the server supplies to a tool; never the model."""
+
+    tool_call_id: str
+    workspace: Path
+    """The folder shown as `/workspace`; exists."""
+    todos: TodoList
+    sandbox: Sandbox
+    progress: OutputSink
+    language: Literal["zh", "en", "pt"] = "zh"
+
+
+class Tool(Protocol):
+    """One tool."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """Schema and effect."""
+        ...
+
+    async def run(self, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any] | str:
+        """Does it. Arguments have been checked against the schema, with defaults not filled in.
+
+        Raises:
+            ToolFailedError: it could not be done.
+        """
+        ...

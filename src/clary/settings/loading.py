@@ -1,0 +1,72 @@
+"""Reading and judging the settings of this process."""
+
+from typing import Any, NamedTuple, cast
+
+from pydantic import SecretStr, ValidationError
+
+from clary.settings.environment import (
+    PREFIX,
+    SettingsError,
+    Source,
+    process_layers,
+    unknown_warnings,
+    variable_of,
+)
+from clary.settings.model import Settings, read_given
+from clary.settings.rules import require_consistent
+
+
+class SourceLine(NamedTuple):
+    """One setting as `clary doctor` shows it; a secret reads `set`."""
+
+    variable: str
+    source: Source
+    shown: str
+
+
+def load_settings(**values: Any) -> Settings:
+    """The settings of this process; `values` win over variables.
+
+    Raises:
+        SettingsError: a value of a wrong type or range, or a combination that may not start.
+    """
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise _first_fault(error) from None
+    require_consistent(settings)
+    return settings
+
+
+def sources(settings: Settings) -> list[SourceLine]:
+    """Every setting, where its value comes from, and the value; secrets read `set` (or nothing)."""
+    given = read_given(type(settings))
+    return [
+        SourceLine(
+            variable_of(name), given[name].source if name in given else "default", _shown(getattr(settings, name))
+        )
+        for name in type(settings).model_fields
+    ]
+
+
+def setting_warnings() -> list[str]:
+    """One line for each unknown `CLARY_*` name."""
+    return unknown_warnings(Settings.model_fields, process_layers())
+
+
+def _first_fault(error: ValidationError) -> SettingsError:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    variable = variable_of(str(first["loc"][0])) if first["loc"] else PREFIX
+    return SettingsError(variable, first["msg"].removeprefix("Value error, "))
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, SecretStr):
+        return "set"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ",".join(cast("tuple[str, ...]", value))
+    return str(value)

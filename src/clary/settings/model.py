@@ -1,0 +1,204 @@
+"""The settings themselves."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from clary.settings.environment import Given, given_values, process_layers
+from clary.settings.values import (
+    Addresses,
+    Currency,
+    EmptyIsNone,
+    Hosts,
+    Origins,
+    Outbound,
+    PathPrefix,
+    PublicUrl,
+    SecretKey,
+    SecretKeys,
+    Switch,
+    TimeZone,
+    decode_key,
+    split_keys,
+)
+
+KEEPS_EMPTY = frozenset(
+    {"allowed_hosts", "forwarded_allow_ips", "cors_allowed_origins", "outbound_allow", "api_prefix", "web_base_path"}
+    | {f"default_llm_{name}" for name in ("temperature", "top_p", "presence_penalty", "max_tokens", "max_model_len")}
+)
+"""Fields for which the empty text is a value of its own; for all others it means "not set"."""
+
+Absolute = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+
+
+class VariableSource(PydanticBaseSettingsSource):
+    """The variables of the process, its `.env` and `<NAME>_FILE`."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Part of the base class; values are read together in `__call__`."""
+        raise NotImplementedError
+
+    def __call__(self) -> dict[str, Any]:
+        """Field name → text."""
+        return {name: given.text for name, given in read_given(self.settings_cls).items()}
+
+
+def read_given(settings_class: type[BaseSettings]) -> dict[str, Given]:
+    """What was set, without empty texts that mean "not set"."""
+    given = given_values(settings_class.model_fields, process_layers())
+    return {name: each for name, each in given.items() if each.text.strip() or name in KEEPS_EMPTY}
+
+
+class Settings(BaseSettings):
+    """Flat and typed. Values given in code win over variables, which tests rely on."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    # Server
+    env: Literal["development", "production"] = "development"
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    unix_socket: Path | None = None
+    processes: int = Field(1, ge=1)
+    data_dir: Absolute = Field(Path("data"), validate_default=True)
+    database_url: SecretStr | None = None
+    database_pool: int = Field(10, ge=1, le=200)
+    secret_key: SecretKey | None = None
+    secret_key_old: SecretKeys | None = None
+    public_url: PublicUrl | None = None
+    api_prefix: PathPrefix = ""
+    web_base_path: PathPrefix = ""
+    allowed_hosts: Hosts = ()
+    forwarded_allow_ips: Addresses = ("127.0.0.1", "::1")
+    cors_allowed_origins: Origins = ()
+    cookie_secure: Switch | None = None
+    console: Switch = True
+    api_docs: Switch = True
+    outbound_allow: Outbound = ()
+    instance_name: str = Field("Clary", min_length=1, max_length=64)
+    timezone: TimeZone = "UTC"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "text", "json"] = "auto"
+    shutdown_seconds: int = Field(15, ge=1, le=300)
+
+    # Identity
+    auth_mode: Literal["native", "trusted_proxy", "oauth"] = "native"
+    bootstrap_admin_username: str = Field("admin", min_length=1, max_length=64)
+    bootstrap_admin_password: SecretStr | None = None
+    bootstrap_admin_email: str | None = Field(None, max_length=254)
+    user_directory: Literal["all", "groups", "self"] = "all"
+
+    # Models, money
+    default_llm_api_key: SecretStr | None = None
+    default_llm_api_base_url: str | None = Field(None, max_length=2048)
+    default_llm_model_name: str | None = Field(None, max_length=255)
+    default_llm_max_tokens: Annotated[int | None, EmptyIsNone] = Field(4096, ge=1, le=10_000_000)
+    default_llm_max_model_len: Annotated[int | None, EmptyIsNone] = Field(54_000, ge=1024, le=100_000_000)
+    default_llm_temperature: Annotated[float | None, EmptyIsNone] = Field(0.2, ge=0, le=2)
+    default_llm_top_p: Annotated[float | None, EmptyIsNone] = Field(0.9, ge=0, le=1)
+    default_llm_presence_penalty: Annotated[float | None, EmptyIsNone] = Field(0.0, ge=-2, le=2)
+    default_llm_multimodal: Switch = False
+    demo_model: Switch | None = None
+    currency: Currency = "USD"
+
+    # Runs and streams (stream-runtime.md 13)
+    run_log_ttl_hours: int = Field(24, ge=1, le=8760)
+    stream_heartbeat_seconds: float = Field(15, gt=0, le=300)
+    disconnect_grace_seconds: float = Field(0, ge=0, le=86_400)
+    reconnect_window_seconds: float = Field(30, ge=0, le=3600)
+    run_lease_seconds: float = Field(15, ge=1, le=600)
+    run_max_seconds: int = Field(21_600, ge=1, le=604_800)
+    max_active_runs: int = Field(1000, ge=1, le=100_000)
+    max_active_runs_per_user: int = Field(8, ge=1, le=10_000)
+    max_views_per_run: int = Field(20, ge=1, le=10_000)
+    max_child_depth: int = Field(4, ge=0, le=16)
+    max_parallel_children: int = Field(8, ge=1, le=64)
+    max_children_per_run: int = Field(50, ge=0, le=1000)
+    default_max_loop_count: int = Field(50, ge=1, le=10_000)
+    max_loop_count: int = Field(200, ge=1, le=10_000)
+    tool_result_max_tokens: int = Field(12_000, ge=100, le=1_000_000)
+    context_history_ratio: Ratio = 0.2
+    context_active_ratio: Ratio = 0.3
+    context_max_new_message_ratio: Ratio = 0.5
+    context_recent_turns: int = Field(0, ge=0, le=1000)
+    context_compression_threshold: float = Field(0.8, gt=0, le=1)
+    tool_approval_mode: Literal["auto", "risky", "always"] = "auto"
+    sandbox: Switch = True
+    sandbox_cpu_seconds: int = Field(300, ge=1, le=86_400)
+    sandbox_memory_mb: int = Field(4096, ge=64, le=1_048_576)
+
+    # Workspaces, uploads, agents, sharing (product.md 9)
+    workspace_dir: Absolute | None = None
+    upload_max_mb: int = Field(100, ge=1, le=10_240)
+    workspace_quota_mb: int = Field(2048, ge=0, le=10_485_760)
+    max_agents_per_user: int = Field(500, ge=1, le=100_000)
+    share_mode: Literal["explicit", "link"] = "explicit"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Our own source does what the framework's three would do, with the rules of platform.md 13."""
+        return init_settings, VariableSource(settings_cls)
+
+    @property
+    def is_production(self) -> bool:
+        """Whether the stricter rules count."""
+        return self.env == "production"
+
+    @property
+    def database(self) -> str:
+        """The database's address; a SQLite file in the data directory by default."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir / 'clary.db'}"
+
+    @property
+    def workspaces(self) -> Path:
+        """Where the folders of workspaces lie."""
+        return self.workspace_dir or self.data_dir / "workspaces"
+
+    @property
+    def key_bytes(self) -> bytes | None:
+        """The secret key, if it was given; else it lies in a file of the data directory."""
+        return None if self.secret_key is None else decode_key(self.secret_key.get_secret_value())
+
+    @property
+    def old_key_bytes(self) -> tuple[bytes, ...]:
+        """Keys that only decrypt."""
+        return () if self.secret_key_old is None else tuple(map(decode_key, split_keys(self.secret_key_old)))
+
+    @property
+    def public_host(self) -> str | None:
+        """The host of the public URL."""
+        return None if self.public_url is None else urlsplit(self.public_url).hostname
+
+    @property
+    def is_https(self) -> bool:
+        """Whether the public URL is https."""
+        return (self.public_url or "").startswith("https://")
+
+    @property
+    def cookies_secure(self) -> bool:
+        """Whether cookies carry `Secure` (platform.md 2.3)."""
+        return self.is_https or self.cookie_secure is True
+
+    @property
+    def demo_model_on(self) -> bool:
+        """On in development, off in production, unless somebody said otherwise."""
+        return not self.is_production if self.demo_model is None else self.demo_model
+
+    def secrets(self) -> list[str]:
+        """The plain secret values, for the log's mask."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]

@@ -1,0 +1,68 @@
+"""Combinations that may not start (last table of platform.md 13)."""
+
+from collections.abc import Iterator
+
+from clary.settings.environment import SettingsError
+from clary.settings.model import Settings
+from clary.settings.values import is_loopback
+
+SHORTEST_PRODUCTION_PASSWORD = 12
+
+
+def require_consistent(settings: Settings) -> None:
+    """Judges what single values cannot tell.
+
+    Raises:
+        SettingsError: the first combination that may not start.
+    """
+    for variable, reason in _faults(settings):
+        raise SettingsError(variable, reason)
+
+
+def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
+    yield from _not_yet(settings)
+    yield from _incomplete_groups(settings)
+    if settings.default_max_loop_count > settings.max_loop_count:
+        yield "CLARY_DEFAULT_MAX_LOOP_COUNT", "must not be larger than CLARY_MAX_LOOP_COUNT"
+    if settings.is_production:
+        yield from _production(settings)
+
+
+def _not_yet(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What the settings know but this version cannot do."""
+    if settings.auth_mode != "native":
+        yield "CLARY_AUTH_MODE", "only native works in this version"
+    if not settings.database.startswith("sqlite:///"):
+        yield "CLARY_DATABASE_URL", "must start with sqlite:/// (this version has no other database)"
+    if settings.processes > 1:
+        yield "CLARY_PROCESSES", "more than one process needs PostgreSQL"
+
+
+def _incomplete_groups(settings: Settings) -> Iterator[tuple[str, str]]:
+    group = {
+        "CLARY_DEFAULT_LLM_API_KEY": settings.default_llm_api_key,
+        "CLARY_DEFAULT_LLM_API_BASE_URL": settings.default_llm_api_base_url,
+        "CLARY_DEFAULT_LLM_MODEL_NAME": settings.default_llm_model_name,
+    }
+    if any(value is not None for value in group.values()):
+        for variable, value in group.items():
+            if value is None:
+                yield variable, "is missing; the API key, base URL and model name belong together"
+
+
+def _production(settings: Settings) -> Iterator[tuple[str, str]]:
+    host = settings.public_host
+    if host is None:
+        yield "CLARY_PUBLIC_URL", "is required in production"
+    elif not settings.is_https and not is_loopback(host):
+        yield "CLARY_PUBLIC_URL", "must be https in production"
+    if settings.cookie_secure is False and settings.is_https:
+        yield "CLARY_COOKIE_SECURE", "must not be off when the public URL is https"
+    password = settings.bootstrap_admin_password
+    if password is not None and len(password.get_secret_value()) < SHORTEST_PRODUCTION_PASSWORD:
+        yield (
+            "CLARY_BOOTSTRAP_ADMIN_PASSWORD",
+            f"needs at least {SHORTEST_PRODUCTION_PASSWORD} characters in production",
+        )
+    if settings.database.startswith("postgresql") and settings.secret_key is None:
+        yield "CLARY_SECRET_KEY", "is required with PostgreSQL in production"

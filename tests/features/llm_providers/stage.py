@@ -1,0 +1,267 @@
+"""Both slices about models over ASGI and real SQL, with the providers' world played by twins."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from clary.db.columns import Row
+from clary.db.database import Database
+from clary.errors import ProblemError
+from clary.features.agents.routes import router as agent_router
+from clary.features.agents.service import (
+    AgentLimits,
+    AgentReferences,
+    AgentResolver,
+    AgentService,
+    ConfigurationCheck,
+    FixedTools,
+)
+from clary.features.llm_providers.ports import ConnectionProbe, ImageProbe, StructuredProbe
+from clary.features.llm_providers.routes import router as provider_router
+from clary.features.llm_providers.service import (
+    DefaultProvider,
+    KeyVault,
+    Money,
+    ProviderResolver,
+    ProviderService,
+    ProviderSnapshot,
+    ProviderVerification,
+)
+from clary.features.permissions.service import ALL_SCOPES, Identity
+from clary.http.csrf import CsrfRule
+from clary.http.middleware import Edge, EdgeRules
+from clary.http.peers import AddressList
+from clary.http.rendering import render_framework_error, render_problem
+from clary.http.routing import Gate
+from clary.kit.crypto import SecretBox
+from clary.kit.safe_http import OutboundGuard
+
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+KNOWN_TOOLS = ("file_read", "file_write", "todo_write")
+ENGLISH = {"X-Locale": "en-US"}
+
+
+class StandingClock:
+    """A clock that moves one second whenever somebody looks, or as far as a test says."""
+
+    def __init__(self) -> None:
+        self.moment = START
+
+    def now(self) -> datetime:
+        self.moment += timedelta(seconds=1)
+        return self.moment
+
+    def epoch(self) -> float:
+        return self.now().timestamp()
+
+    def monotonic(self) -> float:
+        return self.epoch()
+
+
+@dataclass
+class ScriptedProbe:
+    """A provider that answers as a test says and remembers whom it was asked for."""
+
+    connection: ConnectionProbe = field(default_factory=lambda: ConnectionProbe("Hello.", 12))
+    image: ImageProbe = field(default_factory=lambda: ImageProbe(True, "It is red."))
+    structured: StructuredProbe = field(default_factory=lambda: StructuredProbe('{"days": 7}', {"days": 7}))
+    asked: list[ProviderSnapshot] = field(default_factory=list[ProviderSnapshot])
+
+    async def verify_connection(self, provider: ProviderSnapshot) -> ConnectionProbe:
+        self.asked.append(provider)
+        return self.connection
+
+    async def verify_image(self, provider: ProviderSnapshot) -> ImageProbe:
+        self.asked.append(provider)
+        return self.image
+
+    async def verify_structured(self, provider: ProviderSnapshot) -> StructuredProbe:
+        self.asked.append(provider)
+        return self.structured
+
+
+class NamedCaller:
+    """Believes the header `X-Test-User`; `root` is an admin, `<name>/read` holds the scope `read` alone."""
+
+    async def identify(self, request: Request) -> Identity | None:
+        name = request.headers.get("x-test-user")
+        return None if name is None else identity_of(name)
+
+
+def identity_of(name: str) -> Identity:
+    """The identity of a test user; the id is the name."""
+    name, _, scope = name.partition("/")
+    return Identity(
+        user_id=name,
+        username=name,
+        role="admin" if name == "root" else "user",
+        credential="access_token",
+        scopes=frozenset({scope}) if scope else ALL_SCOPES,
+    )
+
+
+class Groups:
+    """Who is in which group."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, set[str]] = {}
+
+    async def groups_of(self, session: object, *, user_id: str) -> frozenset[str]:
+        return frozenset(group for group, members in self.members.items() if user_id in members)
+
+
+@dataclass
+class Answer:
+    """One answer: status, headers, body."""
+
+    status: int
+    headers: Any
+    body: dict[str, Any]
+
+    @property
+    def data(self) -> Any:
+        assert self.body["code"] == 200, self.body
+        return self.body["data"]
+
+    @property
+    def refusal(self) -> tuple[int, int, str | None, str]:
+        """(HTTP status, code, slug, message)."""
+        assert self.body["data"] is None
+        return self.status, self.body["code"], self.body["error_detail"], self.body["message"]
+
+    @property
+    def slug(self) -> str | None:
+        return self.body.get("error_detail")
+
+
+class Person:
+    """Somebody who sends requests."""
+
+    def __init__(self, client: httpx2.AsyncClient, name: str | None) -> None:
+        self._client = client
+        self.name = name
+
+    async def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        """Sends one request."""
+        sent = {**({"X-Test-User": self.name} if self.name else {}), **(headers or {})}
+        options: dict[str, Any] = {} if body is None else {"json": body}
+        got = await self._client.request(method, path, headers=sent, **options)
+        return Answer(got.status_code, got.headers, got.json())
+
+    async def get(self, path: str, **options: Any) -> Answer:
+        return await self.call("GET", path, **options)
+
+    async def post(self, path: str, body: Any = None, **options: Any) -> Answer:
+        return await self.call("POST", path, {} if body is None else body, **options)
+
+    async def put(self, path: str, body: Any, **options: Any) -> Answer:
+        return await self.call("PUT", path, body, **options)
+
+    async def delete(self, path: str, **options: Any) -> Answer:
+        return await self.call("DELETE", path, **options)
+
+
+@dataclass
+class Stage:
+    """Everything a test may look at."""
+
+    database: Database
+    clock: StandingClock
+    probe: ScriptedProbe
+    groups: Groups
+    providers: ProviderResolver
+    agents: AgentResolver
+    client: httpx2.AsyncClient
+
+    def person(self, name: str | None) -> Person:
+        return Person(self.client, name)
+
+    async def provider(self, name: str, **fields: Any) -> str:
+        """Creates a provider of a person and returns its id."""
+        return (await self.person(name).post("/api/llm-provider/create", provider_body(**fields))).data["id"]
+
+    async def agent(self, owner: str, **fields: Any) -> str:
+        """Creates an agent of a person and returns its id."""
+        return (await self.person(owner).post("/api/agent/create", {"name": "A", **fields})).data["id"]
+
+    async def used_by(self, name: str, **wanted: Any) -> str:
+        """Id of the provider a run of this person gets."""
+        async with self.database.read() as session:
+            return (await self.providers.resolve(session, user_id=name, **wanted)).id
+
+
+def provider_body(**fields: Any) -> dict[str, Any]:
+    """A whole LLMProviderCreate."""
+    return {"base_url": "https://api.example.com/v1", "api_keys": ["sk-secret-key-0001"], "model": "m-1", **fields}
+
+
+def numbered(prefix: str) -> Callable[[], str]:
+    """Ids in order."""
+    numbers = count(1)
+    return lambda: f"{prefix}{next(numbers):08x}"
+
+
+@asynccontextmanager
+async def staged(
+    folder: Path, *, default: DefaultProvider | None = None, demo_model: bool = True, limits: AgentLimits | None = None
+) -> AsyncIterator[Stage]:
+    """A stage on a fresh SQLite file."""
+    database = Database(f"sqlite:///{folder / 'stage.db'}")
+    async with database.write() as session:
+        await (await session.connection()).run_sync(Row.metadata.create_all)
+    stage, api = _assembled(database, default, demo_model, limits or AgentLimits())
+    async with stage.client:
+        yield stage
+    await database.close()
+
+
+def _assembled(
+    database: Database, default: DefaultProvider | None, demo_model: bool, limits: AgentLimits
+) -> tuple[Stage, FastAPI]:
+    clock, probe, groups, guard = StandingClock(), ScriptedProbe(), Groups(), OutboundGuard(["10.1.2.3"])
+    vault, money = KeyVault(SecretBox(bytes(32))), Money("USD", {"EUR": Decimal("1.1")})
+    resolver = ProviderResolver(vault=vault, groups=groups, default=default, demo_model=demo_model)
+    new_id = numbered("00000000-0000-4000-8000-0000")
+    providers = ProviderService(
+        resolver=resolver,
+        vault=vault,
+        guard=guard,
+        money=money,
+        references=AgentReferences(),
+        clock=clock,
+        new_id=new_id,
+    )
+    check = ConfigurationCheck(providers=resolver, tools=FixedTools(KNOWN_TOOLS), money=money)
+    api = FastAPI(redirect_slashes=False)
+    api.state.database = database
+    api.state.gate = Gate(NamedCaller(), CsrfRule(lambda request: "http://clary.test", frozenset))
+    api.state.llm_providers = providers
+    api.state.llm_provider_verification = ProviderVerification(
+        database=database,
+        providers=providers,
+        resolver=resolver,
+        vault=vault,
+        guard=guard,
+        probe=probe,
+        clock=clock,
+        new_id=new_id,
+    )
+    api.state.agents = AgentService(check=check, limits=limits, clock=clock, new_agent_id=numbered("agent_"))
+    for router in (provider_router, agent_router):
+        api.include_router(router)
+    api.add_exception_handler(ProblemError, render_problem)
+    api.add_exception_handler(RequestValidationError, render_framework_error)
+    api.add_exception_handler(HTTPException, render_framework_error)
+    rules = EdgeRules(AddressList([]), frozenset(), frozenset(), strict_transport=False)
+    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(api, rules)), base_url="http://clary.test")
+    return Stage(database, clock, probe, groups, resolver, AgentResolver(limits=limits), client), api
