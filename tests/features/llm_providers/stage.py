@@ -219,49 +219,44 @@ async def staged(
     database = Database(f"sqlite:///{folder / 'stage.db'}")
     async with database.write() as session:
         await (await session.connection()).run_sync(Row.metadata.create_all)
-    stage, api = _assembled(database, default, demo_model, limits or AgentLimits())
+    stage = _assembled(database, default, demo_model, limits or AgentLimits())
     async with stage.client:
         yield stage
     await database.close()
 
 
-def _assembled(
-    database: Database, default: DefaultProvider | None, demo_model: bool, limits: AgentLimits
-) -> tuple[Stage, FastAPI]:
+def _assembled(database: Database, default: DefaultProvider | None, demo_model: bool, limits: AgentLimits) -> Stage:
     clock, probe, groups, guard = StandingClock(), ScriptedProbe(), Groups(), OutboundGuard(["10.1.2.3"])
     vault, money = KeyVault(SecretBox(bytes(32))), Money("USD", {"EUR": Decimal("1.1")})
     resolver = ProviderResolver(vault=vault, groups=groups, default=default, demo_model=demo_model)
-    new_id = numbered("00000000-0000-4000-8000-0000")
-    providers = ProviderService(
-        resolver=resolver,
-        vault=vault,
-        guard=guard,
-        money=money,
-        references=AgentReferences(),
-        clock=clock,
-        new_id=new_id,
-    )
+    shared: dict[str, Any] = {
+        "resolver": resolver,
+        "vault": vault,
+        "guard": guard,
+        "clock": clock,
+        "new_id": numbered("00000000-0000-4000-8000-0000"),
+    }
+    providers = ProviderService(money=money, references=AgentReferences(), **shared)
     check = ConfigurationCheck(providers=resolver, tools=FixedTools(KNOWN_TOOLS), money=money)
-    api = FastAPI(redirect_slashes=False)
-    api.state.database = database
-    api.state.gate = Gate(NamedCaller(), CsrfRule(lambda request: "http://clary.test", frozenset))
-    api.state.llm_providers = providers
-    api.state.llm_provider_verification = ProviderVerification(
+    api = _api(
         database=database,
-        providers=providers,
-        resolver=resolver,
-        vault=vault,
-        guard=guard,
-        probe=probe,
-        clock=clock,
-        new_id=new_id,
+        llm_providers=providers,
+        llm_provider_verification=ProviderVerification(database=database, providers=providers, probe=probe, **shared),
+        agents=AgentService(check=check, limits=limits, clock=clock, new_agent_id=numbered("agent_")),
     )
-    api.state.agents = AgentService(check=check, limits=limits, clock=clock, new_agent_id=numbered("agent_"))
+    rules = EdgeRules(AddressList([]), frozenset(), frozenset(), strict_transport=False)
+    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(api, rules)), base_url="http://clary.test")
+    return Stage(database, clock, probe, groups, resolver, AgentResolver(limits=limits), client)
+
+
+def _api(**services: Any) -> FastAPI:
+    api = FastAPI(redirect_slashes=False)
+    api.state.gate = Gate(NamedCaller(), CsrfRule(lambda request: "http://clary.test", frozenset))
+    for name, service in services.items():
+        setattr(api.state, name, service)
     for router in (provider_router, agent_router):
         api.include_router(router)
     api.add_exception_handler(ProblemError, render_problem)
     api.add_exception_handler(RequestValidationError, render_framework_error)
     api.add_exception_handler(HTTPException, render_framework_error)
-    rules = EdgeRules(AddressList([]), frozenset(), frozenset(), strict_transport=False)
-    client = httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(api, rules)), base_url="http://clary.test")
-    return Stage(database, clock, probe, groups, resolver, AgentResolver(limits=limits), client), api
+    return api

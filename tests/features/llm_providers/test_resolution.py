@@ -119,7 +119,7 @@ def priced(**prices: object) -> ProviderSnapshot:
 def test_cost_is_a_decimal_rounded_half_up_to_eight_places(prices: dict[str, object], usage: Usage, cost: str) -> None:
     money = Money("USD", {"EUR": Decimal("1.1")})
     whole = {"currency": "USD", "per": 1_000_000, **prices}
-    assert str(money.cost(priced(**whole), usage)) == cost
+    assert money.cost(priced(**whole), usage) == Decimal(cost)
 
 
 def test_an_unpriced_model_has_no_cost_and_the_demo_model_none_to_pay() -> None:

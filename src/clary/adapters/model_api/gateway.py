@@ -2,17 +2,18 @@
 
 import aiohttp
 
+from clary.adapters.model_api import probes
 from clary.adapters.model_api.client import OpenAiModelClient
 from clary.adapters.model_api.config import ModelApiConfig
 from clary.adapters.model_api.thinking import has_thinking_switch
-from clary.features.llm_providers.ports import ProviderSnapshot
+from clary.features.llm_providers.ports import ConnectionProbe, ImageProbe, ProviderSnapshot, StructuredProbe
 from clary.kit.safe_http import OutboundGuard
 from clary.runtime.demo_model import DemoModel
 from clary.runtime.model import ModelClient
 
 
 class ModelApiGateway:
-    """Implements chat's `ModelGateway`. One guarded session for all providers of this process."""
+    """Implements chat's `ModelGateway` and the providers' `ProviderProbe`. One guarded session for all providers of this process."""
 
     def __init__(self, guard: OutboundGuard) -> None:
         self._guard = guard
@@ -34,18 +35,35 @@ class ModelApiGateway:
         """See the port."""
         if provider.kind == "demo":
             return DemoModel()
-        config = ModelApiConfig(
-            base_url=provider.base_url,
-            api_key=provider.api_key,
-            model=provider.model,
-            thinking_style=provider.thinking_style,
-            supports_structured_output=provider.supports_structured_output,
-        )
-        return OpenAiModelClient(config, self.session)
+        return OpenAiModelClient(_config(provider), self.session)
 
     def has_thinking_switch(self, provider: ProviderSnapshot) -> bool:
         """See the port."""
         if provider.kind == "demo":
             return False
-        config = ModelApiConfig(base_url=provider.base_url, api_key="", model=provider.model)
-        return has_thinking_switch(provider.thinking_style, config.host, provider.model)
+        return has_thinking_switch(provider.thinking_style, _config(provider).host, provider.model)
+
+    async def verify_connection(self, provider: ProviderSnapshot) -> ConnectionProbe:
+        """See `ProviderProbe`."""
+        found = await probes.verify_connection(_config(provider), self.session)
+        return ConnectionProbe(found.response, found.latency_ms, found.usage, found.failure)
+
+    async def verify_image(self, provider: ProviderSnapshot) -> ImageProbe:
+        """See `ProviderProbe`."""
+        found = await probes.verify_image(_config(provider), self.session)
+        return ImageProbe(found.recognized, found.response, found.usage, found.failure)
+
+    async def verify_structured(self, provider: ProviderSnapshot) -> StructuredProbe:
+        """See `ProviderProbe`."""
+        found = await probes.verify_schema(_config(provider), self.session)
+        return StructuredProbe(found.response, found.parsed, found.usage, found.failure)
+
+
+def _config(provider: ProviderSnapshot) -> ModelApiConfig:
+    return ModelApiConfig(
+        base_url=provider.base_url,
+        api_key=provider.api_key,
+        model=provider.model,
+        thinking_style=provider.thinking_style,
+        supports_structured_output=provider.supports_structured_output,
+    )
