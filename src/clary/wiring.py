@@ -40,7 +40,7 @@ from clary.features.llm_providers.service import (
 )
 from clary.features.runs import routes as run_routes
 from clary.features.runs.service import RunService
-from clary.features.toolbox.service import Toolbox
+from clary.features.toolbox.service import ALIASES, Toolbox
 from clary.features.workspaces.service import WorkspaceService
 from clary.http.access import Authenticator
 from clary.http.csrf import CsrfRule
@@ -145,7 +145,7 @@ class Services:
         self.agent_resolver = AgentResolver(limits=limits)
         self.agents = AgentService(
             check=ConfigurationCheck(
-                providers=self.provider_resolver, tools=FixedTools(self.toolbox.names), money=self.money
+                providers=self.provider_resolver, tools=FixedTools((*self.toolbox.names, *ALIASES)), money=self.money
             ),
             limits=limits,
             clock=clock,

@@ -5,7 +5,9 @@ import { zh } from "../texts/zh";
 
 export type Locale = "zh" | "en";
 export type Texts = typeof en;
-type Shape<T> = { [K in keyof T]: T[K] extends (...args: infer A) => string ? (...args: A) => string : string };
+type Shape<T> = {
+  [K in keyof T]: T[K] extends (...args: infer A) => string ? (...args: A) => string : string;
+};
 
 const STORAGE_KEY = "clary.locale";
 const catalogues: Record<Locale, Shape<Texts>> = { en, zh };

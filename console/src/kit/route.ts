@@ -23,7 +23,8 @@ function safeDecode(text: string): string | null {
 }
 
 export function hrefOf(route: Route): string {
-  if (route.page === "agents") return route.agentId ? `#/agents/${encodeURIComponent(route.agentId)}` : "#/agents";
+  if (route.page === "agents")
+    return route.agentId ? `#/agents/${encodeURIComponent(route.agentId)}` : "#/agents";
   if (route.page === "models") return "#/models";
   return route.sessionId ? `#/c/${encodeURIComponent(route.sessionId)}` : "#/";
 }

@@ -12,7 +12,13 @@ export function CopyButton({ text, label }: { text: string; label?: string }) {
   }, [isDone]);
   const copy = () => writeClipboard(text).then(setDone);
   return (
-    <button type="button" className="icon-button small" title={label ?? t.copy} aria-label={label ?? t.copy} onClick={copy}>
+    <button
+      type="button"
+      className="icon-button small"
+      title={label ?? t.copy}
+      aria-label={label ?? t.copy}
+      onClick={copy}
+    >
       <Icon name={isDone ? "check" : "copy"} size={15} />
       <span className="visually-hidden" role="status">
         {isDone ? t.copied : ""}

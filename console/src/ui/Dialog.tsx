@@ -58,7 +58,11 @@ export function ActionDialog({ title, onClose, children, action, isDangerous, on
           <button type="button" className="button" onClick={onClose}>
             {t.cancel}
           </button>
-          <button type="submit" className={isDangerous ? "button danger" : "button primary"} disabled={isBusy}>
+          <button
+            type="submit"
+            className={isDangerous ? "button danger" : "button primary"}
+            disabled={isBusy}
+          >
             {action}
           </button>
         </div>

@@ -20,7 +20,14 @@ interface MenuProps {
 }
 
 /** A button with a list of actions; arrows move, Escape and leaving close it. */
-export function Menu({ label, trigger, triggerClass, entries, placement = "below", align = "end" }: MenuProps) {
+export function Menu({
+  label,
+  trigger,
+  triggerClass,
+  entries,
+  placement = "below",
+  align = "end",
+}: MenuProps) {
   const [isOpen, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
@@ -80,6 +87,7 @@ function Entry({ entry, onDone }: { entry: MenuEntry; onDone: () => void }) {
     entry.onSelect();
   };
   return (
+    // biome-ignore lint/a11y/useAriaPropsSupportedByRole: set only together with the role of a choice
     <button
       type="button"
       role={isChoice ? "menuitemradio" : "menuitem"}

@@ -2,7 +2,12 @@ import type { ReactNode } from "react";
 import { Icon, type IconName } from "./Icon";
 
 type Kind = "info" | "warning" | "error" | "success";
-const ICONS: Record<Kind, IconName> = { info: "info", warning: "warning", error: "warning", success: "check" };
+const ICONS: Record<Kind, IconName> = {
+  info: "info",
+  warning: "warning",
+  error: "warning",
+  success: "check",
+};
 
 export function Notice({ kind, children, action }: { kind: Kind; children: ReactNode; action?: ReactNode }) {
   return (

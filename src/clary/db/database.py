@@ -50,7 +50,7 @@ class Database:
         else:
             self.path = None
             self._writer = create_async_engine(
-                parsed.set(drivername="postgresql+asyncpg"), pool_size=pool_size, pool_timeout=POOL_WAIT_SECONDS
+                parsed.set(drivername="postgresql+asyncpg"), pool_size=pool_size, pool_timeout=POOL_WAIT_SECONDS, hide_parameters=True
             )
             self._reader = self._writer
 
@@ -99,7 +99,7 @@ class Database:
 
 def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=1 if writes else READERS, max_overflow=0, pool_timeout=POOL_WAIT_SECONDS
+        url, pool_size=1 if writes else READERS, max_overflow=0, pool_timeout=POOL_WAIT_SECONDS, hide_parameters=True
     )
 
     def prepare(connection: Any, _record: Any) -> None:

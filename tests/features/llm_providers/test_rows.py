@@ -236,7 +236,7 @@ async def test_deleting_takes_the_provider_out_of_the_agents_that_name_it(stage:
 
 async def test_a_strangers_row_answers_like_an_unknown_one(stage: Stage) -> None:
     key, bob = await stage.provider("alice"), stage.person("bob")
-    for each in (key, "00000000-0000-4000-8000-999999999999", "no-uuid", "demo2"):
+    for each in (key, "00000000-0000-4000-8000-999999999999", "no-uuid", "demo2", "%00", "x" * 300):
         assert (await bob.put(f"{PREFIX}/update/{each}", {"name": "x"})).refusal == UNKNOWN
         assert (await bob.delete(f"{PREFIX}/delete/{each}")).refusal == UNKNOWN
         assert (await bob.post(f"{PREFIX}/verify-capabilities/{each}", {})).refusal == UNKNOWN

@@ -1,7 +1,6 @@
 import { useState } from "react";
 import { errorText } from "../../kit/errors";
-import { useLocale, useTexts } from "../../kit/i18n";
-import { setLocale } from "../../kit/i18n";
+import { setLocale, useLocale, useTexts } from "../../kit/i18n";
 import { Menu } from "../../ui/Menu";
 import { Notice } from "../../ui/Notice";
 import { leave } from "./account-store";

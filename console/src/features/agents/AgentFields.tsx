@@ -2,7 +2,7 @@ import { useTexts } from "../../kit/i18n";
 import { Field } from "../../ui/Field";
 import type { Provider } from "../llm_providers/api";
 import type { AgentFormValues } from "./AgentForm";
-import { FOUNDATION_TOOLS } from "./tools";
+import { FOUNDATION_TOOLS, toolTitle } from "./tools";
 
 interface FieldsProps {
   values: AgentFormValues;
@@ -131,21 +131,4 @@ function ToolChoice({ chosen, onChange }: { chosen: string[]; onChange: (tools: 
       </div>
     </fieldset>
   );
-}
-
-/** What a tool does in a word or two; its own name where no text is known. */
-export function toolTitle(t: ReturnType<typeof useTexts>, name: string): string {
-  const titles: Record<string, string> = {
-    todo_write: t.toolTodoWrite,
-    todo_read: t.toolTodoRead,
-    file_read: t.toolFileRead,
-    file_write: t.toolFileWrite,
-    file_update: t.toolFileUpdate,
-    list_dir: t.toolListDir,
-    grep: t.toolGrep,
-    execute_shell_command: t.toolShell,
-    execute_python_code: t.toolPython,
-    sys_delegate_task: t.toolDelegate,
-  };
-  return titles[name] ?? name;
 }

@@ -62,7 +62,9 @@ function AgentCard({ agent, onDelete }: { agent: Agent; onDelete: () => void }) 
     <li className="card">
       <div className="card-text">
         <strong>{agent.name}</strong>
-        <p className="muted">{agent.access === "builtin" ? t.builtinAgent : agent.description || t.noDescription}</p>
+        <p className="muted">
+          {agent.access === "builtin" ? t.builtinAgent : agent.description || t.noDescription}
+        </p>
         <p className="hint">{t.toolCount(agent.availableTools.length)}</p>
       </div>
       <div className="card-actions">

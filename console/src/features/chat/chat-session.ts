@@ -82,7 +82,13 @@ export class ChatSession {
     if (this.isBusy) return;
     const signal = this.beginReading();
     const messageId = crypto.randomUUID();
-    const request = { sessionId: this.sessionId, agentId, messageId, text, idempotencyKey: crypto.randomUUID() };
+    const request = {
+      sessionId: this.sessionId,
+      agentId,
+      messageId,
+      text,
+      idempotencyKey: crypto.randomUUID(),
+    };
     this.position = { index: 0, runId: null };
     this.change({
       transcript: withUserMessage(this.state.get().transcript, messageId, text, Date.now()),
@@ -159,14 +165,16 @@ export class ChatSession {
   private connected(runId: string | null, signal: AbortSignal): void {
     this.position.runId = runId ?? this.position.runId;
     if (this.stopWanted) void this.interrupt();
-    else if (this.state.get().phase !== "loading" && this.isBusy) this.changeUnlessStopping({ phase: "streaming" });
+    else if (this.state.get().phase !== "loading" && this.isBusy)
+      this.changeUnlessStopping({ phase: "streaming" });
     else this.expectMore(signal);
   }
 
   /** The end of a finished run comes at once; when it does not, the run goes on, silently at the moment. */
   private expectMore(signal: AbortSignal): void {
     setTimeout(() => {
-      if (!signal.aborted && this.reading?.signal === signal && !this.isBusy) this.change({ phase: "streaming" });
+      if (!signal.aborted && this.reading?.signal === signal && !this.isBusy)
+        this.change({ phase: "streaming" });
     }, QUIET_RUN_MS);
   }
 

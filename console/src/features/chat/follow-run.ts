@@ -104,7 +104,9 @@ const isFallbackEnd = (line: Line): boolean => isEnd(line) && line.resume_fallba
 
 function isWorthRetrying(error: unknown): boolean {
   if (!(error instanceof ApiError)) return true; // The connection broke while reading.
-  return error.status === 0 || error.status === 429 || error.status >= 500 || error.slug === "session_releasing";
+  return (
+    error.status === 0 || error.status === 429 || error.status >= 500 || error.slug === "session_releasing"
+  );
 }
 
 /** Ends a stream that has been silent for too long. */

@@ -57,7 +57,8 @@ function toItems(
 function kindOf(message: MessageLine): ItemKind {
   if (message.type === "error" || message.error_info) return "failure";
   if (message.type === "query_suggest") return "suggestions";
-  if (message.type === "normal" || message.type === "observation" || message.role === "system") return "notice";
+  if (message.type === "normal" || message.type === "observation" || message.role === "system")
+    return "notice";
   return THOUGHTS.has(message.type) ? "thought" : "text";
 }
 
@@ -83,5 +84,7 @@ export function answerText(turn: Turn): string {
 export function suggestionsOf(message: MessageLine): string[] {
   const listed = message.metadata?.suggestions;
   const lines = Array.isArray(listed) ? listed.map(String) : textOf(message).split("\n");
-  return lines.map((line) => line.replace(/^\s*(?:[-*•]|\d+[.)])\s*/, "").trim()).filter((line) => line !== "");
+  return lines
+    .map((line) => line.replace(/^\s*(?:[-*•]|\d+[.)])\s*/, "").trim())
+    .filter((line) => line !== "");
 }

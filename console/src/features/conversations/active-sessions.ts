@@ -1,8 +1,8 @@
 /** Which of the person's conversations are answering right now, kept up to date by the server. */
 import { ApiError, send, toApiError } from "../../kit/http";
+import { LineSplitter } from "../../kit/line-splitter";
 import { Store } from "../../kit/store";
 import { delay } from "../../kit/time";
-import { LineSplitter } from "../chat/ndjson";
 
 export interface ActiveSession {
   session_id: string;

@@ -8,7 +8,9 @@ interface FieldsProps {
   onChange: (values: ProviderValues) => void;
 }
 
-type TextKey = { [K in keyof ProviderValues]: ProviderValues[K] extends string ? K : never }[keyof ProviderValues];
+type TextKey = {
+  [K in keyof ProviderValues]: ProviderValues[K] extends string ? K : never;
+}[keyof ProviderValues];
 
 export function ProviderFields({ values, onChange }: FieldsProps) {
   const t = useTexts();

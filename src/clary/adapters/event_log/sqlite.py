@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import structlog
 from sqlalchemy import Connection, create_engine, delete, event, insert, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from clary.adapters.event_log.tables import EventLinesRow, EventLogRow
 from clary.db.database import Database, sqlite_pragmas
 from clary.streams.ports import LogFencedError, LogHead, LogUnavailableError, Write
+
+log = structlog.get_logger()
 
 WINDOW_SECONDS = 0.005
 RETRY_SECONDS = 30.0
@@ -125,7 +128,7 @@ class SqliteEventLog:
         await transaction.execute(delete(EventLogRow).where(EventLogRow.log_id.in_(log_ids)))
 
     def _write_forever(self) -> None:
-        engine = create_engine(f"sqlite:///{self._path}")
+        engine = create_engine(f"sqlite:///{self._path}", hide_parameters=True)
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
         with engine.connect() as connection:
@@ -168,6 +171,7 @@ class SqliteEventLog:
             for item in batch:
                 by_log.setdefault(item.log_id, []).append(item)
             if len(by_log) == 1:
+                log.error("event_log_write_failed", exc_info=error)
                 _fail(batch, error)
                 return
             for items in by_log.values():

@@ -100,8 +100,11 @@ class CommandPolicyBody(Payload):
 
 
 class AgentRequest(Payload):
-    """What may be written of an agent. Fields with a default are group R; those that default to None without being
-    listed in `null_clears` too; the rest is group X, where absent means unchanged and null the default."""
+    """What may be written of an agent.
+
+    The fields named in `null_clears` are group X: absent means unchanged, null the default. All others are group R: a
+    save replaces them, and absent or null means the default.
+    """
 
     model_config = ConfigDict(extra="ignore", populate_by_name=False)
 

@@ -52,11 +52,11 @@ def open_calls(rows: Sequence[MessageRow], *, run_id: str, begun: frozenset[str]
 
 def _is_seen(row: MessageRow) -> bool:
     details = row.details
-    if details.get("superseded") or row.error_info is not None or row.type in UNSEEN_TYPES:
+    if details.get("superseded") or row.error_info is not None:
         return False
     if details.get("tool_name") == COMPACTION_TOOL:
         return False
-    return row.role in ("user", "assistant", "tool")
+    return row.role in ("user", "tool") or (row.role == "assistant" and row.type not in UNSEEN_TYPES)
 
 
 def _message(row: MessageRow, *, accepts_images: bool) -> ModelMessage:

@@ -181,7 +181,7 @@ class RunSupervisor:
             await asyncio.sleep(min(SWEEP_SECONDS, self._lease_seconds / 3))
             try:
                 async with self._database.write() as db:
-                    await RunRepository(db).renew_leases(self.process_id, self.lease_end())
+                    await RunRepository(db).renew_leases(self.process_id, list(self._runs), self.lease_end())
                 self._renewed_at = self._clock.monotonic()
                 await self._take_over(everything=False)
             except UnavailableError:

@@ -52,7 +52,7 @@ class MessageRow(Row):
     message_id: Mapped[str] = mapped_column(String(128))
     role: Mapped[str] = mapped_column(String(16))
     type: Mapped[str] = mapped_column(String(32))
-    content: Mapped[Any] = mapped_column(Json)
+    content: Mapped[Any] = mapped_column(Json, nullable=True)
     tool_calls: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     tool_call_id: Mapped[str | None] = mapped_column(String(160))
     is_error: Mapped[bool] = mapped_column(Boolean, default=False)

@@ -1,5 +1,6 @@
 """Pure decisions about providers: origins, who is offered what, built-in rows, cost."""
 
+import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
@@ -27,6 +28,14 @@ MASK_MARK = "***"
 
 COST_STEP = Decimal("0.00000001")
 ONE = Decimal(1)
+
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def is_provider_id(text: str) -> bool:
+    """Whether a text could be an id at all; others are like unknown ones."""
+    return bool(_ID.fullmatch(text))
 
 
 class Origin(NamedTuple):

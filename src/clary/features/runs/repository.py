@@ -96,11 +96,11 @@ class RunRepository:
             query = query.where(or_(RunRow.lease_expires_at.is_(None), RunRow.lease_expires_at < now_epoch))
         return (await self._session.scalars(query.order_by(RunRow.created_at))).all()
 
-    async def renew_leases(self, owner: str, expires_at: float) -> None:
-        """Moves the end of all leases of a process."""
+    async def renew_leases(self, owner: str, run_ids: Sequence[str], expires_at: float) -> None:
+        """Moves the end of the leases of runs that a process really works on."""
         await self._session.execute(
             update(RunRow)
-            .where(RunRow.lease_owner == owner, RunRow.status.in_(ACTIVE))
+            .where(RunRow.lease_owner == owner, RunRow.run_id.in_(run_ids), RunRow.status.in_(ACTIVE))
             .values(lease_expires_at=expires_at)
         )
 

@@ -16,7 +16,7 @@ from clary.features.llm_providers.payloads import (
     ProviderResponse,
     ProviderUpdateRequest,
 )
-from clary.features.llm_providers.policy import MASK_MARK, MAX_OWN_ROWS, SYSTEM_DEFAULT_ID, origin_of
+from clary.features.llm_providers.policy import MASK_MARK, MAX_OWN_ROWS, SYSTEM_DEFAULT_ID, is_provider_id, origin_of
 from clary.features.llm_providers.ports import ProviderReferences
 from clary.features.llm_providers.repository import ProviderRepository
 from clary.features.llm_providers.service.describing import describe_default, describe_demo, describe_row
@@ -163,7 +163,8 @@ class ProviderService:
     async def _get_seen(self, session: Session, *, identity: Identity, provider_id: str) -> LlmProviderRow:
         if self._resolver.built_in(provider_id) is not None:
             raise ProviderIsSystemError
-        row = await ProviderRepository(session).find_seen(provider_id, identity)
+        providers = ProviderRepository(session)
+        row = await providers.find_seen(provider_id, identity) if is_provider_id(provider_id) else None
         if row is None:
             raise ProviderNotFoundError
         is_others = row.is_system and not identity.is_admin

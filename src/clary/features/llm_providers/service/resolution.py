@@ -10,6 +10,7 @@ from clary.features.llm_providers.policy import (
     default_snapshot,
     demo_snapshot,
     is_offered,
+    is_provider_id,
 )
 from clary.features.llm_providers.ports import (
     DEFAULT_MAX_MODEL_LEN,
@@ -104,6 +105,8 @@ class ProviderResolver:
         built_in = self.built_in(provider_id)
         if built_in is not None:
             return built_in
+        if not is_provider_id(provider_id):
+            return None
         row = await ProviderRepository(session).find_usable(provider_id, owner_id)
         if row is None or (row.is_system and not await self.is_offered_to(session, row, user_id=user_id)):
             return None

@@ -1,0 +1,52 @@
+/**
+ * A small stand-in for the server, for work on the console and for its browser tests. Keeps everything in memory.
+ * PORT (8090), FAKE_SPEED (1; larger is faster). Signs in `admin` with `fake-password`.
+ */
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { handleApi } from "./fake-api.mjs";
+
+const DIST = fileURLToPath(new URL("../dist/", import.meta.url));
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+const PAGE_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+  "font-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+
+function servePage(request, response) {
+  const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname));
+  const file = join(DIST, path === "/" ? "index.html" : path);
+  if (!file.startsWith(DIST) || !existsSync(file) || !statSync(file).isFile()) {
+    response.writeHead(404).end();
+    return;
+  }
+  response.writeHead(200, {
+    "Content-Type": TYPES[extname(file)] ?? "application/octet-stream",
+    "Content-Security-Policy": PAGE_POLICY,
+    "X-Content-Type-Options": "nosniff",
+  });
+  createReadStream(file).pipe(response);
+}
+
+export function startFakeServer(port = 0) {
+  const server = createServer((request, response) => {
+    if (request.url.startsWith("/api/")) {
+      handleApi(request, response).catch((error) => {
+        console.error(error);
+        response.destroy();
+      });
+    } else servePage(request, response);
+  });
+  return new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve(server)));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const server = await startFakeServer(Number(process.env.PORT ?? 8090));
+  console.log(`http://127.0.0.1:${server.address().port}`);
+}

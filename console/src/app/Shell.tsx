@@ -1,0 +1,118 @@
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import type { Account, SystemInfo } from "../features/accounts/api";
+import { AgentPicker } from "../features/agents/AgentPicker";
+import { loadAgents } from "../features/agents/agent-store";
+import { ChatPage } from "../features/chat/ChatPage";
+import { activeStore, watchActiveSessions } from "../features/conversations/active-sessions";
+import { ConversationHistory } from "../features/conversations/conversation-store";
+import { useTexts } from "../kit/i18n";
+import { goTo, type Route, useRoute } from "../kit/route";
+import { Icon } from "../ui/Icon";
+import { Spinner } from "../ui/Spinner";
+import { Sidebar } from "./Sidebar";
+import { useShortcuts } from "./use-shortcuts";
+
+const AgentsPage = lazy(() =>
+  import("../features/agents/AgentsPage").then((module) => ({ default: module.AgentsPage })),
+);
+const ProvidersPage = lazy(() =>
+  import("../features/llm_providers/ProvidersPage").then((module) => ({ default: module.ProvidersPage })),
+);
+
+interface ShellProps {
+  account: Account;
+  info: SystemInfo;
+}
+
+/** The page of a signed-in person: side bar, top bar, and the page of the address. */
+export function Shell({ account, info }: ShellProps) {
+  const t = useTexts();
+  const route = useRoute();
+  const history = useHistory(account.user.userid);
+  const [isDrawerOpen, setDrawerOpen] = useState(false);
+  const newChat = () => goTo({ page: "chat", sessionId: null });
+  useShortcuts({ onNewChat: newChat });
+  useEffect(() => {
+    void loadAgents();
+  }, []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: every change of place closes the drawer
+  useEffect(() => setDrawerOpen(false), [location.hash]);
+  return (
+    <div className="shell">
+      {/* biome-ignore lint/a11y/useValidAnchor: the address belongs to the routes, so the jump is made by hand */}
+      <a className="skip-link" href="#main" onClick={skipToMain}>
+        {t.skipToMain}
+      </a>
+      <Sidebar
+        account={account}
+        info={info}
+        history={history}
+        route={route}
+        isOpen={isDrawerOpen}
+        onClose={() => setDrawerOpen(false)}
+      />
+      <main className="main" id="main" tabIndex={-1}>
+        <header className="topbar">
+          <button
+            type="button"
+            className="icon-button drawer-button"
+            aria-label={t.openSidebar}
+            aria-expanded={isDrawerOpen}
+            onClick={() => setDrawerOpen(true)}
+          >
+            <Icon name="menu" size={20} />
+          </button>
+          {route.page === "chat" ? (
+            <AgentPicker />
+          ) : (
+            <span className="topbar-title">{info.instance_name}</span>
+          )}
+          <button
+            type="button"
+            className="icon-button topbar-new"
+            aria-label={t.newChat}
+            title={t.newChat}
+            onClick={newChat}
+          >
+            <Icon name="plus" size={20} />
+          </button>
+        </header>
+        <Suspense fallback={<Spinner />}>
+          <Page route={route} account={account} info={info} />
+        </Suspense>
+      </main>
+    </div>
+  );
+}
+
+function Page({ route, account, info }: ShellProps & { route: Route }) {
+  if (route.page === "agents") return <AgentsPage agentId={route.agentId} account={account} />;
+  if (route.page === "models") return <ProvidersPage />;
+  return <ChatPage sessionId={route.sessionId} account={account} info={info} />;
+}
+
+/** The list of conversations, read again whenever a run starts or ends. */
+function useHistory(userId: string): ConversationHistory {
+  const [history] = useState(() => new ConversationHistory(userId));
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => {
+    const watching = new AbortController();
+    void history.refresh();
+    void watchActiveSessions(watching.signal);
+    const unsubscribe = activeStore.subscribe(() => {
+      clearTimeout(timer.current);
+      timer.current = setTimeout(() => history.refresh(), 300);
+    });
+    return () => {
+      unsubscribe();
+      clearTimeout(timer.current);
+      watching.abort();
+    };
+  }, [history]);
+  return history;
+}
+
+function skipToMain(event: React.MouseEvent): void {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}
