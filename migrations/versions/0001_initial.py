@@ -12,6 +12,25 @@ depends_on = None
 def upgrade() -> None:
     """Forward."""
     op.create_table(
+        "agents",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("owner_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("is_default", sa.Boolean(), nullable=False),
+        sa.Column("llm_provider_id", sa.String(length=64), nullable=True),
+        sa.Column("fast_llm_provider_id", sa.String(length=64), nullable=True),
+        sa.Column("configuration", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_agents")),
+        sa.UniqueConstraint("owner_id", "name", name=op.f("uq_agents_owner_id_name")),
+    )
+    with op.batch_alter_table("agents", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_agents_fast_llm_provider_id"), ["fast_llm_provider_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_agents_llm_provider_id"), ["llm_provider_id"], unique=False)
+
+    op.create_table(
         "conversations",
         sa.Column(
             "conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -185,6 +204,92 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "signing_keys",
+        sa.Column("key_id", sa.String(length=32), nullable=False),
+        sa.Column("purpose", sa.String(length=32), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key_id", name=op.f("pk_signing_keys")),
+    )
+    op.create_table(
+        "throttle_counters",
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("window_ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("blocked_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("kind", "key_hash", name=op.f("pk_throttle_counters")),
+    )
+    with op.batch_alter_table("throttle_counters", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_throttle_counters_window_ends_at"), ["window_ends_at"], unique=False)
+
+    op.create_table(
+        "usage_ledger",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("agent_id", sa.String(length=64), nullable=True),
+        sa.Column("session_id", sa.String(length=128), nullable=True),
+        sa.Column("run_id", sa.String(length=36), nullable=True),
+        sa.Column("root_run_id", sa.String(length=36), nullable=True),
+        sa.Column("key_id", sa.String(length=64), nullable=True),
+        sa.Column("client_id", sa.String(length=128), nullable=True),
+        sa.Column("request_source", sa.String(length=32), nullable=False),
+        sa.Column("step_name", sa.String(length=160), nullable=False),
+        sa.Column("provider_id", sa.String(length=64), nullable=False),
+        sa.Column("model", sa.String(length=255), nullable=False),
+        sa.Column("input_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("output_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cached_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("reasoning_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cost", sa.String(length=40), nullable=True),
+        sa.Column("currency", sa.String(length=8), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("note", sa.String(length=64), nullable=True),
+        sa.Column("duration_ms", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_usage_ledger")),
+    )
+    with op.batch_alter_table("usage_ledger", schema=None) as batch_op:
+        batch_op.create_index("ix_usage_ledger_run", ["run_id"], unique=False)
+        batch_op.create_index("ix_usage_ledger_user_at", ["user_id", "at"], unique=False)
+
+    op.create_table(
+        "users",
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("username", sa.String(length=64), nullable=False),
+        sa.Column("username_key", sa.String(length=256), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=True),
+        sa.Column("email_verified", sa.Boolean(), nullable=False),
+        sa.Column("nickname", sa.String(length=64), nullable=True),
+        sa.Column("phonenum", sa.String(length=32), nullable=True),
+        sa.Column("avatar_url", sa.String(length=512), nullable=True),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_login_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_users")),
+        sa.UniqueConstraint("email", name=op.f("uq_users_email")),
+        sa.UniqueConstraint("username_key", name=op.f("uq_users_username_key")),
+    )
+    with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_users_created_at"), ["created_at"], unique=False)
+
+    op.create_table(
+        "agent_versions",
+        sa.Column("agent_id", sa.String(length=64), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("author_id", sa.String(length=64), nullable=False),
+        sa.Column("configuration", sa.Text(), nullable=False),
+        sa.Column("changed", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["agent_id"], ["agents.id"], name=op.f("fk_agent_versions_agent_id_agents"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("agent_id", "version", name=op.f("pk_agent_versions")),
+    )
+    op.create_table(
         "compactions",
         sa.Column(
             "compaction_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -206,6 +311,54 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_compactions_conversation_id"), ["conversation_id"], unique=False)
 
     op.create_table(
+        "login_addresses",
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("last_login_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.user_id"], name=op.f("fk_login_addresses_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", "address", name=op.f("pk_login_addresses")),
+    )
+    with op.batch_alter_table("login_addresses", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_login_addresses_last_login_at"), ["last_login_at"], unique=False)
+
+    op.create_table(
+        "login_devices",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("last_login_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.user_id"], name=op.f("fk_login_devices_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("token_hash", "user_id", name=op.f("pk_login_devices")),
+    )
+    with op.batch_alter_table("login_devices", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_login_devices_last_login_at"), ["last_login_at"], unique=False)
+
+    op.create_table(
+        "login_sessions",
+        sa.Column("session_id", sa.String(length=32), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("cookie_hash", sa.String(length=64), nullable=False),
+        sa.Column("method", sa.String(length=80), nullable=False),
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("user_agent", sa.String(length=256), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("cookie_issued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.user_id"], name=op.f("fk_login_sessions_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("session_id", name=op.f("pk_login_sessions")),
+        sa.UniqueConstraint("cookie_hash", name=op.f("uq_login_sessions_cookie_hash")),
+    )
+    with op.batch_alter_table("login_sessions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_login_sessions_expires_at"), ["expires_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_login_sessions_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
         "messages",
         sa.Column("row_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -213,7 +366,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.String(length=128), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("type", sa.String(length=32), nullable=False),
-        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=True),
         sa.Column("tool_calls", sa.Text(), nullable=True),
         sa.Column("tool_call_id", sa.String(length=160), nullable=True),
         sa.Column("is_error", sa.Boolean(), nullable=False),
@@ -268,10 +421,40 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("conversation_id", "item_id", name=op.f("pk_todos")),
     )
+    op.create_table(
+        "user_configs",
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("config", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.user_id"], name=op.f("fk_user_configs_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_user_configs")),
+    )
+    op.create_table(
+        "refresh_tokens",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("session_id", sa.String(length=32), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("spent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["session_id"],
+            ["login_sessions.session_id"],
+            name=op.f("fk_refresh_tokens_session_id_login_sessions"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_refresh_tokens")),
+    )
+    with op.batch_alter_table("refresh_tokens", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_refresh_tokens_session_id"), ["session_id"], unique=False)
 
 
 def downgrade() -> None:
     """Back."""
+    with op.batch_alter_table("refresh_tokens", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_refresh_tokens_session_id"))
+
+    op.drop_table("refresh_tokens")
+    op.drop_table("user_configs")
     op.drop_table("todos")
     op.drop_table("shares")
     with op.batch_alter_table("messages", schema=None) as batch_op:
@@ -279,10 +462,38 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_messages_conversation_id"))
 
     op.drop_table("messages")
+    with op.batch_alter_table("login_sessions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_login_sessions_user_id"))
+        batch_op.drop_index(batch_op.f("ix_login_sessions_expires_at"))
+
+    op.drop_table("login_sessions")
+    with op.batch_alter_table("login_devices", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_login_devices_last_login_at"))
+
+    op.drop_table("login_devices")
+    with op.batch_alter_table("login_addresses", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_login_addresses_last_login_at"))
+
+    op.drop_table("login_addresses")
     with op.batch_alter_table("compactions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_compactions_conversation_id"))
 
     op.drop_table("compactions")
+    op.drop_table("agent_versions")
+    with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_users_created_at"))
+
+    op.drop_table("users")
+    with op.batch_alter_table("usage_ledger", schema=None) as batch_op:
+        batch_op.drop_index("ix_usage_ledger_user_at")
+        batch_op.drop_index("ix_usage_ledger_run")
+
+    op.drop_table("usage_ledger")
+    with op.batch_alter_table("throttle_counters", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_throttle_counters_window_ends_at"))
+
+    op.drop_table("throttle_counters")
+    op.drop_table("signing_keys")
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_runs_active_root",
@@ -318,3 +529,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_conversations_session")
 
     op.drop_table("conversations")
+    with op.batch_alter_table("agents", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_agents_llm_provider_id"))
+        batch_op.drop_index(batch_op.f("ix_agents_fast_llm_provider_id"))
+
+    op.drop_table("agents")

@@ -1,17 +1,29 @@
 """The composition root: says which adapter fills which port, and starts and stops what has to be. Nothing else does."""
 
 import asyncio
-
+import base64
+import os
+import secrets
+import sys
 from decimal import Decimal
-
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, Request
+from pydantic import SecretStr
 
+from clary import __version__
+from clary.adapters.access_tokens import JwtAccessTokens
 from clary.adapters.event_log import SqliteEventLog
 from clary.adapters.model_api.gateway import ModelApiGateway
+from clary.adapters.passwords import Argon2Passwords
 from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
-from clary.db.database import Database
+from clary.db.database import Database, UnavailableError
+from clary.db.migrate import ensure_schema, schema_state
+from clary.db.session import Session
+from clary.features.accounts.guards import RequestAuthenticator
+from clary.features.accounts.ports import AccessTokens
+from clary.features.accounts.service import AccountService, Credentials, SignIn, ensure_signing_key
 from clary.features.agents import routes as agent_routes
 from clary.features.agents.service import (
     AgentLimits,
@@ -27,7 +39,9 @@ from clary.features.chat.preparing import RunPreparer
 from clary.features.chat.resolving import ContextShares, LoopLimits, RunResolver
 from clary.features.chat.service import ChatLimits, ChatService
 from clary.features.chat.supervisor import RunSupervisor
-from clary.features.conversations.service import ConversationService
+from clary.features.conversations import routes as conversation_routes
+from clary.features.conversations.service import ConversationService, HistoryReader
+from clary.features.conversations.shares import ShareService
 from clary.features.llm_providers import routes as provider_routes
 from clary.features.llm_providers.service import (
     DefaultProvider,
@@ -40,6 +54,7 @@ from clary.features.llm_providers.service import (
 )
 from clary.features.runs import routes as run_routes
 from clary.features.runs.service import RunService
+from clary.features.system.service import SystemFacts, SystemService
 from clary.features.toolbox.service import ALIASES, Toolbox
 from clary.features.workspaces.service import WorkspaceService
 from clary.http.access import Authenticator
@@ -53,6 +68,8 @@ from clary.kit.safe_http import OutboundGuard
 from clary.runtime.tools import Sandbox
 from clary.settings import Settings
 from clary.streams.hub import Hub
+
+log = structlog.get_logger()
 
 LOG_SWEEP_SECONDS = 600.0
 
@@ -108,10 +125,69 @@ class Services:
         self.database = Database(settings.database, pool_size=settings.database_pool)
         self.guard = OutboundGuard(settings.outbound_allow)
         self.secret_box = SecretBox(secret_key(settings), settings.old_key_bytes)
+        self._add_accounts()
         self._add_features()
         self._add_runtime()
 
-    authenticator: Authenticator
+    def _add_accounts(self) -> None:
+        self.passwords = Argon2Passwords()
+        self._tokens: JwtAccessTokens | None = None
+        self.credentials = Credentials(database=self.database, tokens=self._access_tokens, clock=self.clock)
+        self.authenticator: Authenticator = RequestAuthenticator(self.credentials)
+        self.accounts = AccountService(
+            database=self.database,
+            passwords=self.passwords,
+            credentials=self.credentials,
+            onboarding=FirstSteps(self),
+            clock=self.clock,
+            directory=self.settings.user_directory,
+        )
+        self.sign_in = SignIn(
+            database=self.database, passwords=self.passwords, credentials=self.credentials, clock=self.clock
+        )
+
+    def _access_tokens(self) -> AccessTokens:
+        assert self._tokens is not None, "services are not started"
+        return self._tokens
+
+    def _add_system(self) -> None:
+        settings = self.settings
+        facts = SystemFacts(
+            settings.instance_name, __version__, settings.share_mode, settings.demo_model_on, settings.upload_max_mb
+        )
+        self.system = SystemService(
+            facts=facts,
+            checks={
+                "database": self._database_answers,
+                "migrations": self._schema_is_current,
+                "secret_key": self._is_started,
+                "data_dir": self._data_dir_is_writable,
+                "object_store": None,
+                "event_log": self._is_started,
+                "jobs": None,
+            },
+            features=lambda: {
+                "sandbox": self.sandbox.unavailable_reason is None,
+                "scheduler": False,
+                "mcp_server": False,
+                "v1": False,
+                "ocr": False,
+            },
+            clock=self.clock,
+        )
+
+    async def _database_answers(self) -> bool:
+        await self.database.ping()
+        return True
+
+    async def _schema_is_current(self) -> bool:
+        return (await asyncio.to_thread(schema_state, self.settings.database)).is_current
+
+    async def _is_started(self) -> bool:
+        return self._tokens is not None
+
+    async def _data_dir_is_writable(self) -> bool:
+        return await asyncio.to_thread(os.access, self.settings.data_dir, os.W_OK)
 
     def _add_features(self) -> None:
         settings, clock = self.settings, self.clock
@@ -151,7 +227,6 @@ class Services:
             clock=clock,
             new_agent_id=lambda: "agent_" + new_hex(8),
         )
-        self.conversations = ConversationService()
         self.workspaces = WorkspaceService(settings.workspaces)
 
     def _add_runtime(self) -> None:
@@ -161,6 +236,17 @@ class Services:
         self.active_runs = ActiveRuns(self.database)
         self.runs = RunService(
             database=self.database, event_log=self.event_log, clock=clock, log_ttl_hours=settings.run_log_ttl_hours
+        )
+        history = HistoryReader(database=self.database, runs=self.runs, event_log=self.event_log)
+        self.conversations = ConversationService(
+            database=self.database, runs=self.runs, history=history, workspaces=self.workspaces, clock=clock
+        )
+        self.shares = ShareService(
+            database=self.database,
+            conversations=self.conversations,
+            history=history,
+            clock=clock,
+            mode=settings.share_mode,
         )
         self.sandbox: Sandbox = NoSandbox("not probed yet")
         self.supervisor = RunSupervisor(
@@ -213,15 +299,23 @@ class Services:
             limits=ChatLimits(settings.max_active_runs_per_user, settings.max_views_per_run),
         )
 
+        self.conversations.stop_runs_with(self.chat)
+        self._add_system()
+
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
         state.database = self.database
         state.authenticator = self.authenticator
+        state.cookies_secure = self.settings.cookies_secure
+        state.accounts = self.accounts
+        state.sign_in = self.sign_in
+        state.system = self.system
         state.heartbeat_seconds = self.settings.stream_heartbeat_seconds
         state.agents = self.agents
         state.llm_providers = self.llm_providers
         state.llm_provider_verification = self.verification
         state.conversations = self.conversations
+        state.shares = self.shares
         state.runs = self.runs
         state.chat = self.chat
         state.active_runs = self.active_runs
@@ -229,18 +323,77 @@ class Services:
     async def start(self) -> None:
         """Schema, keys, event log, sandbox; then runs that a dead process left go on."""
         await asyncio.to_thread(ensure_schema, self.settings.database)
+        self._tokens = JwtAccessTokens(*await ensure_signing_key(self.database, self.secret_box, self.clock))
+        self.admin_password = await self.accounts.ensure_admin(
+            username=self.settings.bootstrap_admin_username,
+            password=_plain(self.settings.bootstrap_admin_password),
+            email=self.settings.bootstrap_admin_email,
+        )
         await self.event_log.start()
         limits = SandboxLimits(cpu_seconds=self.settings.sandbox_cpu_seconds, memory_mb=self.settings.sandbox_memory_mb)
         self.sandbox = await make_sandbox("on" if self.settings.sandbox else "off", limits=limits)
         await self.supervisor.start(self.preparer.prepare)
+        self._sweeper = asyncio.create_task(self._sweep_logs())
+        if self.admin_password is not None:
+            announce_password(self.settings.bootstrap_admin_username, self.admin_password)
+
+    async def _sweep_logs(self) -> None:
+        while True:
+            await asyncio.sleep(LOG_SWEEP_SECONDS)
+            try:
+                await self.runs.sweep_expired_logs()
+            except UnavailableError:
+                log.warning("log_sweep_put_off")
 
     async def stop(self) -> None:
         """Gives runs back, writes what is queued, closes everything."""
+        self.system.draining = True
+        self._sweeper.cancel()
         self.active_runs.close_all()
         await self.supervisor.stop()
         await self.event_log.stop()
         await self.gateway.close()
         await self.database.close()
+        self.passwords.close()
+
+
+class FirstSteps:
+    """Fills accounts' `Onboarding` from providers and agents."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def has_provider(self, db: Session, *, user_id: str) -> bool:
+        """See the port."""
+        return await self._services.provider_resolver.has_usable_provider(db, user_id=user_id)
+
+    async def has_agent(self, db: Session, *, user_id: str) -> bool:
+        """See the port."""
+        return await self._services.agent_resolver.has_agent(db, user_id=user_id)
+
+
+def secret_key(settings: Settings) -> bytes:
+    """The server's key: given, or in a file that only its owner may read, made at the first start."""
+    if settings.key_bytes is not None:
+        return settings.key_bytes
+    path = settings.data_dir / "secret.key"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return base64.b64decode(path.read_text("ascii"))
+    key = secrets.token_bytes(32)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(base64.b64encode(key).decode())
+    return key
+
+
+def announce_password(username: str, password: str) -> None:
+    """Tells the first admin's password once, on the terminal and nowhere else (platform.md 4.5)."""
+    print(f"\n  First sign-in: user {username}, one-time password {password}\n", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
 
 
 def build_services(settings: Settings) -> Services:
@@ -250,4 +403,10 @@ def build_services(settings: Settings) -> Services:
 
 def routers(settings: Settings) -> list[APIRouter]:
     """The routes of every slice."""
-    return [provider_routes.router, agent_routes.router, chat_routes.router, run_routes.router]
+    return [
+        provider_routes.router,
+        agent_routes.router,
+        conversation_routes.router,
+        chat_routes.router,
+        run_routes.router,
+    ]

@@ -24,7 +24,10 @@ export function Sidebar({ account, info, history, route, isOpen, onClose }: Side
   useEffect(() => {
     if (!isOpen) return;
     panel.current?.querySelector<HTMLElement>("a, button")?.focus();
-    const onKeyDown = (event: KeyboardEvent) => event.key === "Escape" && onClose();
+    const onKeyDown = (event: KeyboardEvent) => {
+      const isForDialog = document.querySelector("dialog[open]") !== null;
+      if (event.key === "Escape" && !isForDialog) onClose();
+    };
     addEventListener("keydown", onKeyDown);
     return () => removeEventListener("keydown", onKeyDown);
   }, [isOpen, onClose]);

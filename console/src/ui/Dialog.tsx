@@ -1,4 +1,5 @@
 import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { createPortal } from "react-dom";
 import { errorText } from "../kit/errors";
 import { useTexts } from "../kit/i18n";
 import { Notice } from "./Notice";
@@ -9,7 +10,7 @@ interface DialogProps {
   children: ReactNode;
 }
 
-/** A modal window; the browser keeps the focus inside and closes it with Escape. */
+/** A modal window; the browser keeps the focus inside and closes it with Escape. It stands outside of what opened it. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
@@ -18,11 +19,12 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     dialog?.showModal();
     return () => dialog?.close();
   }, []);
-  return (
+  return createPortal(
     <dialog ref={ref} className="dialog" aria-labelledby={titleId} onCancel={onClose} onClose={onClose}>
       <h2 id={titleId}>{title}</h2>
       {children}
-    </dialog>
+    </dialog>,
+    document.body,
   );
 }
 

@@ -50,7 +50,10 @@ class Database:
         else:
             self.path = None
             self._writer = create_async_engine(
-                parsed.set(drivername="postgresql+asyncpg"), pool_size=pool_size, pool_timeout=POOL_WAIT_SECONDS, hide_parameters=True
+                parsed.set(drivername="postgresql+asyncpg"),
+                pool_size=pool_size,
+                pool_timeout=POOL_WAIT_SECONDS,
+                hide_parameters=True,
             )
             self._reader = self._writer
 

@@ -1,5 +1,6 @@
 """Pages of lists (platform.md 1.3, product.md 1)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -19,9 +20,7 @@ class Page:
         return (self.number - 1) * self.size
 
 
-def paging(default: int, largest: int) -> type[Page]:
-    """A dependency type for `page`/`page_no` and `page_size`; values outside are clamped, non-integers refused."""
-
+def _reader(default: int, largest: int) -> Callable[..., Page]:
     def read(
         page: Annotated[int | None, Query()] = None,
         page_no: Annotated[int | None, Query()] = None,
@@ -34,4 +33,11 @@ def paging(default: int, largest: int) -> type[Page]:
             size=min(max(page_size if page_size is not None else default, 1), largest),
         )
 
-    return Annotated[Page, Depends(read)]  # pyright: ignore[reportReturnType]
+    return read
+
+
+PageOf10 = Annotated[Page, Depends(_reader(10, 100))]
+"""`page`/`page_no` and `page_size` 1..100, 10 by default; values outside are clamped, non-integers refused."""
+
+PageOf20 = Annotated[Page, Depends(_reader(20, 200))]
+"""The same with `page_size` 1..200, 20 by default."""

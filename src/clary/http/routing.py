@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from clary.http.access import Access, Authenticator, Caller, access_of
+from clary.http.cookies import set_cookie
 from clary.http.csrf import SAFE_METHODS, CsrfRule
 from clary.http.problems import NotSignedInError, RoleMissingError, UnsupportedMediaTypeError
 from clary.http.requests import CountedRequest
@@ -54,7 +55,12 @@ def _require_rights(access: Access, caller: Caller) -> None:
 
 
 class GatedRoute(APIRoute):
-    """A route behind the gate."""
+    """A route behind the gate. HEAD follows GET."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        if "GET" in self.methods:
+            self.methods.add("HEAD")
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wraps the framework's own."""
@@ -73,7 +79,10 @@ class GatedRoute(APIRoute):
                 if counted.has_body and not counted.is_json():
                     raise UnsupportedMediaTypeError
                 await counted.parse_json()
-            return await inner(counted)
+            response = await inner(counted)
+            for name, value, max_age in getattr(counted.state, "cookies_to_set", ()):
+                set_cookie(counted, response, name, value, max_age)
+            return response
 
         return handle
 

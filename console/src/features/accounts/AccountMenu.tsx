@@ -31,8 +31,8 @@ export function AccountMenu({ account, info }: { account: Account; info: SystemI
           </>
         }
         entries={[
-          { label: "中文", isChecked: locale === "zh", onSelect: () => setLocale("zh") },
-          { label: "English", isChecked: locale === "en", onSelect: () => setLocale("en") },
+          { label: "中文", icon: "globe", isChecked: locale === "zh", onSelect: () => setLocale("zh") },
+          { label: "English", icon: "globe", isChecked: locale === "en", onSelect: () => setLocale("en") },
           ...(info.auth_mode === "oauth" ? [] : [password]),
           { label: t.signOut, icon: "leave", onSelect: () => leave().catch(setError) },
         ]}

@@ -65,7 +65,7 @@ function AgentCard({ agent, onDelete }: { agent: Agent; onDelete: () => void }) 
         <p className="muted">
           {agent.access === "builtin" ? t.builtinAgent : agent.description || t.noDescription}
         </p>
-        <p className="hint">{t.toolCount(agent.availableTools.length)}</p>
+        {agent.access !== "builtin" && <p className="hint">{t.toolCount(agent.availableTools.length)}</p>}
       </div>
       <div className="card-actions">
         <button type="button" className="button" onClick={chat}>

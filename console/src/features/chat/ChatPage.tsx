@@ -67,6 +67,7 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
       <div className="chat">
         <div className="chat-scroll" ref={box}>
           <div className="chat-column">
+            {!isEmpty && <h1 className="visually-hidden">{state.title || t.chat}</h1>}
             <ModelBanner account={account} info={info} />
             {state.phase === "loading" && <Spinner />}
             {isEmpty ? (

@@ -13,12 +13,21 @@ interface ItemProps {
   /** The newest item of a run that is going on. */
   isGrowing: boolean;
   isLive: boolean;
+  isNewestPlan?: boolean;
 }
 
-export function MessageItem({ item, isGrowing, isLive }: ItemProps) {
+export function MessageItem({ item, isGrowing, isLive, isNewestPlan = false }: ItemProps) {
   const { message, kind } = item;
   if (kind === "tool" && item.call) {
-    return <ToolCard call={item.call} result={item.result} progress={item.progress} isLive={isLive} />;
+    return (
+      <ToolCard
+        call={item.call}
+        result={item.result}
+        progress={item.progress}
+        isLive={isLive}
+        isNewestPlan={isNewestPlan}
+      />
+    );
   }
   if (kind === "thought") return <Thought message={message} isGrowing={isGrowing} />;
   if (kind === "failure") return <Failure message={message} />;

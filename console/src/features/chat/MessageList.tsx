@@ -81,11 +81,13 @@ function TurnView({ turn, isLive, phase, usage, isStopped, onSuggestion }: TurnP
 }
 
 function Items({ items, isLive }: { items: Item[]; isLive: boolean }) {
+  const newestPlan = items.findLast((item) => item.call?.function.name === "todo_write");
   return items.map((item, index) => (
     <MessageItem
       key={item.call?.id ?? item.message.message_id}
       item={item}
       isLive={isLive}
+      isNewestPlan={item === newestPlan}
       isGrowing={isLive && index === items.length - 1}
     />
   ));

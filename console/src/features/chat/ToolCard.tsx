@@ -29,10 +29,13 @@ interface ToolCardProps {
   progress?: string;
   /** The run of this call is still going on. */
   isLive: boolean;
+  /** Of several task lists only the newest one is shown in full. */
+  isNewestPlan: boolean;
 }
 
 /** One tool call from its announcement to its result. */
-export const ToolCard = memo(function ToolCard({ call, result, progress, isLive }: ToolCardProps) {
+export const ToolCard = memo(function ToolCard(props: ToolCardProps) {
+  const { call, result, progress, isLive, isNewestPlan } = props;
   const t = useTexts();
   const [choice, setChoice] = useState<boolean | null>(null);
   const name = call.function.name ?? "";
@@ -41,7 +44,7 @@ export const ToolCard = memo(function ToolCard({ call, result, progress, isLive 
   const isRunning = result === undefined && isLive;
   // Live output is worth seeing while it comes; afterwards the card folds itself unless the person opened it.
   const isOpen = choice ?? (isRunning && progress !== undefined);
-  const todos = name === "todo_write" && failure === null ? todoItems(args, result) : null;
+  const todos = isNewestPlan && failure === null ? todoItems(args, result) : null;
   const status = isRunning
     ? "running"
     : failure !== null

@@ -42,6 +42,8 @@ export function ProviderFields({ values, onChange }: FieldsProps) {
     </label>
   );
   const plain = { spellCheck: false, autoCapitalize: "none", autoComplete: "off" };
+  // The mask of a stored key may be seen; a key that is being typed may not.
+  const keyInput = values.key.includes("***") ? {} : { type: "password", autoComplete: "new-password" };
   return (
     <>
       {input(
@@ -50,7 +52,7 @@ export function ProviderFields({ values, onChange }: FieldsProps) {
         { ...plain, type: "url", required: true, placeholder: "https://api.example.com/v1" },
         t.baseUrlHint,
       )}
-      {input("key", t.apiKey, { ...plain, required: true }, t.apiKeyHint)}
+      {input("key", t.apiKey, { ...plain, ...keyInput, required: true }, t.apiKeyHint)}
       <div className="field-row">
         {input("model", t.modelName, { ...plain, required: true })}
         {input("name", t.shownName, { maxLength: 128, placeholder: t.optional })}

@@ -63,9 +63,7 @@ class RefreshTokenRow(Row):
     __tablename__ = "refresh_tokens"
 
     token_hash: Mapped[str] = mapped_column(DIGEST, primary_key=True)
-    session_id: Mapped[str] = mapped_column(
-        ForeignKey("login_sessions.session_id", ondelete="CASCADE"), index=True
-    )
+    session_id: Mapped[str] = mapped_column(ForeignKey("login_sessions.session_id", ondelete="CASCADE"), index=True)
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     spent_at: Mapped[datetime | None] = mapped_column(UtcTime)
 

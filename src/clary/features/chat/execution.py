@@ -34,6 +34,8 @@ class Stop:
     """Why a run was told to stop; None while nobody did."""
 
     reason: StopReason | None = None
+    ending: bool = False
+    """The end is being written: a stop that comes now is too late, and must not cut it."""
     abandoned: bool = False
     """The process gives the run back without an end: shutdown, or a lost lease."""
 
@@ -89,7 +91,8 @@ class RunExecution:
         raise RunFailedError("internal_error")
 
     async def _end(self, reason: EndReason, *, kind: FailureKind | None = None, retryable: bool = False) -> None:
-        """Results of open calls, failure notice, usage, `stream_end` and the terminal status: all in one transaction."""
+        """Open results, failure notice, usage, `stream_end` and the terminal status: all in one transaction."""
+        self._stop.ending = True
         try:
             write_end(self._recorder, reason, kind=kind, retryable=retryable)
             await self._recorder.writer.flush()

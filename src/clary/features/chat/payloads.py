@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from clary.http.payload import Payload
 
@@ -34,7 +34,7 @@ class ChatMessage(Payload):
     content: Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)] | list[ContentPart] | None = None
     tool_calls: list[dict[str, Any]] | None = None
     tool_call_id: str | None = None
-    metadata: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    metadata: dict[str, str | int | float | bool | None] = Field(default_factory=dict[str, Any])
 
 
 class StreamOptions(Payload):
@@ -52,7 +52,7 @@ class ChatRequest(Payload):
     messages: Annotated[list[ChatMessage], Field(max_length=1000)]
     session_id: SessionId | None = None
     agent_id: str | None = None
-    system_context: dict[str, Any] = Field(default_factory=dict)
+    system_context: dict[str, Any] = Field(default_factory=dict[str, Any])
     provider_id: str | None = None
     fast_provider_id: str | None = None
     stream_options: StreamOptions = Field(default_factory=StreamOptions)
@@ -68,7 +68,11 @@ class ChatRequest(Payload):
 class AgentChatRequest(ChatRequest):
     """`POST /api/chat`, which requires an agent."""
 
-    agent_id: Annotated[str, Field(min_length=1)]
+    @model_validator(mode="after")
+    def _names_an_agent(self) -> "AgentChatRequest":
+        if not self.agent_id:
+            raise ValueError("agent_id is required")
+        return self
 
 
 class StreamRequest(ChatRequest):

@@ -9,8 +9,8 @@ from clary.features.chat.ledger import RunUsage
 from clary.features.chat.lines import LineBuilder, call_object
 from clary.features.chat.texts import NOTICES
 from clary.features.conversations.service import NewMessage, add_compaction, add_message
-from clary.features.llm_providers.service import Money
 from clary.features.llm_providers.ports import ProviderSnapshot
+from clary.features.llm_providers.service import Money
 from clary.features.runs.service import apply_update, finish_step, insert_step, update_run
 from clary.features.usage.service import LedgerEntry, add_entry
 from clary.kit.clock import Clock

@@ -19,7 +19,6 @@ from clary.streams.hub import Hub
 log = structlog.get_logger()
 
 SWEEP_SECONDS = 5.0
-LOG_SWEEP_SECONDS = 600.0
 
 Prepare = Callable[[str, int, Stop], Awaitable[RunExecution | None]]
 """Builds the execution of a run under a generation; None when there is nothing left to execute."""
@@ -36,7 +35,6 @@ class LocalRun:
     interrupt_on_disconnect: bool
     stop: Stop = field(default_factory=Stop)
     task: "asyncio.Task[None] | None" = None
-    executing: bool = False
     leave_timer: asyncio.TimerHandle | None = None
 
 
@@ -116,7 +114,7 @@ class RunSupervisor:
         local = self._runs.get(run_id)
         if local is None or local.task is None:
             return False
-        if local.stop.reason is None:
+        if local.stop.reason is None and not local.stop.ending:
             local.stop.reason = reason
             local.task.cancel()
         return True

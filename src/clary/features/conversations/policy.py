@@ -34,7 +34,7 @@ class NewMessage:
     tool_call_id: str | None = None
     is_error: bool = False
     agent_name: str | None = None
-    metadata: dict[str, Any] = field(default_factory=lambda: {})
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     error_info: dict[str, Any] | None = None
     response_id: str | None = None
     model_text: str | None = None

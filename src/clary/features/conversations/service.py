@@ -1,19 +1,33 @@
 """The door of the slice."""
 
 from datetime import datetime
+from typing import Any
 
+from clary.db.database import Database
 from clary.db.session import Session
-from clary.features.conversations.errors import SessionAmbiguousError, SessionNotFoundError
-from clary.features.conversations.message_store import MessageReader, add_compaction, add_message, touch
+from clary.features.conversations.errors import SessionAmbiguousError, SessionNotFoundError, TitleEmptyError
+from clary.features.conversations.export import as_markdown
+from clary.features.conversations.history import HistoryReader, page_of
+from clary.features.conversations.payloads import list_item, task_item
 from clary.features.conversations.policy import NewMessage, text_of, title_from
-from clary.features.conversations.repository import ConversationRepository
+from clary.features.conversations.ports import RunStopper, SessionWorkspaces
+from clary.features.conversations.repository.conversations import ConversationRepository
+from clary.features.conversations.repository.listing import ListQuery, find_page, find_shared, find_snippet
+from clary.features.conversations.repository.messages import MessageReader, add_compaction, add_message, touch
 from clary.features.conversations.tables import ConversationRow, MessageRow
-from clary.features.conversations.todos import TodoStore
+from clary.features.conversations.todos import TodoStore, todo_of
 from clary.features.permissions.service import Identity
+from clary.features.runs.service import RunService
+from clary.http.problems import ValidationFailedError
+from clary.kit import json_text
+from clary.kit.clock import Clock
+from clary.kit.text import Text
 
 __all__ = [
     "ConversationRow",
     "ConversationService",
+    "HistoryReader",
+    "ListQuery",
     "MessageReader",
     "MessageRow",
     "NewMessage",
@@ -26,8 +40,141 @@ __all__ = [
 ]
 
 
+MAX_TITLE = 255
+TITLE_TOO_LONG = Text("title: 长度超限", "title: at most 255 characters")
+
+Json = dict[str, Any]
+
+
 class ConversationService:
-    """Finds and makes conversations."""
+    """Use cases on conversations; executing a run is not one of them."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        runs: RunService,
+        history: HistoryReader,
+        workspaces: SessionWorkspaces,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._runs = runs
+        self._history = history
+        self._workspaces = workspaces
+        self._clock = clock
+        self._stopper: RunStopper | None = None
+
+    def stop_runs_with(self, stopper: RunStopper) -> None:
+        """Names who ends a run when its conversation goes."""
+        self._stopper = stopper
+
+    async def list_page(self, *, identity: Identity, query: ListQuery) -> Json:
+        """One page of product.md 2.2."""
+        async with self._database.read() as db:
+            rows, total = await find_page(db, identity, query)
+            keys = [row.conversation_id for row in rows]
+            statuses = await self._runs.statuses(db, conversation_ids=keys)
+            shared = await find_shared(db, keys)
+            snippets = [await find_snippet(db, row, query.words) if query.words else None for row in rows]
+        items = [
+            list_item(
+                row,
+                status=statuses.get(row.conversation_id, "idle"),
+                shared=row.conversation_id in shared,
+                snippet=snippet,
+            )
+            for row, snippet in zip(rows, snippets, strict=True)
+        ]
+        page, pages = query.page, -(-total // query.page.size)
+        everybody = identity.is_admin and query.owner_id is None
+        return {
+            "list": items,
+            "total": total,
+            "page": page.number,
+            "page_size": page.size,
+            "total_pages": pages,
+            "has_next": page.number < pages,
+            "has_prev": page.number > 1 and total > 0,
+            "user_id": None if everybody else identity.user_id,
+        }
+
+    async def read_history(
+        self, *, identity: Identity, session_id: str, user_id: str | None, limit: int | None, before: str | None
+    ) -> Json:
+        """The history answer.
+
+        Raises:
+            SessionNotFoundError, SessionAmbiguousError
+        """
+        async with self._database.read() as db:
+            row = await self.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
+        data = await self._history.read(row)
+        if limit is not None or before is not None:
+            data["messages"], data["has_more"] = page_of(data["messages"], limit=limit, before=before)
+            data["message_count"] = len(data["messages"])
+        return data
+
+    async def rename(self, db: Session, *, identity: Identity, session_id: str, title: str) -> Json:
+        """Gives a title; `updated_at` stays.
+
+        Raises:
+            SessionNotFoundError, TitleEmptyError, ValidationFailedError
+        """
+        clean = " ".join(title.split())
+        if not clean:
+            raise TitleEmptyError
+        if len(clean) > MAX_TITLE:
+            raise ValidationFailedError(TITLE_TOO_LONG.render())
+        row = await self.get_accessible(db, session_id=session_id, identity=identity)
+        row.title, row.title_folded, row.title_message_id = clean, clean.casefold(), None
+        return {"session_id": session_id, "title": clean}
+
+    async def delete(self, *, identity: Identity, session_id: str) -> Json:
+        """Stops the run, then removes everything of the conversation in one transaction.
+
+        Raises:
+            SessionNotFoundError
+        """
+        async with self._database.read() as db:
+            row = await self.get_accessible(db, session_id=session_id, identity=identity)
+            run = await self._runs.find_active(db, conversation_id=row.conversation_id)
+        if run is not None and self._stopper is not None:
+            await self._stopper.stop_and_wait(run.run_id)
+        async with self._database.write() as db:
+            await self._runs.delete_of_conversation(db, conversation_id=row.conversation_id)
+            await ConversationRepository(db).delete(row)
+        await self._workspaces.delete_session_workspace(row.user_id, session_id)
+        return {"session_id": session_id}
+
+    async def tasks_status(self, db: Session, *, identity: Identity, session_id: str) -> Json:
+        """The task list (stream-runtime.md 7).
+
+        Raises:
+            SessionNotFoundError
+        """
+        row = await self.get_accessible(db, session_id=session_id, identity=identity)
+        todos = await ConversationRepository(db).list_todos(row.conversation_id)
+        tasks = [task_item(todo_of(each), index, each.created_at, each.updated_at) for index, each in enumerate(todos)]
+        return {"session_id": session_id, "tasks_status": {"tasks": tasks}, "user_id": row.user_id}
+
+    async def archive(self, *, identity: Identity, session_id: str) -> dict[str, bytes]:
+        """Files of the download: history, runs, tasks.
+
+        Raises:
+            SessionNotFoundError
+        """
+        data = await self.read_history(identity=identity, session_id=session_id, user_id=None, limit=None, before=None)
+        async with self._database.read() as db:
+            row = await self.get_accessible(db, session_id=session_id, identity=identity)
+            runs = await self._runs.list_objects(db, conversation_id=row.conversation_id)
+            tasks = await self.tasks_status(db, identity=identity, session_id=session_id)
+        return {
+            "conversation.json": json_text.dumps(without_index(data)),
+            "conversation.md": as_markdown(row.title, data["messages"]).encode(),
+            "runs.json": json_text.dumps(runs),
+            "tasks.json": json_text.dumps(tasks["tasks_status"]),
+        }
 
     async def find_own(self, db: Session, *, session_id: str, user_id: str) -> ConversationRow | None:
         """The caller's own conversation of this id."""
@@ -79,3 +226,8 @@ def set_title_from(conversation: ConversationRow, message: NewMessage) -> None:
     conversation.title = title_from(message.content)
     conversation.title_folded = conversation.title.casefold()
     conversation.title_message_id = message.message_id
+
+
+def without_index(data: Json) -> Json:
+    """A history answer for those who cannot resume."""
+    return {key: value for key, value in data.items() if not key.startswith("next_stream_")}

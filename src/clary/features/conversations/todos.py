@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 from clary.db.database import Database
-from clary.features.conversations.repository import ConversationRepository
+from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.tables import TodoRow
 from clary.kit.clock import Clock
 from clary.runtime.tools import Todo
@@ -24,7 +24,7 @@ class TodoStore:
     async def read(self) -> Sequence[Todo]:
         """All items in order."""
         async with self._database.read() as db:
-            return [_todo(row) for row in await ConversationRepository(db).list_todos(self._conversation_id)]
+            return [todo_of(row) for row in await ConversationRepository(db).list_todos(self._conversation_id)]
 
     async def upsert(self, items: Sequence[dict[str, Any]]) -> Sequence[Todo]:
         """Merges by id; a list without any known id replaces a finished one."""
@@ -37,7 +37,7 @@ class TodoStore:
                 rows = {}
             for item in items:
                 self._merge(repository, rows, item)
-            return [_todo(row) for row in sorted(rows.values(), key=lambda row: row.position)]
+            return [todo_of(row) for row in sorted(rows.values(), key=lambda row: row.position)]
 
     def _merge(self, repository: ConversationRepository, rows: dict[str, TodoRow], item: dict[str, Any]) -> None:
         now, item_id = self._clock.now(), str(item["id"])
@@ -72,5 +72,6 @@ def _status(item: dict[str, Any], present: str) -> str:
     return "pending" if item.get("completed") is False else present
 
 
-def _todo(row: TodoRow) -> Todo:
+def todo_of(row: TodoRow) -> Todo:
+    """A row as the runtime knows it."""
     return Todo(row.item_id, row.content, cast("TodoStatus", row.status), row.conclusion)

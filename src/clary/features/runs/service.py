@@ -60,6 +60,11 @@ class RunService:
         """The active root run of a conversation, or None."""
         return await RunRepository(db).find_active(conversation_id)
 
+    async def list_objects(self, db: Session, *, conversation_id: int) -> list[dict[str, Any]]:
+        """Run objects of a conversation, oldest first."""
+        runs = sorted(await RunRepository(db).list_of_conversation(conversation_id), key=lambda run: run.created_at)
+        return [run_object(run, run.line_count or run.stored_lines) for run in runs]
+
     async def find_readable(self, db: Session, *, conversation_id: int, run_id: str | None) -> RunRow | None:
         """The run a reader means: by id, else the active one, else the most recent (stream-runtime.md 6.5)."""
         runs = RunRepository(db)

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clary.features.conversations.policy import EMPTY_TITLE
-from clary.features.conversations.tables import ConversationRow, TodoRow
+from clary.features.conversations.tables import CompactionRow, ConversationRow, MessageRow, ShareRow, TodoRow
 
 
 class ConversationRepository:
@@ -77,3 +77,42 @@ class ConversationRepository:
     def add_todo(self, row: TodoRow) -> None:
         """Adds an item."""
         self._session.add(row)
+
+    async def find_share(self, conversation_id: int) -> ShareRow | None:
+        """The share of a conversation."""
+        return await self._session.scalar(select(ShareRow).where(ShareRow.conversation_id == conversation_id))
+
+    async def find_share_named(self, name: str) -> ShareRow | None:
+        """A share by its id, or by the session id unless it is secret."""
+        return await self._session.scalar(
+            select(ShareRow).where(
+                or_(ShareRow.share_id == name, and_(ShareRow.session_id == name, ShareRow.secret.is_(False)))
+            )
+        )
+
+    def add_share(self, row: ShareRow) -> None:
+        """Adds a share."""
+        self._session.add(row)
+
+    async def is_unique(self) -> bool:
+        """Sends what is pending; False when a unique rule of the database refuses it."""
+        try:
+            await self._session.flush()
+        except IntegrityError:
+            return False
+        return True
+
+    async def delete_share(self, conversation_id: int) -> None:
+        """Ends a share."""
+        await self._session.execute(delete(ShareRow).where(ShareRow.conversation_id == conversation_id))
+
+    async def get(self, conversation_id: int) -> ConversationRow | None:
+        """By the surrogate key."""
+        return await self._session.get(ConversationRow, conversation_id)
+
+    async def delete(self, conversation: ConversationRow) -> None:
+        """Removes a conversation with everything that hangs on it."""
+        key = conversation.conversation_id
+        for table in (MessageRow, TodoRow, CompactionRow, ShareRow):
+            await self._session.execute(delete(table).where(table.conversation_id == key))
+        await self._session.execute(delete(ConversationRow).where(ConversationRow.conversation_id == key))

@@ -1,0 +1,210 @@
+"""The terminal front door. Imports nothing heavy before the command is known."""
+
+import asyncio
+import json
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+app = typer.Typer(
+    help="Clary: a self-hosted AI agent platform server.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+users = typer.Typer(help="People who may sign in.", no_args_is_help=True)
+dev = typer.Typer(help="Helpers for people who build on Clary.", no_args_is_help=True)
+app.add_typer(users, name="user")
+app.add_typer(dev, name="dev")
+
+
+def main() -> None:
+    """Runs a command."""
+    app()
+
+
+def fail(message: str, status: int = 1) -> NoReturn:
+    """One line on stderr, and an exit status."""
+    typer.echo(message, err=True)
+    raise typer.Exit(status)
+
+
+def settings_or_exit() -> Any:
+    """The settings; a wrong one ends the program with one line and status 2."""
+    from clary.settings import SettingsError, load_settings, setting_warnings
+
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        fail(str(error), 2)
+    for warning in setting_warnings():
+        typer.echo(warning, err=True)
+    return settings
+
+
+@app.command()
+def serve() -> None:
+    """Start the HTTP server; settings come from CLARY_* variables, see `clary doctor`."""
+    import uvicorn
+
+    from clary.asgi import create_app
+    from clary.db.migrate import SchemaError
+    from clary.kit.logs import configure_logs
+
+    settings = settings_or_exit()
+    configure_logs(level=settings.log_level, form=settings.log_format, secrets=settings.secrets())
+    try:
+        application = create_app(settings)
+    except (SchemaError, OSError, ValueError) as error:
+        fail(f"clary cannot start: {type(error).__name__}: {error}", 2)
+    address = settings.public_url or f"http://{settings.host}:{settings.port}"
+    typer.echo(f"Clary at {address} (data in {settings.data_dir})", err=True)
+    uvicorn.run(
+        application,
+        host=settings.host,
+        port=settings.port,
+        uds=str(settings.unix_socket) if settings.unix_socket else None,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+    )
+
+
+@app.command()
+def migrate(
+    check: Annotated[bool, typer.Option("--check", help="Try it on a copy and change nothing.")] = False,
+) -> None:
+    """Bring the database up to what this program needs; a copy is kept before the first step."""
+    from clary.db.migrate import SchemaError, check_upgrade, ensure_schema
+
+    settings = settings_or_exit()
+    try:
+        if check:
+            state = check_upgrade(settings.database)
+            typer.echo("up to date" if state.is_current else f"would upgrade from {state.stored} to {state.head}")
+            return
+        typer.echo("upgraded" if ensure_schema(settings.database) else "up to date")
+    except SchemaError as error:
+        fail(str(error))
+
+
+@app.command()
+def doctor() -> None:
+    """Check settings, database, key, disk, sandbox and provider: one line each; exit 1 when something is wrong."""
+    from clary.settings import sources
+
+    settings = settings_or_exit()
+    for line in sources():
+        typer.echo(str(line))
+    problems = asyncio.run(_examine(settings))
+    raise typer.Exit(1 if problems else 0)
+
+
+async def _examine(settings: Any) -> int:
+    import os
+
+    from clary.adapters.sandbox import make_sandbox
+    from clary.db.migrate import SchemaError, schema_state
+
+    problems = 0
+
+    def say(name: str, *, good: bool, text: str) -> None:
+        nonlocal problems
+        problems += not good
+        typer.echo(f"{'ok  ' if good else 'FAIL'} {name}: {text}")
+
+    writable = settings.data_dir.is_dir() and os.access(settings.data_dir, os.W_OK)
+    say("data directory", good=writable or not settings.data_dir.exists(), text=str(settings.data_dir))
+    try:
+        state = await asyncio.to_thread(schema_state, settings.database)
+        text = "current" if state.is_current else "made or upgraded at the next start"
+        say("database", good=True, text=text)
+    except SchemaError as error:
+        say("database", good=False, text=str(error))
+    has_key = settings.key_bytes is not None or (settings.data_dir / "secret.key").exists()
+    say("secret key", good=True, text="set" if has_key else "made at the first start")
+    sandbox = await make_sandbox("on" if settings.sandbox else "off")
+    reason = sandbox.unavailable_reason
+    say("sandbox", good=reason is None or not settings.sandbox, text=reason or "works")
+    given = settings.default_llm_api_base_url
+    say(
+        "default provider",
+        good=True,
+        text=given or ("none; the demo model answers" if settings.demo_model_on else "none"),
+    )
+    return problems
+
+
+@users.command("add")
+def add_user(
+    name: Annotated[str, typer.Argument(help="User name.")],
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    role: Annotated[str, typer.Option(help="user or admin.")] = "user",
+    email: Annotated[str | None, typer.Option(help="E-mail address.")] = None,
+) -> None:
+    """Add a user; works while the server runs."""
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
+    if role not in ("user", "admin"):
+        fail("role must be user or admin")
+    from clary.errors import ProblemError
+    from clary.features.accounts.service import NewUser
+
+    async def work(services: Any) -> str:
+        return await services.accounts.add_user(NewUser(name, password, email, role=role))
+
+    try:
+        user_id = asyncio.run(_with_services(work))
+    except ProblemError as problem:
+        fail(problem.message.en)
+    typer.echo(f"added {name} ({user_id})")
+
+
+@users.command("list")
+def list_users(as_json: Annotated[bool, typer.Option("--json", help="One JSON array.")] = False) -> None:
+    """List users."""
+    from clary.http.paging import Page
+
+    async def work(services: Any) -> Any:
+        async with services.database.read() as db:
+            return await services.accounts.list_page(db, page=Page(1, 10_000), text=None, role=None, status=None)
+
+    found = asyncio.run(_with_services(work))["items"]
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for user in found:
+        typer.echo(f"{user['username']}\t{user['role']}\t{user['status']}\t{user['user_id']}")
+
+
+@dev.command("fake-model")
+def fake_model(
+    port: Annotated[int, typer.Option(help="Where to listen on 127.0.0.1.")] = 8399,
+    script: Annotated[str | None, typer.Option(help="JSON file with scripts.")] = None,
+) -> None:
+    """Serve a scripted OpenAI-compatible provider for integrators and tests."""
+    from clary.adapters.scripted_provider import serve as serve_script
+
+    typer.echo(f"scripted provider at http://127.0.0.1:{port}/v1", err=True)
+    asyncio.run(serve_script("127.0.0.1", port, script))
+
+
+async def _with_services(work: Any) -> Any:
+    from clary.db.migrate import ensure_schema
+    from clary.wiring import build_services
+
+    services = build_services(settings_or_exit())
+    try:
+        await asyncio.to_thread(ensure_schema, services.settings.database)
+        return await work(services)
+    finally:
+        await services.database.close()
+        services.passwords.close()
+
+
+if __name__ == "__main__":
+    main()

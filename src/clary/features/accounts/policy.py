@@ -1,0 +1,95 @@
+"""Pure decisions about accounts (platform.md 4.1, 4.2, 4.4)."""
+
+import ipaddress
+import unicodedata
+from datetime import timedelta
+
+from clary.features.accounts.errors import (
+    EmailInvalidError,
+    PasswordIsNameError,
+    PasswordTooShortError,
+    UsernameInvalidError,
+)
+
+ACCESS_SECONDS = 3600
+COOKIE_SECONDS = 1_209_600
+DEVICE_SECONDS = 180 * 86_400
+SESSION_IDLE = timedelta(days=14)
+SESSION_ABSOLUTE = timedelta(days=90)
+REFRESH_LIFE = timedelta(days=30)
+COOKIE_RENEWAL = timedelta(hours=1)
+KNOWN_ADDRESS_LIFE = timedelta(days=30)
+
+FREE_FAILURES = 5
+LONGEST_WAIT_SECONDS = 900
+PAIR_WINDOW = timedelta(hours=1)
+ADDRESS_FAILURES, ADDRESS_WINDOW, ADDRESS_WAIT = 50, timedelta(minutes=15), timedelta(seconds=60)
+ACCOUNT_FAILURES, ACCOUNT_WINDOW, ACCOUNT_WAIT = 100, timedelta(hours=1), timedelta(seconds=10)
+REFRESHES_PER_MINUTE = 60
+
+MIN_PASSWORD = 8
+
+
+def clean_username(username: str) -> str:
+    """NFKC, trimmed; letters, digits, `_ . -` of any script, 1..64 characters.
+
+    Raises:
+        UsernameInvalidError
+    """
+    name = unicodedata.normalize("NFKC", username).strip()
+    if not 1 <= len(name) <= 64 or not all(char.isalnum() or char in "_.-" for char in name):
+        raise UsernameInvalidError
+    return name
+
+
+def username_key(username: str) -> str:
+    """The name as compared: without case and width."""
+    return unicodedata.normalize("NFKC", username).strip().casefold()
+
+
+def clean_email(email: str | None) -> str | None:
+    """Trimmed and lower-cased; None when empty.
+
+    Raises:
+        EmailInvalidError
+    """
+    address = (email or "").strip().lower()
+    if not address:
+        return None
+    local, _, domain = address.partition("@")
+    if not local or not domain or "@" in domain or len(address) > 254 or any(char.isspace() for char in address):
+        raise EmailInvalidError
+    return address
+
+
+def require_password(password: str, *, username: str, email: str | None) -> None:
+    """8..256 characters, not the name, not only blanks.
+
+    Raises:
+        PasswordTooShortError, PasswordIsNameError
+    """
+    if len(password) < MIN_PASSWORD or not password.strip():
+        raise PasswordTooShortError
+    folded = password.casefold()
+    if folded in (username.casefold(), (email or "").casefold()):
+        raise PasswordIsNameError
+
+
+def wait_after(failures: int) -> timedelta:
+    """How long the next attempt of an (account, address) pair waits: five are free, then 2, 4, 8 … ≤ 900 s."""
+    if failures < FREE_FAILURES:
+        return timedelta(0)
+    return timedelta(seconds=min(2 ** (failures - FREE_FAILURES + 1), LONGEST_WAIT_SECONDS))
+
+
+def throttle_address(address: str) -> str:
+    """The address as counted: IPv6 by its /64."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return address

@@ -1,0 +1,150 @@
+"""Sign-in and users (platform.md 4.6–4.8), with the compatibility paths as aliases of one implementation."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request, Response
+
+from clary.features.accounts.guards import DEVICE_COOKIE, SESSION_COOKIE
+from clary.features.accounts.payloads import (
+    ChangePasswordRequest,
+    ConfigRequest,
+    LoginRequest,
+    RefreshRequest,
+    UserAddRequest,
+)
+from clary.features.accounts.policy import COOKIE_SECONDS, DEVICE_SECONDS
+from clary.features.accounts.service import AccountService, NewUser, Origin, SignIn, Tokens
+from clary.features.permissions.guards import CurrentUser, MaybeUser
+from clary.http.access import needs, public
+from clary.http.cookies import clear_cookie, set_cookie
+from clary.http.envelope import Envelope, answer
+from clary.http.paging import PageOf20
+from clary.http.problems import NotSignedInError
+from clary.http.routing import slice_router
+from clary.http.unit_of_work import ReadUnit, UnitOfWork
+from clary.kit.text import Text
+
+router = slice_router("/api", "accounts")
+Json = dict[str, Any]
+
+
+def _accounts(request: Request) -> AccountService:
+    return request.app.state.accounts
+
+
+def _sign_in(request: Request) -> SignIn:
+    return request.app.state.sign_in
+
+
+Accounts = Annotated[AccountService, Depends(_accounts)]
+SignInService = Annotated[SignIn, Depends(_sign_in)]
+
+
+@router.post("/auth/login", summary="Sign in", openapi_extra=public(sets_cookie=True))
+@router.post("/user/login", summary="Sign in", openapi_extra=public(sets_cookie=True), include_in_schema=False)
+async def login(body: LoginRequest, request: Request, response: Response, sign_in: SignInService) -> Envelope[Json]:
+    """Checks name or e-mail and password; sets the session cookie and gives tokens."""
+    origin = Origin(
+        request.state.peer.address,
+        request.headers.get("user-agent", ""),
+        request.cookies.get(SESSION_COOKIE),
+        request.cookies.get(DEVICE_COOKIE),
+    )
+    signed = await sign_in.login(account=body.username_or_email, password=body.password, origin=origin)
+    set_cookie(request, response, SESSION_COOKIE, signed.session_cookie, COOKIE_SECONDS)
+    set_cookie(request, response, DEVICE_COOKIE, signed.device_cookie, DEVICE_SECONDS)
+    return answer(_tokens(signed.tokens), Text("登录成功", "Signed in"))
+
+
+@router.post("/auth/refresh", summary="New tokens", openapi_extra=public(sets_cookie=True))
+@router.post("/user/refresh-token", openapi_extra=public(sets_cookie=True), include_in_schema=False)
+async def refresh(body: RefreshRequest, request: Request, sign_in: SignInService) -> Envelope[Json]:
+    """A new pair for a refresh token, which is spent by it."""
+    tokens = await sign_in.refresh(refresh_token=body.refresh_token, address=request.state.peer.address)
+    return answer(_tokens(tokens), Text("刷新成功", "Token refreshed"))
+
+
+@router.get("/auth/session", summary="Who am I", openapi_extra=needs("read"))
+@router.get("/user/check_login", openapi_extra=needs("read"), include_in_schema=False)
+async def read_session(user: CurrentUser, accounts: Accounts, db: ReadUnit) -> Envelope[Json]:
+    """UserInfoResponse, read from the database."""
+    data = await accounts.describe_session(db, identity=user)
+    return answer(data, Text("登录成功", "Signed in"))
+
+
+@router.post("/auth/logout", summary="Sign out", openapi_extra=public(sets_cookie=True))
+@router.post("/user/logout", openapi_extra=public(sets_cookie=True), include_in_schema=False)
+async def logout(
+    request: Request, response: Response, user: MaybeUser, sign_in: SignInService, db: UnitOfWork
+) -> Envelope[Json]:
+    """Ends the session and clears the cookie; an anonymous call answers 401 and clears it as well."""
+    clear_cookie(request, response, SESSION_COOKIE)
+    if user is None:
+        fault = NotSignedInError(getattr(request.state, "identity_fault", None))
+        fault.headers["Set-Cookie"] = response.headers["set-cookie"]
+        raise fault
+    await sign_in.logout(db, identity=user)
+    return answer(Json(), Text("退出成功", "Signed out"))
+
+
+@router.post("/user/change-password", summary="Change own password", openapi_extra=needs("write", interactive=True))
+async def change_password(
+    body: ChangePasswordRequest, request: Request, user: CurrentUser, accounts: Accounts
+) -> Envelope[Json]:
+    """Ends every other session of the user; this one stays."""
+    await accounts.change_password(
+        identity=user, old=body.old_password, new=body.new_password, address=request.state.peer.address
+    )
+    return answer(Json(), Text("密码修改成功", "Password changed"))
+
+
+@router.get("/user/config", summary="Read own settings", openapi_extra=needs("read"))
+async def read_config(user: CurrentUser, accounts: Accounts, db: ReadUnit) -> Envelope[Json]:
+    """What clients stored for this user."""
+    data = {"config": await accounts.read_config(db, identity=user)}
+    return answer(data, Text("获取配置成功", "Settings loaded"))
+
+
+@router.post("/user/config", summary="Merge own settings", openapi_extra=needs("write"))
+async def merge_config(body: ConfigRequest, user: CurrentUser, accounts: Accounts, db: UnitOfWork) -> Envelope[Json]:
+    """Merges by top-level key in one write."""
+    data = {"config": await accounts.merge_config(db, identity=user, config=body.config)}
+    return answer(data, Text("更新配置成功", "Settings saved"))
+
+
+@router.get("/user/options", summary="User selector", openapi_extra=needs("read"))
+async def list_options(
+    user: CurrentUser, accounts: Accounts, db: ReadUnit, q: Annotated[str | None, Query(max_length=200)] = None
+) -> Envelope[list[Json]]:
+    """Active users by name, as far as the directory is open to the caller."""
+    data = await accounts.list_options(db, identity=user, text=q)
+    return answer(data, Text("获取用户列表成功", "Users loaded"))
+
+
+@router.get("/user/list", summary="List users", openapi_extra=needs("admin"))
+async def list_users(
+    user: CurrentUser,
+    accounts: Accounts,
+    db: ReadUnit,
+    page: PageOf20,
+    q: Annotated[str | None, Query(max_length=200)] = None,
+    role: Annotated[str | None, Query()] = None,
+    status: Annotated[str | None, Query()] = None,
+) -> Envelope[Json]:
+    """All users for admins, newest first."""
+    return answer(await accounts.list_page(db, page=page, text=q, role=role, status=status))
+
+
+@router.post("/user/add", summary="Add a user", openapi_extra=needs("admin", interactive=True))
+async def add_user(body: UserAddRequest, user: CurrentUser, accounts: Accounts) -> Envelope[Json]:
+    """Makes a user with a password."""
+    wanted = NewUser(body.username, body.password, body.email, body.phonenum, body.nickname, body.role)
+    return answer({"user_id": await accounts.add_user(wanted)}, Text("用户添加成功", "User added"))
+
+
+def _tokens(tokens: Tokens) -> Json:
+    return {
+        "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token,
+        "expires_in": tokens.expires_in,
+    }

@@ -1,0 +1,265 @@
+"""Use cases on users (platform.md 4.5–4.8)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from clary.db.database import Database
+from clary.db.session import Session, after_commit
+from clary.features.accounts.credentials import Credentials
+from clary.features.accounts.errors import (
+    EmailTakenError,
+    NoLocalPasswordError,
+    UsernameTakenError,
+    WrongOldPasswordError,
+)
+from clary.features.accounts.policy import (
+    clean_email,
+    clean_username,
+    require_password,
+    throttle_address,
+    username_key,
+)
+from clary.features.accounts.ports import Onboarding, PasswordHashing
+from clary.features.accounts.repository import AccountRepository
+from clary.features.accounts.sign_in import Origin, SignedIn, SignIn, Tokens
+from clary.features.accounts.tables import SigningKeyRow, UserConfigRow, UserRow
+from clary.features.accounts.throttling import LoginBrake
+from clary.features.permissions.service import Identity, Role
+from clary.http.paging import Page
+from clary.http.problems import NotSignedInError, ValidationFailedError
+from clary.kit.clock import Clock, wire_time
+from clary.kit.crypto import SecretBox
+from clary.kit.ids import new_hex, new_token
+from clary.kit.text import Text
+
+__all__ = ["AccountService", "Credentials", "NewUser", "Origin", "SignIn", "SignedIn", "Tokens", "ensure_signing_key"]
+
+ACCESS_KEY = "access_token"
+NO_USERNAME_KEYS = Text("config: 以 _ 开头的键不允许", "config: keys starting with _ are not allowed")
+Directory = Literal["all", "groups", "self"]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user to be made."""
+
+    username: str
+    password: str
+    email: str | None = None
+    phonenum: str | None = None
+    nickname: str | None = None
+    role: Role = "user"
+
+
+class AccountService:
+    """The door of the slice."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        passwords: PasswordHashing,
+        credentials: Credentials,
+        onboarding: Onboarding,
+        clock: Clock,
+        directory: Directory,
+        new_password: Callable[[], str] = lambda: new_token()[:20],
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._credentials = credentials
+        self._onboarding = onboarding
+        self._clock = clock
+        self._directory: Directory = directory
+        self._new_password = new_password
+
+    async def ensure_admin(self, *, username: str, password: str | None, email: str | None) -> str | None:
+        """Makes the first admin when there is none; returns the generated password, once (4.5).
+
+        Two processes starting together make one.
+        """
+        async with self._database.read() as db:
+            if await AccountRepository(db).has_admin():
+                return None
+        chosen = password or self._new_password()
+        row = await self._row(NewUser(username, chosen, email, role="admin"), verified=True)
+        async with self._database.write() as db:
+            accounts = AccountRepository(db)
+            if await accounts.has_admin() or not await accounts.add_user(row):
+                return None
+        return chosen if password is None else None
+
+    async def add_user(self, wanted: NewUser) -> str:
+        """Makes a user; returns the id.
+
+        Raises:
+            UsernameInvalidError, EmailInvalidError, PasswordTooShortError, PasswordIsNameError, UsernameTakenError,
+            EmailTakenError
+        """
+        row = await self._row(wanted, verified=True)
+        async with self._database.write() as db:
+            accounts = AccountRepository(db)
+            if await accounts.find_by_name(row.username_key) is not None:
+                raise UsernameTakenError
+            if row.email is not None and await accounts.find_by_email(row.email) is not None:
+                raise EmailTakenError
+            if not await accounts.add_user(row):
+                raise UsernameTakenError
+        return row.user_id
+
+    async def _row(self, wanted: NewUser, *, verified: bool) -> UserRow:
+        username, email = clean_username(wanted.username), clean_email(wanted.email)
+        require_password(wanted.password, username=username, email=email)
+        return UserRow(
+            user_id=new_hex(32),
+            username=username,
+            username_key=username_key(username),
+            email=email,
+            email_verified=verified and email is not None,
+            nickname=wanted.nickname or None,
+            phonenum=wanted.phonenum or None,
+            avatar_url=None,
+            role=wanted.role,
+            status="active",
+            password_hash=await self._passwords.hash(wanted.password),
+            created_at=self._clock.now(),
+            last_login_at=None,
+        )
+
+    async def change_password(self, *, identity: Identity, old: str, new: str, address: str) -> None:
+        """Sets a new password; every other session of the user ends.
+
+        Raises:
+            NoLocalPasswordError, WrongOldPasswordError, PasswordTooShortError, PasswordIsNameError,
+            LoginThrottledError
+        """
+        async with self._database.write() as db:
+            user = await self._self(db, identity)
+            if user.password_hash is None:
+                raise NoLocalPasswordError
+            brake = LoginBrake(db, self._clock.now(), account=user.username, address=address)
+            await brake.require_attempt(user_id=user.user_id, device_hash=None)
+        if not await self._passwords.verify(old, user.password_hash):
+            async with self._database.write() as db:
+                await LoginBrake(db, self._clock.now(), account=user.username, address=address).failed()
+            raise WrongOldPasswordError
+        require_password(new, username=user.username, email=user.email)
+        hashed = await self._passwords.hash(new)
+        async with self._database.write() as db:
+            fresh = await self._self(db, identity)
+            fresh.password_hash = hashed
+            accounts = AccountRepository(db)
+            await accounts.end_other_sessions(identity.user_id, identity.login_session_id)
+            place = throttle_address(address)
+            await LoginBrake(db, self._clock.now(), account=user.username, address=place).succeeded()
+            after_commit(db, lambda: self._credentials.forget_user(identity.user_id))
+
+    async def describe_session(self, db: Session, *, identity: Identity) -> Json:
+        """UserInfoResponse (4.6), read from the database."""
+        user = await self._self(db, identity)
+        session = None
+        if identity.login_session_id is not None:
+            session = await AccountRepository(db).find_session(identity.login_session_id)
+        return {
+            "user": {**claims(user), "groups": []},
+            "has_provider": await self._onboarding.has_provider(db, user_id=user.user_id),
+            "has_agent": await self._onboarding.has_agent(db, user_id=user.user_id),
+            "auth_method": session.method if session is not None else identity.credential,
+            "expires_at": wire_time(session.expires_at) if session is not None else None,
+        }
+
+    async def read_config(self, db: Session, *, identity: Identity) -> Json:
+        """What clients stored for this user."""
+        row = await AccountRepository(db).config_of(identity.user_id)
+        return dict(row.config) if row is not None else {}
+
+    async def merge_config(self, db: Session, *, identity: Identity, config: Json) -> Json:
+        """Merges by top-level key; null is a value.
+
+        Raises:
+            ValidationFailedError: a key starts with `_`.
+        """
+        if any(key.startswith("_") for key in config):
+            raise ValidationFailedError(NO_USERNAME_KEYS.render())
+        accounts = AccountRepository(db)
+        row = await accounts.config_of(identity.user_id)
+        if row is None:
+            row = UserConfigRow(user_id=identity.user_id, config={})
+            accounts.add(row)
+        row.config = {**row.config, **config}
+        return row.config
+
+    async def list_page(
+        self, db: Session, *, page: Page, text: str | None, role: str | None, status: str | None
+    ) -> Json:
+        """Users for admins, newest first."""
+        rows, total = await AccountRepository(db).list_users(
+            offset=page.offset, limit=page.size, text=text, role=role, status=status
+        )
+        return {"items": [user_object(row) for row in rows], "total": total}
+
+    async def list_options(self, db: Session, *, identity: Identity, text: str | None) -> list[Json]:
+        """Names for a selector, as far as the directory is open."""
+        only = None if self._directory == "all" or identity.is_admin else identity.user_id
+        rows = await AccountRepository(db).list_options(text=text, only=only)
+        return [{"label": row.username, "value": row.user_id} for row in rows]
+
+    async def _self(self, db: Session, identity: Identity) -> UserRow:
+        user = await AccountRepository(db).find_user(identity.user_id)
+        if user is None:
+            raise NotSignedInError(NotSignedInError.EXPIRED)
+        return user
+
+
+def claims(user: UserRow) -> Json:
+    """`claims` of 4.6: all strings, "" when empty."""
+    return {
+        "userid": user.user_id,
+        "username": user.username,
+        "nickname": user.nickname or user.username,
+        "phonenum": user.phonenum or "",
+        "email": user.email or "",
+        "role": user.role,
+        "avatar": user.avatar_url or "",
+        "avatar_url": user.avatar_url or "",
+    }
+
+
+def user_object(user: UserRow) -> Json:
+    """UserDTO of 4.8."""
+    return {
+        "user_id": user.user_id,
+        "username": user.username,
+        "nickname": user.nickname or user.username,
+        "email": user.email,
+        "phonenum": user.phonenum,
+        "role": cast("Role", user.role),
+        "status": user.status,
+        "groups": [],
+        "auth_sources": ["native"] if user.password_hash else [],
+        "created_at": wire_time(user.created_at),
+        "last_login_at": wire_time(user.last_login_at),
+    }
+
+
+async def ensure_signing_key(database: Database, box: SecretBox, clock: Clock) -> tuple[str, str]:
+    """(key id, secret) of login access tokens; made at the first start, sealed at rest.
+
+    Raises:
+        DecryptionError: the server's secret key does not fit this database.
+    """
+    async with database.write() as db:
+        accounts = AccountRepository(db)
+        row = await accounts.signing_key(ACCESS_KEY)
+        if row is None:
+            key_id, secret = new_hex(16), new_token()
+            row = SigningKeyRow(
+                key_id=key_id,
+                purpose=ACCESS_KEY,
+                sealed=box.seal(secret, place=f"signing_keys.sealed:{key_id}"),
+                created_at=clock.now(),
+            )
+            accounts.add(row)
+        return row.key_id, box.open(row.sealed, place=f"signing_keys.sealed:{row.key_id}")

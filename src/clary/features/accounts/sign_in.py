@@ -1,0 +1,185 @@
+"""Signing in and out (platform.md 4.3, 4.6). Hashing never happens inside a transaction."""
+
+from dataclasses import dataclass
+
+from clary.db.database import Database
+from clary.db.session import Session, after_commit
+from clary.features.accounts.credentials import Credentials
+from clary.features.accounts.errors import (
+    AccountDisabledError,
+    InvalidCredentialsError,
+    RefreshReusedError,
+)
+from clary.features.accounts.policy import (
+    ACCESS_SECONDS,
+    REFRESH_LIFE,
+    REFRESHES_PER_MINUTE,
+    SESSION_ABSOLUTE,
+    throttle_address,
+    username_key,
+)
+from clary.features.accounts.ports import PasswordHashing
+from clary.features.accounts.repository import AccountRepository
+from clary.features.accounts.tables import LoginSessionRow, RefreshTokenRow, UserRow
+from clary.features.accounts.throttling import LoginBrake, require_rate
+from clary.features.permissions.service import Identity
+from clary.http.problems import NotSignedInError
+from clary.kit.clock import Clock
+from clary.kit.crypto import hash_token
+from clary.kit.ids import new_hex, new_token
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a sign-in comes from; cookies as sent, None where absent."""
+
+    address: str
+    user_agent: str
+    session_cookie: str | None
+    device_cookie: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a client gets: access token, refresh token, life of the first in seconds."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int = ACCESS_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Tokens, and the cookies to set."""
+
+    tokens: Tokens
+    session_cookie: str
+    device_cookie: str
+
+
+class SignIn:
+    """Use cases of login, refresh and logout."""
+
+    def __init__(
+        self, *, database: Database, passwords: PasswordHashing, credentials: Credentials, clock: Clock
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._credentials = credentials
+        self._clock = clock
+
+    async def login(self, *, account: str, password: str, origin: Origin) -> SignedIn:
+        """Checks a password and opens a session.
+
+        Raises:
+            LoginThrottledError, InvalidCredentialsError, AccountDisabledError
+        """
+        device_hash = hash_token(origin.device_cookie) if origin.device_cookie else None
+        async with self._database.write() as db:
+            user = await self._find(db, account)
+            brake = LoginBrake(db, self._clock.now(), account=account, address=origin.address)
+            await brake.require_attempt(user_id=user.user_id if user else None, device_hash=device_hash)
+        stored = user.password_hash if user is not None else None
+        fits = await self._passwords.verify(password, stored)
+        if not fits or user is None:
+            async with self._database.write() as db:
+                await LoginBrake(db, self._clock.now(), account=account, address=origin.address).failed()
+            raise InvalidCredentialsError
+        if user.status != "active":
+            raise AccountDisabledError
+        renewed = None
+        if stored is not None and self._passwords.is_outdated(stored):
+            renewed = await self._passwords.hash(password)
+        return await self._open(user.user_id, stored, renewed, account, origin)
+
+    async def refresh(self, *, refresh_token: str, address: str) -> Tokens:
+        """A new pair for a refresh token, which is spent by it.
+
+        Raises:
+            NotSignedInError, RefreshReusedError, ThrottledError
+        """
+        token_hash, now = hash_token(refresh_token), self._clock.now()
+        reused: str | None = None
+        async with self._database.write() as db:
+            await require_rate(db, now, kind="refresh", key=throttle_address(address), limit=REFRESHES_PER_MINUTE)
+        async with self._database.write() as db:
+            accounts = AccountRepository(db)
+            row = await accounts.find_refresh(token_hash)
+            session = await accounts.find_session(row.session_id) if row is not None else None
+            if row is None or session is None:
+                raise NotSignedInError(NotSignedInError.MALFORMED)
+            if row.spent_at is not None or not await accounts.spend_refresh(token_hash, now):
+                reused = session.session_id
+                await accounts.end_session(session.session_id)
+            else:
+                user = await accounts.find_user(session.user_id)
+                dead = user is None or user.status != "active" or row.expires_at <= now or session.expires_at <= now
+                if dead:
+                    raise NotSignedInError(NotSignedInError.EXPIRED)
+                session.last_seen_at = now
+                return self._issue(accounts, session)
+        self._credentials.forget_session(reused)
+        raise RefreshReusedError
+
+    async def logout(self, db: Session, *, identity: Identity) -> None:
+        """Ends the session of the caller."""
+        session_id = identity.login_session_id
+        if session_id is not None:
+            await AccountRepository(db).end_session(session_id)
+            after_commit(db, lambda: self._credentials.forget_session(session_id))
+
+    async def _find(self, db: Session, account: str) -> UserRow | None:
+        accounts = AccountRepository(db)
+        if "@" in account:
+            return await accounts.find_by_email(account.strip().lower())
+        return await accounts.find_by_name(username_key(account))
+
+    async def _open(
+        self, user_id: str, stored: str | None, renewed: str | None, account: str, origin: Origin
+    ) -> SignedIn:
+        now, cookie, device = self._clock.now(), new_token(), origin.device_cookie or new_token()
+        async with self._database.write() as db:
+            accounts = AccountRepository(db)
+            user = await accounts.find_user(user_id)
+            # The account may have changed while the password was checked.
+            if user is None or user.password_hash != stored or user.status != "active":
+                raise InvalidCredentialsError
+            user.last_login_at = now
+            user.password_hash = renewed or user.password_hash
+            await LoginBrake(db, now, account=account, address=origin.address).succeeded()
+            await accounts.remember_place(user_id, throttle_address(origin.address), hash_token(device), now)
+            if origin.session_cookie:
+                old = await accounts.find_session_by_cookie(hash_token(origin.session_cookie))
+                if old is not None:
+                    await accounts.end_session(old.session_id)
+                    ended = old.session_id
+                    after_commit(db, lambda: self._credentials.forget_session(ended))
+            session = LoginSessionRow(
+                session_id=new_hex(32),
+                user_id=user_id,
+                cookie_hash=hash_token(cookie),
+                method="password",
+                address=origin.address[:64],
+                user_agent=origin.user_agent[:256],
+                created_at=now,
+                last_seen_at=now,
+                cookie_issued_at=now,
+                expires_at=now + SESSION_ABSOLUTE,
+            )
+            accounts.add(session)
+            await accounts.flush()
+            tokens = self._issue(accounts, session)
+        return SignedIn(tokens, cookie, device)
+
+    def _issue(self, accounts: AccountRepository, session: LoginSessionRow) -> Tokens:
+        now, refresh = self._clock.now(), new_token("clt_")
+        accounts.add(
+            RefreshTokenRow(
+                token_hash=hash_token(refresh),
+                session_id=session.session_id,
+                expires_at=min(now + REFRESH_LIFE, session.expires_at),
+                spent_at=None,
+            )
+        )
+        access = self._credentials.issue(session.user_id, session.session_id, now)
+        return Tokens(access, refresh)

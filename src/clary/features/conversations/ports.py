@@ -1,0 +1,19 @@
+"""What conversations need from those above them."""
+
+from typing import Protocol
+
+
+class RunStopper(Protocol):
+    """Ends a run because its conversation goes."""
+
+    async def stop_and_wait(self, run_id: str) -> None:
+        """Returns when the run has ended; harmless when it has ended already."""
+        ...
+
+
+class SessionWorkspaces(Protocol):
+    """Folders of conversations without a saved agent."""
+
+    async def delete_session_workspace(self, user_id: str, session_id: str) -> None:
+        """Removes one; harmless when there is none."""
+        ...

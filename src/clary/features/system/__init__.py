@@ -1,0 +1,1 @@
+"""What the server says about itself: public facts for clients, health, readiness. Changes nothing."""

@@ -1,0 +1,54 @@
+"""`/api/system/info`, health and readiness (platform.md 9.1, 9.2), and the list of ways to sign in (5.1)."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from starlette.responses import Response
+
+from clary.features.permissions.guards import MaybeUser
+from clary.features.system.service import SystemService
+from clary.http.access import public
+from clary.http.envelope import Envelope, answer
+from clary.http.routing import slice_router
+from clary.kit.text import Text
+
+router = slice_router("", "system")
+Json = dict[str, Any]
+
+
+def _system(request: Request) -> SystemService:
+    return request.app.state.system
+
+
+System = Annotated[SystemService, Depends(_system)]
+
+
+@router.get("/api/system/info", summary="Facts for clients", openapi_extra=public())
+async def read_info(user: MaybeUser, system: System) -> Envelope[Json]:
+    """How to sign in, limits, languages; version and features only when signed in."""
+    return answer(system.info(signed_in=user is not None), Text("获取系统信息成功", "System information loaded"))
+
+
+@router.get("/api/auth/providers", summary="Ways to sign in", openapi_extra=public())
+@router.get("/api/user/auth-providers", openapi_extra=public(), include_in_schema=False)
+async def list_auth_providers(system: System) -> Envelope[list[dict[str, str]]]:
+    """The entries of the sign-in page."""
+    return answer(system.auth_providers(), Text("获取认证 Providers 成功", "Sign-in providers loaded"))
+
+
+@router.get("/api/health", summary="Alive", openapi_extra=public())
+async def read_health(system: System) -> Envelope[Json]:
+    """Answers while the database is down."""
+    return answer(system.health(), Text("服务运行正常", "Service is running"))
+
+
+@router.get("/api/ready", summary="Ready for work", openapi_extra=public())
+async def read_readiness(system: System) -> Envelope[Json]:
+    """All checks passed, or HTTP 503 naming those that failed."""
+    return answer(await system.readiness())
+
+
+@router.get("/active", summary="Plain liveness", openapi_extra=public())
+async def read_active() -> Response:
+    """The text existing monitors look for."""
+    return Response(b'"Service is available."', media_type="application/json")
