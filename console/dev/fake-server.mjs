@@ -1,9 +1,10 @@
 /**
  * A small stand-in for the server, for work on the console and for its browser tests. Keeps everything in memory.
  * PORT (8090), FAKE_SPEED (1; larger is faster). Signs in `admin` with `fake-password`.
+ * With UPSTREAM (an address such as http://127.0.0.1:8000) only the pages come from here, the API from there.
  */
 import { createReadStream, existsSync, statSync } from "node:fs";
-import { createServer } from "node:http";
+import { request as connect, createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { handleApi } from "./fake-api.mjs";
@@ -34,9 +35,23 @@ function servePage(request, response) {
   createReadStream(file).pipe(response);
 }
 
+function passOn(request, response, upstream) {
+  const { hostname, port } = new URL(upstream);
+  const { method, headers, url: path } = request;
+  const onward = connect({ hostname, port, method, headers, path }, (answer) => {
+    response.writeHead(answer.statusCode, answer.headers);
+    answer.pipe(response);
+  });
+  onward.on("error", () => response.destroy());
+  response.on("close", () => onward.destroy());
+  request.pipe(onward);
+}
+
 export function startFakeServer(port = 0) {
   const server = createServer((request, response) => {
-    if (request.url.startsWith("/api/")) {
+    const isApi = request.url.startsWith("/api/");
+    if (isApi && process.env.UPSTREAM) passOn(request, response, process.env.UPSTREAM);
+    else if (isApi) {
       handleApi(request, response).catch((error) => {
         console.error(error);
         response.destroy();

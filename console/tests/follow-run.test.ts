@@ -86,14 +86,22 @@ test("a refusal ends it with the server's words", async () => {
   expect(asked).toEqual(["start"]);
 });
 
-test("a server that is busy or restarting is asked again", async () => {
+test("a server that restarts or is busy is asked again", async () => {
   const { done, asked } = rig([
     () => refusal(503, "later"),
-    () => refusal(429, "too many"),
+    () => streamAnswer([ndjson(text("a"))]),
+    () => refusal(429, "too many views"),
+    () => refusal(500, "oops"),
     () => streamAnswer([ndjson(end())]),
   ]);
   await done;
-  expect(asked).toEqual(["start", "start", "start"]);
+  expect(asked).toEqual(["start", "start", ...Array(3).fill("resume 1 run-1")]);
+});
+
+test("a start that is refused for now is not repeated", async () => {
+  const { done, asked } = rig([() => refusal(429, "budget spent")]);
+  await expect(done).rejects.toMatchObject({ message: "budget spent" });
+  expect(asked).toEqual(["start"]);
 });
 
 test("leaving stops the reading and asks no more", async () => {

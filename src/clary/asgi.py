@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp
 
 from clary import __version__
 from clary.errors import ProblemError
+from clary.http.console import Console
 from clary.http.middleware import Edge
 from clary.http.rendering import render_framework_error, render_problem
 from clary.http.routing import Gate
@@ -50,4 +52,13 @@ def create_api(services: Services) -> FastAPI:
 def create_app(settings: Settings) -> ASGIApp:
     """The whole application, edge included."""
     services = build_services(settings)
-    return Edge(create_api(services), services.edge_rules)
+    inner: ASGIApp = create_api(services)
+    if settings.console:
+        inner = Console(inner, console_folders())
+    return Edge(inner, services.edge_rules)
+
+
+def console_folders() -> list[Path]:
+    """Where built console files may lie: inside the wheel, or beside `src` in a source tree."""
+    package = Path(__file__).resolve().parent
+    return [package / "console", package.parents[1] / "console" / "dist"]

@@ -99,7 +99,7 @@ def doctor() -> None:
     from clary.settings import sources
 
     settings = settings_or_exit()
-    for line in sources():
+    for line in sources(settings):
         typer.echo(str(line))
     problems = asyncio.run(_examine(settings))
     raise typer.Exit(1 if problems else 0)

@@ -21,6 +21,7 @@ from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database, UnavailableError
 from clary.db.migrate import ensure_schema, schema_state
 from clary.db.session import Session
+from clary.features.accounts import routes as account_routes
 from clary.features.accounts.guards import RequestAuthenticator
 from clary.features.accounts.ports import AccessTokens
 from clary.features.accounts.service import AccountService, Credentials, SignIn, ensure_signing_key
@@ -54,6 +55,7 @@ from clary.features.llm_providers.service import (
 )
 from clary.features.runs import routes as run_routes
 from clary.features.runs.service import RunService
+from clary.features.system import routes as system_routes
 from clary.features.system.service import SystemFacts, SystemService
 from clary.features.toolbox.service import ALIASES, Toolbox
 from clary.features.workspaces.service import WorkspaceService
@@ -404,6 +406,8 @@ def build_services(settings: Settings) -> Services:
 def routers(settings: Settings) -> list[APIRouter]:
     """The routes of every slice."""
     return [
+        system_routes.router,
+        account_routes.router,
         provider_routes.router,
         agent_routes.router,
         conversation_routes.router,

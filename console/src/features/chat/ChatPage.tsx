@@ -40,6 +40,9 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
   useEffect(() => {
     if (state.agentId !== null) chooseAgent(state.agentId);
   }, [state.agentId]);
+  useEffect(() => {
+    if (state.unsent !== null) setText((written) => written || (state.unsent ?? ""));
+  }, [state.unsent]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a newly opened chat is ready to type in
   useEffect(() => {
     if (matchMedia("(hover: hover)").matches) input.current?.focus();
@@ -76,7 +79,7 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
               <MessageList transcript={state.transcript} phase={state.phase} onSuggestion={send} />
             )}
             {state.error !== null && (
-              <Notice kind="error" action={retry}>
+              <Notice kind="error" action={state.unsent === null ? retry : undefined}>
                 {errorText(state.error)}
               </Notice>
             )}

@@ -19,6 +19,8 @@ export interface ChatState {
   error: unknown;
   agentId: string | null;
   title: string;
+  /** A message that the server did not take, to be sent again. */
+  unsent: string | null;
 }
 
 /** Answers are redrawn at most this often. */
@@ -32,6 +34,7 @@ export class ChatSession {
   private waitingLines: Line[] = [];
   private redraw: ReturnType<typeof setTimeout> | undefined;
   private stopWanted = false;
+  private isAccepted = false;
 
   constructor(
     readonly sessionId: string,
@@ -44,6 +47,7 @@ export class ChatSession {
       error: null,
       agentId: null,
       title: "",
+      unsent: null,
     });
   }
 
@@ -89,16 +93,20 @@ export class ChatSession {
       text,
       idempotencyKey: crypto.randomUUID(),
     };
+    const before = this.state.get().transcript;
     this.position = { index: 0, runId: null };
+    this.isAccepted = false;
     this.change({
-      transcript: withUserMessage(this.state.get().transcript, messageId, text, Date.now()),
+      transcript: withUserMessage(before, messageId, text, Date.now()),
       phase: "sending",
       error: null,
       agentId,
+      unsent: null,
     });
     try {
       await this.follow((abort) => startRun(request, abort), signal);
     } catch (error) {
+      if (!signal.aborted && !this.isAccepted) this.change({ transcript: before, unsent: text });
       this.fail(error, signal, "idle");
     }
   }
@@ -164,6 +172,7 @@ export class ChatSession {
 
   private connected(runId: string | null, signal: AbortSignal): void {
     this.position.runId = runId ?? this.position.runId;
+    this.isAccepted = true;
     if (this.stopWanted) void this.interrupt();
     else if (this.state.get().phase !== "loading" && this.isBusy)
       this.changeUnlessStopping({ phase: "streaming" });

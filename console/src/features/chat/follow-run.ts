@@ -53,7 +53,7 @@ export async function followRun(options: FollowOptions): Promise<Position> {
       if (await readConnection(response, options, position)) return position;
     } catch (error) {
       options.signal.throwIfAborted();
-      if (!isWorthRetrying(error)) throw error;
+      if (!isWorthRetrying(error, connected)) throw error;
       if (error instanceof ApiError) retryAfterMs = (error.retryAfterSeconds ?? 0) * 1000;
     }
     attempt = position.index > before ? 1 : attempt + 1;
@@ -102,11 +102,11 @@ async function readConnection(
 
 const isFallbackEnd = (line: Line): boolean => isEnd(line) && line.resume_fallback === true;
 
-function isWorthRetrying(error: unknown): boolean {
+/** A refused start is for the person to read; a run that was accepted is followed through most troubles. */
+function isWorthRetrying(error: unknown, isAccepted: boolean): boolean {
   if (!(error instanceof ApiError)) return true; // The connection broke while reading.
-  return (
-    error.status === 0 || error.status === 429 || error.status >= 500 || error.slug === "session_releasing"
-  );
+  if (error.status === 0 || error.status === 503 || error.slug === "session_releasing") return true;
+  return isAccepted && (error.status === 429 || error.status >= 500);
 }
 
 /** Ends a stream that has been silent for too long. */
