@@ -3,7 +3,8 @@
  * the middle of an answer, a stop, the other language, history, and a phone.
  *
  * CLARY_URL, CLARY_USER, CLARY_PASSWORD say where and who; CLARY_SHOTS is a folder for pictures. The questions can be
- * changed with CLARY_SHORT_PROMPT and CLARY_LONG_PROMPT; the answer to the long one should take some seconds.
+ * changed with CLARY_SHORT_PROMPT and CLARY_LONG_PROMPT; the answer to the long one, asked as the first question of a
+ * chat, should take three seconds or more.
  */
 import { newPage, PHONE, settings, shoot, signIn, startBrowser } from "./browser.mjs";
 
@@ -64,21 +65,15 @@ async function seeStreamedAnswer(page) {
   await shoot(page, "journey-3-answer");
 }
 
+async function newChat(page) {
+  await page.keyboard.press("Control+k");
+  await page.locator(".welcome").waitFor();
+}
+
 async function reloadInMidAnswer(page) {
-  await ask(page, LONG);
-  await firstWords(page);
-  await page.waitForTimeout(700);
-  await page.reload();
-  await page.locator(".messages .turn").last().waitFor();
-  const isStillRunning = await stopButton(page)
-    .waitFor({ timeout: 4000 })
-    .then(() => true)
-    .catch(() => false);
-  need(
-    isStillRunning,
-    "the answer had ended before the page was there again; CLARY_LONG_PROMPT must take longer",
-  );
-  const soon = await answerOf(page);
+  let soon = null;
+  for (let attempt = 1; soon === null && attempt <= 3; attempt += 1) soon = await reloadOnce(page);
+  need(soon !== null, "the answer ended before the page was there again, three times; ask for a longer one");
   await shoot(page, "journey-4-resumed");
   await settle(page);
   const live = await answerOf(page);
@@ -91,6 +86,21 @@ async function reloadInMidAnswer(page) {
   need(hasNoDoubledHalf(stored), "the answer says the same twice");
 }
 
+/** What stood there soon after the reload, or null when the answer was complete by then. */
+async function reloadOnce(page) {
+  await newChat(page);
+  await ask(page, LONG);
+  await firstWords(page);
+  await page.waitForTimeout(200);
+  await page.reload();
+  await page.locator(".messages .turn").last().waitFor();
+  const isRunning = await stopButton(page)
+    .waitFor({ timeout: 3000 })
+    .then(() => true)
+    .catch(() => false);
+  return isRunning ? answerOf(page) : null;
+}
+
 /** False when the text is some text said twice in a row. */
 function hasNoDoubledHalf(text) {
   const half = Math.floor(text.length / 2);
@@ -98,6 +108,7 @@ function hasNoDoubledHalf(text) {
 }
 
 async function stopRun(page) {
+  await newChat(page);
   await ask(page, LONG);
   await firstWords(page);
   await stopButton(page).click();
@@ -113,16 +124,15 @@ async function seeHistory(page) {
   const row = page.locator(".history-row.open");
   await row.waitFor();
   need(
-    (await row.textContent()).includes(SHORT.slice(0, 12)),
+    (await row.textContent()).includes(LONG.slice(0, 12)),
     "the chat is not in the side bar under its first question",
   );
-  await page.keyboard.press("Control+k");
-  await page.locator(".welcome").waitFor();
+  await newChat(page);
   await row.waitFor({ state: "detached" });
   await page.locator(".history-row a").first().click();
   await page.locator(".messages .turn").first().waitFor();
   await settle(page);
-  need((await page.locator(".turn").count()) === 4, "the chat opened from the history is not the whole chat");
+  need((await page.locator(".turn").count()) === 2, "the chat opened from the history is not the whole chat");
 }
 
 async function switchLanguage(page) {

@@ -49,9 +49,9 @@ def create_api(services: Services) -> FastAPI:
     return api
 
 
-def create_app(settings: Settings) -> ASGIApp:
+def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:
     """The whole application, edge included."""
-    services = build_services(settings)
+    services = services or build_services(settings)
     inner: ASGIApp = create_api(services)
     if settings.console:
         inner = Console(inner, console_folders())

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -51,16 +52,18 @@ def serve() -> None:
     from clary.asgi import create_app
     from clary.db.migrate import SchemaError
     from clary.kit.logs import configure_logs
+    from clary.wiring import build_services
 
     settings = settings_or_exit()
     configure_logs(level=settings.log_level, form=settings.log_format, secrets=settings.secrets())
     try:
-        application = create_app(settings)
+        services = build_services(settings)
+        application = create_app(settings, services)
     except (SchemaError, OSError, ValueError) as error:
-        fail(f"clary cannot start: {type(error).__name__}: {error}", 2)
+        fail(f"clary cannot start: {error}", 2)
     address = settings.public_url or f"http://{settings.host}:{settings.port}"
     typer.echo(f"Clary at {address} (data in {settings.data_dir})", err=True)
-    uvicorn.run(
+    config = uvicorn.Config(
         application,
         host=settings.host,
         port=settings.port,
@@ -73,6 +76,18 @@ def serve() -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
+    server = uvicorn.Server(config)
+    stop = server.handle_exit
+
+    def drain_first(sig: int, frame: FrameType | None) -> None:
+        # Open streams would keep the server waiting: they end first, without a last line, and clients resume.
+        services.drain_soon()
+        stop(sig, frame)
+
+    server.handle_exit = drain_first
+    server.run()
+    if not server.started:
+        raise typer.Exit(3)
 
 
 @app.command()

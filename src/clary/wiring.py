@@ -121,6 +121,8 @@ class Services:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.process_id = new_uuid()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._draining: asyncio.Future[None] | None = None
         self.edge_rules = edge_rules(settings)
         self.csrf = csrf_rule(settings)
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -324,6 +326,7 @@ class Services:
 
     async def start(self) -> None:
         """Schema, keys, event log, sandbox; then runs that a dead process left go on."""
+        self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(ensure_schema, self.settings.database)
         self._tokens = JwtAccessTokens(*await ensure_signing_key(self.database, self.secret_box, self.clock))
         self.admin_password = await self.accounts.ensure_admin(
@@ -347,12 +350,26 @@ class Services:
             except UnavailableError:
                 log.warning("log_sweep_put_off")
 
-    async def stop(self) -> None:
-        """Gives runs back, writes what is queued, closes everything."""
+    def drain_soon(self) -> None:
+        """Called from a signal: readiness turns, runs are given back and streams end, inside the loop."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(lambda: self._draining or self._begin_drain())
+
+    def _begin_drain(self) -> None:
+        self._draining = asyncio.ensure_future(self._drain())
+
+    async def _drain(self) -> None:
         self.system.draining = True
         self._sweeper.cancel()
         self.active_runs.close_all()
         await self.supervisor.stop()
+
+    async def stop(self) -> None:
+        """Gives runs back, writes what is queued, closes everything."""
+        if self._draining is None:
+            self._begin_drain()
+        assert self._draining is not None
+        await self._draining
         await self.event_log.stop()
         await self.gateway.close()
         await self.database.close()

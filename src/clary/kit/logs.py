@@ -26,7 +26,7 @@ def configure_logs(*, level: str, form: str, secrets: Sequence[str]) -> None:
         _masker(secrets),
     ]
     renderer: Processor = (
-        structlog.processors.JSONRenderer(serializer=lambda value, **_: orjson.dumps(value, default=str).decode())
+        structlog.processors.JSONRenderer(serializer=_as_json)
         if as_json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
@@ -45,6 +45,10 @@ def configure_logs(*, level: str, form: str, secrets: Sequence[str]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+
+
+def _as_json(value: Any, **_options: Any) -> str:
+    return orjson.dumps(value, default=str).decode()
 
 
 def _traceback(exc_info: Any) -> str:

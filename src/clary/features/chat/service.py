@@ -91,7 +91,7 @@ class ChatService:
         self._secret_box = secret_box
         self._clock = clock
         self._limits = limits
-        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def start(
         self, *, identity: Identity, request: ChatRequest, endpoint: Endpoint, idempotency_key: str | None
@@ -101,30 +101,37 @@ class ChatService:
         Raises:
             The refusals of stream-runtime.md 2.
         """
-        session_id = request.session_id or new_uuid()
+        if idempotency_key is None:
+            return await self._start(identity, request, endpoint, None, "")
         content_hash = _content_hash(endpoint, request)
-        lock = self._locks.setdefault((identity.user_id, session_id), asyncio.Lock())
-        async with lock:
-            if idempotency_key is not None:
-                joined = await self._join(identity, idempotency_key, content_hash)
-                if joined is not None:
-                    return joined
+        async with self._lock(identity, "key", idempotency_key):
+            joined = await self._join(identity, idempotency_key, content_hash)
+            return joined or await self._start(identity, request, endpoint, idempotency_key, content_hash)
+
+    async def _start(
+        self, identity: Identity, request: ChatRequest, endpoint: Endpoint, key: str | None, content_hash: str
+    ) -> OpenedView:
+        session_id = request.session_id or new_uuid()
+        async with self._lock(identity, "session", session_id):
             if endpoint in ("web_stream", "rerun"):
                 await self._replace(identity, session_id)
             async with self._database.write() as db:
                 run = await self._create(db, identity, request, endpoint, session_id)
-                if idempotency_key is not None:
-                    RunRepository(db).add_key(
-                        IdempotencyKeyRow(
-                            user_id=identity.user_id,
-                            key=idempotency_key,
-                            content_hash=content_hash,
-                            run_id=run.run_id,
-                            created_at=self._clock.now(),
-                        )
-                    )
+                if key is not None:
+                    await self._remember_key(db, run, key, content_hash)
             self._supervisor.launch(run)
             return await self._open(run, 0)
+
+    async def _remember_key(self, db: Session, run: RunRow, key: str, content_hash: str) -> None:
+        row = IdempotencyKeyRow(
+            user_id=run.user_id, key=key, content_hash=content_hash, run_id=run.run_id, created_at=self._clock.now()
+        )
+        if not await RunRepository(db).add_key(row):
+            # Another process was quicker with the same key; nothing of this start is kept.
+            raise SessionReleasingError
+
+    def _lock(self, identity: Identity, kind: str, name: str) -> asyncio.Lock:
+        return self._locks.setdefault((identity.user_id, kind, name), asyncio.Lock())
 
     async def resume(self, *, identity: Identity, session_id: str, last_index: int, run_id: str | None) -> OpenedView:
         """A view from a line number on (stream-runtime.md 6.5).
@@ -257,8 +264,8 @@ class ChatService:
         run.agent_id, run.agent_name, run.agent_mode = agent.agent_id, resolved.config.agent_name, resolved.agent_mode
         run.warnings, run.query = list(resolved.warnings), intake.query
         run.input_sealed = self._secret_box.seal(resolved.config.to_json(), place=input_place(run_id))
-        RunRepository(db).add(run)
-        await RunRepository(db).flush()
+        if not await RunRepository(db).add(run):
+            raise SessionBusyError
         return run
 
     def _row(

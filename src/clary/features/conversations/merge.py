@@ -13,19 +13,20 @@ def merged_lines(lines: Iterable[Message]) -> list[Message]:
     messages: dict[str, Message] = {}
     for line in lines:
         message_id = line.get("message_id")
+        metadata: Message = line.get("metadata") or {}
         if line.get("type") in UNSTORED_TYPES or not isinstance(message_id, str):
             continue
         known = messages.get(message_id)
         if known is None:
-            messages[message_id] = {**line, "metadata": dict(line.get("metadata") or {})}
-        elif (line.get("metadata") or {}).get("superseded"):
+            messages[message_id] = {**line, "metadata": dict(metadata)}
+        elif metadata.get("superseded"):
             known["metadata"]["superseded"] = True
         elif line.get("type") == "tool_call":
             _take_call(known, line)
         elif line.get("role") == "assistant":
             known["content"] = str(known.get("content", "")) + str(line.get("content", ""))
         else:
-            messages[message_id] = {**line, "metadata": dict(line.get("metadata") or {})}
+            messages[message_id] = {**line, "metadata": dict(metadata)}
     return list(messages.values())
 
 

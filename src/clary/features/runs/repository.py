@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Update, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clary.features.permissions.service import Identity, visible_to
@@ -19,13 +20,14 @@ class RunRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    def add(self, run: RunRow) -> None:
-        """Adds a new run."""
-        self._session.add(run)
-
-    async def flush(self) -> None:
-        """Sends pending inserts, so that the database's own rules speak now."""
-        await self._session.flush()
+    async def add(self, run: RunRow) -> bool:
+        """Adds a new run; False when the conversation got another active one in the same moment."""
+        try:
+            async with self._session.begin_nested():
+                self._session.add(run)
+        except IntegrityError:
+            return False
+        return True
 
     async def find(self, run_id: str) -> RunRow | None:
         """A run by id, whoever owns it."""
@@ -123,9 +125,14 @@ class RunRepository:
         """What an idempotency key was used for."""
         return await self._session.get(IdempotencyKeyRow, (user_id, key))
 
-    def add_key(self, row: IdempotencyKeyRow) -> None:
-        """Remembers a key."""
-        self._session.add(row)
+    async def add_key(self, row: IdempotencyKeyRow) -> bool:
+        """Remembers a key; False when another request of this user took it in the same moment."""
+        try:
+            async with self._session.begin_nested():
+                self._session.add(row)
+        except IntegrityError:
+            return False
+        return True
 
     async def delete_of_conversation(self, conversation_id: int) -> list[int]:
         """Removes all runs of a conversation with steps and keys; returns the ids of their logs."""
