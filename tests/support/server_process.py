@@ -1,0 +1,155 @@
+"""A real server in its own process, to be killed and started again on the same data."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+ADMIN_PASSWORD = "Journey-Admin-4711"
+START_SECONDS = 40
+
+
+class ServerProcess:
+    """`clary serve` on a free port and a data directory."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        self.data_dir = data_dir
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = data_dir.parent / "server.log"
+        self._environment = environment
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Starts it and waits until it is healthy."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("CLARY_")}
+        environment = {
+            **clean,
+            "CLARY_PORT": str(self.port),
+            "CLARY_DATA_DIR": str(self.data_dir),
+            "CLARY_BOOTSTRAP_ADMIN_PASSWORD": ADMIN_PASSWORD,
+            "CLARY_OUTBOUND_ALLOW": "127.0.0.1",
+            **self._environment,
+        }
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "clary.cli", "serve", env=environment, stdout=log, stderr=log
+            )
+        async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
+            while not await self._is_healthy(session):
+                assert self._process.returncode is None, self.log.read_text()[-2000:]
+                await asyncio.sleep(0.02)
+
+    async def _is_healthy(self, session: aiohttp.ClientSession) -> bool:
+        try:
+            async with session.get(self.url + "/api/health") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    async def kill(self) -> None:
+        """kill -9."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM; returns the exit status."""
+        assert self._process is not None
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            return await self._process.wait()
+
+
+@asynccontextmanager
+async def running(data_dir: Path, **environment: str) -> AsyncIterator[ServerProcess]:
+    """A started server, ended at the end."""
+    server = ServerProcess(data_dir, **environment)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+class Person:
+    """Somebody signed in, by token."""
+
+    def __init__(self, server: ServerProcess, token: str) -> None:
+        self._server = server
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    async def call(self, method: str, path: str, body: Any = None) -> Any:
+        """The envelope of a call."""
+        async with (
+            aiohttp.ClientSession(headers=self.headers) as session,
+            session.request(method, self._server.url + path, json=body) as answer,
+        ):
+            return await answer.json()
+
+    async def data(self, method: str, path: str, body: Any = None) -> Any:
+        """The data of a call that must succeed."""
+        envelope = await self.call(method, path, body)
+        assert envelope["code"] == 200, envelope
+        return envelope["data"]
+
+    @asynccontextmanager
+    async def lines(self, path: str, body: Any = None) -> AsyncIterator[AsyncIterator[bytes]]:
+        """An open stream of lines; POST with a body, else GET."""
+        timeout = aiohttp.ClientTimeout(total=60)
+        async with (
+            aiohttp.ClientSession(headers=self.headers, timeout=timeout) as session,
+            session.request("POST" if body else "GET", self._server.url + path, json=body) as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            yield _lines(answer)
+
+    async def all_lines(self, path: str, body: Any = None) -> list[bytes]:
+        """Every line of a stream to its end."""
+        async with self.lines(path, body) as lines:
+            return [line async for line in lines]
+
+
+async def _lines(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Whole, non-empty lines; a cut connection just ends."""
+    rest = b""
+    try:
+        async for data in answer.content.iter_any():
+            *whole, rest = (rest + data).split(b"\n")
+            for line in whole:
+                if line:
+                    yield line
+    except aiohttp.ClientError:
+        return
+
+
+async def signed_in(server: ServerProcess, username: str = "admin", password: str = ADMIN_PASSWORD) -> Person:
+    """Signs in by password."""
+    body = {"username_or_email": username, "password": password}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(server.url + "/api/auth/login", json=body) as answer,
+    ):
+        envelope = await answer.json()
+    assert envelope["code"] == 200, envelope
+    return Person(server, envelope["data"]["access_token"])
+
+
+def parsed(lines: list[bytes]) -> list[dict[str, Any]]:
+    """Lines as objects."""
+    return [json.loads(line) for line in lines]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
