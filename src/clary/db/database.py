@@ -21,7 +21,7 @@ from clary.kit.text import Text
 
 BUSY_TIMEOUT_MS = 5000
 POOL_WAIT_SECONDS = 10
-READERS = 4
+READERS = 6
 
 
 class UnavailableError(UpstreamError):

@@ -209,6 +209,10 @@ class Hub:
         """Names who hears about views."""
         self._watcher = watcher
 
+    def adopt(self, log_id: int) -> None:
+        """Knows a log that was just made in this process, so that nobody has to ask for its head."""
+        self._live.setdefault(log_id, LiveLog(log_id, LogHead(0, 0, False)))
+
     async def writer(self, log_id: int, generation: int) -> LogWriter:
         """Becomes the writer of a log; release it with `release`.
 

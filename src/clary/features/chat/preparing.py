@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -30,7 +31,7 @@ from clary.runtime.messages import AssistantMessage
 from clary.runtime.model import Thinking
 from clary.runtime.prompt import Instructions, prompt_language
 from clary.runtime.tool_runner import ToolRunner
-from clary.runtime.tools import OutputSink, Sandbox, Tool, ToolContext
+from clary.runtime.tools import OutputSink, Sandbox, Todo, TodoList, Tool, ToolContext
 from clary.streams.hub import Hub
 from clary.streams.ports import LogFencedError
 
@@ -141,7 +142,7 @@ class RunPreparer:
         model = self._models.client(config.provider)
         language = prompt_language(config.answer_language)
         workspace = await self._workspaces.ensure(run.user_id, config.agent_id, run.session_id)
-        todos = TodoStore(self._database, run.conversation_id, self._clock)
+        todos = RunTodos(TodoStore(self._database, run.conversation_id, self._clock))
         tools = self._tools(config, language)
         switch = self._models.has_thinking_switch(config.provider)
         return LoopPlan(
@@ -172,7 +173,7 @@ class RunPreparer:
         return [self._toolbox.get(name) for name in config.tools if name in usable]
 
     def _runner(
-        self, config: RunConfig, tools: Sequence[Tool], workspace: Path, todos: TodoStore, language: str
+        self, config: RunConfig, tools: Sequence[Tool], workspace: Path, todos: TodoList, language: str
     ) -> ToolRunner:
         def context(call_id: str, progress: OutputSink) -> ToolContext:
             return ToolContext(call_id, workspace, todos, self._sandbox(), progress, prompt_language(language))
@@ -190,6 +191,25 @@ class RunPreparer:
             language=prompt_language(language),
             with_progress=config.tool_progress,
         )
+
+
+class RunTodos:
+    """The task list during a run: only the run itself changes it, so it is read from the database once."""
+
+    def __init__(self, store: TodoList) -> None:
+        self._store = store
+        self._items: Sequence[Todo] | None = None
+
+    async def read(self) -> Sequence[Todo]:
+        """See `TodoList`."""
+        if self._items is None:
+            self._items = await self._store.read()
+        return self._items
+
+    async def upsert(self, items: Sequence[dict[str, Any]]) -> Sequence[Todo]:
+        """See `TodoList`."""
+        self._items = await self._store.upsert(items)
+        return self._items
 
 
 def _state(

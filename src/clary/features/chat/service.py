@@ -119,6 +119,7 @@ class ChatService:
                 run = await self._create(db, identity, request, endpoint, session_id)
                 if key is not None:
                     await self._remember_key(db, run, key, content_hash)
+            self._hub.adopt(run.log_id)
             self._supervisor.launch(run)
             return await self._open(run, 0)
 
@@ -206,14 +207,17 @@ class ChatService:
 
     async def _replace(self, identity: Identity, session_id: str) -> None:
         """Ends the active run of the session, whichever endpoint started it (6.6)."""
-        async with self._database.write() as db:
+        async with self._database.read() as db:
             conversation = await self._conversations.find_own(db, session_id=session_id, user_id=identity.user_id)
             if conversation is None:
                 return
             run = await self._runs.find_active(db, conversation_id=conversation.conversation_id)
-            if run is None:
-                return
-            await self._runs.request_stop(db, run=run, reason="replaced")
+        if run is None:
+            return
+        async with self._database.write() as db:
+            fresh = await RunRepository(db).find(run.run_id)
+            if fresh is not None:
+                await self._runs.request_stop(db, run=fresh, reason="replaced")
         status = await self._stop(run.run_id, "replaced", REPLACE_SECONDS)
         if status is not None and is_active(status):
             raise SessionReleasingError
