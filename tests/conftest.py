@@ -1,9 +1,29 @@
 """What every test shares."""
 
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
+
+from support.house import House, house_in
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """The loop that the product runs on."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of the person who runs the tests must not reach them."""
+    for name in [name for name in os.environ if name.startswith("CLARY_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """The whole product on a fresh data directory."""
+    async with house_in(tmp_path) as built:
+        yield built

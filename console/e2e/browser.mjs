@@ -47,7 +47,9 @@ export async function signIn(page) {
   await page.getByLabel("User name or e-mail").fill(settings.user);
   await page.getByLabel("Password", { exact: true }).fill(settings.password);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
-  await page.locator(".composer textarea").waitFor();
+  const refusal = page.getByRole("alert");
+  await page.locator(".composer textarea").or(refusal).first().waitFor();
+  if ((await refusal.count()) > 0) throw new Error(`refused: ${await refusal.first().textContent()}`);
 }
 
 export async function shoot(page, name) {

@@ -36,11 +36,13 @@ const settle = (page) =>
 const answerOf = async (page) =>
   (await lastTurn(page).locator(".answer").allInnerTexts()).join("\n").replace(/\s+/g, " ").trim();
 
-const firstWords = (page) =>
-  page.waitForFunction(() => {
-    const turns = document.querySelectorAll(".turn");
-    return turns[turns.length - 1]?.querySelector(".answer, .thought, .tool") !== null;
-  });
+/** Waits until the last turn shows something, and fails with its words when that is an error. */
+async function firstWords(page) {
+  const error = page.locator(".chat-column .notice.error");
+  await lastTurn(page).locator(".answer, .thought, .tool").or(error).first().waitFor();
+  if ((await error.count()) > 0)
+    throw new Error(`the chat shows an error: ${await error.last().textContent()}`);
+}
 
 async function makeStarterAgent(page) {
   const offer = page.locator("[data-action=starter-agent]");

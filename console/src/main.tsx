@@ -5,8 +5,12 @@ import { currentLocaleTag } from "./kit/i18n";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/controls.css";
+import "./styles/overlays.css";
 import "./styles/shell.css";
+import "./styles/history.css";
+import "./styles/pages.css";
 import "./styles/chat.css";
+import "./styles/tools.css";
 import "./styles/prose.css";
 
 document.documentElement.lang = currentLocaleTag();

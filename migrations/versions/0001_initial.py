@@ -51,6 +51,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("conversation_id", name=op.f("pk_conversations")),
         sa.UniqueConstraint("user_id", "session_id", name=op.f("uq_conversations_user_id_session_id")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("conversations", schema=None) as batch_op:
         batch_op.create_index("ix_conversations_session", ["session_id"], unique=False)
@@ -78,6 +79,7 @@ def upgrade() -> None:
         sa.Column("ended", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("log_id", name=op.f("pk_event_logs")),
         sa.UniqueConstraint("key", name=op.f("uq_event_logs_key")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "idempotency_keys",

@@ -13,7 +13,7 @@ from clary import __version__
 from clary.errors import ProblemError
 from clary.http.console import Console
 from clary.http.middleware import Edge
-from clary.http.rendering import render_framework_error, render_problem
+from clary.http.rendering import render_framework_error, render_problem, render_unforeseen
 from clary.http.routing import Gate
 from clary.settings import Settings
 from clary.wiring import Services, build_services, routers
@@ -46,6 +46,7 @@ def create_api(services: Services) -> FastAPI:
     api.add_exception_handler(ProblemError, render_problem)
     api.add_exception_handler(RequestValidationError, render_framework_error)
     api.add_exception_handler(HTTPException, render_framework_error)
+    api.add_exception_handler(Exception, render_unforeseen)
     return api
 
 

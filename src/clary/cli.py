@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import socket
 import sys
 from types import FrameType
 from typing import Annotated, Any, NoReturn
@@ -47,29 +49,39 @@ def settings_or_exit() -> Any:
 @app.command()
 def serve() -> None:
     """Start the HTTP server; settings come from CLARY_* variables, see `clary doctor`."""
-    import uvicorn
+    import uvloop
 
-    from clary.asgi import create_app
     from clary.db.migrate import SchemaError
+    from clary.errors import ProblemError
     from clary.kit.logs import configure_logs
-    from clary.wiring import build_services
+    from clary.settings import SettingsError
 
     settings = settings_or_exit()
     configure_logs(level=settings.log_level, form=settings.log_format, secrets=settings.secrets())
     try:
-        services = build_services(settings)
-        application = create_app(settings, services)
-    except (SchemaError, OSError, ValueError) as error:
-        fail(f"clary cannot start: {error}", 2)
-    address = settings.public_url or f"http://{settings.host}:{settings.port}"
-    typer.echo(f"Clary at {address} (data in {settings.data_dir})", err=True)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
+    except (SettingsError, SchemaError) as error:
+        fail(str(error), 2)
+    except ProblemError as problem:
+        fail(f"clary cannot start: {problem.message.en}", 2)
+
+
+async def _serve(settings: Any) -> None:
+    """Starts everything, serves until a signal comes, stops everything."""
+    import uvicorn
+
+    from clary.asgi import create_app
+    from clary.wiring import build_services
+
+    listener = None if settings.unix_socket else listen(settings.host, settings.port)
+    services = build_services(settings)
     config = uvicorn.Config(
-        application,
-        host=settings.host,
-        port=settings.port,
+        create_app(settings, services),
         uds=str(settings.unix_socket) if settings.unix_socket else None,
-        loop="uvloop",
         http="httptools",
+        # Started and stopped here, so that a refused start is one line and not a traceback.
+        lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
@@ -85,9 +97,39 @@ def serve() -> None:
         stop(sig, frame)
 
     server.handle_exit = drain_first
-    server.run()
-    if not server.started:
-        raise typer.Exit(3)
+    await services.start()
+    typer.echo(f"Clary at {own_address(settings, listener)} (data in {settings.data_dir})", err=True)
+    # uvicorn raises the signal once more when it is done; what has to be stopped after it would be lost.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    try:
+        await server.serve(sockets=[listener] if listener else None)
+    finally:
+        await services.stop()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens, or one line that says why not."""
+    from clary.settings import SettingsError
+
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except socket.gaierror:
+        raise SettingsError("CLARY_HOST", "is no address of this machine") from None
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or "refused"
+        raise SettingsError("CLARY_PORT", f"cannot listen there ({reason.lower()})") from None
+
+
+def own_address(settings: Any, listener: socket.socket | None) -> str:
+    """Where a person finds the server."""
+    if settings.public_url:
+        return settings.public_url
+    if listener is None:
+        return str(settings.unix_socket)
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 @app.command()
@@ -115,7 +157,7 @@ def doctor() -> None:
 
     settings = settings_or_exit()
     for line in sources(settings):
-        typer.echo(str(line))
+        typer.echo(f"{line.variable}={line.shown} ({line.source})")
     problems = asyncio.run(_examine(settings))
     raise typer.Exit(1 if problems else 0)
 
@@ -166,16 +208,12 @@ def add_user(
     password = sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
     if role not in ("user", "admin"):
         fail("role must be user or admin")
-    from clary.errors import ProblemError
     from clary.features.accounts.service import NewUser
 
     async def work(services: Any) -> str:
         return await services.accounts.add_user(NewUser(name, password, email, role=role))
 
-    try:
-        user_id = asyncio.run(_with_services(work))
-    except ProblemError as problem:
-        fail(problem.message.en)
+    user_id = _run(work)
     typer.echo(f"added {name} ({user_id})")
 
 
@@ -188,7 +226,7 @@ def list_users(as_json: Annotated[bool, typer.Option("--json", help="One JSON ar
         async with services.database.read() as db:
             return await services.accounts.list_page(db, page=Page(1, 10_000), text=None, role=None, status=None)
 
-    found = asyncio.run(_with_services(work))["items"]
+    found = _run(work)["items"]
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
         return
@@ -206,6 +244,22 @@ def fake_model(
 
     typer.echo(f"scripted provider at http://127.0.0.1:{port}/v1", err=True)
     asyncio.run(serve_script("127.0.0.1", port, script))
+
+
+def _run(work: Any) -> Any:
+    """Does work on the services; a refusal is one line and status 1."""
+    from clary.db.migrate import SchemaError
+    from clary.errors import ProblemError
+    from clary.settings import SettingsError
+
+    try:
+        return asyncio.run(_with_services(work))
+    except ProblemError as problem:
+        fail(problem.message.en)
+    except SettingsError as error:
+        fail(str(error), 2)
+    except SchemaError as error:
+        fail(str(error))
 
 
 async def _with_services(work: Any) -> Any:

@@ -5,7 +5,9 @@ import base64
 import os
 import secrets
 import sys
+from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -21,6 +23,7 @@ from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database, UnavailableError
 from clary.db.migrate import ensure_schema, schema_state
 from clary.db.session import Session
+from clary.errors import InvalidRequestError
 from clary.features.accounts import routes as account_routes
 from clary.features.accounts.guards import RequestAuthenticator
 from clary.features.accounts.ports import AccessTokens
@@ -64,23 +67,28 @@ from clary.http.csrf import CsrfRule
 from clary.http.middleware import EdgeRules
 from clary.http.peers import AddressList
 from clary.kit.clock import Clock, SystemClock
-from clary.kit.crypto import SecretBox
+from clary.kit.crypto import DecryptionError, SecretBox
 from clary.kit.ids import new_hex, new_uuid
 from clary.kit.safe_http import OutboundGuard
 from clary.runtime.tools import Sandbox
-from clary.settings import Settings
+from clary.settings import Settings, SettingsError
 from clary.streams.hub import Hub
 
 log = structlog.get_logger()
 
 LOG_SWEEP_SECONDS = 600.0
+KEY_BYTES = 32
 
 
 def edge_rules(settings: Settings) -> EdgeRules:
     """What the operator decided about the edge (platform.md 2.4, 2.7)."""
+    hosts, literal = frozenset(settings.allowed_hosts), False
+    if not hosts and settings.is_production and settings.public_host is not None:
+        hosts, literal = frozenset({settings.public_host, "localhost"}), True
     return EdgeRules(
         trusted_forwarders=AddressList(settings.forwarded_allow_ips),
-        allowed_hosts=frozenset(host.lower() for host in settings.allowed_hosts),
+        allowed_hosts=hosts,
+        literal_hosts=literal,
         cors_origins=frozenset(settings.cors_allowed_origins),
         strict_transport=settings.is_https,
     )
@@ -117,7 +125,9 @@ def default_provider(settings: Settings) -> DefaultProvider | None:
 class Services:
     """Everything that lives as long as the process."""
 
-    def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Clock | None = None, passwords: Argon2Passwords | None = None
+    ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.process_id = new_uuid()
@@ -125,16 +135,16 @@ class Services:
         self._draining: asyncio.Future[None] | None = None
         self.edge_rules = edge_rules(settings)
         self.csrf = csrf_rule(settings)
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        prepare_data_dir(settings)
         self.database = Database(settings.database, pool_size=settings.database_pool)
         self.guard = OutboundGuard(settings.outbound_allow)
         self.secret_box = SecretBox(secret_key(settings), settings.old_key_bytes)
+        self.passwords = passwords or Argon2Passwords()
         self._add_accounts()
         self._add_features()
         self._add_runtime()
 
     def _add_accounts(self) -> None:
-        self.passwords = Argon2Passwords()
         self._tokens: JwtAccessTokens | None = None
         self.credentials = Credentials(database=self.database, tokens=self._access_tokens, clock=self.clock)
         self.authenticator: Authenticator = RequestAuthenticator(self.credentials)
@@ -243,7 +253,12 @@ class Services:
         )
         history = HistoryReader(database=self.database, runs=self.runs, event_log=self.event_log)
         self.conversations = ConversationService(
-            database=self.database, runs=self.runs, history=history, workspaces=self.workspaces, clock=clock
+            database=self.database,
+            runs=self.runs,
+            history=history,
+            workspaces=self.workspaces,
+            clock=clock,
+            shares_by_link=settings.share_mode == "link",
         )
         self.shares = ShareService(
             database=self.database,
@@ -325,15 +340,16 @@ class Services:
         state.active_runs = self.active_runs
 
     async def start(self) -> None:
-        """Schema, keys, event log, sandbox; then runs that a dead process left go on."""
-        self._loop = asyncio.get_running_loop()
-        await asyncio.to_thread(ensure_schema, self.settings.database)
-        self._tokens = JwtAccessTokens(*await ensure_signing_key(self.database, self.secret_box, self.clock))
-        self.admin_password = await self.accounts.ensure_admin(
-            username=self.settings.bootstrap_admin_username,
-            password=_plain(self.settings.bootstrap_admin_password),
-            email=self.settings.bootstrap_admin_email,
-        )
+        """Schema, keys, event log, sandbox; then runs that a dead process left go on.
+
+        Raises:
+            SettingsError, SchemaError, UnavailableError: the start is refused; what was opened is closed again.
+        """
+        try:
+            await self._start_accounts()
+        except BaseException:
+            await self._close()
+            raise
         await self.event_log.start()
         limits = SandboxLimits(cpu_seconds=self.settings.sandbox_cpu_seconds, memory_mb=self.settings.sandbox_memory_mb)
         self.sandbox = await make_sandbox("on" if self.settings.sandbox else "off", limits=limits)
@@ -342,11 +358,28 @@ class Services:
         if self.admin_password is not None:
             announce_password(self.settings.bootstrap_admin_username, self.admin_password)
 
+    async def _start_accounts(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(ensure_schema, self.settings.database)
+        try:
+            self._tokens = JwtAccessTokens(*await ensure_signing_key(self.database, self.secret_box, self.clock))
+        except DecryptionError:
+            raise SettingsError("CLARY_SECRET_KEY", "does not fit the database") from None
+        try:
+            self.admin_password = await self.accounts.ensure_admin(
+                username=self.settings.bootstrap_admin_username,
+                password=_plain(self.settings.bootstrap_admin_password),
+                email=self.settings.bootstrap_admin_email,
+            )
+        except InvalidRequestError as problem:
+            raise SettingsError(f"CLARY_BOOTSTRAP_ADMIN_{_culprit(problem)}", problem.message.en) from None
+
     async def _sweep_logs(self) -> None:
         while True:
             await asyncio.sleep(LOG_SWEEP_SECONDS)
             try:
                 await self.runs.sweep_expired_logs()
+                await self.accounts.sweep()
             except UnavailableError:
                 log.warning("log_sweep_put_off")
 
@@ -371,6 +404,9 @@ class Services:
         assert self._draining is not None
         await self._draining
         await self.event_log.stop()
+        await self._close()
+
+    async def _close(self) -> None:
         await self.gateway.close()
         await self.database.close()
         self.passwords.close()
@@ -391,24 +427,63 @@ class FirstSteps:
         return await self._services.agent_resolver.has_agent(db, user_id=user_id)
 
 
+def prepare_data_dir(settings: Settings) -> None:
+    """Makes the data directory, for its owner only.
+
+    Raises:
+        SettingsError: it cannot be made or written to.
+    """
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError("CLARY_DATA_DIR", f"cannot be made ({error.strerror})") from None
+    if not os.access(settings.data_dir, os.W_OK | os.X_OK):
+        raise SettingsError("CLARY_DATA_DIR", "is not writable")
+
+
 def secret_key(settings: Settings) -> bytes:
-    """The server's key: given, or in a file that only its owner may read, made at the first start."""
+    """The server's key: given, or in a file that only its owner may read, made at the first start.
+
+    Raises:
+        SettingsError: the file is there but cannot be used.
+    """
     if settings.key_bytes is not None:
         return settings.key_bytes
     path = settings.data_dir / "secret.key"
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return base64.b64decode(path.read_text("ascii"))
-    key = secrets.token_bytes(32)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(base64.b64encode(key).decode())
+        if not path.exists():
+            _make_key_file(path)
+        key = base64.b64decode(path.read_text("ascii"), validate=True)
+    except (OSError, ValueError):
+        raise SettingsError("CLARY_SECRET_KEY", "secret.key in the data directory cannot be read") from None
+    if len(key) != KEY_BYTES:
+        raise SettingsError("CLARY_SECRET_KEY", "secret.key in the data directory is damaged")
     return key
+
+
+def _make_key_file(path: Path) -> None:
+    """Written aside and linked, so that of two first starts one wins and nobody reads half a key."""
+    draft = path.with_name(f"{path.name}.{new_hex(8)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode())
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()
 
 
 def announce_password(username: str, password: str) -> None:
     """Tells the first admin's password once, on the terminal and nowhere else (platform.md 4.5)."""
     print(f"\n  First sign-in: user {username}, one-time password {password}\n", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _culprit(problem: InvalidRequestError) -> str:
+    """Which variable of the first admin a refusal is about."""
+    return problem.slug.split("_")[0].upper()
 
 
 def _plain(secret: SecretStr | None) -> str | None:

@@ -15,5 +15,10 @@ def clear_cookie(request: Request, response: Response, name: str) -> None:
     set_cookie(request, response, name, "", 0)
 
 
+def sets_cookie(response: Response, name: str) -> bool:
+    """Whether an answer already says something about a cookie."""
+    return any(value.startswith(f"{name}=") for value in response.headers.getlist("set-cookie"))
+
+
 def _is_secure(request: Request) -> bool:
     return bool(request.app.state.cookies_secure) or request.state.peer.scheme == "https"

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clary.errors import ProblemError
-from clary.http.peers import AddressList, find_peer, socket_peer
+from clary.http.peers import AddressList, find_peer, is_address, socket_peer
 from clary.http.problems import HeadersTooLargeError, InvalidHostError
 from clary.http.rendering import render_problem, render_unforeseen
 from clary.kit.ids import new_hex
@@ -46,6 +46,14 @@ class EdgeRules:
     """Lower-case host names without port; empty: any."""
     cors_origins: frozenset[str]
     strict_transport: bool
+    literal_hosts: bool = False
+    """Whether IP addresses are allowed beside `allowed_hosts`."""
+
+    def allows_host(self, host: str) -> bool:
+        """Whether requests for this host are ours to answer."""
+        if not self.allowed_hosts or host in self.allowed_hosts:
+            return True
+        return self.literal_hosts and is_address(host)
 
 
 class Edge:
@@ -63,6 +71,8 @@ class Edge:
         state = scope.setdefault("state", {})
         state["peer"] = find_peer(scope, self._rules.trusted_forwarders)
         state["request_id"] = self._request_id(scope, headers)
+        if scope["method"] == "HEAD":
+            scope, receive, send = as_get(scope, receive, send)
         locale = choose_locale(headers)
         locale_token = current_locale.set(locale)
         structlog.contextvars.bind_contextvars(request_id=state["request_id"])
@@ -82,7 +92,7 @@ class Edge:
             await send(message)
 
         try:
-            refusal = self._refusal(scope, request)
+            refusal = self._refusal(scope)
             if refusal is not None:
                 await refusal(scope, receive, send)
                 return
@@ -93,13 +103,16 @@ class Edge:
         except ProblemError as problem:
             await (await render_problem(request, problem))(scope, receive, send)
         except Exception as error:
+            if getattr(request.state, "fault_is_logged", False):
+                # The framework raises a fault again after its answer was sent.
+                return
             if started:
                 raise
             await (await render_unforeseen(request, error))(scope, receive, send)
 
-    def _refusal(self, scope: Scope, request: Request) -> Response | None:
-        """A preflight is answered before anything else looks at the request."""
-        if scope["method"] == "OPTIONS" and "access-control-request-method" in request.headers:
+    def _refusal(self, scope: Scope) -> Response | None:
+        """A preflight, and any other OPTIONS, is answered before anything else looks at the request."""
+        if scope["method"] == "OPTIONS":
             return Response(status_code=204)
         return None
 
@@ -108,8 +121,7 @@ class Edge:
         url = len(scope.get("raw_path") or b"") + len(scope["query_string"])
         if size > MAX_HEADER_BYTES or url > MAX_URL_BYTES:
             raise HeadersTooLargeError
-        allowed = self._rules.allowed_hosts
-        if allowed and host_name(request.state.peer.host) not in allowed:
+        if not self._rules.allows_host(host_name(request.state.peer.host)):
             raise InvalidHostError
 
     def _request_id(self, scope: Scope, headers: Headers) -> str:
@@ -162,6 +174,23 @@ class Edge:
             out["Access-Control-Allow-Methods"] = ALL_METHODS
             out["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
             out["Access-Control-Max-Age"] = "600"
+
+
+def as_get(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:
+    """HEAD follows GET: the same answer without its body. A stream finds its reader gone once it has begun."""
+    begun = False
+
+    async def received() -> Message:
+        return {"type": "http.disconnect"} if begun else await receive()
+
+    async def bodiless(message: Message) -> None:
+        nonlocal begun
+        if message["type"] == "http.response.start":
+            begun = True
+            await send(message)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return {**scope, "method": "GET"}, received, bodiless
 
 
 def host_name(host: str) -> str:

@@ -18,6 +18,7 @@ from clary.http.problems import (
     RouteNotFoundError,
     ValidationFailedError,
 )
+from clary.http.routing import methods_of
 from clary.kit import json_text
 from clary.kit.text import current_locale
 
@@ -83,14 +84,14 @@ async def render_framework_error(request: Request, error: Exception) -> Response
     if error.status_code == 404:
         return await render_problem(request, RouteNotFoundError())
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        return await render_problem(request, MethodNotAllowedError(headers={"Allow": allowed} if allowed else None))
+        return await render_problem(request, MethodNotAllowedError(headers={"Allow": ", ".join(methods_of(request))}))
     log.error("framework_error", status=error.status_code)
     return await render_problem(request, InternalError())
 
 
 async def render_unforeseen(request: Request, error: Exception) -> Response:
     """The HTTP last resort: logs once, tells the caller the request id and nothing else."""
+    request.state.fault_is_logged = True
     log.error("unhandled_fault", exc_info=error, request_id=request_id_of(request), route=request.url.path)
     return await render_problem(request, InternalError())
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.responses import Response
+from starlette.routing import Match
 
 from clary.http.access import Access, Authenticator, Caller, access_of
-from clary.http.cookies import set_cookie
+from clary.http.cookies import set_cookie, sets_cookie
 from clary.http.csrf import SAFE_METHODS, CsrfRule
 from clary.http.problems import NotSignedInError, RoleMissingError, UnsupportedMediaTypeError
 from clary.http.requests import CountedRequest
@@ -55,12 +56,7 @@ def _require_rights(access: Access, caller: Caller) -> None:
 
 
 class GatedRoute(APIRoute):
-    """A route behind the gate. HEAD follows GET."""
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
-        if self.methods and "GET" in self.methods:
-            self.methods.add("HEAD")
+    """A route behind the gate."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wraps the framework's own."""
@@ -81,10 +77,24 @@ class GatedRoute(APIRoute):
                 await counted.parse_json()
             response = await inner(counted)
             for name, value, max_age in getattr(counted.state, "cookies_to_set", ()):
-                set_cookie(counted, response, name, value, max_age)
+                # A route that signs in or out has the last word on its cookie.
+                if not sets_cookie(response, name):
+                    set_cookie(counted, response, name, value, max_age)
             return response
 
         return handle
+
+
+def methods_of(request: Request) -> list[str]:
+    """Every method that the path of a request knows, in alphabetical order (`Allow` of a 405)."""
+    found: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            found |= route.methods or set()
+    if "GET" in found:
+        found.add("HEAD")
+    return sorted(found)
 
 
 def slice_router(prefix: str = "", tag: str = "") -> APIRouter:

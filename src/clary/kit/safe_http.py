@@ -265,7 +265,8 @@ class GuardedConnector(aiohttp.TCPConnector):
 
     def _may_keep(self, protocol: ResponseHandler | None, attempt: _Attempt) -> bool:
         """Judges a connection again that comes from the pool: the allow list may have changed since it was made."""
-        transport = protocol.transport if protocol else None
+        # Not `if protocol`: an idle one is an empty queue, which tests as false.
+        transport = protocol.transport if protocol is not None else None
         peer: Any = transport.get_extra_info("peername") if transport else None
         if not peer:
             # Closed meanwhile; the request will fail by itself.
@@ -405,7 +406,9 @@ def _parse_rule(entry: str) -> _Rule:
 
 def _split_port(entry: str) -> tuple[str, int | None]:
     if entry.startswith("["):
-        host, _, tail = entry[1:].partition("]")
+        host, closed, tail = entry[1:].partition("]")
+        if not closed:
+            raise ValueError(f"not an address: {entry!r}")
         port = tail.removeprefix(":")
         bare = not tail
     elif entry.count(":") == 1:

@@ -16,6 +16,8 @@ class EventLogRow(Row):
     """Head of one log; `generation` is the fence."""
 
     __tablename__ = "event_logs"
+    # A reader may hold the id of a log that was deleted; it must never find another run's lines there.
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     log_id: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=True)
     key: Mapped[str] = mapped_column(String(64), unique=True)

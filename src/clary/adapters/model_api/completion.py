@@ -1,13 +1,11 @@
 """A whole response at once, for callers that do not show it as it grows."""
 
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import cast
 
 from clary.adapters.model_api.failures import sum_usage
 from clary.runtime.messages import ToolCall
-from clary.runtime.model import AttemptLost, ModelClient, ModelDone, ModelItem, ModelRequest, TextDelta, Usage
+from clary.runtime.model import AttemptLost, ModelClient, ModelDone, ModelRequest, TextDelta, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +26,7 @@ async def complete(client: ModelClient, request: ModelRequest) -> Completion:
     """
     parts: list[str] = []
     lost: Usage | None = None
-    items = cast("AsyncGenerator[ModelItem]", client.stream(request))
-    async with aclosing(items):
+    async with aclosing(client.stream(request)) as items:
         async for item in items:
             if isinstance(item, TextDelta):
                 parts.append(item.text)

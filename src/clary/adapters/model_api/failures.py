@@ -17,8 +17,9 @@ MAX_ERROR_WORDS: Final = 4000
 RETRIED_STATUS: Final = frozenset({408, 425, 429})
 
 _CONTEXT = re.compile(
-    r"context[_ -]?(length|window|limit|size)|maximum (context|prompt|input)|(prompt|input|request) (is|was) too (long|large)"
-    r"|too many (input )?tokens|reduce the length|exceeds? the (available|model|maximum).{0,40}(context|token)"
+    r"context[_ -]?(length|window|limit|size)|maximum (context|prompt|input)"
+    r"|(prompt|input|request) (is|was) too (long|large)|too many (input )?tokens|reduce the length"
+    r"|exceeds? the (available|model|maximum).{0,40}(context|token)"
     r"|input length.{0,60}exceed|range of input length|上下文|(输入|提示|内容).{0,12}(过长|超长|超出|超过)"
 )
 _QUOTA = re.compile(
@@ -33,7 +34,8 @@ _AUTH = re.compile(
     r"(invalid|incorrect|wrong|missing|no)[_ ](x-)?api[_ -]?key|api key not valid|authentication|unauthorized"
 )
 _MODEL = re.compile(
-    r"model[_ ]not[_ ](found|exist)|(unknown|no such) model|model.{0,100}(does not|doesn't|not) (exist|found)|模型不存在"
+    r"model[_ ]not[_ ](found|exist)|(unknown|no such) model"
+    r"|model.{0,100}(does not|doesn't|not) (exist|found)|模型不存在"
 )
 _RATE = re.compile(r"rate[_ ]?limit|too many requests|throttl|resource_exhausted|频繁|限流")
 _TIMEOUT = re.compile(r"timed? ?out")
@@ -153,7 +155,8 @@ def _read_error(value: Any) -> _ProviderError:
         outer = cast("dict[str, Any]", value)
         value = outer.get("error") or outer.get("detail") or outer
     if not isinstance(value, dict):
-        return _ProviderError(str(value)[:MAX_ERROR_WORDS])
+        # Also a list: some servers tell what they refuse as a list of objects.
+        return _ProviderError(str(cast("object", value)))
     error = cast("dict[str, Any]", value)
     said = [error.get(key) for key in ("code", "type", "status", "message", "msg")]
     words = " ".join(str(each)[:MAX_ERROR_WORDS] for each in said if isinstance(each, str | int))
@@ -203,7 +206,8 @@ def _kind_by_words(words: str) -> FailureKind:
         (_MODEL, "model_not_found"),
         (_TIMEOUT, "provider_timeout"),
     )
-    return next((kind for pattern, kind in kinds if pattern.search(words)), "provider_error")
+    found: list[FailureKind] = [kind for pattern, kind in kinds if pattern.search(words)]
+    return found[0] if found else "provider_error"
 
 
 def _refused_parameter(error: _ProviderError, sent: Mapping[str, Any]) -> tuple[str, str | None] | None:

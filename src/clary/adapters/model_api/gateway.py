@@ -13,7 +13,10 @@ from clary.runtime.model import ModelClient
 
 
 class ModelApiGateway:
-    """Implements chat's `ModelGateway` and the providers' `ProviderProbe`. One guarded session for all providers of this process."""
+    """Implements chat's `ModelGateway` and the providers' `ProviderProbe`.
+
+    One guarded session serves all providers of this process.
+    """
 
     def __init__(self, guard: OutboundGuard) -> None:
         self._guard = guard

@@ -3,6 +3,7 @@
 An answer is kept for at most a second; what ends a session in this process is seen at once.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from clary.kit.clock import Clock
 from clary.kit.crypto import hash_token
 from clary.kit.text import Text
 
+_COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
 KEEP_SECONDS = 1.0
 MAX_KEPT = 10_000
 
@@ -46,6 +48,7 @@ class Credentials:
         self._tokens = tokens
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
+        self._generation = 0
 
     async def find(self, *, bearer: str | None, cookie: str | None) -> Found:
         """The caller of a request with these credentials; the text for a bad one where there is no caller."""
@@ -59,7 +62,7 @@ class Credentials:
             found = await self._by_cookie(cookie)
             if found.identity is not None:
                 return found
-            fault = fault or NotSignedInError.EXPIRED
+            fault = fault or (NotSignedInError.EXPIRED if _COOKIE.fullmatch(cookie) else NotSignedInError.MALFORMED)
         return Found(None, fault)
 
     def issue(self, user_id: str, session_id: str, now: datetime) -> str:
@@ -68,10 +71,12 @@ class Credentials:
 
     def forget_session(self, session_id: str) -> None:
         """A session ended: nothing kept of it counts any more."""
+        self._generation += 1
         self._kept = {key: kept for key, kept in self._kept.items() if kept.identity.login_session_id != session_id}
 
     def forget_user(self, user_id: str) -> None:
         """Something about a user changed."""
+        self._generation += 1
         self._kept = {key: kept for key, kept in self._kept.items() if kept.identity.user_id != user_id}
 
     async def _by_token(self, token: str) -> Identity | Text:
@@ -85,12 +90,13 @@ class Credentials:
         kept = self._recent(key)
         if kept is not None and kept.user_id == claims.user_id:
             return kept
+        generation = self._generation
         async with self._database.read() as db:
             session = await AccountRepository(db).find_session(claims.session_id)
             identity = await self._alive(AccountRepository(db), session, "access_token")
         if identity is None or identity.user_id != claims.user_id:
             return NotSignedInError.EXPIRED
-        return self._keep(key, identity)
+        return self._keep(key, identity, generation)
 
     async def _by_cookie(self, cookie: str) -> Found:
         cookie_hash = hash_token(cookie)
@@ -98,6 +104,7 @@ class Credentials:
         kept = self._recent(key)
         if kept is not None:
             return Found(kept)
+        generation = self._generation
         async with self._database.read() as db:
             session = await AccountRepository(db).find_session_by_cookie(cookie_hash)
             identity = await self._alive(AccountRepository(db), session, "cookie")
@@ -106,7 +113,7 @@ class Credentials:
         stale = self._clock.now() - session.cookie_issued_at > COOKIE_RENEWAL
         if stale:
             await self._touch(session.session_id)
-        return Found(self._keep(key, identity), renew_cookie=stale)
+        return Found(self._keep(key, identity, generation), renew_cookie=stale)
 
     async def _alive(
         self, accounts: AccountRepository, session: LoginSessionRow | None, credential: Credential
@@ -133,7 +140,10 @@ class Credentials:
         kept = self._kept.get(key)
         return kept.identity if kept is not None and kept.until > self._clock.monotonic() else None
 
-    def _keep(self, key: str, identity: Identity) -> Identity:
+    def _keep(self, key: str, identity: Identity, generation: int) -> Identity:
+        # Something ended while this was read: the answer counts for this request only.
+        if generation != self._generation:
+            return identity
         if len(self._kept) > MAX_KEPT:
             self._kept.clear()
         self._kept[key] = _Kept(identity, self._clock.monotonic() + KEEP_SECONDS)

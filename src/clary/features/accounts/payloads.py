@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from clary.http.payload import Payload
 from clary.kit import json_text
+from clary.kit.text import has_control_characters
 
 MAX_CONFIG_BYTES = 64 * 1024
 
@@ -52,3 +53,10 @@ class UserAddRequest(Payload):
     phonenum: Annotated[str, Field(max_length=32)] | None = None
     nickname: Annotated[str, Field(max_length=64)] | None = None
     role: Literal["user", "admin"] = "user"
+
+    @field_validator("username", "phonenum", "nickname")
+    @classmethod
+    def _printable(cls, value: str | None) -> str | None:
+        if value is not None and has_control_characters(value):
+            raise ValueError("control characters are not allowed")
+        return value

@@ -1,7 +1,7 @@
 """Every SQL statement of accounts."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -157,7 +157,28 @@ class AccountRepository:
         known = await self._session.get(LoginAddressRow, (user_id, address))
         if known is not None and known.last_login_at >= since:
             return True
-        return device_hash is not None and await self._session.get(LoginDeviceRow, (device_hash, user_id)) is not None
+        return device_hash is not None and await self.is_known_device(user_id, device_hash)
+
+    async def is_known_device(self, user_id: str, device_hash: str) -> bool:
+        """Whether the account has signed in from this browser."""
+        return await self._session.get(LoginDeviceRow, (device_hash, user_id)) is not None
+
+    async def drop_outdated(self, now: datetime, *, sessions: timedelta, devices: timedelta, places: timedelta) -> None:
+        """Deletes what has lost its meaning: ended sessions, idle counters, places nobody comes from any more.
+
+        `sessions` is how long a session can live without a sign of life.
+        """
+        dead = select(LoginSessionRow.session_id).where(
+            or_(LoginSessionRow.expires_at <= now, LoginSessionRow.last_seen_at <= now - sessions)
+        )
+        for statement in (
+            delete(RefreshTokenRow).where(RefreshTokenRow.session_id.in_(dead)),
+            delete(LoginSessionRow).where(LoginSessionRow.session_id.in_(dead)),
+            delete(ThrottleCounterRow).where(ThrottleCounterRow.window_ends_at <= now),
+            delete(LoginDeviceRow).where(LoginDeviceRow.last_login_at <= now - devices),
+            delete(LoginAddressRow).where(LoginAddressRow.last_login_at <= now - places),
+        ):
+            await self._session.execute(statement)
 
     async def counter(self, kind: str, key_hash: str) -> ThrottleCounterRow | None:
         """A counter."""

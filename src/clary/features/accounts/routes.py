@@ -1,6 +1,6 @@
 """Sign-in and users (platform.md 4.6–4.8), with the compatibility paths as aliases of one implementation."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request, Response
 
@@ -128,8 +128,8 @@ async def list_users(
     db: ReadUnit,
     page: PageOf20,
     q: Annotated[str | None, Query(max_length=200)] = None,
-    role: Annotated[str | None, Query()] = None,
-    status: Annotated[str | None, Query()] = None,
+    role: Literal["user", "admin"] | None = None,
+    status: Literal["active", "disabled"] | None = None,
 ) -> Envelope[Json]:
     """All users for admins, newest first."""
     return answer(await accounts.list_page(db, page=page, text=q, role=role, status=status))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal, cast
 
 from clary.db.database import Database
@@ -13,21 +14,25 @@ from clary.features.accounts.errors import (
     UsernameTakenError,
     WrongOldPasswordError,
 )
+from clary.features.accounts.payloads import MAX_CONFIG_BYTES
 from clary.features.accounts.policy import (
+    DEVICE_SECONDS,
+    KNOWN_ADDRESS_LIFE,
+    REFRESH_LIFE,
     clean_email,
     clean_username,
     require_password,
-    throttle_address,
     username_key,
 )
 from clary.features.accounts.ports import Onboarding, PasswordHashing
 from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.sign_in import Origin, SignedIn, SignIn, Tokens
 from clary.features.accounts.tables import SigningKeyRow, UserConfigRow, UserRow
-from clary.features.accounts.throttling import LoginBrake
+from clary.features.accounts.throttling import AttemptQueue, LoginBrake
 from clary.features.permissions.service import Identity, Role
 from clary.http.paging import Page
 from clary.http.problems import NotSignedInError, ValidationFailedError
+from clary.kit import json_text
 from clary.kit.clock import Clock, wire_time
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex, new_token
@@ -36,7 +41,8 @@ from clary.kit.text import Text
 __all__ = ["AccountService", "Credentials", "NewUser", "Origin", "SignIn", "SignedIn", "Tokens", "ensure_signing_key"]
 
 ACCESS_KEY = "access_token"
-NO_USERNAME_KEYS = Text("config: 以 _ 开头的键不允许", "config: keys starting with _ are not allowed")
+RESERVED_KEYS = Text("config: 以 _ 开头的键不允许", "config: keys starting with _ are not allowed")
+CONFIG_FULL = Text("config: 合并后超过 64 KiB", "config: larger than 64 KiB when merged")
 Directory = Literal["all", "groups", "self"]
 Json = dict[str, Any]
 
@@ -74,6 +80,7 @@ class AccountService:
         self._clock = clock
         self._directory: Directory = directory
         self._new_password = new_password
+        self._attempts = AttemptQueue()
 
     async def ensure_admin(self, *, username: str, password: str | None, email: str | None) -> str | None:
         """Makes the first admin when there is none; returns the generated password, once (4.5).
@@ -135,6 +142,20 @@ class AccountService:
             NoLocalPasswordError, WrongOldPasswordError, PasswordTooShortError, PasswordIsNameError,
             LoginThrottledError
         """
+        async with self._attempts.turn(address):
+            user = await self._require_old_password(identity, old, address)
+        require_password(new, username=user.username, email=user.email)
+        hashed = await self._passwords.hash(new)
+        async with self._database.write() as db:
+            fresh = await self._self(db, identity)
+            fresh.password_hash = hashed
+            accounts = AccountRepository(db)
+            await accounts.end_other_sessions(identity.user_id, identity.login_session_id)
+            await LoginBrake(db, self._clock.now(), account=user.username, address=address).succeeded()
+            after_commit(db, lambda: self._credentials.forget_user(identity.user_id))
+
+    async def _require_old_password(self, identity: Identity, old: str, address: str) -> UserRow:
+        """The caller, who knows the present password; guessing it is braked as at sign-in."""
         async with self._database.write() as db:
             user = await self._self(db, identity)
             if user.password_hash is None:
@@ -145,16 +166,17 @@ class AccountService:
             async with self._database.write() as db:
                 await LoginBrake(db, self._clock.now(), account=user.username, address=address).failed()
             raise WrongOldPasswordError
-        require_password(new, username=user.username, email=user.email)
-        hashed = await self._passwords.hash(new)
+        return user
+
+    async def sweep(self) -> None:
+        """Deletes sessions, counters and marks that have lost their meaning."""
         async with self._database.write() as db:
-            fresh = await self._self(db, identity)
-            fresh.password_hash = hashed
-            accounts = AccountRepository(db)
-            await accounts.end_other_sessions(identity.user_id, identity.login_session_id)
-            place = throttle_address(address)
-            await LoginBrake(db, self._clock.now(), account=user.username, address=place).succeeded()
-            after_commit(db, lambda: self._credentials.forget_user(identity.user_id))
+            await AccountRepository(db).drop_outdated(
+                self._clock.now(),
+                sessions=REFRESH_LIFE,
+                devices=timedelta(seconds=DEVICE_SECONDS),
+                places=KNOWN_ADDRESS_LIFE,
+            )
 
     async def describe_session(self, db: Session, *, identity: Identity) -> Json:
         """UserInfoResponse (4.6), read from the database."""
@@ -179,17 +201,20 @@ class AccountService:
         """Merges by top-level key; null is a value.
 
         Raises:
-            ValidationFailedError: a key starts with `_`.
+            ValidationFailedError: a key starts with `_`, or the merged settings are too large.
         """
         if any(key.startswith("_") for key in config):
-            raise ValidationFailedError(NO_USERNAME_KEYS.render())
+            raise ValidationFailedError(RESERVED_KEYS.render())
         accounts = AccountRepository(db)
         row = await accounts.config_of(identity.user_id)
         if row is None:
             row = UserConfigRow(user_id=identity.user_id, config={})
             accounts.add(row)
-        row.config = {**row.config, **config}
-        return row.config
+        merged = {**row.config, **config}
+        if len(json_text.dumps(merged)) > MAX_CONFIG_BYTES:
+            raise ValidationFailedError(CONFIG_FULL.render())
+        row.config = merged
+        return merged
 
     async def list_page(
         self, db: Session, *, page: Page, text: str | None, role: str | None, status: str | None

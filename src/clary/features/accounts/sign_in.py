@@ -21,7 +21,7 @@ from clary.features.accounts.policy import (
 from clary.features.accounts.ports import PasswordHashing
 from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.tables import LoginSessionRow, RefreshTokenRow, UserRow
-from clary.features.accounts.throttling import LoginBrake, require_rate
+from clary.features.accounts.throttling import AttemptQueue, LoginBrake, require_rate
 from clary.features.permissions.service import Identity
 from clary.http.problems import NotSignedInError
 from clary.kit.clock import Clock
@@ -67,6 +67,7 @@ class SignIn:
         self._passwords = passwords
         self._credentials = credentials
         self._clock = clock
+        self._attempts = AttemptQueue()
 
     async def login(self, *, account: str, password: str, origin: Origin) -> SignedIn:
         """Checks a password and opens a session.
@@ -74,6 +75,17 @@ class SignIn:
         Raises:
             LoginThrottledError, InvalidCredentialsError, AccountDisabledError
         """
+        async with self._attempts.turn(origin.address):
+            user = await self._check(account, password, origin)
+        stored, renewed = user.password_hash, None
+        if user.status != "active":
+            raise AccountDisabledError
+        if stored is not None and self._passwords.is_outdated(stored):
+            renewed = await self._passwords.hash(password)
+        return await self._open(user.user_id, stored, renewed, account, origin)
+
+    async def _check(self, account: str, password: str, origin: Origin) -> UserRow:
+        """The user whose password this is; a failure is counted, and costs the same whether there is one or not."""
         device_hash = hash_token(origin.device_cookie) if origin.device_cookie else None
         async with self._database.write() as db:
             user = await self._find(db, account)
@@ -85,12 +97,7 @@ class SignIn:
             async with self._database.write() as db:
                 await LoginBrake(db, self._clock.now(), account=account, address=origin.address).failed()
             raise InvalidCredentialsError
-        if user.status != "active":
-            raise AccountDisabledError
-        renewed = None
-        if stored is not None and self._passwords.is_outdated(stored):
-            renewed = await self._passwords.hash(password)
-        return await self._open(user.user_id, stored, renewed, account, origin)
+        return user
 
     async def refresh(self, *, refresh_token: str, address: str) -> Tokens:
         """A new pair for a refresh token, which is spent by it.
@@ -137,13 +144,16 @@ class SignIn:
     async def _open(
         self, user_id: str, stored: str | None, renewed: str | None, account: str, origin: Origin
     ) -> SignedIn:
-        now, cookie, device = self._clock.now(), new_token(), origin.device_cookie or new_token()
+        now, cookie, device = self._clock.now(), new_token(), new_token()
         async with self._database.write() as db:
             accounts = AccountRepository(db)
             user = await accounts.find_user(user_id)
             # The account may have changed while the password was checked.
             if user is None or user.password_hash != stored or user.status != "active":
                 raise InvalidCredentialsError
+            # A browser keeps its mark only if it is one of this account: a planted value must not become known.
+            if origin.device_cookie and await accounts.is_known_device(user_id, hash_token(origin.device_cookie)):
+                device = origin.device_cookie
             user.last_login_at = now
             user.password_hash = renewed or user.password_hash
             await LoginBrake(db, now, account=account, address=origin.address).succeeded()

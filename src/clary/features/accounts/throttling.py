@@ -1,7 +1,9 @@
 """Brakes on guessing (platform.md 4.4): counters in the database, alike for accounts that do not exist."""
 
+import asyncio
 import hashlib
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 from clary.db.session import Session
 from clary.features.accounts.errors import LoginThrottledError
@@ -21,6 +23,17 @@ from clary.features.accounts.policy import (
 from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.tables import ThrottleCounterRow
 from clary.http.problems import ThrottledError
+
+
+class AttemptQueue:
+    """One attempt of an address at a time, so that many at once cannot slip past the counters while one is hashing."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def turn(self, address: str) -> asyncio.Lock:
+        """The turn of an address; hold it from the look at the counters to the count."""
+        return self._locks.setdefault(throttle_address(address), asyncio.Lock())
 
 
 class LoginBrake:

@@ -1,5 +1,6 @@
 """A conversation as a file: Markdown, JSON, ZIP (product.md 2.1)."""
 
+import html
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from clary.features.conversations.policy import text_of
 from clary.kit import json_text
 
 Json = dict[str, Any]
+MAX_STEM = 100
 SPEAKERS = {"user": "User", "assistant": "Assistant"}
 
 
@@ -19,7 +21,8 @@ def as_markdown(title: str, messages: Sequence[Json]) -> str:
     for message in messages:
         if message.get("tool_calls"):
             call = message["tool_calls"][0]["function"]
-            parts.append(_collapsed(f"Tool call: {call['name']}", call["arguments"]))
+            # A call that is still being written may have no name yet.
+            parts.append(_collapsed(f"Tool call: {call.get('name') or ''}", call.get("arguments") or ""))
         elif message["role"] == "tool":
             content = message.get("content")
             text = content if isinstance(content, str) else json_text.dumps_text(content)
@@ -40,15 +43,16 @@ def as_zip(files: Mapping[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def disposition(name: str) -> str:
+def disposition(stem: str, extension: str) -> str:
     """An attachment header for any title (RFC 6266)."""
-    clean = "".join(char if char.isprintable() and char not in '/\\:*?"<>|' else "_" for char in name)[:100]
-    ascii_name = clean.encode("ascii", "replace").decode().replace("?", "_") or "conversation"
-    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(clean)}"
+    clean = "".join(char if char.isprintable() and char not in '/\\:*?"<>|%' else "_" for char in stem)
+    name = f"{clean[:MAX_STEM].strip(' .') or 'conversation'}.{extension}"
+    ascii_name = name.encode("ascii", "replace").decode().replace("?", "_")
+    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _collapsed(summary: str, text: str) -> str:
     fence = "```"
     while fence in text:
         fence += "`"
-    return f"<details><summary>{summary}</summary>\n\n{fence}\n{text}\n{fence}\n\n</details>"
+    return f"<details><summary>{html.escape(summary)}</summary>\n\n{fence}\n{text}\n{fence}\n\n</details>"

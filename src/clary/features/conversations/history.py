@@ -1,11 +1,13 @@
 """History at any moment: stored messages, then the log's tail (stream-runtime.md 8)."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from clary.db.database import Database
 from clary.features.conversations.merge import merged_lines
 from clary.features.conversations.payloads import conversation_info, history_message, message_of_row
+from clary.features.conversations.policy import HIDDEN
 from clary.features.conversations.repository.messages import MessageReader
 from clary.features.conversations.tables import ConversationRow
 from clary.features.runs.policy import is_active
@@ -14,6 +16,7 @@ from clary.kit import json_text
 from clary.streams.ports import EventLog
 
 READ_BYTES = 1024 * 1024
+MERGE_IN_THREAD_LINES = 5000
 Json = dict[str, Any]
 
 
@@ -32,46 +35,69 @@ class HistoryReader:
             # One snapshot: the run's mark says which lines the stored messages already hold.
             run = await self._runs.find_readable(db, conversation_id=key, run_id=None)
             rows = await MessageReader(db).list_messages(key)
+        # The snapshot is closed before the log is read: a request holds one connection at a time.
         messages = [message_of_row(row, conversation.session_id) for row in rows]
         tail, index = await self._tail(run)
         messages += [history_message(message) for message in tail]
-        visible = [each for each in messages if not each["metadata"].get("hidden_from_chat")]
+        visible = [each for each in messages if not each["metadata"].get(HIDDEN)]
         return {
             "conversation_id": conversation.session_id,
             "messages": visible,
             "message_count": len(visible),
-            "next_stream_index": index,
-            "next_stream_run_id": run.run_id if run is not None and index else None,
+            "next_stream_index": index or 0,
+            "next_stream_run_id": run.run_id if run is not None and index is not None else None,
             "conversation_info": conversation_info(conversation),
         }
 
-    async def _tail(self, run: RunRow | None) -> tuple[list[Json], int]:
-        """(messages of lines that are not stored yet, number of lines shown)."""
+    async def _tail(self, run: RunRow | None) -> tuple[list[Json], int | None]:
+        """(messages of lines that are not stored yet, number of lines shown; None when there is no log)."""
         if run is None or not run.log_id:
-            return [], 0
-        if not is_active(run.status):
-            return [], run.line_count or 0
+            return [], None
+        if not is_active(run.status) and run.line_count is not None:
+            return [], run.line_count
         head = await self._event_log.head(run.log_id)
-        end = head.length if head is not None else 0
-        cursor, lines = run.stored_lines, list[Json]()
+        if head is None:
+            return [], None
+        end = head.length
+        cursor, lines = run.stored_lines, list[bytes]()
         while cursor < end:
             batch = (await self._event_log.read(run.log_id, cursor, READ_BYTES))[: end - cursor]
             if not batch:
                 break
             cursor += len(batch)
-            lines += [json_text.loads(line) for line in batch]
-        return merged_lines(lines), cursor
+            lines += batch
+        if len(lines) > MERGE_IN_THREAD_LINES:
+            return await asyncio.to_thread(_merged, lines), cursor
+        return _merged(lines), cursor
+
+
+def _merged(lines: Sequence[bytes]) -> list[Json]:
+    return merged_lines(json_text.loads(line) for line in lines)
 
 
 def page_of(messages: Sequence[Json], *, limit: int | None, before: str | None) -> tuple[list[Json], bool]:
     """The last `limit` messages before a message id, and whether there are earlier ones.
 
-    A call and its results are never split: the page grows backwards to the first call of a group.
+    A call and its results are never split: the page grows until it holds both. An unknown id has nothing before it.
     """
-    end = next((at for at, each in enumerate(messages) if each["message_id"] == before), len(messages))
-    if limit is None:
-        return list(messages[:end]), False
-    start = max(0, end - limit)
-    while start > 0 and messages[start].get("role") == "tool":
-        start -= 1
+    end = len(messages)
+    if before is not None:
+        end = next((at for at, each in enumerate(messages) if each["message_id"] == before), 0)
+    start = 0 if limit is None else max(0, end - limit)
+    exchanges = _exchanges(messages)
+    while torn := [pair for pair in exchanges if (start <= pair[0] < end) != (start <= pair[1] < end)]:
+        start = min(start, *(call for call, _ in torn))
+        end = max(end, *(result + 1 for _, result in torn))
     return list(messages[start:end]), start > 0
+
+
+def _exchanges(messages: Sequence[Json]) -> list[tuple[int, int]]:
+    """(place of a call, place of its result) of every call that has one."""
+    called: dict[str, int] = {}
+    pairs: list[tuple[int, int]] = []
+    for at, message in enumerate(messages):
+        for call in message.get("tool_calls") or ():
+            called[str(call.get("id"))] = at
+        if message.get("role") == "tool" and message.get("tool_call_id") in called:
+            pairs.append((called[message["tool_call_id"]], at))
+    return pairs

@@ -11,32 +11,40 @@ Message = dict[str, Any]
 def merged_lines(lines: Iterable[Message]) -> list[Message]:
     """Messages of parsed lines, in order of first appearance; lines that are never history are left out."""
     messages: dict[str, Message] = {}
+    texts: dict[str, list[str]] = {}
     for line in lines:
         message_id = line.get("message_id")
-        metadata: Message = line.get("metadata") or {}
         if line.get("type") in UNSTORED_TYPES or not isinstance(message_id, str):
             continue
-        known = messages.get(message_id)
-        if known is None:
+        known, metadata = messages.get(message_id), _metadata(line)
+        if line.get("content") == "" and metadata.get("superseded"):
+            if known is not None:
+                known["metadata"]["superseded"] = True
+        elif known is None or line.get("role") != "assistant":
             messages[message_id] = {**line, "metadata": dict(metadata)}
-        elif metadata.get("superseded"):
-            known["metadata"]["superseded"] = True
         elif line.get("type") == "tool_call":
-            _take_call(known, line)
-        elif line.get("role") == "assistant":
-            known["content"] = str(known.get("content", "")) + str(line.get("content", ""))
+            known["tool_calls"] = _with_call(known["tool_calls"], line["tool_calls"])
         else:
-            messages[message_id] = {**line, "metadata": dict(metadata)}
+            # Joined once at the end: a long answer has very many deltas.
+            texts.setdefault(message_id, [str(known.get("content", ""))]).append(str(line.get("content", "")))
+    for message_id, pieces in texts.items():
+        messages[message_id]["content"] = "".join(pieces)
     return list(messages.values())
 
 
-def _take_call(known: Message, line: Message) -> None:
-    """Adds an argument fragment; the complete line, told by its id and name, replaces the fragments."""
-    call, old = line["tool_calls"][0], known["tool_calls"][0]
-    if call.get("id") and call["function"].get("name"):
-        known["tool_calls"] = line["tool_calls"]
-        return
-    function = old["function"]
-    known["tool_calls"] = [
-        {**old, "function": {**function, "arguments": function["arguments"] + call["function"]["arguments"]}}
-    ]
+def _metadata(line: Message) -> Message:
+    return line.get("metadata") or {}
+
+
+def _with_call(known: list[Message], new: list[Message]) -> list[Message]:
+    """Adds an argument fragment; the complete line, which has no `index`, replaces the fragments (4.5 rule 8)."""
+    old, call = known[0], new[0]
+    if "index" not in call:
+        return new
+    before, now = old["function"], call["function"]
+    function = {
+        "name": before.get("name") or now.get("name"),
+        "arguments": (before.get("arguments") or "") + (now.get("arguments") or ""),
+    }
+    kept = {key: old.get(key) or call.get(key) for key in ("id", "type")}
+    return [{**old, **kept, "function": function}]

@@ -1,9 +1,9 @@
 """Wire shapes of the slice."""
 
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Any
 
-from pydantic import Field
+from pydantic import field_validator
 
 from clary.features.conversations.tables import ConversationRow, MessageRow, ShareRow
 from clary.http.payload import Payload
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 class RenameRequest(Payload):
     """Body of a rename; the text is trimmed, line breaks become blanks."""
 
-    title: Annotated[str, Field(max_length=1000)]
+    title: str
 
 
 class ShareRequest(Payload):
@@ -24,6 +24,17 @@ class ShareRequest(Payload):
 
     expires_at: datetime | None = None
     secret: bool = False
+
+    @field_validator("expires_at")
+    @classmethod
+    def _in_utc(cls, moment: datetime | None) -> datetime | None:
+        """A time without a zone is UTC."""
+        if moment is None:
+            return None
+        try:
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("outside the calendar") from None
 
 
 def message_of_row(row: MessageRow, session_id: str) -> Json:

@@ -1,5 +1,8 @@
 """Pure decisions: what a stored message is, what counts, what can be searched, how a title is made."""
 
+import re
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -17,8 +20,14 @@ UNSTORED_TYPES = frozenset(
 )
 """Lines that are never history (stream-runtime.md 8)."""
 
+HIDDEN = "hidden_from_chat"
+"""Metadata key of messages that are stored but never shown, found or counted (stream-runtime.md 8)."""
+
 TITLE_CHARACTERS = 50
 EMPTY_TITLE = "新会话"
+SNIPPET_CHARACTERS = 160
+SNIPPET_BEFORE = 40
+_LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,8 @@ def text_of(content: Any) -> str:
 
 def counts_of(message: NewMessage) -> tuple[int, int]:
     """(user messages, assistant messages with text) that this message adds; reasoning is no answer."""
+    if message.metadata.get(HIDDEN):
+        return 0, 0
     if message.role == "user":
         return 1, 0
     has_text = message.role == "assistant" and bool(message.content) and message.type != "reasoning_content"
@@ -60,7 +71,8 @@ def counts_of(message: NewMessage) -> tuple[int, int]:
 
 def folded_text(message: NewMessage) -> str:
     """What a search looks at: user and assistant text, not tool output, not reasoning."""
-    if message.role not in ("user", "assistant") or message.type == "reasoning_content":
+    hidden = message.type == "reasoning_content" or bool(message.metadata.get(HIDDEN))
+    if message.role not in ("user", "assistant") or hidden:
         return ""
     return text_of(message.content).casefold()
 
@@ -71,3 +83,40 @@ def title_from(content: Any) -> str:
     if not text:
         return EMPTY_TITLE
     return text if len(text) <= TITLE_CHARACTERS else text[:TITLE_CHARACTERS] + "..."
+
+
+def clean_title(title: str) -> str:
+    """A person's title: line breaks become blanks, the ends are trimmed, NFC (product.md 1, 2.1)."""
+    return unicodedata.normalize("NFC", _LINE_BREAK.sub(" ", title).strip())
+
+
+def search_words(search: str) -> tuple[str, ...]:
+    """The folded words of a search, without those that lie within another one."""
+    words = sorted(set(search.casefold().split()), key=len, reverse=True)
+    kept: list[str] = []
+    for word in words:
+        if not any(word in longer for longer in kept):
+            kept.append(word)
+    return tuple(kept)
+
+
+def snippet_of(text: str, words: Sequence[str]) -> str | None:
+    """At most 160 characters around the first hit, on one line; None when no word occurs."""
+    plain = " ".join(text.split())
+    folded = plain.casefold()
+    hits = [at for at in (folded.find(word) for word in words) if at >= 0]
+    if not hits:
+        return None
+    hit = min(hits) if len(folded) == len(plain) else _unfolded(plain, min(hits))
+    start = max(0, min(hit - SNIPPET_BEFORE, len(plain) - SNIPPET_CHARACTERS))
+    return plain[start : start + SNIPPET_CHARACTERS]
+
+
+def _unfolded(plain: str, folded_at: int) -> int:
+    """Where a place of the folded text lies in the plain one; folding makes some characters longer."""
+    length = 0
+    for at, char in enumerate(plain):
+        length += len(char.casefold())
+        if length > folded_at:
+            return at
+    return len(plain)

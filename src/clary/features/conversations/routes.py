@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from clary.features.conversations.export import as_markdown, as_zip, disposition
 from clary.features.conversations.payloads import RenameRequest, ShareRequest
+from clary.features.conversations.policy import search_words
 from clary.features.conversations.service import ConversationService, ListQuery, without_index
 from clary.features.conversations.shares import ShareService
 from clary.features.permissions.guards import CurrentUser
@@ -17,11 +18,12 @@ from clary.http.paging import PageOf10
 from clary.http.routing import slice_router
 from clary.http.unit_of_work import ReadUnit, UnitOfWork
 from clary.kit import json_text
-from clary.kit.text import Text
 
 router = slice_router("/api", "conversations")
 
 Json = dict[str, Any]
+OwnerId = Annotated[str | None, Query(alias="user_id")]
+"""Selects among several holders of one session id; of use to admins only."""
 READS_FILE = needs("read", answers="file")
 
 
@@ -48,7 +50,7 @@ async def list_conversations(
     sort_by: Annotated[str | None, Query()] = None,
 ) -> Envelope[Json]:
     """Own conversations, for an admin all of them (product.md 2.2)."""
-    query = ListQuery(page, tuple((search or "").casefold().split()), agent_id, user_id, _order(sort_by))
+    query = ListQuery(page, search_words(search or ""), agent_id, user_id, _order(sort_by))
     data = await conversations.list_page(identity=user, query=query)
     return answer(data, said("获取会话列表成功"))
 
@@ -60,7 +62,7 @@ async def read_messages(
     conversations: Conversations,
     limit: Annotated[int | None, Query(ge=1, le=1000)] = None,
     before: Annotated[str | None, Query()] = None,
-    user_id: Annotated[str | None, Query()] = None,
+    user_id: OwnerId = None,
 ) -> Envelope[Json]:
     """History with the index to resume at (stream-runtime.md 8)."""
     data = await conversations.read_history(
@@ -87,39 +89,51 @@ async def share_conversation(
 
 
 @router.get("/conversations/{session_id}/share", summary="Read the share", openapi_extra=needs("read"))
-async def read_share(session_id: str, user: CurrentUser, shares: Shares, db: ReadUnit) -> Envelope[Json]:
+async def read_share(
+    session_id: str, user: CurrentUser, shares: Shares, db: ReadUnit, user_id: OwnerId = None
+) -> Envelope[Json]:
     """How a conversation is shared; owner or admin."""
-    return answer(await shares.describe(db, identity=user, session_id=session_id))
+    return answer(await shares.describe(db, identity=user, session_id=session_id, user_id=user_id))
 
 
 @router.delete("/conversations/{session_id}/share", summary="Stop sharing", openapi_extra=needs("write"))
-async def end_share(session_id: str, user: CurrentUser, shares: Shares, db: UnitOfWork) -> Envelope[Json]:
+async def end_share(
+    session_id: str, user: CurrentUser, shares: Shares, db: UnitOfWork, user_id: OwnerId = None
+) -> Envelope[Json]:
     """Ends a share at once; owner or admin."""
-    return answer(await shares.end(db, identity=user, session_id=session_id))
+    return answer(await shares.end(db, identity=user, session_id=session_id, user_id=user_id))
 
 
 @router.post("/conversations/{session_id}/title", summary="Rename", openapi_extra=needs("write"))
 async def rename_conversation(
-    session_id: str, body: RenameRequest, user: CurrentUser, conversations: Conversations, db: UnitOfWork
+    session_id: str,
+    body: RenameRequest,
+    user: CurrentUser,
+    conversations: Conversations,
+    db: UnitOfWork,
+    user_id: OwnerId = None,
 ) -> Envelope[Json]:
     """Gives a title of 1 to 255 characters."""
-    data = await conversations.rename(db, identity=user, session_id=session_id, title=body.title)
+    data = await conversations.rename(db, identity=user, session_id=session_id, title=body.title, user_id=user_id)
     return answer(data, said(f"会话 {session_id} 标题已更新"))
 
 
 @router.delete("/conversations/{session_id}", summary="Delete", openapi_extra=needs("write"))
-async def delete_conversation(session_id: str, user: CurrentUser, conversations: Conversations) -> Envelope[Json]:
+async def delete_conversation(
+    session_id: str, user: CurrentUser, conversations: Conversations, user_id: OwnerId = None
+) -> Envelope[Json]:
     """Stops the run and removes everything of the conversation."""
-    data = await conversations.delete(identity=user, session_id=session_id)
+    data = await conversations.delete(identity=user, session_id=session_id, user_id=user_id)
     return answer(data, said(f"会话 {session_id} 已删除"))
 
 
 @router.post("/sessions/{session_id}/tasks_status", summary="Task list", openapi_extra=needs("read"))
-async def read_tasks(session_id: str, user: CurrentUser, conversations: Conversations, db: ReadUnit) -> Envelope[Json]:
+async def read_tasks(
+    session_id: str, user: CurrentUser, conversations: Conversations, db: ReadUnit, user_id: OwnerId = None
+) -> Envelope[Json]:
     """The agent's task list of a conversation (stream-runtime.md 7)."""
-    data = await conversations.tasks_status(db, identity=user, session_id=session_id)
-    text = Text("会话 {id} 状态获取成功", "Conversation {id}: status loaded").fill(id=session_id)
-    return answer(data, text)
+    data = await conversations.tasks_status(db, identity=user, session_id=session_id, user_id=user_id)
+    return answer(data, said(f"会话 {session_id} 状态获取成功"))
 
 
 @router.get("/conversations/{session_id}/export", summary="Export", openapi_extra=READS_FILE)
@@ -128,23 +142,26 @@ async def export_conversation(
     user: CurrentUser,
     conversations: Conversations,
     format: Annotated[Literal["md", "json"], Query()] = "md",
+    user_id: OwnerId = None,
 ) -> Response:
     """The conversation as Markdown or JSON."""
-    data = await conversations.read_history(identity=user, session_id=session_id, user_id=None, limit=None, before=None)
+    data = await conversations.read_history(identity=user, session_id=session_id, user_id=user_id)
     title = data["conversation_info"]["title"]
     if format == "json":
         body, kind = json_text.dumps(without_index(data)), "application/json"
     else:
         body, kind = as_markdown(title, data["messages"]).encode(), "text/markdown; charset=utf-8"
-    return Response(body, media_type=kind, headers={"Content-Disposition": disposition(f"{title}.{format}")})
+    return Response(body, media_type=kind, headers={"Content-Disposition": disposition(title, format)})
 
 
 @router.get("/sessions/{session_id}/download", summary="Download", openapi_extra=READS_FILE)
-async def download_session(session_id: str, user: CurrentUser, conversations: Conversations) -> Response:
+async def download_session(
+    session_id: str, user: CurrentUser, conversations: Conversations, user_id: OwnerId = None
+) -> Response:
     """A ZIP with conversation, runs and tasks."""
-    files = await conversations.archive(identity=user, session_id=session_id)
+    files = await conversations.archive(identity=user, session_id=session_id, user_id=user_id)
     body = await asyncio.to_thread(as_zip, files)
-    headers = {"Content-Disposition": disposition(f"{session_id}.zip")}
+    headers = {"Content-Disposition": disposition(session_id, "zip")}
     return Response(body, media_type="application/zip", headers=headers)
 
 

@@ -9,19 +9,20 @@ from clary.features.conversations.errors import SessionAmbiguousError, SessionNo
 from clary.features.conversations.export import as_markdown
 from clary.features.conversations.history import HistoryReader, page_of
 from clary.features.conversations.payloads import list_item, task_item
-from clary.features.conversations.policy import NewMessage, text_of, title_from
+from clary.features.conversations.policy import NewMessage, clean_title, text_of, title_from
 from clary.features.conversations.ports import RunStopper, SessionWorkspaces
 from clary.features.conversations.repository.conversations import ConversationRepository
-from clary.features.conversations.repository.listing import ListQuery, find_page, find_shared, find_snippet
+from clary.features.conversations.repository.listing import ListQuery, find_page, find_shared, find_snippets
 from clary.features.conversations.repository.messages import MessageReader, add_compaction, add_message, touch
 from clary.features.conversations.tables import ConversationRow, MessageRow
 from clary.features.conversations.todos import TodoStore, todo_of
 from clary.features.permissions.service import Identity
+from clary.features.runs.errors import SessionReleasingError
 from clary.features.runs.service import RunService
-from clary.http.problems import ValidationFailedError
+from clary.http.problems import InvalidTextError, ValidationFailedError
 from clary.kit import json_text
 from clary.kit.clock import Clock
-from clary.kit.text import Text
+from clary.kit.text import Text, has_control_characters
 
 __all__ = [
     "ConversationRow",
@@ -41,7 +42,9 @@ __all__ = [
 
 
 MAX_TITLE = 255
-TITLE_TOO_LONG = Text("title: 长度超限", "title: at most 255 characters")
+DELETE_ATTEMPTS = 5
+TITLE_TOO_LONG = Text("长度超限", "at most 255 characters")
+TITLE_CONTROLS = Text("不能包含控制字符", "control characters are not allowed")
 
 Json = dict[str, Any]
 
@@ -57,12 +60,14 @@ class ConversationService:
         history: HistoryReader,
         workspaces: SessionWorkspaces,
         clock: Clock,
+        shares_by_link: bool = False,
     ) -> None:
         self._database = database
         self._runs = runs
         self._history = history
         self._workspaces = workspaces
         self._clock = clock
+        self._shares_by_link = shares_by_link
         self._stopper: RunStopper | None = None
 
     def stop_runs_with(self, stopper: RunStopper) -> None:
@@ -71,20 +76,22 @@ class ConversationService:
 
     async def list_page(self, *, identity: Identity, query: ListQuery) -> Json:
         """One page of product.md 2.2."""
+        if any("\x00" in word for word in query.words):
+            raise InvalidTextError
         async with self._database.read() as db:
             rows, total = await find_page(db, identity, query)
             keys = [row.conversation_id for row in rows]
             statuses = await self._runs.statuses(db, conversation_ids=keys)
-            shared = await find_shared(db, keys)
-            snippets = [await find_snippet(db, row, query.words) if query.words else None for row in rows]
+            shared = await find_shared(db, rows, self._clock.now(), by_link=self._shares_by_link)
+            snippets = await find_snippets(db, rows, query.words) if query.words else {}
         items = [
             list_item(
                 row,
                 status=statuses.get(row.conversation_id, "idle"),
                 shared=row.conversation_id in shared,
-                snippet=snippet,
+                snippet=(snippets.get(row.conversation_id) or "") if query.words else None,
             )
-            for row, snippet in zip(rows, snippets, strict=True)
+            for row in rows
         ]
         page, pages = query.page, -(-total // query.page.size)
         everybody = identity.is_admin and query.owner_id is None
@@ -100,7 +107,13 @@ class ConversationService:
         }
 
     async def read_history(
-        self, *, identity: Identity, session_id: str, user_id: str | None, limit: int | None, before: str | None
+        self,
+        *,
+        identity: Identity,
+        session_id: str,
+        user_id: str | None = None,
+        limit: int | None = None,
+        before: str | None = None,
     ) -> Json:
         """The history answer.
 
@@ -115,60 +128,72 @@ class ConversationService:
             data["message_count"] = len(data["messages"])
         return data
 
-    async def rename(self, db: Session, *, identity: Identity, session_id: str, title: str) -> Json:
+    async def rename(
+        self, db: Session, *, identity: Identity, session_id: str, title: str, user_id: str | None = None
+    ) -> Json:
         """Gives a title; `updated_at` stays.
 
         Raises:
-            SessionNotFoundError, TitleEmptyError, ValidationFailedError
+            SessionNotFoundError, SessionAmbiguousError, TitleEmptyError, ValidationFailedError
         """
-        clean = " ".join(title.split())
+        clean = clean_title(title)
+        if len(clean) > MAX_TITLE:
+            raise _bad_title(TITLE_TOO_LONG)
+        if has_control_characters(clean):
+            raise _bad_title(TITLE_CONTROLS)
+        row = await self.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
         if not clean:
             raise TitleEmptyError
-        if len(clean) > MAX_TITLE:
-            raise ValidationFailedError(TITLE_TOO_LONG.render())
-        row = await self.get_accessible(db, session_id=session_id, identity=identity)
         row.title, row.title_folded, row.title_message_id = clean, clean.casefold(), None
         return {"session_id": session_id, "title": clean}
 
-    async def delete(self, *, identity: Identity, session_id: str) -> Json:
+    async def delete(self, *, identity: Identity, session_id: str, user_id: str | None = None) -> Json:
         """Stops the run, then removes everything of the conversation in one transaction.
 
-        Raises:
-            SessionNotFoundError
-        """
-        async with self._database.read() as db:
-            row = await self.get_accessible(db, session_id=session_id, identity=identity)
-            run = await self._runs.find_active(db, conversation_id=row.conversation_id)
-        if run is not None and self._stopper is not None:
-            await self._stopper.stop_and_wait(run.run_id)
-        async with self._database.write() as db:
-            await self._runs.delete_of_conversation(db, conversation_id=row.conversation_id)
-            await ConversationRepository(db).delete(row)
-        await self._workspaces.delete_session_workspace(row.user_id, session_id)
-        return {"session_id": session_id}
+        Takes no transaction of the caller: none may be open while a run is waited for.
 
-    async def tasks_status(self, db: Session, *, identity: Identity, session_id: str) -> Json:
+        Raises:
+            SessionNotFoundError, SessionAmbiguousError
+            SessionReleasingError: runs were started again and again meanwhile, or one does not end.
+        """
+        for _ in range(DELETE_ATTEMPTS):
+            async with self._database.write() as db:
+                row = await self.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
+                run = await self._runs.find_active(db, conversation_id=row.conversation_id)
+                if run is None:
+                    await self._runs.delete_of_conversation(db, conversation_id=row.conversation_id)
+                    await ConversationRepository(db).delete(row)
+            if run is None:
+                await self._workspaces.delete_session_workspace(row.user_id, session_id)
+                return {"session_id": session_id}
+            if self._stopper is not None:
+                await self._stopper.stop_and_wait(run.run_id)
+        raise SessionReleasingError
+
+    async def tasks_status(
+        self, db: Session, *, identity: Identity, session_id: str, user_id: str | None = None
+    ) -> Json:
         """The task list (stream-runtime.md 7).
 
         Raises:
-            SessionNotFoundError
+            SessionNotFoundError, SessionAmbiguousError
         """
-        row = await self.get_accessible(db, session_id=session_id, identity=identity)
+        row = await self.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
         todos = await ConversationRepository(db).list_todos(row.conversation_id)
         tasks = [task_item(todo_of(each), index, each.created_at, each.updated_at) for index, each in enumerate(todos)]
         return {"session_id": session_id, "tasks_status": {"tasks": tasks}, "user_id": row.user_id}
 
-    async def archive(self, *, identity: Identity, session_id: str) -> dict[str, bytes]:
+    async def archive(self, *, identity: Identity, session_id: str, user_id: str | None = None) -> dict[str, bytes]:
         """Files of the download: history, runs, tasks.
 
         Raises:
-            SessionNotFoundError
+            SessionNotFoundError, SessionAmbiguousError
         """
-        data = await self.read_history(identity=identity, session_id=session_id, user_id=None, limit=None, before=None)
+        data = await self.read_history(identity=identity, session_id=session_id, user_id=user_id)
         async with self._database.read() as db:
-            row = await self.get_accessible(db, session_id=session_id, identity=identity)
+            row = await self.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
             runs = await self._runs.list_objects(db, conversation_id=row.conversation_id)
-            tasks = await self.tasks_status(db, identity=identity, session_id=session_id)
+            tasks = await self.tasks_status(db, identity=identity, session_id=session_id, user_id=user_id)
         return {
             "conversation.json": json_text.dumps(without_index(data)),
             "conversation.md": as_markdown(row.title, data["messages"]).encode(),
@@ -226,6 +251,11 @@ def set_title_from(conversation: ConversationRow, message: NewMessage) -> None:
     conversation.title = title_from(message.content)
     conversation.title_folded = conversation.title.casefold()
     conversation.title_message_id = message.message_id
+
+
+def _bad_title(reason: Text) -> ValidationFailedError:
+    entry = {"type": "value_error", "loc": ["body", "title"], "msg": reason.render()}
+    return ValidationFailedError(f"title: {reason.render()}", [entry])
 
 
 def without_index(data: Json) -> Json:

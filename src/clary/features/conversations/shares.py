@@ -1,7 +1,8 @@
 """Sharing a conversation with people without a login (product.md 2.3)."""
 
-from collections import defaultdict, deque
+from collections import OrderedDict, deque
 from datetime import datetime
+from math import ceil
 from typing import Any, Literal
 
 from clary.db.database import Database
@@ -30,7 +31,7 @@ class GuessCounter:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._misses: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._misses: OrderedDict[str, deque[float]] = OrderedDict()
 
     def require_room(self, address: str) -> None:
         """Refuses an address that missed too often, also for what it would hit.
@@ -38,23 +39,19 @@ class GuessCounter:
         Raises:
             ShareGuessingError
         """
-        recent = self._recent(address)
-        if len(recent) >= MISSES_PER_MINUTE:
-            raise ShareGuessingError(max(1, round(recent[0] + WINDOW_SECONDS - self._clock.monotonic())))
+        recent = self._misses.get(address)
+        now = self._clock.monotonic()
+        while recent and recent[0] <= now - WINDOW_SECONDS:
+            recent.popleft()
+        if recent and len(recent) >= MISSES_PER_MINUTE:
+            raise ShareGuessingError(max(1, ceil(recent[0] + WINDOW_SECONDS - now)))
 
     def missed(self, address: str) -> None:
         """Counts a miss."""
-        if len(self._misses) > MAX_ADDRESSES:
-            self._misses.clear()
-        self._misses[address].append(self._clock.monotonic())
-
-    def _recent(self, address: str) -> deque[float]:
-        recent = self._misses.get(address)
-        if recent is None:
-            return deque()
-        while recent and recent[0] < self._clock.monotonic() - WINDOW_SECONDS:
-            recent.popleft()
-        return recent
+        self._misses.setdefault(address, deque()).append(self._clock.monotonic())
+        self._misses.move_to_end(address)
+        while len(self._misses) > MAX_ADDRESSES:
+            self._misses.popitem(last=False)
 
 
 class ShareService:
@@ -88,38 +85,51 @@ class ShareService:
         if row is None:
             raise SessionNotFoundError(session_id)
         conversations = ConversationRepository(db)
-        share = await conversations.find_share(row.conversation_id)
+        share = await conversations.find_share_of_name(session_id)
+        if share is not None and not self._is_live(share):
+            # What has expired is gone: it blocks nobody, and its id never comes back.
+            await conversations.delete_share(share.conversation_id)
+            share = None
         if share is None:
             share = ShareRow(
                 share_id=new_hex(32),
                 conversation_id=row.conversation_id,
                 session_id=session_id,
+                secret=secret,
+                expires_at=expires_at,
                 created_at=self._clock.now(),
             )
-            conversations.add_share(share)
-        share.secret, share.expires_at = secret, expires_at
-        row.link_off = False
-        if not await conversations.is_unique():
+            if not await conversations.add_share(share):
+                raise ShareConflictError
+        elif share.conversation_id != row.conversation_id:
             raise ShareConflictError
-        return share_object(share, session_id)
+        share.secret, share.expires_at, row.link_off = secret, expires_at, False
+        return self._shown(share, session_id)
 
-    async def describe(self, db: Session, *, identity: Identity, session_id: str) -> dict[str, Any]:
+    async def describe(
+        self, db: Session, *, identity: Identity, session_id: str, user_id: str | None = None
+    ) -> dict[str, Any]:
         """How a conversation is shared.
 
         Raises:
-            SessionNotFoundError
+            SessionNotFoundError, SessionAmbiguousError
         """
-        row = await self._conversations.get_accessible(db, session_id=session_id, identity=identity)
-        share = await ConversationRepository(db).find_share(row.conversation_id)
-        return share_object(share if share is not None and self._is_live(share) else None, session_id)
+        row = await self._conversations.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
+        conversations = ConversationRepository(db)
+        share = await conversations.find_share(row.conversation_id)
+        if share is None and await self._is_open_by_link(conversations, row):
+            return {**share_object(None, session_id), "shared": True, "url": f"/share/{session_id}"}
+        return self._shown(share, session_id)
 
-    async def end(self, db: Session, *, identity: Identity, session_id: str) -> dict[str, Any]:
+    async def end(
+        self, db: Session, *, identity: Identity, session_id: str, user_id: str | None = None
+    ) -> dict[str, Any]:
         """Ends a share at once; a new one gets a new id.
 
         Raises:
-            SessionNotFoundError
+            SessionNotFoundError, SessionAmbiguousError
         """
-        row = await self._conversations.get_accessible(db, session_id=session_id, identity=identity)
+        row = await self._conversations.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
         await ConversationRepository(db).delete_share(row.conversation_id)
         row.link_off = True
         return share_object(None, session_id)
@@ -145,10 +155,18 @@ class ShareService:
         if self._mode != "link":
             return None
         holders = await conversations.list_holders(name)
-        if len(holders) != 1 or holders[0].link_off:
+        if len(holders) != 1 or await conversations.find_share(holders[0].conversation_id) is not None:
             return None
-        secret = await conversations.find_share(holders[0].conversation_id)
-        return None if secret is not None else holders[0]
+        return holders[0] if not holders[0].link_off else None
+
+    async def _is_open_by_link(self, conversations: ConversationRepository, row: ConversationRow) -> bool:
+        """Whether mode `link` shares a conversation without a share of its own."""
+        if self._mode != "link" or row.link_off:
+            return False
+        return len(await conversations.list_holders(row.session_id)) == 1
+
+    def _shown(self, share: ShareRow | None, session_id: str) -> dict[str, Any]:
+        return share_object(share if share is not None and self._is_live(share) else None, session_id)
 
     def _is_live(self, share: ShareRow) -> bool:
         return share.expires_at is None or share.expires_at > self._clock.now()

@@ -19,6 +19,8 @@ class ConversationRow(Row):
         UniqueConstraint("user_id", "session_id"),
         Index("ix_conversations_user_updated", "user_id", "updated_at"),
         Index("ix_conversations_session", "session_id"),
+        # A deleted conversation's key never names another one: who still holds it must find nothing.
+        {"sqlite_autoincrement": True},
     )
 
     conversation_id: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=True)

@@ -1,6 +1,6 @@
 """Task lists (stream-runtime.md 9.6): one per conversation, upserted in one transaction per call."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Literal, cast
 
 from clary.db.database import Database
@@ -9,6 +9,7 @@ from clary.features.conversations.tables import TodoRow
 from clary.kit.clock import Clock
 from clary.runtime.tools import Todo
 
+DONE = ("completed", "failed")
 STATUSES = frozenset({"pending", "in_progress", "completed", "failed"})
 TodoStatus = Literal["pending", "in_progress", "completed", "failed"]
 
@@ -27,12 +28,12 @@ class TodoStore:
             return [todo_of(row) for row in await ConversationRepository(db).list_todos(self._conversation_id)]
 
     async def upsert(self, items: Sequence[dict[str, Any]]) -> Sequence[Todo]:
-        """Merges by id; a list without any known id replaces a finished one."""
+        """Merges by id; a new list replaces a finished one."""
         async with self._database.write() as db:
             repository = ConversationRepository(db)
             rows = {row.item_id: row for row in await repository.list_todos(self._conversation_id)}
-            finished = all(row.status in ("completed", "failed") for row in rows.values())
-            if rows and finished and not any(str(item["id"]) in rows for item in items):
+            finished = bool(rows) and all(row.status in DONE for row in rows.values())
+            if finished and _is_new_list(items, rows):
                 await repository.clear_todos(self._conversation_id)
                 rows = {}
             for item in items:
@@ -62,6 +63,16 @@ class TodoStore:
             row.conclusion = str(item["conclusion"])
         row.status = _status(item, row.status)
         row.updated_at = now
+
+
+def _is_new_list(items: Sequence[dict[str, Any]], known: Container[str]) -> bool:
+    """Whether items are a plan of their own: no known id, or all told anew with something left to do.
+
+    Models number each plan from 1, so a known id alone does not mean the old list.
+    """
+    if not any(str(item["id"]) in known for item in items):
+        return True
+    return all(item.get("content") for item in items) and any(_status(item, "pending") not in DONE for item in items)
 
 
 def _status(item: dict[str, Any], present: str) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.responses import Response
 
-from clary.features.permissions.guards import MaybeUser
+from clary.features.system.guards import SignedIn
 from clary.features.system.service import SystemService
 from clary.http.access import public
 from clary.http.envelope import Envelope, answer
@@ -24,9 +24,9 @@ System = Annotated[SystemService, Depends(_system)]
 
 
 @router.get("/api/system/info", summary="Facts for clients", openapi_extra=public())
-async def read_info(user: MaybeUser, system: System) -> Envelope[Json]:
+async def read_info(signed_in: SignedIn, system: System) -> Envelope[Json]:
     """How to sign in, limits, languages; version and features only when signed in."""
-    return answer(system.info(signed_in=user is not None), Text("获取系统信息成功", "System information loaded"))
+    return answer(system.info(signed_in=signed_in), Text("获取系统信息成功", "System information loaded"))
 
 
 @router.get("/api/auth/providers", summary="Ways to sign in", openapi_extra=public())

@@ -2,10 +2,13 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
-from clary.db.session import Connection
+from clary.db.session import Connection, Session
 from clary.features.usage.repository import insert_entry
+
+EIGHT_DECIMALS = Decimal("0.00000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class LedgerEntry:
     run_id: str | None = None
     root_run_id: str | None = None
     note: str | None = None
+    key_id: str | None = None
+    client_id: str | None = None
     outcome: str = "ok"
     attempt: int = 1
     duration_ms: int | None = None
@@ -36,6 +41,17 @@ class LedgerEntry:
 
 def add_entry(connection: Connection, entry: LedgerEntry) -> None:
     """Books a call in the transaction of its step."""
+    insert_entry(connection, _values(entry))
+
+
+async def record(db: Session, entry: LedgerEntry) -> None:
+    """Books a call that belongs to no run, in the caller's transaction."""
+    await (await db.connection()).run_sync(insert_entry, _values(entry))
+
+
+def _values(entry: LedgerEntry) -> dict[str, Any]:
     values = asdict(entry)
-    values["cost"] = None if entry.cost is None else str(entry.cost)
-    insert_entry(connection, values)
+    # Plain digits, rounded half up to 8 decimals; text, because SQLite would make a float of a number.
+    cost = None if entry.cost is None else entry.cost.quantize(EIGHT_DECIMALS, ROUND_HALF_UP)
+    values["cost"] = None if cost is None else f"{cost:f}"
+    return values

@@ -5,6 +5,8 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from clary.kit.ids import new_hex
+
 BUILT_IN_AGENT = "default_agent"
 
 
@@ -21,8 +23,8 @@ class WorkspaceService:
         return folder
 
     async def delete_session_workspace(self, user_id: str, session_id: str) -> None:
-        """Removes the folder of a conversation with the built-in agent."""
-        await asyncio.to_thread(shutil.rmtree, self._folder(user_id, None, session_id), ignore_errors=True)
+        """Removes the folder of a conversation with the built-in agent; harmless when there is none."""
+        await asyncio.to_thread(_remove, self._folder(user_id, None, session_id))
 
     def _folder(self, user_id: str, agent_id: str | None, session_id: str) -> Path:
         if agent_id and agent_id != BUILT_IN_AGENT:
@@ -36,3 +38,13 @@ class WorkspaceService:
 def _make(folder: Path) -> None:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _remove(folder: Path) -> None:
+    """Takes the folder out of sight first: what a program made undeletable must not come back under the same id."""
+    gone = folder.with_name(f".gone-{new_hex(16)}")
+    try:
+        folder.rename(gone)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(gone, ignore_errors=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -83,21 +83,26 @@ class ConversationRepository:
         return await self._session.scalar(select(ShareRow).where(ShareRow.conversation_id == conversation_id))
 
     async def find_share_named(self, name: str) -> ShareRow | None:
-        """A share by its id, or by the session id unless it is secret."""
+        """A share by its id, or by the session id unless it is secret.
+
+        The share id comes first: nobody can put a conversation of that name in front of somebody else's share.
+        """
+        by_id = await self._session.get(ShareRow, name)
+        if by_id is not None:
+            return by_id
         return await self._session.scalar(
-            select(ShareRow).where(
-                or_(ShareRow.share_id == name, and_(ShareRow.session_id == name, ShareRow.secret.is_(False)))
-            )
+            select(ShareRow).where(ShareRow.session_id == name, ShareRow.secret.is_(False))
         )
 
-    def add_share(self, row: ShareRow) -> None:
-        """Adds a share."""
-        self._session.add(row)
+    async def find_share_of_name(self, session_id: str) -> ShareRow | None:
+        """The share of a session id, whoever's it is."""
+        return await self._session.scalar(select(ShareRow).where(ShareRow.session_id == session_id))
 
-    async def is_unique(self) -> bool:
-        """Sends what is pending; False when a unique rule of the database refuses it."""
+    async def add_share(self, row: ShareRow) -> bool:
+        """Adds a share; False when somebody else's share of this session id came first."""
         try:
-            await self._session.flush()
+            async with self._session.begin_nested():
+                self._session.add(row)
         except IntegrityError:
             return False
         return True

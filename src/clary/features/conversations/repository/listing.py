@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from clary.features.conversations.policy import text_of
+from clary.features.conversations.policy import snippet_of, text_of
 from clary.features.conversations.tables import ConversationRow, MessageRow, ShareRow
 from clary.features.permissions.service import Identity, owned_by, visible_to
 from clary.http.paging import Page
-
-SNIPPET_CHARACTERS = 160
-SNIPPET_BEFORE = 40
 
 SortBy = Literal["date", "title", "messages"]
 
@@ -34,42 +32,66 @@ async def find_page(
 ) -> tuple[Sequence[ConversationRow], int]:
     """(rows of the page, total)."""
     where = _conditions(identity, query)
+    # The count rides on the page, so that a search reads the messages once and not twice.
+    statement = _ordered(select(ConversationRow, func.count().over()).where(*where), query.sort_by)
+    found = (await session.execute(statement.offset(query.page.offset).limit(query.page.size))).all()
+    if found:
+        return [row for row, _ in found], int(found[0][1])
+    if query.page.number == 1:
+        return [], 0
     total = await session.scalar(select(func.count()).select_from(ConversationRow).where(*where))
-    rows = await session.scalars(
-        _ordered(select(ConversationRow).where(*where), query.sort_by).offset(query.page.offset).limit(query.page.size)
-    )
-    return rows.all(), int(total or 0)
+    return [], int(total or 0)
 
 
-async def find_shared(session: AsyncSession, conversation_ids: Sequence[int]) -> frozenset[int]:
-    """Which of these conversations have a share row."""
-    if not conversation_ids:
+async def find_shared(
+    session: AsyncSession, rows: Sequence[ConversationRow], now: datetime, *, by_link: bool
+) -> frozenset[int]:
+    """Which of these conversations people without a login can read; `by_link`: see product.md 2.3, mode `link`."""
+    keys = [row.conversation_id for row in rows]
+    if not keys:
         return frozenset()
-    rows = await session.scalars(select(ShareRow.conversation_id).where(ShareRow.conversation_id.in_(conversation_ids)))
-    return frozenset(rows)
+    found = await session.execute(
+        select(ShareRow.conversation_id, ShareRow.expires_at).where(ShareRow.conversation_id.in_(keys))
+    )
+    expiry = {each.conversation_id: each.expires_at for each in found}
+    shared = {key for key, expires_at in expiry.items() if expires_at is None or expires_at > now}
+    if by_link:
+        alone = await session.scalars(
+            select(ConversationRow.session_id)
+            .where(ConversationRow.session_id.in_([row.session_id for row in rows]))
+            .group_by(ConversationRow.session_id)
+            .having(func.count() == 1)
+        )
+        single = frozenset(alone)
+        shared |= {
+            row.conversation_id
+            for row in rows
+            if row.conversation_id not in expiry and not row.link_off and row.session_id in single
+        }
+    return frozenset(shared)
 
 
-async def find_snippet(session: AsyncSession, row: ConversationRow, words: Sequence[str]) -> str:
-    """Plain text around the first hit: title first, then messages."""
-    for word in words:
-        if word in row.title_folded:
-            return row.title[:SNIPPET_CHARACTERS]
-    content = await session.scalar(
-        select(MessageRow.content)
+async def find_snippets(
+    session: AsyncSession, rows: Sequence[ConversationRow], words: Sequence[str]
+) -> dict[int, str | None]:
+    """Plain text around the first hit of each conversation: the title first, then the messages."""
+    snippets = {row.conversation_id: snippet_of(row.title, words) for row in rows}
+    untitled = [key for key, snippet in snippets.items() if snippet is None]
+    first_hits = (
+        select(func.min(MessageRow.row_id))
         .where(
-            MessageRow.conversation_id == row.conversation_id,
+            MessageRow.conversation_id.in_(untitled),
             MessageRow.archived.is_(False),
             or_(*(MessageRow.folded.contains(word, autoescape=True) for word in words)),
         )
-        .order_by(MessageRow.row_id)
-        .limit(1)
+        .group_by(MessageRow.conversation_id)
     )
-    text = " ".join(text_of(content).split())
-    # Folding may change lengths by a character or two; for a window of text that is near enough.
-    folded = text.casefold()
-    at = min((folded.find(word) for word in words if word in folded), default=0)
-    start = max(0, at - SNIPPET_BEFORE)
-    return text[start : start + SNIPPET_CHARACTERS]
+    found = await session.execute(
+        select(MessageRow.conversation_id, MessageRow.content).where(MessageRow.row_id.in_(first_hits))
+    )
+    for each in found:
+        snippets[each.conversation_id] = snippet_of(text_of(each.content), words)
+    return snippets
 
 
 def _conditions(identity: Identity, query: ListQuery) -> list[ColumnElement[bool]]:
@@ -90,10 +112,11 @@ def _conditions(identity: Identity, query: ListQuery) -> list[ColumnElement[bool
     return where
 
 
-def _ordered(statement: "Select[ConversationRow]", sort_by: SortBy) -> "Select[ConversationRow]":
-    tie = ConversationRow.session_id.asc()
+def _ordered(statement: "Select[ConversationRow, int]", sort_by: SortBy) -> "Select[ConversationRow, int]":
+    # Several users may hold one session id, so the surrogate key makes the order of an admin's list total.
+    ties = (ConversationRow.session_id.asc(), ConversationRow.conversation_id.asc())
     if sort_by == "title":
-        return statement.order_by(ConversationRow.title.asc(), tie)
+        return statement.order_by(ConversationRow.title.asc(), *ties)
     if sort_by == "messages":
-        return statement.order_by((ConversationRow.user_count + ConversationRow.agent_count).desc(), tie)
-    return statement.order_by(ConversationRow.updated_at.desc(), tie)
+        return statement.order_by((ConversationRow.user_count + ConversationRow.agent_count).desc(), *ties)
+    return statement.order_by(ConversationRow.updated_at.desc(), *ties)

@@ -1,0 +1,13 @@
+"""What a route of this slice learns about its caller; `permissions` stands above and cannot be asked."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+
+def _is_signed_in(request: Request) -> bool:
+    return getattr(request.state, "identity", None) is not None
+
+
+SignedIn = Annotated[bool, Depends(_is_signed_in)]
+"""Whether the caller of a public route has a valid login."""

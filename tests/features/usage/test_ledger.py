@@ -1,0 +1,115 @@
+"""The usage ledger (platform.md 14.1)."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from clary.adapters.event_log import SqliteEventLog
+from clary.db.columns import Row
+from clary.db.database import Database
+from clary.features.usage.service import LedgerEntry, add_entry, record
+from clary.features.usage.tables import UsageRow
+from clary.streams.ports import LogFencedError
+
+pytestmark = pytest.mark.anyio
+
+ENTRY = LedgerEntry(
+    at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    user_id="u-alice",
+    request_source="web_stream",
+    step_name="direct_execution",
+    provider_id="p1",
+    model="m-large",
+    input_tokens=612,
+    output_tokens=31,
+    cached_tokens=100,
+    cost=Decimal("0.1"),
+    session_id="s1",
+    run_id="run-1",
+    root_run_id="run-1",
+)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    address = f"sqlite:///{tmp_path / 'usage.db'}"
+    engine = sqlalchemy.create_engine(address)
+    Row.metadata.create_all(engine)
+    engine.dispose()
+    built = Database(address)
+    yield built
+    await built.close()
+
+
+async def booked(database: Database) -> list[UsageRow]:
+    async with database.read() as db:
+        return list((await db.scalars(sqlalchemy.select(UsageRow).order_by(UsageRow.id))).all())
+
+
+async def test_a_call_is_booked_in_the_transaction_of_its_lines(database: Database) -> None:
+    log = SqliteEventLog(database)
+    await log.start()
+    async with database.write() as db:
+        log_id = await log.create(db, "run-1")
+    await log.append(log_id, 1, [b"{}"], [lambda connection: add_entry(connection, ENTRY)])
+    with pytest.raises(LogFencedError):
+        await log.append(log_id, 7, [b"{}"], [lambda connection: add_entry(connection, ENTRY)])
+    await log.stop()
+    (row,) = await booked(database)
+    shown = {column.key: getattr(row, column.key) for column in sqlalchemy.inspect(UsageRow).columns}
+    assert shown == {
+        "id": 1,
+        "at": ENTRY.at,
+        "user_id": "u-alice",
+        "agent_id": None,
+        "session_id": "s1",
+        "run_id": "run-1",
+        "root_run_id": "run-1",
+        "key_id": None,
+        "client_id": None,
+        "request_source": "web_stream",
+        "step_name": "direct_execution",
+        "provider_id": "p1",
+        "model": "m-large",
+        "input_tokens": 612,
+        "output_tokens": 31,
+        "cached_tokens": 100,
+        "reasoning_tokens": 0,
+        "cost": "0.10000000",
+        "currency": "USD",
+        "attempt": 1,
+        "outcome": "ok",
+        "note": None,
+        "duration_ms": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("cost", "stored"),
+    [
+        (None, None),
+        (Decimal(0), "0.00000000"),
+        (Decimal("0.000000005"), "0.00000001"),
+        (Decimal("0.0000000049"), "0.00000000"),
+        (Decimal("1E-7"), "0.00000010"),
+        (Decimal("12345678901.123456785"), "12345678901.12345679"),
+    ],
+)
+async def test_costs_are_plain_decimals_rounded_half_up(
+    database: Database, cost: Decimal | None, stored: str | None
+) -> None:
+    async with database.write() as db:
+        await record(db, replace(ENTRY, cost=cost, run_id=None, root_run_id=None, request_source="other"))
+    assert [row.cost for row in await booked(database)] == [stored]
+
+
+async def test_what_is_rolled_back_is_not_booked(database: Database) -> None:
+    async with database.write() as db:
+        await record(db, ENTRY)
+        await db.rollback()
+    assert await booked(database) == []
