@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import sys
@@ -101,25 +102,31 @@ async def _serve(settings: Any) -> None:
     typer.echo(f"Clary at {own_address(settings, listener)} (data in {settings.data_dir})", err=True)
     # uvicorn raises the signal once more when it is done; what has to be stopped after it would be lost.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, _ignore)
     try:
         await server.serve(sockets=[listener] if listener else None)
     finally:
         await services.stop()
 
 
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """Heard already."""
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens, or one line that says why not."""
     from clary.settings import SettingsError
 
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except socket.gaierror:
+        socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
         raise SettingsError("CLARY_HOST", "is no address of this machine") from None
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or "refused"
-        raise SettingsError("CLARY_PORT", f"cannot listen there ({reason.lower()})") from None
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else "refused"
+        raise SettingsError("CLARY_PORT", f"cannot listen there ({reason})") from None
 
 
 def own_address(settings: Any, listener: socket.socket | None) -> str:
@@ -163,8 +170,6 @@ def doctor() -> None:
 
 
 async def _examine(settings: Any) -> int:
-    import os
-
     from clary.adapters.sandbox import make_sandbox
     from clary.db.migrate import SchemaError, schema_state
 

@@ -191,7 +191,6 @@ def test_an_unreadable_entry_is_refused_and_the_old_list_stays(entry):
     assert len(parse_allow(["a.example", "10.0.0.1:5"])) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="safe_http._split_port takes `[::1` for `[::1]`")
 def test_an_entry_with_an_open_bracket_is_refused():
     with pytest.raises(ValueError):
         parse_allow(["[::1"])
@@ -296,8 +295,6 @@ async def test_a_name_on_the_list_may_lead_anywhere(site):
             await session.get(f"http://other.example:{site}/")
 
 
-# An idle `ResponseHandler` is falsy, so `_may_keep` takes a live pooled connection for a closed one.
-@pytest.mark.xfail(strict=True, reason="safe_http._may_keep asks `if protocol` in place of `is not None`")
 async def test_pooled_connections_are_judged_again(site):
     guard = OutboundGuard([f"127.0.0.1:{site}"])
     async with guard.session(resolver=FixedResolver(["127.0.0.1"])) as session:

@@ -23,21 +23,11 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.tracing import Trace
 from yarl import URL
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from clary.kit.addresses import Address, Network, canonical_host, is_public, literal_address, unmapped
 
 MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+")
 _PORT = re.compile(r"[0-9]{1,5}")
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# `is_global` of Python 3.11 calls these public: protocol assignments, 6to4 relays, Teredo, 6to4, documentation.
-_NOT_PUBLIC: Final[tuple[Network, ...]] = tuple(
-    ipaddress.ip_network(text)
-    for text in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16", "2001:db8::/32", "3fff::/20")
-)
 _LOOPBACK_NAME_MEANS: Final = ("127.0.0.1", "::1")
 
 
@@ -133,7 +123,7 @@ class OutboundGuard:
             raise OutboundBlockedError
         if host is None or not port:
             raise OutboundBlockedError
-        address = _literal(host)
+        address = literal_address(host)
         if address is None and (host == "localhost" or host.endswith(".localhost")):
             admitted = any(self.permits(host, port, ipaddress.ip_address(each)) for each in _LOOPBACK_NAME_MEANS)
         else:
@@ -147,7 +137,7 @@ class OutboundGuard:
         return self._is_listed(name, port, address) or is_public(address)
 
     def _is_listed(self, name: str | None, port: int, address: Address | None) -> bool:
-        plain = None if address is None else _unmapped(address)
+        plain = None if address is None else unmapped(address)
         return any(
             (name is not None and rule.admits_name(name, port))
             or (plain is not None and rule.admits_address(plain, port))
@@ -255,7 +245,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         family, kind, protocol, _, target = addr_info
         # Attempts run in tasks that inherit the context of `connect`; without one only public addresses pass.
         attempt = _attempt.get()
-        address = _literal(str(target[0]))
+        address = literal_address(str(target[0]))
         name, port = (attempt.name, attempt.port) if attempt else (None, int(target[1]))
         if address is None or not self._guard.permits(name, port, address):
             if attempt:
@@ -271,7 +261,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         if not peer:
             # Closed meanwhile; the request will fail by itself.
             return True
-        address = _literal(str(peer[0]))
+        address = literal_address(str(peer[0]))
         return address is not None and self._guard.permits(attempt.name, attempt.port, address)
 
 
@@ -301,79 +291,6 @@ def parse_allow(entries: Sequence[str]) -> tuple[_Rule, ...]:
     return tuple(_parse_rule(entry.strip()) for entry in entries)
 
 
-def canonical_host(host: str) -> str | None:
-    """A host as names and addresses are compared: lower-case IDNA without a final dot, or a canonical address.
-
-    Reads the number forms that resolvers read (`2130706433`, `0x7f.1`, `0177.0.0.1`, `127.1`). None: no valid host.
-    """
-    text = host.strip("[]") if host.startswith("[") else host
-    if ":" in text:
-        address = _literal(text)
-        return None if address is None else str(address)
-    name = text.removesuffix(".").lower()
-    if not name.isascii():
-        # yarl has already mapped what IDNA can map; anything left is not a host name.
-        return None
-    if _NUMBER.fullmatch(name.rpartition(".")[2]):
-        number = _number_address(name)
-        return None if number is None else str(number)
-    return name if len(name) <= 253 and _NAME.fullmatch(name) else None
-
-
-def is_public(address: Address) -> bool:
-    """Whether an address belongs to the open internet; addresses that embed an IPv4 address are judged by that."""
-    plain = _unmapped(address)
-    if isinstance(plain, ipaddress.IPv6Address) and plain not in _GLOBAL_UNICAST:
-        return False
-    if not plain.is_global or plain.is_multicast or plain.is_reserved:
-        return False
-    return not any(plain in network for network in _NOT_PUBLIC)
-
-
-def _unmapped(address: Address) -> Address:
-    """The IPv4 address that a mapped or translated IPv6 address leads to; others as they are.
-
-    6to4 and Teredo addresses lead over relays that nobody runs any more; they stay as they are and are not public.
-    """
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return address.ipv4_mapped
-        if address in _NAT64:
-            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
-
-
-def _literal(host: str) -> Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
-
-
-def _number_address(host: str) -> ipaddress.IPv4Address | None:
-    """An IPv4 address of one to four numbers in any base, the last one filling the rest, as C resolvers read it."""
-    parts = host.split(".")
-    if len(parts) > 4 or not all(_NUMBER.fullmatch(part) for part in parts):
-        return None
-    try:
-        numbers = [_number(part) for part in parts]
-    except ValueError:
-        return None
-    *heads, tail = numbers
-    if any(number > 255 for number in heads) or tail >= 256 ** (5 - len(numbers)):
-        return None
-    value = tail
-    for place, number in enumerate(heads):
-        value += number << (8 * (3 - place))
-    return ipaddress.IPv4Address(value)
-
-
-def _number(part: str) -> int:
-    if part[:2] in ("0x", "0X"):
-        return int(part[2:] or "0", 16)
-    return int(part, 8) if part.startswith("0") and part != "0" else int(part)
-
-
 def _parse(url: str | URL) -> URL:
     if isinstance(url, str):
         if "\\" in url or any(ord(char) <= 32 or ord(char) == 127 for char in url):
@@ -399,7 +316,7 @@ def _parse_rule(entry: str) -> _Rule:
         name = canonical_host(URL.build(scheme="http", host=host).raw_host or "")
     except ValueError:
         name = None
-    if name is None or _literal(name) is not None:
+    if name is None or literal_address(name) is not None:
         raise ValueError(f"not a host, address or network: {entry!r}")
     return _Rule(name, None, port)
 
@@ -429,7 +346,7 @@ def _parse_network(host: str) -> Network | None:
     except ValueError:
         return None
     if isinstance(network, ipaddress.IPv6Network) and network.prefixlen == 128:
-        return ipaddress.ip_network(_unmapped(network.network_address))
+        return ipaddress.ip_network(unmapped(network.network_address))
     return network
 
 

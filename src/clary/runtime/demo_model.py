@@ -18,7 +18,8 @@ PACE_SECONDS = 0.03
 
 _FIRST = {
     "zh": (
-        "你好！我是 **Clary 演示模型**，不是真实模型：我的回答是预先写好的脚本，只用来展示流式输出、工具调用和任务清单。\n\n"
+        "你好！我是 **Clary 演示模型**，不是真实模型：我的回答是预先写好的脚本，"
+        "只用来展示流式输出、工具调用和任务清单。\n\n"
         "要连接真实模型，请打开“模型”页面，添加一个 OpenAI 兼容服务的地址、密钥和模型名；"
         "也可以由管理员设置 `CLARY_DEFAULT_LLM_*` 环境变量。\n\n"
     ),
@@ -45,7 +46,10 @@ _PLAIN = {
     "en": "This agent has no tools, so I can only show streamed text. Tick some tools for it and try again.",
 }
 _AGAIN = {
-    "zh": "（演示模型）你刚才说的是：“{said}”。我只会照脚本回答；这一轮展示的是后续对话：之前的消息都已保存，并随请求一起送达模型。",
+    "zh": (
+        "（演示模型）你刚才说的是：“{said}”。我只会照脚本回答；"
+        "这一轮展示的是后续对话：之前的消息都已保存，并随请求一起送达模型。"
+    ),
     "en": (
         "(demo model) You said: “{said}”. I only follow my script; this turn shows a follow-up: the earlier messages "
         "were kept and reached the model with your request."

@@ -1,18 +1,12 @@
 """The composition root: says which adapter fills which port, and starts and stops what has to be. Nothing else does."""
 
 import asyncio
-import base64
 import os
-import secrets
-import sys
-from contextlib import suppress
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, Request
-from pydantic import SecretStr
+from fastapi import APIRouter
 
 from clary import __version__
 from clary.adapters.access_tokens import JwtAccessTokens
@@ -22,7 +16,6 @@ from clary.adapters.passwords import Argon2Passwords
 from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database, UnavailableError
 from clary.db.migrate import ensure_schema, schema_state
-from clary.db.session import Session
 from clary.errors import InvalidRequestError
 from clary.features.accounts import routes as account_routes
 from clary.features.accounts.guards import RequestAuthenticator
@@ -48,7 +41,6 @@ from clary.features.conversations.service import ConversationService, HistoryRea
 from clary.features.conversations.shares import ShareService
 from clary.features.llm_providers import routes as provider_routes
 from clary.features.llm_providers.service import (
-    DefaultProvider,
     KeyVault,
     Money,
     NoGroups,
@@ -63,63 +55,19 @@ from clary.features.system.service import SystemFacts, SystemService
 from clary.features.toolbox.service import ALIASES, Toolbox
 from clary.features.workspaces.service import WorkspaceService
 from clary.http.access import Authenticator
-from clary.http.csrf import CsrfRule
-from clary.http.middleware import EdgeRules
-from clary.http.peers import AddressList
 from clary.kit.clock import Clock, SystemClock
 from clary.kit.crypto import DecryptionError, SecretBox
 from clary.kit.ids import new_hex, new_uuid
 from clary.kit.safe_http import OutboundGuard
 from clary.runtime.tools import Sandbox
 from clary.settings import Settings, SettingsError
+from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.streams.hub import Hub
+from clary.wiring.parts import FirstSteps, announce_password, csrf_rule, culprit, default_provider, edge_rules, plain
 
 log = structlog.get_logger()
 
 LOG_SWEEP_SECONDS = 600.0
-KEY_BYTES = 32
-
-
-def edge_rules(settings: Settings) -> EdgeRules:
-    """What the operator decided about the edge (platform.md 2.4, 2.7)."""
-    hosts, literal = frozenset(settings.allowed_hosts), False
-    if not hosts and settings.is_production and settings.public_host is not None:
-        hosts, literal = frozenset({settings.public_host, "localhost"}), True
-    return EdgeRules(
-        trusted_forwarders=AddressList(settings.forwarded_allow_ips),
-        allowed_hosts=hosts,
-        literal_hosts=literal,
-        cors_origins=frozenset(settings.cors_allowed_origins),
-        strict_transport=settings.is_https,
-    )
-
-
-def csrf_rule(settings: Settings) -> CsrfRule:
-    """Own and listed origins (platform.md 2.5)."""
-
-    def own_origin(request: Request) -> str:
-        return settings.public_url or request.state.peer.origin
-
-    listed = frozenset(settings.cors_allowed_origins) - {"*"}
-    return CsrfRule(own_origin, lambda: listed)
-
-
-def default_provider(settings: Settings) -> DefaultProvider | None:
-    """The provider of the environment, if all three parts are there (platform.md 8.1)."""
-    key, url, model = settings.default_llm_api_key, settings.default_llm_api_base_url, settings.default_llm_model_name
-    if key is None or not url or not model:
-        return None
-    return DefaultProvider(
-        base_url=url.rstrip("/"),
-        api_key=key.get_secret_value(),
-        model=model,
-        max_tokens=settings.default_llm_max_tokens,
-        max_model_len=settings.default_llm_max_model_len,
-        temperature=settings.default_llm_temperature,
-        top_p=settings.default_llm_top_p,
-        presence_penalty=settings.default_llm_presence_penalty,
-        supports_multimodal=settings.default_llm_multimodal,
-    )
 
 
 class Services:
@@ -152,7 +100,7 @@ class Services:
             database=self.database,
             passwords=self.passwords,
             credentials=self.credentials,
-            onboarding=FirstSteps(self),
+            onboarding=FirstSteps(lambda: self.provider_resolver, lambda: self.agent_resolver),
             clock=self.clock,
             directory=self.settings.user_directory,
         )
@@ -368,11 +316,11 @@ class Services:
         try:
             self.admin_password = await self.accounts.ensure_admin(
                 username=self.settings.bootstrap_admin_username,
-                password=_plain(self.settings.bootstrap_admin_password),
+                password=plain(self.settings.bootstrap_admin_password),
                 email=self.settings.bootstrap_admin_email,
             )
         except InvalidRequestError as problem:
-            raise SettingsError(f"CLARY_BOOTSTRAP_ADMIN_{_culprit(problem)}", problem.message.en) from None
+            raise SettingsError(f"CLARY_BOOTSTRAP_ADMIN_{culprit(problem)}", problem.message.en) from None
 
     async def _sweep_logs(self) -> None:
         while True:
@@ -410,84 +358,6 @@ class Services:
         await self.gateway.close()
         await self.database.close()
         self.passwords.close()
-
-
-class FirstSteps:
-    """Fills accounts' `Onboarding` from providers and agents."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    async def has_provider(self, db: Session, *, user_id: str) -> bool:
-        """See the port."""
-        return await self._services.provider_resolver.has_usable_provider(db, user_id=user_id)
-
-    async def has_agent(self, db: Session, *, user_id: str) -> bool:
-        """See the port."""
-        return await self._services.agent_resolver.has_agent(db, user_id=user_id)
-
-
-def prepare_data_dir(settings: Settings) -> None:
-    """Makes the data directory, for its owner only.
-
-    Raises:
-        SettingsError: it cannot be made or written to.
-    """
-    try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError("CLARY_DATA_DIR", f"cannot be made ({error.strerror})") from None
-    if not os.access(settings.data_dir, os.W_OK | os.X_OK):
-        raise SettingsError("CLARY_DATA_DIR", "is not writable")
-
-
-def secret_key(settings: Settings) -> bytes:
-    """The server's key: given, or in a file that only its owner may read, made at the first start.
-
-    Raises:
-        SettingsError: the file is there but cannot be used.
-    """
-    if settings.key_bytes is not None:
-        return settings.key_bytes
-    path = settings.data_dir / "secret.key"
-    try:
-        if not path.exists():
-            _make_key_file(path)
-        key = base64.b64decode(path.read_text("ascii"), validate=True)
-    except (OSError, ValueError):
-        raise SettingsError("CLARY_SECRET_KEY", "secret.key in the data directory cannot be read") from None
-    if len(key) != KEY_BYTES:
-        raise SettingsError("CLARY_SECRET_KEY", "secret.key in the data directory is damaged")
-    return key
-
-
-def _make_key_file(path: Path) -> None:
-    """Written aside and linked, so that of two first starts one wins and nobody reads half a key."""
-    draft = path.with_name(f"{path.name}.{new_hex(8)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode())
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink()
-
-
-def announce_password(username: str, password: str) -> None:
-    """Tells the first admin's password once, on the terminal and nowhere else (platform.md 4.5)."""
-    print(f"\n  First sign-in: user {username}, one-time password {password}\n", file=sys.stderr, flush=True)  # noqa: T201
-
-
-def _culprit(problem: InvalidRequestError) -> str:
-    """Which variable of the first admin a refusal is about."""
-    return problem.slug.split("_")[0].upper()
-
-
-def _plain(secret: SecretStr | None) -> str | None:
-    return None if secret is None else secret.get_secret_value()
 
 
 def build_services(settings: Settings) -> Services:

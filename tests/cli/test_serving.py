@@ -1,0 +1,137 @@
+"""`clary serve`: a refused start is one line, a signal ends it well (platform.md 13, abuse case A41)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.server_process import ServerProcess, running, signed_in
+
+pytestmark = pytest.mark.anyio
+
+
+def clary(folder: Path, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command on a data directory."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("CLARY_")}
+    return subprocess.run(
+        [sys.executable, "-m", "clary.cli", *arguments],
+        env={**clean, "CLARY_DATA_DIR": str(folder / "data"), **environment},
+        cwd=folder,
+        input=stdin,
+        text=True,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({"CLARY_PORT": "s3cr3t"}, "CLARY_PORT: Input should be a valid integer"),
+        ({"CLARY_AUTH_MODE": "oauth"}, "CLARY_AUTH_MODE: only native works in this version"),
+        ({"CLARY_HOST": "no such host", "CLARY_PORT": "0"}, "CLARY_HOST: is no address of this machine"),
+        ({"CLARY_BOOTSTRAP_ADMIN_PASSWORD": "s3cr3t"}, "CLARY_BOOTSTRAP_ADMIN_PASSWORD: Password needs at least 8"),
+        ({"CLARY_BOOTSTRAP_ADMIN_USERNAME": "s3cr3t name"}, "CLARY_BOOTSTRAP_ADMIN_USERNAME: User name is not valid"),
+        ({"CLARY_SECRET_KEY_FILE": "/no/s3cr3t"}, "CLARY_SECRET_KEY_FILE: the file cannot be read"),
+        ({"CLARY_DATA_DIR": "/dev/null/s3cr3t"}, "CLARY_DATA_DIR: cannot be made (Not a directory)"),
+        ({"CLARY_ENV": "production"}, "CLARY_PUBLIC_URL: is required in production"),
+    ],
+)
+def test_a_wrong_setting_ends_the_start_with_one_line_and_status_2(
+    tmp_path: Path, variables: dict[str, str], line: str
+) -> None:
+    done = clary(tmp_path, "serve", **{"CLARY_PORT": "0", **variables})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(line), done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "s3cr3t" not in done.stderr
+
+
+async def test_a_busy_port_another_key_and_a_newer_database_are_one_line_each(tmp_path: Path) -> None:
+    async with running(tmp_path / "data") as server:
+        busy = clary(tmp_path, "serve", CLARY_PORT=str(server.port))
+    assert (busy.returncode, busy.stderr) == (2, "CLARY_PORT: cannot listen there (address already in use)\n")
+    other = clary(tmp_path, "serve", CLARY_PORT="0", CLARY_SECRET_KEY="00" * 32)
+    assert (other.returncode, other.stderr) == (2, "CLARY_SECRET_KEY: does not fit the database\n")
+    _write_revision(tmp_path / "data" / "clary.db", "9999")
+    newer = clary(tmp_path, "serve", CLARY_PORT="0")
+    assert newer.returncode == 2
+    assert newer.stderr.startswith("the database is newer than this program")
+
+
+def _write_revision(path: Path, revision: str) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+
+
+async def test_a_signal_ends_the_server_with_status_0(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path / "data")
+    await server.start()
+    assert await server.stop() == 0
+    assert f"Clary at {server.url} (data in {tmp_path}/data)" in server.log.read_text()
+
+
+async def test_two_first_starts_at_once_make_one_admin_and_one_key(tmp_path: Path) -> None:
+    async with running(tmp_path / "data") as one, running(tmp_path / "data") as two:
+        token = await signed_in(one)
+        assert (await token.data("GET", "/api/user/list"))["total"] == 1
+        assert (await signed_in(two)).headers
+    assert [path.name for path in (tmp_path / "data").glob("secret.key*")] == ["secret.key"]
+
+
+async def test_users_are_added_and_listed_while_the_server_runs(tmp_path: Path) -> None:
+    async with running(tmp_path / "data") as server:
+        added = clary(tmp_path, "user", "add", "cli-person", "--password-stdin", stdin="Some-Person-4711")
+        assert (added.returncode, added.stdout.split(" (")[0]) == (0, "added cli-person")
+        await signed_in(server, "cli-person", "Some-Person-4711")
+        again = clary(tmp_path, "user", "add", "CLI-person", "--password-stdin", stdin="Some-Person-4711\n")
+        assert (again.returncode, again.stderr) == (1, "User name already exists\n")
+        listed = clary(tmp_path, "user", "list", "--json")
+        assert '"username": "cli-person"' in listed.stdout
+        assert "argon2" not in listed.stdout
+
+
+def test_an_unknown_variable_is_named_with_its_nearest_neighbour(tmp_path: Path) -> None:
+    done = clary(tmp_path, "migrate", CLARY_PROT="1")
+    assert (done.returncode, done.stdout) == (0, "upgraded\n")
+    assert done.stderr == "CLARY_PROT: unknown setting, ignored; did you mean CLARY_PORT?\n"
+
+
+def test_migrate_check_changes_nothing(tmp_path: Path) -> None:
+    tried = clary(tmp_path, "migrate", "--check")
+    assert (tried.returncode, (tmp_path / "data").exists()) == (0, False), tried.stderr
+    clary(tmp_path, "migrate")
+    assert clary(tmp_path, "migrate", "--check").stdout == "up to date\n"
+
+
+def test_doctor_shows_where_values_come_from_and_hides_secrets(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("CLARY_INSTANCE_NAME=House\n")
+    done = clary(tmp_path, "doctor", CLARY_BOOTSTRAP_ADMIN_PASSWORD="Very-Secret-4711", CLARY_SANDBOX="off")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, done.stdout
+    assert {
+        "CLARY_INSTANCE_NAME=House (.env)",
+        "CLARY_BOOTSTRAP_ADMIN_PASSWORD=set (environment)",
+        "CLARY_PORT=8000 (default)",
+    } <= set(lines)
+    assert "Very-Secret" not in done.stdout
+
+
+def test_help_is_quick_and_names_every_command(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "clary.cli", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert all(word in done.stdout for word in ("serve", "migrate", "doctor", "user"))
+    heavy = {"fastapi", "sqlalchemy", "uvicorn", "pydantic", "alembic", "aiohttp"}
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert not heavy & imported
