@@ -172,7 +172,7 @@ async def run(loads: list[Load]) -> list[tuple[Load, dict[str, Outcome]]]:
     """Measures every load on every target."""
     scripts = {
         f"p{load.chunks}x{load.interval_ms}": [
-            {"paced": {"chunks": load.chunks, "interval_seconds": load.interval_ms / 1000, "text": CHUNK_TEXT}}
+            {"paced": load.chunks, "interval_seconds": load.interval_ms / 1000, "text": CHUNK_TEXT}
         ]
         for load in loads
     }

@@ -245,10 +245,14 @@ def fake_model(
     script: Annotated[str | None, typer.Option(help="JSON file with scripts.")] = None,
 ) -> None:
     """Serve a scripted OpenAI-compatible provider for integrators and tests."""
+    from clary.adapters.scripted_provider import ScriptFileError
     from clary.adapters.scripted_provider import serve as serve_script
 
     typer.echo(f"scripted provider at http://127.0.0.1:{port}/v1", err=True)
-    asyncio.run(serve_script("127.0.0.1", port, script))
+    try:
+        asyncio.run(serve_script("127.0.0.1", port, script))
+    except (ScriptFileError, OSError) as error:
+        fail(f"cannot play the script: {error}")
 
 
 def _run(work: Any) -> Any:

@@ -100,12 +100,14 @@ def _file_text(variable: str, path: str) -> str:
 def unknown_warnings(fields: Iterable[str], layers: list[tuple[Source, dict[str, str]]]) -> list[str]:
     """One line for each `CLARY_*` name that means nothing, with the nearest name that does."""
     known = {variable_of(field) for field in fields}
+    stems = sorted(name.removeprefix(PREFIX) for name in known)
     names = {name for _, layer in layers for name in layer if name.startswith(PREFIX)}
     lines: list[str] = []
     for name in sorted(names):
         if name in known or name.removesuffix(FILE_SUFFIX) in known:
             continue
-        nearest = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-        hint = f"; did you mean {nearest[0]}?" if nearest else ""
+        # Without the prefix, which would make every name look alike.
+        nearest = get_close_matches(name.removeprefix(PREFIX), stems, n=1, cutoff=0.6)
+        hint = f"; did you mean {PREFIX}{nearest[0]}?" if nearest else ""
         lines.append(f"{name}: unknown setting, ignored{hint}")
     return lines

@@ -1,0 +1,172 @@
+"""Where settings come from, and which are refused (platform.md 13, abuse case A41)."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clary.settings import SettingsError, SourceLine, load_settings, setting_warnings, sources
+
+KEY = bytes(range(32))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working directory decides which `.env` is read."""
+    monkeypatch.chdir(tmp_path)
+
+
+def refused(**values: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(**values)
+    return str(caught.value)
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("CLARY_PORT=1111\nCLARY_HOST='10.0.0.1'\n")
+    monkeypatch.setenv("CLARY_PORT", "2222")
+    settings = load_settings()
+    assert (settings.port, settings.host, settings.timezone) == (2222, "10.0.0.1", "UTC")
+    lines = {line.variable: line for line in sources(settings)}
+    assert lines["CLARY_PORT"] == SourceLine("CLARY_PORT", "environment", "2222")
+    assert lines["CLARY_HOST"] == SourceLine("CLARY_HOST", ".env", "10.0.0.1")
+    assert lines["CLARY_TIMEZONE"] == SourceLine("CLARY_TIMEZONE", "default", "UTC")
+
+
+def test_a_value_may_lie_in_a_file_but_not_in_both_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "key").write_text(KEY.hex() + "\n")
+    monkeypatch.setenv("CLARY_SECRET_KEY_FILE", str(tmp_path / "key"))
+    settings = load_settings()
+    assert settings.key_bytes == KEY
+    assert SourceLine("CLARY_SECRET_KEY", "file", "set") in sources(settings)
+    assert KEY.hex() not in repr(settings)
+    monkeypatch.setenv("CLARY_SECRET_KEY", KEY.hex())
+    assert refused() == "CLARY_SECRET_KEY: is given together with CLARY_SECRET_KEY_FILE; keep one of them"
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 1_048_577])
+def test_a_value_file_that_is_no_short_text_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    (tmp_path / "key").write_bytes(content)
+    monkeypatch.setenv("CLARY_SECRET_KEY_FILE", str(tmp_path / "key"))
+    assert refused().startswith("CLARY_SECRET_KEY_FILE: the file is")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field", "value"),
+    [
+        ("CLARY_CONSOLE", "OFF", "console", False),
+        ("CLARY_CONSOLE", "yes", "console", True),
+        ("CLARY_COOKIE_SECURE", "1", "cookie_secure", True),
+        ("CLARY_ALLOWED_HOSTS", "A.example, [::1]", "allowed_hosts", ("a.example", "::1")),
+        ("CLARY_FORWARDED_ALLOW_IPS", "", "forwarded_allow_ips", ()),
+        ("CLARY_FORWARDED_ALLOW_IPS", "10.0.0.0/8,unix", "forwarded_allow_ips", ("10.0.0.0/8", "unix")),
+        ("CLARY_CORS_ALLOWED_ORIGINS", "https://a.example/", "cors_allowed_origins", ("https://a.example",)),
+        ("CLARY_PUBLIC_URL", "https://a.example:443/", "public_url", "https://a.example"),
+        ("CLARY_API_PREFIX", "/prod-api/", "api_prefix", "/prod-api"),
+        ("CLARY_OUTBOUND_ALLOW", "h.example:8080,10.0.0.0/8,[::1]:80", "outbound_allow",
+         ("h.example:8080", "10.0.0.0/8", "[::1]:80")),
+        ("CLARY_DEFAULT_LLM_TEMPERATURE", "0", "default_llm_temperature", 0.0),
+        ("CLARY_DEFAULT_LLM_TEMPERATURE", "", "default_llm_temperature", None),
+        ("CLARY_PORT", "", "port", 8000),
+        ("CLARY_MAX_ACTIVE_RUNS_PER_USER", "3", "max_active_runs_per_user", 3),
+    ],
+)  # fmt: skip
+def test_values_are_read_as_people_write_them(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, field: str, value: object
+) -> None:
+    monkeypatch.setenv(name, text)
+    assert getattr(load_settings(), field) == value
+
+
+@pytest.mark.parametrize("text", [KEY.hex(), base64.b64encode(KEY).decode(), base64.urlsafe_b64encode(KEY).decode()])
+def test_a_secret_key_is_hex_or_base64(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("CLARY_SECRET_KEY", text)
+    monkeypatch.setenv("CLARY_SECRET_KEY_OLD", f"{text},{'00' * 32}")
+    settings = load_settings()
+    assert (settings.key_bytes, settings.old_key_bytes) == (KEY, (KEY, bytes(32)))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("CLARY_PORT", "nonsense"),
+        ("CLARY_PORT", "70000"),
+        ("CLARY_ENV", "nonsense"),
+        ("CLARY_CONSOLE", "nonsense"),
+        ("CLARY_SECRET_KEY", "nonsense"),
+        ("CLARY_SECRET_KEY_OLD", "nonsense"),
+        ("CLARY_PUBLIC_URL", "nonsense"),
+        ("CLARY_PUBLIC_URL", "https://nonsense.example/path"),
+        ("CLARY_PUBLIC_URL", "https://user:nonsense@host"),
+        ("CLARY_PUBLIC_URL", "ftp://nonsense"),
+        ("CLARY_API_PREFIX", "nonsense"),
+        ("CLARY_API_PREFIX", "/non sense"),
+        ("CLARY_ALLOWED_HOSTS", "nonsense/x"),
+        ("CLARY_FORWARDED_ALLOW_IPS", "127.0.0.1,nonsense"),
+        ("CLARY_CORS_ALLOWED_ORIGINS", "nonsense"),
+        ("CLARY_OUTBOUND_ALLOW", "nonsense:port"),
+        ("CLARY_TIMEZONE", "Nonsense/Nowhere"),
+        ("CLARY_LOG_LEVEL", "nonsense"),
+        ("CLARY_SHUTDOWN_SECONDS", "0"),
+        ("CLARY_CURRENCY", "nonsense"),
+        ("CLARY_CONTEXT_HISTORY_RATIO", "nonsense"),
+        ("CLARY_DEFAULT_LLM_TOP_P", "2"),
+        ("CLARY_RUN_LEASE_SECONDS", "nan"),
+        ("CLARY_AUTH_MODE", "trusted_proxy"),
+        ("CLARY_DATABASE_URL", "mysql://nonsense"),
+        ("CLARY_PROCESSES", "2"),
+        ("CLARY_MAX_LOOP_COUNT", "10"),
+    ],
+)
+def test_nonsense_is_one_line_that_never_shows_the_value(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(name, text)
+    line = refused()
+    assert line.startswith(f"{name}: ") or (name, line.split(":")[0]) == (
+        "CLARY_MAX_LOOP_COUNT",
+        "CLARY_DEFAULT_MAX_LOOP_COUNT",
+    )
+    assert "\n" not in line
+    assert "onsense" not in line
+
+
+def test_the_default_provider_is_given_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLARY_DEFAULT_LLM_API_KEY", "sk-secret-secret")
+    assert refused().startswith("CLARY_DEFAULT_LLM_API_BASE_URL: is missing")
+
+
+@pytest.mark.parametrize(
+    ("values", "variable"),
+    [
+        ({"public_url": None}, "CLARY_PUBLIC_URL"),
+        ({"public_url": "http://clary.example.org"}, "CLARY_PUBLIC_URL"),
+        ({"cookie_secure": False}, "CLARY_COOKIE_SECURE"),
+        ({"bootstrap_admin_password": "elevenchars"}, "CLARY_BOOTSTRAP_ADMIN_PASSWORD"),
+    ],
+)
+def test_production_is_stricter(values: dict[str, Any], variable: str) -> None:
+    good: dict[str, Any] = {"env": "production", "public_url": "https://clary.example.org"}
+    load_settings(**good)
+    load_settings(env="production", public_url="http://127.0.0.1:8000")
+    assert refused(**{**good, **values}).split(":")[0] == variable
+
+
+def test_the_demo_model_is_off_in_production_unless_wanted() -> None:
+    production: dict[str, Any] = {"env": "production", "public_url": "https://clary.example.org"}
+    assert load_settings().demo_model_on is True
+    assert load_settings(**production).demo_model_on is False
+    assert load_settings(**production, demo_model=True).demo_model_on is True
+
+
+def test_an_unknown_name_gets_one_warning_with_its_nearest_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLARY_DATA_DRI", "/x")
+    monkeypatch.setenv("CLARY_XQZ", "1")
+    monkeypatch.setenv("CLARY_PORT_FILE", "/nowhere")
+    assert setting_warnings() == [
+        "CLARY_DATA_DRI: unknown setting, ignored; did you mean CLARY_DATA_DIR?",
+        "CLARY_XQZ: unknown setting, ignored",
+    ]
