@@ -62,12 +62,12 @@ class Settings(BaseSettings):
     # Server
     env: Literal["development", "production"] = "development"
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
+    port: int = Field(default=8000, ge=0, le=65535)
     unix_socket: Path | None = None
-    processes: int = Field(1, ge=1)
-    data_dir: Absolute = Field(Path("data"), validate_default=True)
+    processes: int = Field(default=1, ge=1)
+    data_dir: Absolute = Field(default=Path("data"), validate_default=True)
     database_url: SecretStr | None = None
-    database_pool: int = Field(10, ge=1, le=200)
+    database_pool: int = Field(default=10, ge=1, le=200)
     secret_key: SecretKey | None = None
     secret_key_old: SecretKeys | None = None
     public_url: PublicUrl | None = None
@@ -80,63 +80,63 @@ class Settings(BaseSettings):
     console: Switch = True
     api_docs: Switch = True
     outbound_allow: Outbound = ()
-    instance_name: str = Field("Clary", min_length=1, max_length=64)
+    instance_name: str = Field(default="Clary", min_length=1, max_length=64)
     timezone: TimeZone = "UTC"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
-    shutdown_seconds: int = Field(15, ge=1, le=300)
+    shutdown_seconds: int = Field(default=15, ge=1, le=300)
 
     # Identity
     auth_mode: Literal["native", "trusted_proxy", "oauth"] = "native"
-    bootstrap_admin_username: str = Field("admin", min_length=1, max_length=64)
+    bootstrap_admin_username: str = Field(default="admin", min_length=1, max_length=64)
     bootstrap_admin_password: SecretStr | None = None
-    bootstrap_admin_email: str | None = Field(None, max_length=254)
+    bootstrap_admin_email: str | None = Field(default=None, max_length=254)
     user_directory: Literal["all", "groups", "self"] = "all"
 
     # Models, money
     default_llm_api_key: SecretStr | None = None
-    default_llm_api_base_url: str | None = Field(None, max_length=2048)
-    default_llm_model_name: str | None = Field(None, max_length=255)
-    default_llm_max_tokens: Annotated[int | None, EmptyIsNone] = Field(4096, ge=1, le=10_000_000)
-    default_llm_max_model_len: Annotated[int | None, EmptyIsNone] = Field(54_000, ge=1024, le=100_000_000)
-    default_llm_temperature: Annotated[float | None, EmptyIsNone] = Field(0.2, ge=0, le=2)
-    default_llm_top_p: Annotated[float | None, EmptyIsNone] = Field(0.9, ge=0, le=1)
-    default_llm_presence_penalty: Annotated[float | None, EmptyIsNone] = Field(0.0, ge=-2, le=2)
+    default_llm_api_base_url: str | None = Field(default=None, max_length=2048)
+    default_llm_model_name: str | None = Field(default=None, max_length=255)
+    default_llm_max_tokens: Annotated[int | None, EmptyIsNone] = Field(default=4096, ge=1, le=10_000_000)
+    default_llm_max_model_len: Annotated[int | None, EmptyIsNone] = Field(default=54_000, ge=1024, le=100_000_000)
+    default_llm_temperature: Annotated[float | None, EmptyIsNone] = Field(default=0.2, ge=0, le=2)
+    default_llm_top_p: Annotated[float | None, EmptyIsNone] = Field(default=0.9, ge=0, le=1)
+    default_llm_presence_penalty: Annotated[float | None, EmptyIsNone] = Field(default=0.0, ge=-2, le=2)
     default_llm_multimodal: Switch = False
     demo_model: Switch | None = None
     currency: Currency = "USD"
 
     # Runs and streams (stream-runtime.md 13)
-    run_log_ttl_hours: int = Field(24, ge=1, le=8760)
-    stream_heartbeat_seconds: float = Field(15, gt=0, le=300)
-    disconnect_grace_seconds: float = Field(0, ge=0, le=86_400)
-    reconnect_window_seconds: float = Field(30, ge=0, le=3600)
-    run_lease_seconds: float = Field(15, ge=1, le=600)
-    run_max_seconds: int = Field(21_600, ge=1, le=604_800)
-    max_active_runs: int = Field(1000, ge=1, le=100_000)
-    max_active_runs_per_user: int = Field(8, ge=1, le=10_000)
-    max_views_per_run: int = Field(20, ge=1, le=10_000)
-    max_child_depth: int = Field(4, ge=0, le=16)
-    max_parallel_children: int = Field(8, ge=1, le=64)
-    max_children_per_run: int = Field(50, ge=0, le=1000)
-    default_max_loop_count: int = Field(50, ge=1, le=10_000)
-    max_loop_count: int = Field(200, ge=1, le=10_000)
-    tool_result_max_tokens: int = Field(12_000, ge=100, le=1_000_000)
+    run_log_ttl_hours: int = Field(default=24, ge=1, le=8760)
+    stream_heartbeat_seconds: float = Field(default=15, gt=0, le=300)
+    disconnect_grace_seconds: float = Field(default=0, ge=0, le=86_400)
+    reconnect_window_seconds: float = Field(default=30, ge=0, le=3600)
+    run_lease_seconds: float = Field(default=15, ge=1, le=600)
+    run_max_seconds: int = Field(default=21_600, ge=1, le=604_800)
+    max_active_runs: int = Field(default=1000, ge=1, le=100_000)
+    max_active_runs_per_user: int = Field(default=8, ge=1, le=10_000)
+    max_views_per_run: int = Field(default=20, ge=1, le=10_000)
+    max_child_depth: int = Field(default=4, ge=0, le=16)
+    max_parallel_children: int = Field(default=8, ge=1, le=64)
+    max_children_per_run: int = Field(default=50, ge=0, le=1000)
+    default_max_loop_count: int = Field(default=50, ge=1, le=10_000)
+    max_loop_count: int = Field(default=200, ge=1, le=10_000)
+    tool_result_max_tokens: int = Field(default=12_000, ge=100, le=1_000_000)
     context_history_ratio: Ratio = 0.2
     context_active_ratio: Ratio = 0.3
     context_max_new_message_ratio: Ratio = 0.5
-    context_recent_turns: int = Field(0, ge=0, le=1000)
-    context_compression_threshold: float = Field(0.8, gt=0, le=1)
+    context_recent_turns: int = Field(default=0, ge=0, le=1000)
+    context_compression_threshold: float = Field(default=0.8, gt=0, le=1)
     tool_approval_mode: Literal["auto", "risky", "always"] = "auto"
     sandbox: Switch = True
-    sandbox_cpu_seconds: int = Field(300, ge=1, le=86_400)
-    sandbox_memory_mb: int = Field(4096, ge=64, le=1_048_576)
+    sandbox_cpu_seconds: int = Field(default=300, ge=1, le=86_400)
+    sandbox_memory_mb: int = Field(default=4096, ge=64, le=1_048_576)
 
     # Workspaces, uploads, agents, sharing (product.md 9)
     workspace_dir: Absolute | None = None
-    upload_max_mb: int = Field(100, ge=1, le=10_240)
-    workspace_quota_mb: int = Field(2048, ge=0, le=10_485_760)
-    max_agents_per_user: int = Field(500, ge=1, le=100_000)
+    upload_max_mb: int = Field(default=100, ge=1, le=10_240)
+    workspace_quota_mb: int = Field(default=2048, ge=0, le=10_485_760)
+    max_agents_per_user: int = Field(default=500, ge=1, le=100_000)
     share_mode: Literal["explicit", "link"] = "explicit"
 
     @classmethod

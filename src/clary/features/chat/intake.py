@@ -78,7 +78,13 @@ async def without_history(
     return tuple(stored[same:])
 
 
-async def store_messages(db: Session, conversation: ConversationRow, run_id: str, stored: Sequence[NewMessage]) -> None:
+async def store_messages(
+    db: Session,
+    conversation: ConversationRow,
+    run_id: str,
+    stored: Sequence[NewMessage],
+    sent_ids: frozenset[str],
+) -> None:
     """Adds new messages; a user message with a known id takes that message's place.
 
     Raises:
@@ -86,7 +92,10 @@ async def store_messages(db: Session, conversation: ConversationRow, run_id: str
     """
     reader = MessageReader(db)
     for message in stored:
-        known = await reader.find_message(conversation.conversation_id, message.message_id)
+        # An id that was made here is new; only a client's own id can name a stored message.
+        known = None
+        if message.message_id in sent_ids:
+            known = await reader.find_message(conversation.conversation_id, message.message_id)
         if known is None:
             await reader.add(conversation, run_id, message)
             continue

@@ -78,7 +78,8 @@ class RunPreparer:
             run = await RunRepository(db).find(run_id)
             if run is None or not is_active(run.status) or run.generation != generation or run.input_sealed is None:
                 return None
-            steps = await RunRepository(db).list_steps(run_id)
+            # A run that was never taken over has no step yet: one query less at every start.
+            steps: Sequence[RunStepRow] = await RunRepository(db).list_steps(run_id) if run.takeovers else ()
             rows = await MessageReader(db).list_messages(run.conversation_id)
             compaction = await MessageReader(db).latest_compaction(run.conversation_id)
         config = RunConfig.from_json(self._secret_box.open(run.input_sealed, place=input_place(run_id)))
@@ -123,7 +124,7 @@ class RunPreparer:
     async def _reconcile(self, run: RunRow, recorder: RunRecorder) -> None:
         """Text that was sent but whose response never ended is void: it is stored and marked so (4.4)."""
         cursor = run.stored_lines
-        while True:
+        while cursor < recorder.writer.length:
             lines = await self._hub.log.read(run.log_id, cursor, TAIL_BYTES)
             if not lines:
                 break

@@ -262,7 +262,8 @@ class ChatService:
         first_user = next((each for each in stored if each.role == "user"), None)
         if conversation.user_count == 0 and first_user is not None:
             set_title_from(conversation, first_user)
-        await store_messages(db, conversation, run_id, stored)
+        sent_ids = frozenset(each.message_id for each in request.messages if each.message_id)
+        await store_messages(db, conversation, run_id, stored, sent_ids)
         run = self._row(run_id, conversation, identity, endpoint, request)
         run.log_id = await self._hub.log.create(db, run_id)
         run.agent_id, run.agent_name, run.agent_mode = agent.agent_id, resolved.config.agent_name, resolved.agent_mode
