@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import Any
 
@@ -293,11 +294,10 @@ class Services:
         Raises:
             SettingsError, SchemaError, UnavailableError: the start is refused; what was opened is closed again.
         """
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._close)
             await self._start_accounts()
-        except BaseException:
-            await self._close()
-            raise
+            undo.pop_all()
         await self.event_log.start()
         limits = SandboxLimits(cpu_seconds=self.settings.sandbox_cpu_seconds, memory_mb=self.settings.sandbox_memory_mb)
         self.sandbox = await make_sandbox("on" if self.settings.sandbox else "off", limits=limits)

@@ -62,11 +62,7 @@ class OpenAiModelClient:
         return resolve_style(config.thinking_style, config.host, config.model) != "none"
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem]:
-        """See `ModelClient.stream`.
-
-        Attempts that broke before they sent anything are repeated in silence; their tokens, if reported, are added
-        to the next usage that is told.
-        """
+        """See `ModelClient.stream`. Tokens of attempts that broke in silence are added to the next usage told."""
         draft = self._draft(request)
         plan = RetryPlan(self._retry, self._clock, self._uniform)
         while True:
@@ -88,8 +84,7 @@ class OpenAiModelClient:
             except AttemptBrokenError as error:
                 broken = error
             except NETWORK_ERRORS as error:
-                # A finished response whose connection then broke is whole.
-                broken = None if reader.has_finish_reason else exchange.broken_by(error)
+                broken = exchange.broken_by(error, reader)
             except Exception as error:
                 raise ModelFailedError("internal_error", usage=plan.take_usage()) from error
             finally:

@@ -85,8 +85,13 @@ class Exchange:
         else:
             self._watch_until(self._last_at + self._timeouts.gap)
 
-    def broken_by(self, error: Exception) -> AttemptBrokenError:
-        """What a connection error of this exchange means; one that the watch caused is a timeout."""
+    def broken_by(self, error: Exception, reader: ResponseReader) -> AttemptBrokenError | None:
+        """What a connection error means; one that the watch caused is a timeout.
+
+        None: the response had said that it is done, so it is whole.
+        """
+        if reader.has_finish_reason:
+            return None
         if self._expired:
             return AttemptBrokenError("provider_timeout", retry=True)
         return broken_by_network(error)

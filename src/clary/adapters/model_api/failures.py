@@ -174,26 +174,27 @@ def _http_status(value: Any) -> int | None:
     return number if type(number) is int and 400 <= number <= 599 else None
 
 
+_KIND_BY_STATUS: Final[dict[int, FailureKind]] = {
+    401: "provider_auth",
+    403: "provider_auth",
+    404: "model_not_found",
+    408: "provider_timeout",
+    413: "context_overflow",
+    429: "provider_rate_limit",
+    504: "provider_timeout",
+    524: "provider_timeout",
+}
+
+
 def _kind_of(status: int, words: str) -> FailureKind:
-    if status in (402, 403, 429) and (status == 402 or _QUOTA.search(words)):
+    if status == 402 or (status in (403, 429) and _QUOTA.search(words)) or "insufficient_quota" in words:
         return "provider_quota"
-    by_status: dict[int, FailureKind] = {
-        401: "provider_auth",
-        403: "provider_auth",
-        404: "model_not_found",
-        408: "provider_timeout",
-        413: "context_overflow",
-        429: "provider_rate_limit",
-        504: "provider_timeout",
-        524: "provider_timeout",
-    }
     if status == 403 and _FILTER.search(words):
         return "content_filter"
-    if status in by_status:
-        return by_status[status]
-    if status >= 500:
-        return "provider_quota" if "insufficient_quota" in words else "provider_error"
-    return _kind_by_words(words) if status < 500 else "provider_error"
+    known = _KIND_BY_STATUS.get(status)
+    if known is not None:
+        return known
+    return "provider_error" if status >= 500 else _kind_by_words(words)
 
 
 def _kind_by_words(words: str) -> FailureKind:

@@ -111,14 +111,12 @@ class ResponseReader:
             AttemptBrokenError: the response was cut before it was finished.
         """
         if not self.finished:
-            line = self._lines.rest()
-            if line.startswith(b"data:"):
-                self._data(line[5:])
-            else:
-                self._other_line(line)
-            self._other_line(b"")
-            if self._json_lines is not None:
-                self._take_answer(b"\n".join(self._json_lines))
+            try:
+                self._last_line()
+            except AttemptBrokenError:
+                # What is cut off behind the finish reason was only the usage.
+                if self._reason is None:
+                    raise
         if self._reason is None and not self.finished:
             raise AttemptBrokenError("provider_bad_response", retry=True)
         return self._handed_out()
@@ -131,6 +129,16 @@ class ResponseReader:
         items.extend(self._calls.nameless())
         items.append(ModelDone(self._finish_reason(), self._calls.calls(), self.usage))
         return items
+
+    def _last_line(self) -> None:
+        line = self._lines.rest()
+        if line.startswith(b"data:"):
+            self._data(line[5:])
+        else:
+            self._other_line(line)
+        self._other_line(b"")
+        if self._json_lines is not None:
+            self._take_answer(b"\n".join(self._json_lines))
 
     def _finish_reason(self) -> FinishReason:
         reason = _REASONS.get(self._reason or "", "other")
