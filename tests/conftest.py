@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from support.house import House, house_in
 
@@ -13,6 +14,12 @@ from support.house import House, house_in
 def anyio_backend() -> str:
     """The loop that the product runs on."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_logs() -> None:
+    """Ordinary tracebacks: drawing the coloured ones, with every local value, takes seconds each."""
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 
 @pytest.fixture(autouse=True)

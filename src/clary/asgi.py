@@ -7,13 +7,14 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from clary import __version__
 from clary.errors import ProblemError
 from clary.http.console import Console
 from clary.http.middleware import Edge
-from clary.http.rendering import render_framework_error, render_problem, render_unforeseen
+from clary.http.rendering import render_framework_error, render_gone, render_problem, render_unforeseen
 from clary.http.routing import Gate
 from clary.settings import Settings
 from clary.wiring import Services, build_services, routers
@@ -46,6 +47,7 @@ def create_api(services: Services) -> FastAPI:
     api.add_exception_handler(ProblemError, render_problem)
     api.add_exception_handler(RequestValidationError, render_framework_error)
     api.add_exception_handler(HTTPException, render_framework_error)
+    api.add_exception_handler(ClientDisconnect, render_gone)
     api.add_exception_handler(Exception, render_unforeseen)
     return api
 

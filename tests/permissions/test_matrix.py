@@ -1,180 +1,79 @@
 """The generated matrix: every route, every kind of caller, every id in path, query and body.
 
-A new route escapes nobody: it must be named in `CALLS`, or the first test fails.
+A new route escapes nobody: it must be named in `support/calls.py`, or the first test fails.
 """
 
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from fastapi.routing import APIRoute
 from sqlalchemy import update
 
+from clary.adapters.scripted_provider import ScriptedProvider
 from clary.features.accounts.tables import UserRow
-from clary.http.access import Access, access_of
-from clary.settings import Settings
-from clary.wiring import routers
-from support.house import House, bearer, login
+from clary.kit.text import mask_secret
+from support.calls import CALLS, ENDLESS, KEY, ROUTES, UNKNOWN, filled, provider_body, send
+from support.house import ADMIN_PASSWORD, PASSWORD, House, bearer, house_in, login
 
 pytestmark = pytest.mark.anyio
 
-UNKNOWN = {
-    "session_id": "session_unknown",
-    "agent_id": "agent_00000000",
-    "provider_id": "00000000-0000-4000-8000-000000000000",
-    "run_id": "00000000-0000-4000-8000-000000000000",
-}
-KEY = "sk-matrix-000000000000"
-
-
-@dataclass(frozen=True)
-class Call:
-    """A valid call of a route; `{name}` fields are ids. `owned`: it names an object of somebody."""
-
-    path: str = ""
-    body: Any = None
-    owned: bool = True
-
-
-def provider_body(url: str = "https://api.example.com/v1") -> dict[str, Any]:
-    return {"base_url": url, "api_keys": [KEY], "model": "m"}
-
-
-FREE = Call(owned=False)
-CALLS: dict[tuple[str, str], Call] = {
-    ("GET", "/api/system/info"): FREE,
-    ("GET", "/api/auth/providers"): FREE,
-    ("GET", "/api/user/auth-providers"): FREE,
-    ("GET", "/api/health"): FREE,
-    ("GET", "/api/ready"): FREE,
-    ("GET", "/active"): FREE,
-    ("POST", "/api/auth/login"): Call(body={"username_or_email": "x", "password": "y"}, owned=False),
-    ("POST", "/api/user/login"): Call(body={"username_or_email": "x", "password": "y"}, owned=False),
-    ("POST", "/api/auth/refresh"): Call(body={"refresh_token": "x"}, owned=False),
-    ("POST", "/api/user/refresh-token"): Call(body={"refresh_token": "x"}, owned=False),
-    ("GET", "/api/auth/session"): FREE,
-    ("GET", "/api/user/check_login"): FREE,
-    ("POST", "/api/auth/logout"): FREE,
-    ("POST", "/api/user/logout"): FREE,
-    ("POST", "/api/user/change-password"): Call(
-        body={"old_password": "wrong-wrong", "new_password": "another-1"}, owned=False
-    ),
-    ("GET", "/api/user/config"): FREE,
-    ("POST", "/api/user/config"): Call(body={"config": {}}, owned=False),
-    ("GET", "/api/user/options"): FREE,
-    ("GET", "/api/user/list"): FREE,
-    ("POST", "/api/user/add"): Call(body={"username": "new", "password": "long-enough-1"}, owned=False),
-    ("GET", "/api/llm-provider/list"): FREE,
-    ("POST", "/api/llm-provider/create"): Call(body=provider_body(), owned=False),
-    ("PUT", "/api/llm-provider/update/{provider_id}"): Call(body={"name": "stolen"}),
-    ("DELETE", "/api/llm-provider/delete/{provider_id}"): Call(),
-    ("POST", "/api/llm-provider/verify"): Call(body=provider_body(), owned=False),
-    ("POST", "/api/llm-provider/verify-multimodal"): Call(body=provider_body(), owned=False),
-    ("POST", "/api/llm-provider/verify-capabilities"): Call(body=provider_body(), owned=False),
-    ("POST", "/api/llm-provider/verify-capabilities/{provider_id}"): Call(body={}),
-    ("GET", "/api/agent/list"): FREE,
-    ("GET", "/api/agent/template/default_system_prompt"): FREE,
-    ("POST", "/api/agent/create"): Call(body={"name": "stolen", "llm_provider_id": "{provider_id}"}),
-    ("GET", "/api/agent/{agent_id}"): Call(),
-    ("PUT", "/api/agent/{agent_id}"): Call(body={"name": "stolen"}),
-    ("DELETE", "/api/agent/{agent_id}"): Call(),
-    ("GET", "/api/conversations"): FREE,
-    ("GET", "/api/conversations/{session_id}/messages"): Call(),
-    ("GET", "/api/share/conversations/{session_id}/messages"): Call(),
-    ("POST", "/api/conversations/{session_id}/share"): Call(body={}),
-    ("GET", "/api/conversations/{session_id}/share"): Call(),
-    ("DELETE", "/api/conversations/{session_id}/share"): Call(),
-    ("POST", "/api/conversations/{session_id}/title"): Call(body={"title": "stolen"}),
-    ("DELETE", "/api/conversations/{session_id}"): Call(),
-    ("POST", "/api/sessions/{session_id}/tasks_status"): Call(),
-    ("GET", "/api/conversations/{session_id}/export"): Call(),
-    ("GET", "/api/sessions/{session_id}/download"): Call(),
-    ("POST", "/api/chat"): Call(body={"messages": [{"role": "user", "content": "x"}], "agent_id": "{agent_id}"}),
-    ("POST", "/api/stream"): Call(
-        body={"messages": [{"role": "user", "content": "x"}], "provider_id": "{provider_id}"}
-    ),
-    ("POST", "/api/web-stream"): Call(body={"messages": [{"role": "user", "content": "x"}], "agent_id": "{agent_id}"}),
-    ("GET", "/api/stream/resume/{session_id}"): Call(path="/api/stream/resume/{session_id}?run_id={run_id}"),
-    # A feed that never ends; its gate is the one of every route, tried by the anonymous and the disabled.
-    ("GET", "/api/stream/active_sessions"): FREE,
-    ("POST", "/api/sessions/{session_id}/interrupt"): Call(body={"run_id": "{run_id}"}),
-    ("GET", "/api/runs/{run_id}"): Call(),
-}
-ENDLESS = ("GET", "/api/stream/active_sessions")
-
-
-def listed_routes() -> dict[tuple[str, str], Access]:
-    """(method, path) → terms, of every route but the refusals of fixed words."""
-    found: dict[tuple[str, str], Access] = {}
-    for router in routers(Settings()):
-        for route in router.routes:
-            assert isinstance(route, APIRoute)
-            if route.name == "refuse":
-                continue
-            for method in (route.methods or set()) - {"HEAD"}:
-                found[(method, route.path)] = access_of(route.openapi_extra, route.path)
-    return found
-
-
-ROUTES = listed_routes()
-
-
-def filled(value: Any, ids: dict[str, str]) -> Any:
-    """A call with its ids put in."""
-    if isinstance(value, str):
-        return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], value)
-    if isinstance(value, dict):
-        return {key: filled(each, ids) for key, each in value.items()}
-    return [filled(each, ids) for each in value] if isinstance(value, list) else value
-
-
-async def send(client: httpx2.AsyncClient, route: tuple[str, str], ids: dict[str, str]) -> httpx2.Response:
-    method, path = route
-    call = CALLS[route]
-    body = filled(call.body, ids)
-    return await client.request(method, filled(call.path or path, ids), json=body)
+HELLO = {"messages": [{"role": "user", "content": "hello"}]}
 
 
 def face(answer: httpx2.Response, ids: dict[str, str]) -> tuple[int, str]:
     """What a caller sees, ids blotted out."""
-    body = answer.json()
-    text = repr(sorted((key, value) for key, value in body.items() if key not in ("timestamp", "request_id")))
+    text = answer.text
+    if answer.headers["content-type"] == "application/json":
+        body = answer.json()
+        text = repr(sorted((key, value) for key, value in body.items() if key not in ("timestamp", "request_id")))
     for name, value in ids.items():
         text = text.replace(value, f"<{name}>")
     return answer.status_code, text
+
+
+@pytest.fixture
+async def provider() -> AsyncIterator[ScriptedProvider]:
+    """A model that answers at once."""
+    async with ScriptedProvider() as serving:
+        yield serving
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """A house that may reach the model."""
+    async with house_in(tmp_path, outbound_allow=("127.0.0.1",)) as built:
+        yield built
 
 
 @asynccontextmanager
 async def caller(house: House, name: str) -> AsyncIterator[httpx2.AsyncClient]:
     """Somebody signed in by token."""
     async with house.browser() as client:
-        tokens = await login(client, name)
+        tokens = await login(client, name, ADMIN_PASSWORD if name == "admin" else PASSWORD)
     async with house.browser(**bearer(tokens)) as client:
         yield client
 
 
-async def objects_of(client: httpx2.AsyncClient) -> dict[str, str]:
+async def objects_of(
+    client: httpx2.AsyncClient, provider: ScriptedProvider, session: str = "session_owned"
+) -> dict[str, str]:
     """One object of each kind, owned by a caller."""
-    provider = (await client.post("/api/llm-provider/create", json=provider_body())).json()["data"]["id"]
+    row = (await client.post("/api/llm-provider/create", json=provider_body(provider.url))).json()["data"]["id"]
     agent = (await client.post("/api/agent/create", json={"name": "mine"})).json()["data"]["agent_id"]
-    session = "session_owned"
-    body = {
-        "messages": [{"role": "user", "content": "hello"}],
-        "session_id": session,
-        "agent_id": agent,
-        "provider_id": "demo",
-    }
+    body = {**HELLO, "session_id": session, "agent_id": agent, "provider_id": row}
     chat = await client.post("/api/chat", json=body)
     assert chat.status_code == 200, chat.text
     return {
-        "provider_id": provider,
+        "provider_id": row,
         "agent_id": agent,
         "session_id": session,
         "run_id": chat.headers["x-clary-run-id"],
+        "user_id": (await client.get("/api/auth/session")).json()["data"]["user"]["userid"],
+        "provider_url": provider.url,
     }
 
 
@@ -218,11 +117,11 @@ async def test_admin_routes_refuse_everybody_else(house: House) -> None:
     assert set(answers.values()) == {403}, answers
 
 
-async def test_a_strangers_id_answers_exactly_like_an_unknown_one(house: House) -> None:
+async def test_a_strangers_id_answers_exactly_like_an_unknown_one(house: House, provider: ScriptedProvider) -> None:
     await house.make_user("owner")
     await house.make_user("other")
     async with caller(house, "owner") as owner, caller(house, "other") as other:
-        owned = await objects_of(owner)
+        owned = await objects_of(owner, provider)
         differing: dict[Any, Any] = {}
         for route, call in CALLS.items():
             if not call.owned:
@@ -240,13 +139,20 @@ async def test_a_strangers_id_answers_exactly_like_an_unknown_one(house: House) 
     assert [answer.status_code for answer in still] == [200] * len(still)
 
 
-async def test_a_foreign_session_id_in_a_chat_starts_an_own_empty_conversation(house: House) -> None:
+async def test_a_foreign_session_id_in_a_chat_starts_an_own_empty_conversation(
+    house: House, provider: ScriptedProvider
+) -> None:
     await house.make_user("owner")
     await house.make_user("other")
     async with caller(house, "owner") as owner, caller(house, "other") as other:
-        owned = await objects_of(owner)
-        body = {"messages": [{"role": "user", "content": "mine"}], "session_id": owned["session_id"]}
-        assert (await other.post("/api/stream", json={**body, "provider_id": "demo"})).status_code == 200
+        owned = await objects_of(owner, provider)
+        own = await objects_of(other, provider, "session_other")
+        body = {
+            "messages": [{"role": "user", "content": "mine"}],
+            "session_id": owned["session_id"],
+            "provider_id": own["provider_id"],
+        }
+        assert (await other.post("/api/stream", json=body)).status_code == 200
         path = f"/api/conversations/{owned['session_id']}/messages"
         theirs = (await other.get(path)).json()["data"]["messages"]
         mine = (await owner.get(path)).json()["data"]["messages"]
@@ -254,13 +160,99 @@ async def test_a_foreign_session_id_in_a_chat_starts_an_own_empty_conversation(h
     assert [message["content"] for message in mine if message["role"] == "user"] == ["hello"]
 
 
-async def test_an_admin_reaches_what_belongs_to_others(house: House) -> None:
+MASK = mask_secret(KEY)
+MORE_IDS: list[tuple[str, str, Any]] = [
+    ("GET", "/api/conversations?agent_id={agent_id}", None),
+    ("GET", "/api/conversations?user_id={user_id}", None),
+    ("GET", "/api/conversations/{session_id}/messages?user_id={user_id}", None),
+    ("GET", "/api/conversations/{session_id}/share?user_id={user_id}", None),
+    ("DELETE", "/api/conversations/{session_id}/share?user_id={user_id}", None),
+    ("POST", "/api/conversations/{session_id}/title?user_id={user_id}", {"title": "stolen"}),
+    ("POST", "/api/sessions/{session_id}/tasks_status?user_id={user_id}", None),
+    ("GET", "/api/conversations/{session_id}/export?user_id={user_id}", None),
+    ("GET", "/api/llm-provider/list?user_id={user_id}", None),
+    ("POST", "/api/llm-provider/verify", {**provider_body(), "provider_id": "{provider_id}", "api_keys": [MASK]}),
+    ("POST", "/api/agent/create", {"name": "a", "fast_llm_provider_id": "{provider_id}"}),
+    ("PUT", "/api/agent/{agent_id}", {"name": "a", "llm_provider_id": "{provider_id}"}),
+    ("PUT", "/api/agent/{agent_id}", {"name": "a", "fast_llm_provider_id": "{provider_id}"}),
+    ("POST", "/api/chat", {**HELLO, "agent_id": "{agent_id}", "provider_id": "{provider_id}"}),
+    ("POST", "/api/stream", {**HELLO, "agent_id": "{agent_id}", "provider_id": "{provider_id}"}),
+    ("POST", "/api/stream", {**HELLO, "agent_id": "{agent_id}", "fast_provider_id": "{provider_id}"}),
+    ("POST", "/api/web-stream", {**HELLO, "agent_id": "{agent_id}", "provider_id": "{provider_id}"}),
+]
+IN_TURN = [
+    *((method, call.path or path, call.body) for (method, path), call in CALLS.items() if call.owned),
+    *MORE_IDS,
+]
+
+
+async def test_each_id_of_a_call_alone_may_not_be_a_strangers(house: House, provider: ScriptedProvider) -> None:
+    """All other ids are the caller's own, so that no other check hides the one at hand."""
+    await house.make_user("owner")
+    await house.make_user("other")
+    differing: dict[Any, Any] = {}
+    async with caller(house, "owner") as owner, caller(house, "other") as other:
+        foreign, own = await objects_of(owner, provider), await objects_of(other, provider, "session_other")
+        for method, path, body in IN_TURN:
+            for name in set(re.findall(r"\{(\w+)\}", path + repr(body))) - {"provider_url"}:
+                faces: list[tuple[int, str]] = []
+                for value in (foreign[name], UNKNOWN[name]):
+                    ids = {**own, name: value}
+                    answer = await other.request(method, filled(path, ids), json=filled(body, ids))
+                    faces.append(face(answer, ids))
+                if faces[0] != faces[1]:
+                    differing[(method, path, name)] = faces
+    assert differing == {}
+
+
+REFUSED: dict[tuple[str, str], str] = {
+    ("POST", "/api/auth/login"): "invalid_credentials",
+    ("POST", "/api/user/login"): "invalid_credentials",
+    ("POST", "/api/auth/refresh"): "unauthenticated",
+    ("POST", "/api/user/refresh-token"): "unauthenticated",
+    ("POST", "/api/user/change-password"): "wrong_old_password",
+    # Nothing is shared yet.
+    ("GET", "/api/share/conversations/{session_id}/messages"): "session_not_found",
+}
+REFUSED_TO = {
+    "owner": {("GET", "/api/user/list"): "forbidden", ("POST", "/api/user/add"): "forbidden"},
+    # An admin may change what belongs to others, but neither use their keys nor share in their name.
+    "admin": {
+        ("POST", "/api/agent/create"): "provider_not_found",
+        ("POST", "/api/stream"): "provider_not_found",
+        ("POST", "/api/conversations/{session_id}/share"): "session_not_found",
+    },
+}
+
+
+@pytest.mark.parametrize("name", ["owner", "admin"])
+async def test_owner_and_admin_get_through_every_route_or_the_refusal_in_the_contract(
+    house: House, provider: ScriptedProvider, name: str
+) -> None:
+    await house.make_user("owner")
+    told: dict[tuple[str, str], str] = {}
+    async with caller(house, "owner") as owner:
+        owned = await objects_of(owner, provider)
+        for route in sorted((each for each in CALLS if each != ENDLESS), key=lambda each: each[0] == "DELETE"):
+            # A new sign-in for each, because some of them end the session.
+            async with caller(house, name) as client:
+                told[route] = outcome(await send(client, route, owned))
+    assert told == dict.fromkeys(told, "success") | REFUSED | REFUSED_TO[name]
+
+
+def outcome(answer: httpx2.Response) -> str:
+    """`success`, or the slug of the refusal."""
+    if answer.headers["content-type"] != "application/json" or answer.url.path == "/active":
+        return "success" if answer.status_code == 200 else str(answer.status_code)
+    body = answer.json()
+    return "success" if body["code"] == 200 else str(body["error_detail"])
+
+
+async def test_an_admin_reaches_what_belongs_to_others(house: House, provider: ScriptedProvider) -> None:
     await house.make_user("owner")
     async with caller(house, "owner") as owner:
-        owned = await objects_of(owner)
-    async with house.browser() as client:
-        tokens = await login(client, "admin", "First-Admin-4711")
-    async with house.browser(**bearer(tokens)) as admin:
+        owned = await objects_of(owner, provider)
+    async with caller(house, "admin") as admin:
         paths = [
             f"/api/conversations/{owned['session_id']}/messages",
             f"/api/runs/{owned['run_id']}",

@@ -23,7 +23,7 @@ from clary.kit.text import Locale, current_locale
 
 MAX_HEADER_BYTES = 32 * 1024
 MAX_URL_BYTES = 16 * 1024
-REQUEST_ID = re.compile(r"^[A-Za-z0-9_-]{8,64}$")
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 ABSENT = frozenset({"", "undefined", "null", "None", "[object Object]"})
 
 ALLOWED_HEADERS = (
@@ -126,7 +126,7 @@ class Edge:
 
     def _request_id(self, scope: Scope, headers: Headers) -> str:
         sent = headers.get("x-request-id", "")
-        if REQUEST_ID.match(sent) and socket_peer(scope) in self._rules.trusted_forwarders:
+        if REQUEST_ID.fullmatch(sent) and socket_peer(scope) in self._rules.trusted_forwarders:
             return sent
         return new_hex(32)
 

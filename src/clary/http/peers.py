@@ -90,7 +90,9 @@ def find_peer(scope: Scope, trusted_forwarders: AddressList) -> Peer:
     peer, scheme, host = socket_peer(scope), scope.get("scheme", "http"), headers.get("host", "")
     if peer not in trusted_forwarders:
         return Peer(peer, scheme, host, forwarded=False)
-    address = _first_untrusted(headers.get("x-forwarded-for", ""), trusted_forwarders) or peer
+    # A proxy may add a line of its own below the one that the client sent.
+    chain = ",".join(headers.getlist("x-forwarded-for"))
+    address = _first_untrusted(chain, trusted_forwarders) or peer
     forwarded_scheme = _first(headers, "x-forwarded-proto").lower()
     return Peer(
         address,

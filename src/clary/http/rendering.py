@@ -96,6 +96,11 @@ async def render_unforeseen(request: Request, error: Exception) -> Response:
     return await render_problem(request, InternalError())
 
 
+async def render_gone(_request: Request, _error: Exception) -> Response:
+    """The client hung up while it was sending: no fault of ours, and nobody reads the answer."""
+    return Response(status_code=400)
+
+
 def validation_problem(error: RequestValidationError) -> ValidationFailedError:
     """One readable sentence naming the first field, and the framework's list without the values sent."""
     listed = [

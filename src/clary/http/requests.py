@@ -37,11 +37,15 @@ class CountedRequest(Request):
 
     def require_declared_size(self) -> None:
         """Refuses a body that announces itself as too large or as compressed, before it is read."""
-        declared = self.headers.get("content-length", "0")
-        if declared.isdigit() and int(declared) > self._max_bytes:
+        if _declares_more(self.headers.get("content-length", "0"), self._max_bytes):
             raise BodyTooLargeError
         if self.headers.get("content-encoding", "identity").lower() != "identity":
             raise UnsupportedMediaTypeError
+
+    def require_clean_query(self) -> None:
+        """Refuses U+0000 in a query value, as in a body."""
+        if b"%00" in self.scope["query_string"]:
+            raise InvalidTextError
 
     @property
     def has_body(self) -> bool:
@@ -72,6 +76,14 @@ class CountedRequest(Request):
             raise InvalidTextError from None
         except ValueError:
             raise InvalidJsonError from None
+
+
+def _declares_more(length: str, most: int) -> bool:
+    """Compares digits, not numbers: the text of a stranger may be no number, or one of thousands of digits."""
+    digits = length.lstrip("0")
+    if not digits.isdecimal():
+        return False
+    return len(digits) > len(str(most)) or int(digits) > most
 
 
 def content_type(header: str) -> tuple[str, str]:

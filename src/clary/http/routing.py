@@ -71,6 +71,7 @@ class GatedRoute(APIRoute):
             counted.require_declared_size()
             gate = cast("Gate", counted.app.state.gate)
             await gate.admit(counted, access, takes_multipart=False)
+            counted.require_clean_query()
             if takes_json and (counted.has_body or not optional_body):
                 if counted.has_body and not counted.is_json():
                     raise UnsupportedMediaTypeError

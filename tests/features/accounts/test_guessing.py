@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from clary.features.accounts.tables import LoginSessionRow, ThrottleCounterRow, UserRow
-from support.house import ADMIN_PASSWORD, PASSWORD, House, login
+from support.house import ADMIN_PASSWORD, PASSWORD, House, bearer, login
 
 pytestmark = pytest.mark.anyio
 
@@ -100,6 +100,23 @@ async def test_an_attack_from_many_addresses_never_locks_the_owner_out(house: Ho
         assert (await attempt(away, "owner", PASSWORD))["code"] == 200
 
 
+async def test_an_answer_never_tells_who_exists(house: House) -> None:
+    """Unknown, wrong and disabled read alike, byte for byte but for time and request id."""
+    await house.make_user("known", email="known@example.org")
+    gone = await house.make_user("gone")
+    async with house.services.database.write() as db:
+        (await db.get_one(UserRow, gone)).status = "disabled"
+    bodies: list[dict[str, object]] = []
+    async with house.browser() as client:
+        for name in ("known", "known@example.org", "gone", "nobody", "nobody@example.org", "no body", "", "x" * 1024):
+            sent = {"username_or_email": name, "password": "Wrong-password-1"}
+            answer = await client.post("/api/auth/login", json=sent)
+            assert "set-cookie" not in answer.headers
+            bodies.append({**answer.json(), "timestamp": 0, "request_id": ""})
+    assert bodies == [bodies[0]] * len(bodies)
+    assert bodies[0]["error_detail"] == "invalid_credentials"
+
+
 async def test_a_planted_device_mark_is_replaced_at_sign_in(house: House) -> None:
     async with house.browser() as client:
         client.cookies.set("clary_device", "planted")
@@ -120,11 +137,15 @@ async def test_a_disabled_account_is_told_only_to_its_owner(house: House) -> Non
 async def test_a_disabled_user_is_out_within_a_second(house: House) -> None:
     user_id = await house.make_user("leaver")
     async with house.browser() as client:
-        await login(client, "leaver")
+        tokens = await login(client, "leaver")
         async with house.services.database.write() as db:
             (await db.get_one(UserRow, user_id)).status = "disabled"
         house.clock.move(seconds=1.01)
         assert (await client.get("/api/auth/session")).status_code == 401
+    async with house.browser(**bearer(tokens)) as program:
+        assert (await program.get("/api/auth/session")).status_code == 401
+        renewed = await program.post("/api/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+        assert renewed.status_code == 401
 
 
 async def test_counters_and_dead_sessions_are_swept_away(house: House) -> None:

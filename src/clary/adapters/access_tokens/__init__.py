@@ -38,7 +38,8 @@ class JwtAccessTokens:
         """See the port."""
         try:
             found = jwt.decode(token, self._key, algorithms=[ALGORITHM])
-        except (JoseError, ValueError):
+        except (JoseError, ValueError, TypeError):
+            # TypeError: the library trusts the types of what a stranger wrote into the header.
             raise MalformedTokenError from None
         claims, header = found.claims, found.header
         known = header.get("kid") == self._key_id and claims.get("iss") == ISSUER

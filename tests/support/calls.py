@@ -1,0 +1,132 @@
+"""Every route of the product with a valid call of it; the matrix and the sweeps over all routes read this."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from fastapi.routing import APIRoute
+
+from clary.http.access import Access, access_of
+from clary.settings import Settings
+from clary.wiring import routers
+
+UNKNOWN = {
+    "session_id": "session_unknown",
+    "agent_id": "agent_00000000",
+    "provider_id": "00000000-0000-4000-8000-000000000000",
+    "run_id": "00000000-0000-4000-8000-000000000000",
+    "user_id": "0" * 32,
+    "provider_url": "https://api.example.com/v1",
+}
+KEY = "sk-matrix-000000000000"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A valid call of a route; `{name}` fields are ids. `owned`: it names an object of somebody."""
+
+    path: str = ""
+    body: Any = None
+    owned: bool = True
+
+
+def provider_body(url: str = "https://api.example.com/v1") -> dict[str, Any]:
+    """A provider to create or to try."""
+    return {"base_url": url, "api_keys": [KEY], "model": "m"}
+
+
+FREE = Call(owned=False)
+CALLS: dict[tuple[str, str], Call] = {
+    ("GET", "/api/system/info"): FREE,
+    ("GET", "/api/auth/providers"): FREE,
+    ("GET", "/api/user/auth-providers"): FREE,
+    ("GET", "/api/health"): FREE,
+    ("GET", "/api/ready"): FREE,
+    ("GET", "/active"): FREE,
+    ("POST", "/api/auth/login"): Call(body={"username_or_email": "x", "password": "y"}, owned=False),
+    ("POST", "/api/user/login"): Call(body={"username_or_email": "x", "password": "y"}, owned=False),
+    ("POST", "/api/auth/refresh"): Call(body={"refresh_token": "x"}, owned=False),
+    ("POST", "/api/user/refresh-token"): Call(body={"refresh_token": "x"}, owned=False),
+    ("GET", "/api/auth/session"): FREE,
+    ("GET", "/api/user/check_login"): FREE,
+    ("POST", "/api/auth/logout"): FREE,
+    ("POST", "/api/user/logout"): FREE,
+    ("POST", "/api/user/change-password"): Call(
+        body={"old_password": "wrong-wrong", "new_password": "another-1"}, owned=False
+    ),
+    ("GET", "/api/user/config"): FREE,
+    ("POST", "/api/user/config"): Call(body={"config": {}}, owned=False),
+    ("GET", "/api/user/options"): FREE,
+    ("GET", "/api/user/list"): FREE,
+    ("POST", "/api/user/add"): Call(body={"username": "new", "password": "long-enough-1"}, owned=False),
+    ("GET", "/api/llm-provider/list"): FREE,
+    ("POST", "/api/llm-provider/create"): Call(body=provider_body("{provider_url}"), owned=False),
+    ("PUT", "/api/llm-provider/update/{provider_id}"): Call(body={"name": "stolen"}),
+    ("DELETE", "/api/llm-provider/delete/{provider_id}"): Call(),
+    ("POST", "/api/llm-provider/verify"): Call(body=provider_body("{provider_url}"), owned=False),
+    ("POST", "/api/llm-provider/verify-multimodal"): Call(body=provider_body("{provider_url}"), owned=False),
+    ("POST", "/api/llm-provider/verify-capabilities"): Call(body=provider_body("{provider_url}"), owned=False),
+    ("POST", "/api/llm-provider/verify-capabilities/{provider_id}"): Call(body={}),
+    ("GET", "/api/agent/list"): FREE,
+    ("GET", "/api/agent/template/default_system_prompt"): FREE,
+    ("POST", "/api/agent/create"): Call(body={"name": "stolen", "llm_provider_id": "{provider_id}"}),
+    ("GET", "/api/agent/{agent_id}"): Call(),
+    ("PUT", "/api/agent/{agent_id}"): Call(body={"name": "renamed"}),
+    ("DELETE", "/api/agent/{agent_id}"): Call(),
+    ("GET", "/api/conversations"): FREE,
+    ("GET", "/api/conversations/{session_id}/messages"): Call(),
+    ("GET", "/api/share/conversations/{session_id}/messages"): Call(),
+    ("POST", "/api/conversations/{session_id}/share"): Call(body={}),
+    ("GET", "/api/conversations/{session_id}/share"): Call(),
+    ("DELETE", "/api/conversations/{session_id}/share"): Call(),
+    ("POST", "/api/conversations/{session_id}/title"): Call(body={"title": "stolen"}),
+    ("DELETE", "/api/conversations/{session_id}"): Call(),
+    ("POST", "/api/sessions/{session_id}/tasks_status"): Call(),
+    ("GET", "/api/conversations/{session_id}/export"): Call(),
+    ("GET", "/api/sessions/{session_id}/download"): Call(),
+    ("POST", "/api/chat"): Call(body={"messages": [{"role": "user", "content": "x"}], "agent_id": "{agent_id}"}),
+    ("POST", "/api/stream"): Call(
+        body={"messages": [{"role": "user", "content": "x"}], "provider_id": "{provider_id}"}
+    ),
+    ("POST", "/api/web-stream"): Call(body={"messages": [{"role": "user", "content": "x"}], "agent_id": "{agent_id}"}),
+    ("GET", "/api/stream/resume/{session_id}"): Call(path="/api/stream/resume/{session_id}?run_id={run_id}"),
+    # A feed that never ends; its gate is the one of every route, tried by the anonymous and the disabled.
+    ("GET", "/api/stream/active_sessions"): FREE,
+    ("POST", "/api/sessions/{session_id}/interrupt"): Call(body={"run_id": "{run_id}"}),
+    ("GET", "/api/runs/{run_id}"): Call(),
+}
+ENDLESS = ("GET", "/api/stream/active_sessions")
+
+
+def listed_routes() -> dict[tuple[str, str], Access]:
+    """(method, path) → terms, of every route but the refusals of fixed words."""
+    found: dict[tuple[str, str], Access] = {}
+    for router in routers(Settings()):
+        for route in router.routes:
+            assert isinstance(route, APIRoute)
+            if route.name == "refuse":
+                continue
+            for method in (route.methods or set()) - {"HEAD"}:
+                found[(method, route.path)] = access_of(route.openapi_extra, route.path)
+    return found
+
+
+ROUTES = listed_routes()
+
+
+def filled(value: Any, ids: dict[str, str]) -> Any:
+    """A call with its ids put in."""
+    if isinstance(value, str):
+        return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], value)
+    if isinstance(value, dict):
+        return {key: filled(each, ids) for key, each in value.items()}
+    return [filled(each, ids) for each in value] if isinstance(value, list) else value
+
+
+async def send(client: httpx2.AsyncClient, route: tuple[str, str], ids: dict[str, str]) -> httpx2.Response:
+    """Makes the call of a route with some ids."""
+    method, path = route
+    call = CALLS[route]
+    body = filled(call.body, ids)
+    return await client.request(method, filled(call.path or path, ids), json=body)
