@@ -20,7 +20,7 @@ HEADINGS = ["Status", "Context", "Decision", "Consequences", "Alternatives"]
 
 LARGE_MODULES = {"runtime/loop.py": 417}
 """Modules over the limit, and what they may have at most. Entries only shrink and go."""
-LARGE_FUNCTIONS = {"features/chat/resolving.py::resolve": 66, "wiring/services.py::_add_runtime": 77}
+LARGE_FUNCTIONS = {"features/chat/resolving.py::resolve": 66}
 """The same for functions, as `path::name`."""
 
 

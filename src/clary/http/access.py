@@ -1,6 +1,5 @@
 """What a route says about itself: who may come in, and how it answers. The permission matrix reads this too."""
 
-from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Protocol
 
 from fastapi import Request
@@ -78,6 +77,3 @@ class Authenticator(Protocol):
     async def identify(self, request: Request) -> Caller | None:
         """The caller, or None; sets `request.state.identity_fault` to the text for a bad credential."""
         ...
-
-
-Guard = Callable[[Request], Caller]

@@ -9,7 +9,7 @@ from clary.kit import json_text
 from clary.kit.clock import Clock
 from clary.kit.text import Text
 from clary.runtime.events import ToolProgressed, ToolStepBegan, ToolStepDone
-from clary.runtime.messages import Effect, ToolCall
+from clary.runtime.messages import ToolCall
 from clary.runtime.progress import ProgressCoalescer
 from clary.runtime.tools import ProgressStream, Tool, ToolContext, ToolFailedError
 from clary.runtime.toolset import cap_result, check_arguments, error_content, parse_arguments, wire_content, words
@@ -67,11 +67,6 @@ class ToolRunner:
         self._max_result_tokens = max_result_tokens
         self._language: Language = language
         self._with_progress = with_progress
-
-    def effect_of(self, name: str) -> Effect:
-        """The effect of a tool; an unknown name does nothing, so it reads."""
-        tool = self._tools.get(name)
-        return tool.spec.effect if tool is not None else "read"
 
     def announced_arguments(self, raw: str) -> str:
         """The arguments as everybody sees them (stream-runtime.md 4.5 rule 5): as written where they are an object."""

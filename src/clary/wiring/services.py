@@ -91,7 +91,10 @@ class Services:
         self.passwords = passwords or Argon2Passwords()
         self._add_accounts()
         self._add_features()
-        self._add_runtime()
+        self._add_conversations()
+        self._add_execution()
+        self._add_chat()
+        self._add_system()
 
     def _add_accounts(self) -> None:
         self._tokens: JwtAccessTokens | None = None
@@ -192,7 +195,7 @@ class Services:
         )
         self.workspaces = WorkspaceService(settings.workspaces)
 
-    def _add_runtime(self) -> None:
+    def _add_conversations(self) -> None:
         settings, clock = self.settings, self.clock
         self.event_log = SqliteEventLog(self.database)
         self.hub = Hub(self.event_log)
@@ -216,6 +219,9 @@ class Services:
             clock=clock,
             mode=settings.share_mode,
         )
+
+    def _add_execution(self) -> None:
+        settings, clock = self.settings, self.clock
         self.sandbox: Sandbox = NoSandbox("not probed yet")
         self.supervisor = RunSupervisor(
             database=self.database,
@@ -226,7 +232,6 @@ class Services:
             grace_seconds=settings.disconnect_grace_seconds,
             reconnect_seconds=settings.reconnect_window_seconds,
             max_active=settings.max_active_runs,
-            max_seconds=settings.run_max_seconds,
             sole_process=self.database.is_sqlite,
             on_change=self.active_runs.changed,
         )
@@ -241,7 +246,11 @@ class Services:
             money=self.money,
             clock=clock,
             max_result_tokens=settings.tool_result_max_tokens,
+            max_seconds=settings.run_max_seconds,
         )
+
+    def _add_chat(self) -> None:
+        settings = self.settings
         shares = ContextShares(
             settings.context_history_ratio,
             settings.context_active_ratio,
@@ -263,12 +272,10 @@ class Services:
             conversations=self.conversations,
             runs=self.runs,
             secret_box=self.secret_box,
-            clock=clock,
+            clock=self.clock,
             limits=ChatLimits(settings.max_active_runs_per_user, settings.max_views_per_run),
         )
-
         self.conversations.stop_runs_with(self.chat)
-        self._add_system()
 
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""

@@ -5,7 +5,6 @@ from clary.errors import (
     ForbiddenError,
     InvalidRequestError,
     LimitExceededError,
-    NotFoundError,
     UnauthenticatedError,
 )
 from clary.kit.text import Text
@@ -124,12 +123,3 @@ class PasswordIsNameError(InvalidRequestError):
     code = 400
     http_status = 200
     text = Text("密码不能与用户名或邮箱相同", "Password must differ from user name and e-mail")
-
-
-class UserNotFoundError(NotFoundError):
-    """No such user."""
-
-    slug = "user_not_found"
-    code = 404
-    http_status = 200
-    text = Text("用户不存在", "User not found")

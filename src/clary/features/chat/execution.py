@@ -43,10 +43,11 @@ class Stop:
 class RunExecution:
     """See the module. `run` never raises for what happens inside a run; cancelling the task stops it."""
 
-    def __init__(self, loop: AgentLoop, recorder: RunRecorder, stop: Stop) -> None:
+    def __init__(self, loop: AgentLoop, recorder: RunRecorder, stop: Stop, max_seconds: float) -> None:
         self._loop = loop
         self._recorder = recorder
         self._stop = stop
+        self._max_seconds = max_seconds
 
     async def run(self) -> None:
         """To the end of the run, or until it is given back."""
@@ -80,6 +81,16 @@ class RunExecution:
         await self._end(self._stop.reason or "interrupt_request")
 
     async def _drive(self) -> EndReason:
+        limit = asyncio.timeout(self._max_seconds)
+        try:
+            async with limit:
+                return await self._follow()
+        except TimeoutError:
+            if limit.expired():
+                raise RunFailedError("limit") from None
+            raise
+
+    async def _follow(self) -> EndReason:
         recorder = self._recorder
         async with aclosing(self._loop.run()) as events:
             async for event in events:

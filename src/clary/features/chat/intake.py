@@ -38,7 +38,6 @@ class Intake:
     system_texts: tuple[str, ...]
     stored: tuple[NewMessage, ...]
     """New messages in order; those whose id is already in the conversation replace it."""
-    first_content: Any
     query: str
 
 
@@ -60,7 +59,7 @@ def read_messages(messages: Sequence[ChatMessage], *, now: float) -> Intake:
         _require_sound(message, said[position - 1] if position else None, stored)
         new, tags = _new_message(message, now)
         stored.append(new)
-    return Intake(tags, system_texts, tuple(stored), stored[-1].content, text_of(stored[-1].content)[:500])
+    return Intake(tags, system_texts, tuple(stored), text_of(stored[-1].content)[:500])
 
 
 async def without_history(

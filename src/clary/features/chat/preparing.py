@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -17,7 +17,7 @@ from clary.features.chat.ports import ModelGateway
 from clary.features.chat.recording import OpenMessage, RunRecorder
 from clary.features.conversations.service import MessageReader, MessageRow, TodoStore
 from clary.features.llm_providers.service import Money
-from clary.features.runs.policy import MAX_FRUITLESS_TAKEOVERS, is_active
+from clary.features.runs.policy import MAX_FRUITLESS_TAKEOVERS, StopReason, is_active
 from clary.features.runs.service import RunRepository, RunRow, RunStepRow, apply_update, update_run
 from clary.features.toolbox.service import Toolbox
 from clary.features.workspaces.service import WorkspaceService
@@ -60,6 +60,7 @@ class RunPreparer:
         money: Money,
         clock: Clock,
         max_result_tokens: int,
+        max_seconds: float,
     ) -> None:
         self._database = database
         self._hub = hub
@@ -71,6 +72,7 @@ class RunPreparer:
         self._money = money
         self._clock = clock
         self._max_result_tokens = max_result_tokens
+        self._max_seconds = max_seconds
 
     async def prepare(self, run_id: str, generation: int, stop: Stop) -> RunExecution | None:
         """The execution, at the point where the record ends; None when the run has an end already."""
@@ -93,18 +95,27 @@ class RunPreparer:
         state = _state(rows, steps, run_id, config, summary, after)
         recorder.open_calls.update({item.call.id: item.call for item in state.pending})
         self._mark_running(run, recorder)
+        if await self._is_over(run, recorder, stop):
+            return None
         loop = AgentLoop(await self._plan(run, config), state)
-        execution = RunExecution(loop, recorder, stop)
+        return RunExecution(loop, recorder, stop, self._seconds_left(run))
+
+    async def _is_over(self, run: RunRow, recorder: RunRecorder, stop: Stop) -> bool:
+        """Writes the end of a run that must not go on: stopped before its process died, or taken over in vain."""
         if run.stop_reason is not None and stop.reason is None:
-            # Somebody asked before the process died: the end is written instead of going on.
-            write_end(recorder, run.stop_reason)  # pyright: ignore[reportArgumentType]
-            await recorder.writer.flush()
-            return None
-        if run.takeovers_since_step > MAX_FRUITLESS_TAKEOVERS:
+            write_end(recorder, cast("StopReason", run.stop_reason))
+        elif run.takeovers_since_step > MAX_FRUITLESS_TAKEOVERS:
             write_end(recorder, "internal_error", kind="internal_error")
-            await recorder.writer.flush()
-            return None
-        return execution
+        else:
+            return False
+        await recorder.writer.flush()
+        return True
+
+    def _seconds_left(self, run: RunRow) -> float:
+        """What is left of the active time, which goes on over takeovers (9.3, limits)."""
+        if run.started_at is None:
+            return self._max_seconds
+        return max(0.0, self._max_seconds - (self._clock.now() - run.started_at).total_seconds())
 
     async def _recorder(self, run: RunRow, config: RunConfig, steps: Sequence[RunStepRow]) -> RunRecorder:
         return RunRecorder(

@@ -199,7 +199,7 @@ class RunRecorder:
         detail = {"finish_reason": event.finish_reason, "calls": len(event.calls), "model": event.model}
         writes.append(self._step_finished(event.step_id, "done", detail))
         writes += self._booked(event.step_name, event.model, event.usage, note, self.config.provider)
-        self._write(lines, writes)
+        self._write(lines, writes, completes_step=True)
 
     def stored_texts(self, response_id: str | None, **flags: Any) -> list[Write]:
         """Work that stores every growing message; `flags` go into their metadata."""
@@ -247,7 +247,7 @@ class RunRecorder:
 
     def _tool_done(self, event: ToolStepDone) -> None:
         self.open_calls.pop(event.call.id, None)
-        self._write([self.lines.result(event)], self.result_writes(event))
+        self._write([self.lines.result(event)], self.result_writes(event), completes_step=True)
 
     def result_writes(self, event: ToolStepDone) -> list[Write]:
         """Work that stores a result and ends its step."""
@@ -373,13 +373,16 @@ class RunRecorder:
         }
         return lambda connection: finish_step(connection, self.run_id, step_id, values)
 
-    def _write(self, lines: Sequence[bytes], writes: Sequence[Write]) -> None:
+    def _write(self, lines: Sequence[bytes], writes: Sequence[Write], *, completes_step: bool = False) -> None:
         """Appends with the mark up to where the message store has come."""
-        self.writer.write(lines, [*writes, self._progressed(len(lines))])
+        self.writer.write(lines, [*writes, self._progressed(len(lines), completes_step=completes_step)])
 
-    def _progressed(self, added: int) -> Callable[[Connection], None]:
+    def _progressed(self, added: int, *, completes_step: bool) -> Callable[[Connection], None]:
         # While a message is growing its lines are ahead of the store, so the mark stays before them.
-        values: dict[str, Any] = {"usage": self.usage.dump(), "takeovers_since_step": 0}
+        values: dict[str, Any] = {"usage": self.usage.dump()}
+        if completes_step:
+            # Only a finished step is progress: a run that kills its process in the next one must be given up (6.9).
+            values["takeovers_since_step"] = 0
         if not self.open_messages:
             values["stored_lines"] = self.writer.queued_length + added
         values["last_activity"] = self.clock.epoch()

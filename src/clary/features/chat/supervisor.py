@@ -52,7 +52,6 @@ class RunSupervisor:
         grace_seconds: float,
         reconnect_seconds: float,
         max_active: int,
-        max_seconds: float,
         sole_process: bool,
         on_change: Callable[[str], None],
     ) -> None:
@@ -63,7 +62,6 @@ class RunSupervisor:
         self._lease_seconds = lease_seconds
         self._grace_seconds = grace_seconds
         self._reconnect_seconds = reconnect_seconds
-        self._max_seconds = max_seconds
         self._slots = asyncio.Semaphore(max_active)
         self._sole_process = sole_process
         self._on_change = on_change
@@ -149,8 +147,7 @@ class RunSupervisor:
             async with self._slots:
                 execution = await self._prepare(local.run_id, local.generation, local.stop)
                 if execution is not None:
-                    async with asyncio.timeout(self._max_seconds + 60):
-                        await execution.run()
+                    await execution.run()
         except asyncio.CancelledError:
             # Stopped before it began: whoever prepares writes the end. Given back: nothing is written.
             if not local.stop.abandoned and local.stop.reason is not None:

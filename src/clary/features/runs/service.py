@@ -10,7 +10,7 @@ from clary.db.session import Session
 from clary.features.permissions.service import Identity
 from clary.features.runs.errors import RunNotFoundError
 from clary.features.runs.payloads import run_object
-from clary.features.runs.policy import Endpoint, StopReason, is_active
+from clary.features.runs.policy import StopReason, is_active
 from clary.features.runs.repository import RunRepository, apply_update, finish_step, insert_step, update_run
 from clary.features.runs.tables import IdempotencyKeyRow, RunRow, RunStepRow
 from clary.kit.clock import Clock
@@ -113,9 +113,3 @@ class RunService:
                 await self._event_log.delete(db, logs)
                 await runs.forget_logs(logs)
         return len(logs)
-
-
-def endpoint_name(path: str) -> Endpoint:
-    """The `endpoint` of a run started by a route."""
-    names: dict[str, Endpoint] = {"/api/chat": "chat", "/api/stream": "stream", "/api/web-stream": "web_stream"}
-    return names[path]
