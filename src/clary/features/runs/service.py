@@ -11,7 +11,7 @@ from clary.features.permissions.service import Identity
 from clary.features.runs.errors import RunNotFoundError
 from clary.features.runs.payloads import run_object
 from clary.features.runs.policy import StopReason, is_active
-from clary.features.runs.repository import RunRepository, apply_update, finish_step, insert_step, update_run
+from clary.features.runs.repository import RunRepository, change_run, finish_step, insert_step
 from clary.features.runs.tables import IdempotencyKeyRow, RunRow, RunStepRow
 from clary.kit.clock import Clock
 from clary.streams.ports import EventLog
@@ -22,10 +22,9 @@ __all__ = [
     "RunRow",
     "RunService",
     "RunStepRow",
-    "apply_update",
+    "change_run",
     "finish_step",
     "insert_step",
-    "update_run",
 ]
 
 EXPIRED_LOGS_PER_SWEEP = 200
