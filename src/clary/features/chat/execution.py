@@ -11,8 +11,7 @@ from clary.db.session import Connection
 from clary.features.chat.recording import RunRecorder
 from clary.features.chat.texts import RUN_FAILED
 from clary.features.conversations.service import NewMessage, add_message, touch
-from clary.features.runs.policy import EndReason, StopReason, status_of
-from clary.features.runs.service import change_run
+from clary.features.runs.service import EndReason, StopReason, change_run, status_of
 from clary.kit.ids import new_uuid
 from clary.kit.text import Text
 from clary.runtime.events import LoopEnded, RunFailedError

@@ -17,8 +17,15 @@ from clary.features.chat.ports import ModelGateway
 from clary.features.chat.recording import OpenMessage, RunRecorder
 from clary.features.conversations.service import MessageReader, MessageRow, TodoStore
 from clary.features.llm_providers.service import Money
-from clary.features.runs.policy import MAX_FRUITLESS_TAKEOVERS, StopReason, is_active
-from clary.features.runs.service import RunRepository, RunRow, RunStepRow, change_run
+from clary.features.runs.service import (
+    MAX_FRUITLESS_TAKEOVERS,
+    RunRepository,
+    RunRow,
+    RunStepRow,
+    StopReason,
+    change_run,
+    is_active,
+)
 from clary.features.toolbox.service import Toolbox
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit import safe_paths

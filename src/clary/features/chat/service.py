@@ -33,8 +33,15 @@ from clary.features.runs.errors import (
     TooManyRunsError,
     TooManyViewsError,
 )
-from clary.features.runs.policy import Endpoint, StopReason, is_active
-from clary.features.runs.service import IdempotencyKeyRow, RunRepository, RunRow, RunService
+from clary.features.runs.service import (
+    Endpoint,
+    IdempotencyKeyRow,
+    RunRepository,
+    RunRow,
+    RunService,
+    StopReason,
+    is_active,
+)
 from clary.kit import json_text
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
