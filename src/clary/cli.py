@@ -1,6 +1,7 @@
 """The terminal front door. Imports nothing heavy before the command is known."""
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -50,6 +51,8 @@ def settings_or_exit() -> Any:
 @app.command()
 def serve() -> None:
     """Start the HTTP server; settings come from CLARY_* variables, see `clary doctor`."""
+    # What is imported now stays for ever: to look for garbage in it would take a tenth of the start.
+    gc.disable()
     import uvloop
 
     from clary.db.migrate import SchemaError
@@ -99,6 +102,8 @@ async def _serve(settings: Any) -> None:
 
     server.handle_exit = drain_first
     await services.start()
+    gc.freeze()
+    gc.enable()
     typer.echo(f"Clary at {own_address(settings, listener)} (data in {settings.data_dir})", err=True)
     # uvicorn raises the signal once more when it is done; what has to be stopped after it would be lost.
     for number in (signal.SIGINT, signal.SIGTERM):

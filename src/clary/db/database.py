@@ -21,7 +21,7 @@ from clary.errors import UpstreamError
 from clary.kit.text import Text
 
 BUSY_TIMEOUT_MS = 5000
-POOL_WAIT_SECONDS = 30
+POOL_WAIT_SECONDS = 10
 READERS = 6
 
 

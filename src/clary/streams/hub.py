@@ -11,8 +11,11 @@ from typing import Protocol
 
 from clary.streams.ports import EventLog, LogFencedError, LogHead, Write
 
-TAIL_BYTES = 32 * 1024
+TAIL_BYTES = 8 * 1024
 LINELESS_SECONDS = 0.1
+CROWD = 16
+GATHER_SECONDS = 0.035
+"""With a commit behind it, no character waits for more than 50 ms (stream-runtime.md 4.2)."""
 BATCH_BYTES = 64 * 1024
 
 
@@ -99,6 +102,20 @@ class LogWriter:
     def is_busy(self) -> bool:
         """Whether lines are on their way to the disk."""
         return self._live.in_flight > 0
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the log takes no more from this writer; the next `write` or `flush` says why."""
+        return self._live.failure is not None
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many runs write in this process that text is better gathered (`at_next_tick`)."""
+        return self._hub.is_crowded
+
+    def at_next_tick(self, callback: Callable[[], None]) -> None:
+        """Calls back together with every other writer that gathers, within `GATHER_SECONDS`."""
+        self._hub.at_next_tick(callback)
 
     def when_idle(self, callback: Callable[[], None] | None) -> None:
         """Calls back, each time all lines on their way have become durable; a place to send what was held back."""
@@ -234,6 +251,23 @@ class Hub:
         self._views: dict[int, int] = {}
         self._writers: set[int] = set()
         self._watcher: ViewWatcher | None = None
+        self._gathering: list[Callable[[], None]] = []
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether many runs write at once."""
+        return len(self._writers) > CROWD
+
+    def at_next_tick(self, callback: Callable[[], None]) -> None:
+        """See `LogWriter.at_next_tick`: what is sent in one turn of the loop shares a commit."""
+        if not self._gathering:
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, self._tick)
+        self._gathering.append(callback)
+
+    def _tick(self) -> None:
+        callbacks, self._gathering = self._gathering, []
+        for callback in callbacks:
+            callback()
 
     def watch(self, watcher: ViewWatcher) -> None:
         """Names who hears about views."""

@@ -28,11 +28,11 @@ router = slice_router("/api", "accounts")
 Json = dict[str, Any]
 
 
-def _accounts(request: Request) -> AccountService:
+async def _accounts(request: Request) -> AccountService:
     return request.app.state.accounts
 
 
-def _sign_in(request: Request) -> SignIn:
+async def _sign_in(request: Request) -> SignIn:
     return request.app.state.sign_in
 
 

@@ -269,6 +269,6 @@ def _remember_tail(recorder: RunRecorder, line: dict[str, object]) -> None:
         if message is None:
             stamp = float(str(line["timestamp"]))
             message = recorder.open_messages[message_id] = OpenMessage(message_id, kind, stamp)
-        message.pieces.append(str(line["content"]))
+        message.pieces.add(str(line["content"]))
     elif kind == "tool_call":
         recorder.remember_fragment(message_id)

@@ -29,12 +29,13 @@ from clary.runtime.events import (
     ToolStepBegan,
     ToolStepDone,
 )
+from clary.runtime.growing_text import GrowingText
 from clary.runtime.messages import ToolCall
 from clary.runtime.model import Usage
 from clary.streams.hub import LogWriter
 from clary.streams.ports import Write
 
-HELD_BYTES = 48 * 1024
+HELD_CHARACTERS = 48 * 1024
 HELD_SECONDS = 0.04
 
 
@@ -45,12 +46,12 @@ class OpenMessage:
         self.message_id = message_id
         self.kind = kind
         self.timestamp = timestamp
-        self.pieces: list[str] = []
+        self.pieces = GrowingText()
 
     @property
     def text(self) -> str:
         """The text so far."""
-        return "".join(self.pieces)
+        return str(self.pieces)
 
 
 class RunRecorder:
@@ -86,7 +87,8 @@ class RunRecorder:
         self.open_calls: dict[str, ToolCall] = {}
         self._fragments: dict[str, str] = {}
         self._held: OpenMessage | None = None
-        self._held_text = ""
+        self._held_pieces: list[str] = []
+        self._held_length = 0
         self._held_since = 0.0
         writer.when_idle(self._release_held)
 
@@ -144,35 +146,41 @@ class RunRecorder:
         return self.config.agent_name
 
     def _delta(self, message_id: str, kind: str, text: str) -> None:
-        """Sends a delta, or holds it while the former one is on its way to the disk.
+        """Sends a delta, or holds it while the former one is on its way to the disk or many runs write.
 
-        Under load this merges what would wait anyway; nothing is held for longer than one commit.
+        Under load this merges deltas into fewer lines; a message's first one is never held on purpose.
         """
         message = self.open_messages.get(message_id)
+        is_first = message is None
         if message is None:
             message = self.open_messages[message_id] = OpenMessage(message_id, kind, self.lines.stamp())
-        message.pieces.append(text)
+        message.pieces.add(text)
         if self._held is not None and self._held is not message:
             self.release_held()
-        if self._held is None and not self.writer.is_busy:
-            self.writer.write([self.lines.text(message_id, kind, text)])
-            return
         if self._held is None:
+            crowded = self.writer.is_crowded and not is_first
+            if not crowded and not self.writer.is_busy:
+                self.writer.write([self.lines.text(message_id, kind, text)])
+                return
             self._held, self._held_since = message, self.clock.monotonic()
-        self._held_text += text
-        if len(self._held_text) > HELD_BYTES or self.clock.monotonic() - self._held_since > HELD_SECONDS:
+            if crowded:
+                self.writer.at_next_tick(self._release_held)
+        self._held_pieces.append(text)
+        self._held_length += len(text)
+        if self._held_length > HELD_CHARACTERS or self.clock.monotonic() - self._held_since > HELD_SECONDS:
             self.release_held()
 
     def _release_held(self) -> None:
-        if self._held is not None:
+        if self._held is not None and not self.writer.has_failed:
             self.release_held()
 
     def release_held(self) -> None:
         """Sends what was held back."""
         if self._held is None:
             return
-        message, text = self._held, self._held_text
-        self._held, self._held_text = None, ""
+        message, text = self._held, "".join(self._held_pieces)
+        self._held, self._held_length = None, 0
+        self._held_pieces.clear()
         self.writer.write([self.lines.text(message.message_id, message.kind, text)])
 
     def _model_done(self, event: ModelStepDone) -> None:

@@ -22,11 +22,11 @@ STREAM = needs("chat", answers="stream", max_bytes=CHAT_BYTES)
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[\x21-\x7e]{1,255}$")]
 
 
-def _chat(request: Request) -> ChatService:
+async def _chat(request: Request) -> ChatService:
     return request.app.state.chat
 
 
-def _active(request: Request) -> ActiveRuns:
+async def _active(request: Request) -> ActiveRuns:
     return request.app.state.active_runs
 
 

@@ -16,7 +16,7 @@ router = slice_router("", "system")
 Json = dict[str, Any]
 
 
-def _system(request: Request) -> SystemService:
+async def _system(request: Request) -> SystemService:
     return request.app.state.system
 
 
