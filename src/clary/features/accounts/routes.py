@@ -72,8 +72,9 @@ async def read_session(user: CurrentUser, accounts: Accounts, db: ReadUnit) -> E
     return answer(data, Text("登录成功", "Signed in"))
 
 
-@router.post("/auth/logout", summary="Sign out", openapi_extra=public(sets_cookie=True))
-@router.post("/user/logout", openapi_extra=public(sets_cookie=True), include_in_schema=False)
+# Not `sets_cookie`: identity is judged before the origin, and without one every call is 401 and clears the cookie.
+@router.post("/auth/logout", summary="Sign out", openapi_extra=public())
+@router.post("/user/logout", openapi_extra=public(), include_in_schema=False)
 async def logout(
     request: Request, response: Response, user: MaybeUser, sign_in: SignInService, db: UnitOfWork
 ) -> Envelope[Json]:
