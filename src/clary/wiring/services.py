@@ -64,7 +64,16 @@ from clary.runtime.tools import Sandbox
 from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.streams.hub import Hub
-from clary.wiring.parts import FirstSteps, announce_password, csrf_rule, culprit, default_provider, edge_rules, plain
+from clary.wiring.parts import (
+    FirstSteps,
+    VerificationLedger,
+    announce_password,
+    csrf_rule,
+    culprit,
+    default_provider,
+    edge_rules,
+    plain,
+)
 
 log = structlog.get_logger()
 
@@ -180,6 +189,8 @@ class Services:
             vault=vault,
             guard=self.guard,
             probe=self.gateway,
+            ledger=VerificationLedger(),
+            money=self.money,
             clock=clock,
             new_id=new_uuid,
         )
