@@ -62,6 +62,7 @@ def default_provider(settings: Settings) -> DefaultProvider | None:
         top_p=settings.default_llm_top_p,
         presence_penalty=settings.default_llm_presence_penalty,
         supports_multimodal=settings.default_llm_multimodal,
+        prices=settings.default_llm_prices,
     )
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from contextlib import AsyncExitStack
-from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -168,7 +167,7 @@ class Services:
         settings, clock = self.settings, self.clock
         self.toolbox = Toolbox(clock)
         self.gateway = ModelApiGateway(self.guard)
-        self.money = Money(settings.currency, {settings.currency: Decimal(1)})
+        self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
         vault = KeyVault(self.secret_box)
         self.provider_resolver = ProviderResolver(
             vault=vault, groups=NoGroups(), default=default_provider(settings), demo_model=settings.demo_model_on
