@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import structlog
-from fastapi import APIRouter
 
 from clary import __version__
 from clary.adapters.access_tokens import JwtAccessTokens
@@ -17,11 +16,16 @@ from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database, UnavailableError
 from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
-from clary.features.accounts import routes as account_routes
 from clary.features.accounts.guards import RequestAuthenticator
 from clary.features.accounts.ports import AccessTokens
-from clary.features.accounts.service import AccountService, Credentials, SignIn, ensure_signing_key
-from clary.features.agents import routes as agent_routes
+from clary.features.accounts.service import (
+    AccountService,
+    Credentials,
+    SignIn,
+    UserAdministration,
+    ensure_signing_key,
+    generate_password,
+)
 from clary.features.agents.service import (
     AgentLimits,
     AgentReferences,
@@ -30,16 +34,13 @@ from clary.features.agents.service import (
     ConfigurationCheck,
     FixedTools,
 )
-from clary.features.chat import routes as chat_routes
 from clary.features.chat.active import ActiveRuns
 from clary.features.chat.preparing import RunPreparer
 from clary.features.chat.resolving import ContextShares, LoopLimits, RunResolver
 from clary.features.chat.service import ChatLimits, ChatService
 from clary.features.chat.supervisor import RunSupervisor
-from clary.features.conversations import routes as conversation_routes
 from clary.features.conversations.service import ConversationService, HistoryReader
 from clary.features.conversations.shares import ShareService
-from clary.features.llm_providers import routes as provider_routes
 from clary.features.llm_providers.service import (
     KeyVault,
     Money,
@@ -48,9 +49,7 @@ from clary.features.llm_providers.service import (
     ProviderService,
     ProviderVerification,
 )
-from clary.features.runs import routes as run_routes
 from clary.features.runs.service import RunService
-from clary.features.system import routes as system_routes
 from clary.features.system.service import SystemFacts, SystemService
 from clary.features.toolbox.service import ALIASES, Toolbox
 from clary.features.workspaces.service import WorkspaceService
@@ -115,6 +114,13 @@ class Services:
             onboarding=FirstSteps(lambda: self.provider_resolver, lambda: self.agent_resolver),
             clock=self.clock,
             directory=self.settings.user_directory,
+            new_password=generate_password,
+        )
+        self.user_administration = UserAdministration(
+            database=self.database,
+            passwords=self.passwords,
+            credentials=self.credentials,
+            new_password=generate_password,
         )
         self.sign_in = SignIn(
             database=self.database, passwords=self.passwords, credentials=self.credentials, clock=self.clock
@@ -380,16 +386,3 @@ class Services:
 def build_services(settings: Settings) -> Services:
     """All services of one process; nothing is started yet."""
     return Services(settings)
-
-
-def routers(settings: Settings) -> list[APIRouter]:
-    """The routes of every slice."""
-    return [
-        system_routes.router,
-        account_routes.router,
-        provider_routes.router,
-        agent_routes.router,
-        conversation_routes.router,
-        chat_routes.router,
-        run_routes.router,
-    ]
