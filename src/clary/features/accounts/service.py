@@ -27,7 +27,7 @@ from clary.features.accounts.policy import (
 )
 from clary.features.accounts.ports import Onboarding, PasswordHashing
 from clary.features.accounts.repository import AccountRepository
-from clary.features.accounts.sign_in import Origin, SignedIn, SignIn, Tokens
+from clary.features.accounts.sign_in import Origin, SignIn, Tokens
 from clary.features.accounts.tables import SigningKeyRow, UserConfigRow, UserRow
 from clary.features.accounts.throttling import AttemptQueue, LoginBrake
 from clary.features.permissions.service import Identity, Role
@@ -45,7 +45,6 @@ __all__ = [
     "NewUser",
     "Origin",
     "SignIn",
-    "SignedIn",
     "Tokens",
     "UserAdministration",
     "ensure_signing_key",
