@@ -12,6 +12,7 @@ from typing import Protocol
 from clary.streams.ports import EventLog, LogFencedError, LogHead, Write
 
 TAIL_BYTES = 32 * 1024
+LINELESS_SECONDS = 0.1
 BATCH_BYTES = 64 * 1024
 
 
@@ -76,6 +77,8 @@ class LogWriter:
         self._last: asyncio.Future[int] | None = None
         self._queued = live.length
         self._when_idle: Callable[[], None] | None = None
+        self._lineless: list[Write] = []
+        self._lineless_timer: asyncio.TimerHandle | None = None
 
     @property
     def length(self) -> int:
@@ -102,14 +105,40 @@ class LogWriter:
         self._when_idle = callback
 
     def write(self, lines: Sequence[bytes], writes: Sequence[Write] = (), *, end: bool = False) -> None:
-        """Queues lines; order is kept. A failure of an earlier append is raised here or at `flush`."""
+        """Queues lines; order is kept. A failure of an earlier append is raised here or at `flush`.
+
+        Work without lines waits a little for lines to come with: nobody reads it meanwhile, and a commit of its own
+        would keep the first lines after it waiting.
+        """
         if self._live.failure is not None:
             raise self._live.failure
+        if not lines and not end:
+            self._lineless += writes
+            if self._lineless_timer is None:
+                self._lineless_timer = asyncio.get_running_loop().call_later(LINELESS_SECONDS, self._push_lineless)
+            return
+        if self._lineless:
+            writes = [*self._take_lineless(), *writes]
+        self._append(lines, writes, end=end)
+
+    def _append(self, lines: Sequence[bytes], writes: Sequence[Write], *, end: bool = False) -> None:
         future = self._hub.log.append(self._live.log_id, self.generation, lines, writes, end=end)
         self._live.in_flight += 1
         self._queued += len(lines)
         self._last = future
         future.add_done_callback(lambda done: self._settle(done, lines, end))
+
+    def _take_lineless(self) -> list[Write]:
+        taken, self._lineless = self._lineless, []
+        if self._lineless_timer is not None:
+            self._lineless_timer.cancel()
+            self._lineless_timer = None
+        return taken
+
+    def _push_lineless(self) -> None:
+        writes = self._take_lineless()
+        if writes and self._live.failure is None:
+            self._append([], writes)
 
     def _settle(self, done: "asyncio.Future[int]", lines: Sequence[bytes], end: bool) -> None:
         self._live.in_flight -= 1
@@ -130,6 +159,7 @@ class LogWriter:
         Raises:
             LogFencedError, LogUnavailableError
         """
+        self._push_lineless()
         if self._last is not None:
             await asyncio.shield(self._last)
         if self._live.failure is not None:

@@ -3,9 +3,6 @@
 import sys
 from collections.abc import Callable
 
-from fastapi import Request
-from pydantic import SecretStr
-
 from clary.db.session import Session
 from clary.errors import InvalidRequestError
 from clary.features.agents.service import (
@@ -39,12 +36,7 @@ def edge_rules(settings: Settings) -> EdgeRules:
 
 def csrf_rule(settings: Settings) -> CsrfRule:
     """Own and listed origins (platform.md 2.5)."""
-
-    def own_origin(request: Request) -> str:
-        return settings.public_url or request.state.peer.origin
-
-    listed = frozenset(settings.cors_allowed_origins) - {"*"}
-    return CsrfRule(own_origin, lambda: listed)
+    return CsrfRule(settings.public_url, frozenset(settings.cors_allowed_origins) - {"*"})
 
 
 def default_provider(settings: Settings) -> DefaultProvider | None:
@@ -115,8 +107,3 @@ def announce_password(username: str, password: str) -> None:
 def culprit(problem: InvalidRequestError) -> str:
     """Which variable of the first admin a refusal is about."""
     return problem.slug.split("_")[0].upper()
-
-
-def plain(secret: SecretStr | None) -> str | None:
-    """A secret's text."""
-    return None if secret is None else secret.get_secret_value()

@@ -61,6 +61,7 @@ from clary.kit.safe_http import OutboundGuard
 from clary.runtime.tools import Sandbox
 from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
+from clary.settings.values import plain
 from clary.streams.hub import Hub
 from clary.wiring.parts import (
     FirstSteps,
@@ -70,7 +71,6 @@ from clary.wiring.parts import (
     culprit,
     default_provider,
     edge_rules,
-    plain,
 )
 
 log = structlog.get_logger()

@@ -255,7 +255,7 @@ def _assembled(database: Database, default: DefaultProvider | None, demo_model: 
 
 def _api(**services: Any) -> FastAPI:
     api = FastAPI(redirect_slashes=False)
-    api.state.gate = Gate(NamedCaller(), CsrfRule(lambda request: "http://clary.test", frozenset))
+    api.state.gate = Gate(NamedCaller(), CsrfRule("http://clary.test", frozenset()))
     for name, service in services.items():
         setattr(api.state, name, service)
     for router in (provider_router, agent_router):

@@ -77,26 +77,22 @@ async def without_history(
     return tuple(stored[same:])
 
 
-async def store_messages(
-    db: Session,
-    conversation: ConversationRow,
-    run_id: str,
-    stored: Sequence[NewMessage],
-    sent_ids: frozenset[str],
-) -> None:
-    """Adds new messages; a user message with a known id takes that message's place.
+async def without_known(
+    db: Session, conversation: ConversationRow, stored: Sequence[NewMessage], sent_ids: frozenset[str]
+) -> list[NewMessage]:
+    """The new messages; a user message with a known id takes that message's place instead.
 
     Raises:
         ValidationFailedError: the id belongs to a message that is not the user's.
     """
-    reader = MessageReader(db)
+    reader, new = MessageReader(db), list[NewMessage]()
     for message in stored:
         # An id that was made here is new; only a client's own id can name a stored message.
         known = None
         if message.message_id in sent_ids:
             known = await reader.find_message(conversation.conversation_id, message.message_id)
         if known is None:
-            await reader.add(conversation, run_id, message)
+            new.append(message)
             continue
         if known.role != "user" or message.role != "user":
             raise _invalid(_ROLE_ID)
@@ -104,6 +100,7 @@ async def store_messages(
         known.details = message.metadata
         known.folded = text_of(message.content).casefold()
         known.updated_at = message.timestamp
+    return new
 
 
 def _compared(row: MessageRow) -> bool:

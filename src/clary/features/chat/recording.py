@@ -12,7 +12,7 @@ from clary.features.chat.texts import NOTICES
 from clary.features.conversations.service import NewMessage, add_compaction, add_message
 from clary.features.llm_providers.ports import ProviderSnapshot
 from clary.features.llm_providers.service import Money
-from clary.features.runs.service import apply_update, finish_step, insert_step, update_run
+from clary.features.runs.service import change_run, finish_step, insert_step
 from clary.features.usage.service import LedgerEntry, add_entry
 from clary.kit.clock import Clock
 from clary.runtime.events import (
@@ -394,5 +394,4 @@ class RunRecorder:
         if not self.open_messages:
             values["stored_lines"] = self.writer.queued_length + added
         values["last_activity"] = self.clock.epoch()
-        statement = update_run(self.run_id, self.writer.generation, **values)
-        return lambda connection: apply_update(connection, statement)
+        return change_run(self.run_id, self.writer.generation, **values)

@@ -9,7 +9,7 @@ from clary.features.chat.active import ActiveRuns, sse
 from clary.features.chat.payloads import AgentChatRequest, ChatRequest, InterruptRequest, StreamRequest
 from clary.features.chat.service import ChatService, OpenedView
 from clary.features.permissions.guards import CurrentUser
-from clary.features.runs.policy import Endpoint
+from clary.features.runs.service import Endpoint
 from clary.http.access import CHAT_BYTES, needs
 from clary.http.envelope import Envelope, answer
 from clary.http.routing import slice_router

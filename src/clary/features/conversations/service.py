@@ -1,5 +1,6 @@
 """The door of the slice."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from clary.features.conversations.errors import SessionAmbiguousError, SessionNo
 from clary.features.conversations.export import as_markdown
 from clary.features.conversations.history import HistoryReader, page_of
 from clary.features.conversations.payloads import list_item, task_item
-from clary.features.conversations.policy import NewMessage, clean_title, text_of, title_from
+from clary.features.conversations.policy import EMPTY_TITLE, NewMessage, clean_title, counts_of, text_of, title_from
 from clary.features.conversations.ports import RunStopper, SessionWorkspaces
 from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.repository.listing import ListQuery, find_page, find_shared, find_snippets
@@ -34,7 +35,9 @@ __all__ = [
     "NewMessage",
     "TodoStore",
     "add_compaction",
+    "add_counts",
     "add_message",
+    "new_conversation",
     "set_title_from",
     "text_of",
     "touch",
@@ -237,13 +240,29 @@ class ConversationService:
             raise SessionNotFoundError(session_id)
         return found
 
-    async def ensure_conversation(
-        self, db: Session, *, user_id: str, session_id: str, agent_id: str, agent_name: str, now: datetime
-    ) -> ConversationRow:
-        """Gets or creates; two at once give one row."""
-        return await ConversationRepository(db).ensure(
-            user_id=user_id, session_id=session_id, agent_id=agent_id, agent_name=agent_name, now=now
-        )
+    async def save_new(self, db: Session, conversation: ConversationRow) -> bool:
+        """Adds a conversation; False when its owner got one of this id in the same moment."""
+        return await ConversationRepository(db).add(conversation)
+
+
+def new_conversation(
+    *, user_id: str, session_id: str, agent_id: str, agent_name: str, now: datetime
+) -> ConversationRow:
+    """An empty conversation, not yet saved."""
+    return ConversationRow(
+        user_id=user_id,
+        session_id=session_id,
+        agent_id=agent_id,
+        agent_name=agent_name,
+        title=EMPTY_TITLE,
+        title_folded=EMPTY_TITLE.casefold(),
+        user_count=0,
+        agent_count=0,
+        system_context={},
+        link_off=False,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def set_title_from(conversation: ConversationRow, message: NewMessage) -> None:
@@ -251,6 +270,14 @@ def set_title_from(conversation: ConversationRow, message: NewMessage) -> None:
     conversation.title = title_from(message.content)
     conversation.title_folded = conversation.title.casefold()
     conversation.title_message_id = message.message_id
+
+
+def add_counts(conversation: ConversationRow, messages: Sequence[NewMessage]) -> None:
+    """Moves the counts of a conversation by messages that are about to be stored."""
+    for message in messages:
+        users, agents = counts_of(message)
+        conversation.user_count += users
+        conversation.agent_count += agents
 
 
 def _bad_title(reason: Text) -> ValidationFailedError:

@@ -10,22 +10,27 @@ from clary.db.session import Session
 from clary.features.permissions.service import Identity
 from clary.features.runs.errors import RunNotFoundError
 from clary.features.runs.payloads import run_object
-from clary.features.runs.policy import StopReason, is_active
-from clary.features.runs.repository import RunRepository, apply_update, finish_step, insert_step, update_run
+from clary.features.runs.policy import MAX_FRUITLESS_TAKEOVERS, Endpoint, EndReason, StopReason, is_active, status_of
+from clary.features.runs.repository import RunRepository, change_run, finish_step, insert_step
 from clary.features.runs.tables import IdempotencyKeyRow, RunRow, RunStepRow
 from clary.kit.clock import Clock
 from clary.streams.ports import EventLog
 
 __all__ = [
+    "MAX_FRUITLESS_TAKEOVERS",
+    "EndReason",
+    "Endpoint",
     "IdempotencyKeyRow",
     "RunRepository",
     "RunRow",
     "RunService",
     "RunStepRow",
-    "apply_update",
+    "StopReason",
+    "change_run",
     "finish_step",
     "insert_step",
-    "update_run",
+    "is_active",
+    "status_of",
 ]
 
 EXPIRED_LOGS_PER_SWEEP = 200
