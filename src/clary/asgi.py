@@ -21,6 +21,7 @@ from clary.features.runs import routes as run_routes
 from clary.features.system import routes as system_routes
 from clary.http.console import Console
 from clary.http.middleware import Edge
+from clary.http.reference import mount_reference
 from clary.http.rendering import render_framework_error, render_gone, render_problem, render_unforeseen
 from clary.http.routing import Gate
 from clary.settings import Settings
@@ -64,6 +65,8 @@ def create_api(services: Services) -> FastAPI:
     api.state.gate = Gate(services.authenticator, services.csrf)
     for router in routers():
         api.include_router(router)
+    if services.settings.api_docs:
+        mount_reference(api)
     api.add_exception_handler(ProblemError, render_problem)
     api.add_exception_handler(RequestValidationError, render_framework_error)
     api.add_exception_handler(HTTPException, render_framework_error)

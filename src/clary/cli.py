@@ -12,6 +12,8 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+MAX_PASSWORD = 256
+
 app = typer.Typer(
     help="Clary: a self-hosted AI agent platform server.",
     no_args_is_help=True,
@@ -215,7 +217,7 @@ def add_user(
     email: Annotated[str | None, typer.Option(help="E-mail address.")] = None,
 ) -> None:
     """Add a user; works while the server runs."""
-    password = sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
+    password = _password_line() if password_stdin else typer.prompt("Password", hide_input=True)
     if role not in ("user", "admin"):
         fail("role must be user or admin")
     from clary.features.accounts.service import NewUser
@@ -242,6 +244,78 @@ def list_users(as_json: Annotated[bool, typer.Option("--json", help="One JSON ar
         return
     for user in found:
         typer.echo(f"{user['username']}\t{user['role']}\t{user['status']}\t{user['user_id']}")
+
+
+Account = Annotated[str, typer.Argument(metavar="USER", help="User name or e-mail address.")]
+
+
+@users.command("set-role")
+def set_role(account: Account, role: Annotated[str, typer.Argument(help="user or admin.")]) -> None:
+    """Make somebody an administrator, or an ordinary user, which ends all sessions of theirs."""
+    if role not in ("user", "admin"):
+        fail("role must be user or admin")
+
+    async def work(services: Any, user_id: str) -> None:
+        await services.user_administration.set_role(user_id=user_id, role=role)
+
+    _change(account, work)
+    typer.echo(f"{account} is now {role}")
+
+
+@users.command("disable")
+def disable_user(account: Account) -> None:
+    """Lock somebody out and end all sessions of theirs; nothing is deleted."""
+
+    async def work(services: Any, user_id: str) -> None:
+        await services.user_administration.set_disabled(user_id=user_id, disabled=True)
+
+    _change(account, work)
+    typer.echo(f"disabled {account}")
+
+
+@users.command("enable")
+def enable_user(account: Account) -> None:
+    """Let somebody in again."""
+
+    async def work(services: Any, user_id: str) -> None:
+        await services.user_administration.set_disabled(user_id=user_id, disabled=False)
+
+    _change(account, work)
+    typer.echo(f"enabled {account}")
+
+
+@users.command("reset-password")
+def reset_password(
+    account: Account,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from stdin; else one is made and shown once.")
+    ] = False,
+) -> None:
+    """Set a new password and end all sessions; the way in for an administrator who lost theirs."""
+    given = _password_line() if password_stdin else None
+
+    async def work(services: Any, user_id: str) -> Any:
+        return await services.user_administration.reset_password(user_id=user_id, password=given)
+
+    made = _change(account, work)
+    typer.echo(f"new password of {account}" + (f": {made}" if made else " set"))
+
+
+def _change(account: str, work: Any) -> Any:
+    """Does work on one user."""
+
+    async def on_user(services: Any) -> Any:
+        return await work(services, await services.user_administration.get_user_id(account))
+
+    return _run(on_user)
+
+
+def _password_line() -> str:
+    """The password on stdin, without its line break."""
+    password = sys.stdin.readline().rstrip("\r\n")
+    if not 0 < len(password) <= MAX_PASSWORD:
+        fail(f"a password of 1 to {MAX_PASSWORD} characters is wanted on stdin")
+    return password
 
 
 @dev.command("fake-model")

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from contextlib import AsyncExitStack
-from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -19,7 +18,14 @@ from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
 from clary.features.accounts.guards import RequestAuthenticator
 from clary.features.accounts.ports import AccessTokens
-from clary.features.accounts.service import AccountService, Credentials, SignIn, ensure_signing_key
+from clary.features.accounts.service import (
+    AccountService,
+    Credentials,
+    SignIn,
+    UserAdministration,
+    ensure_signing_key,
+    generate_password,
+)
 from clary.features.agents.service import (
     AgentLimits,
     AgentReferences,
@@ -57,7 +63,15 @@ from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.settings.values import plain
 from clary.streams.hub import Hub
-from clary.wiring.parts import FirstSteps, announce_password, csrf_rule, culprit, default_provider, edge_rules
+from clary.wiring.parts import (
+    FirstSteps,
+    VerificationLedger,
+    announce_password,
+    csrf_rule,
+    culprit,
+    default_provider,
+    edge_rules,
+)
 
 log = structlog.get_logger()
 
@@ -100,6 +114,13 @@ class Services:
             onboarding=FirstSteps(lambda: self.provider_resolver, lambda: self.agent_resolver),
             clock=self.clock,
             directory=self.settings.user_directory,
+            new_password=generate_password,
+        )
+        self.user_administration = UserAdministration(
+            database=self.database,
+            passwords=self.passwords,
+            credentials=self.credentials,
+            new_password=generate_password,
         )
         self.sign_in = SignIn(
             database=self.database, passwords=self.passwords, credentials=self.credentials, clock=self.clock
@@ -152,7 +173,7 @@ class Services:
         settings, clock = self.settings, self.clock
         self.toolbox = Toolbox(clock)
         self.gateway = ModelApiGateway(self.guard)
-        self.money = Money(settings.currency, {settings.currency: Decimal(1)})
+        self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
         vault = KeyVault(self.secret_box)
         self.provider_resolver = ProviderResolver(
             vault=vault, groups=NoGroups(), default=default_provider(settings), demo_model=settings.demo_model_on
@@ -173,6 +194,8 @@ class Services:
             vault=vault,
             guard=self.guard,
             probe=self.gateway,
+            ledger=VerificationLedger(),
+            money=self.money,
             clock=clock,
             new_id=new_uuid,
         )

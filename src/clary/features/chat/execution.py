@@ -118,7 +118,8 @@ def write_end(
     config, lines = recorder.config, recorder.lines
     interrupted = reason in ("interrupt_request", "client_disconnect", "replaced")
     out: list[bytes] = []
-    writes: list[Write] = recorder.stored_texts(None, **({"interrupted": True} if interrupted or kind else {}))
+    flags = {"interrupted": True} if interrupted or kind else {}
+    writes: list[Write] = recorder.stored_texts(None, **flags) + recorder.stored_drafts(**flags)
     for call in list(recorder.open_calls.values()):
         result = interrupted_result(call, new_uuid(), prompt_language(config.locale))
         out.append(lines.result(result))

@@ -271,4 +271,4 @@ def _remember_tail(recorder: RunRecorder, line: dict[str, object]) -> None:
             message = recorder.open_messages[message_id] = OpenMessage(message_id, kind, stamp)
         message.pieces.add(str(line["content"]))
     elif kind == "tool_call":
-        recorder.remember_fragment(message_id)
+        recorder.remember_fragment(line)

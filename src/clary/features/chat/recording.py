@@ -1,9 +1,10 @@
 """Makes each event of the loop durable: its line, and the message, step and usage rows that commit with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from clary.db.session import Connection
+from clary.features.chat.call_drafts import CallDraft
 from clary.features.chat.config import RunConfig
 from clary.features.chat.ledger import RunUsage
 from clary.features.chat.lines import LineBuilder, call_object
@@ -85,7 +86,7 @@ class RunRecorder:
         self._position = next_position
         self.open_messages: dict[str, OpenMessage] = {}
         self.open_calls: dict[str, ToolCall] = {}
-        self._fragments: dict[str, str] = {}
+        self._drafts: dict[str, CallDraft] = {}
         self._held: OpenMessage | None = None
         self._held_pieces: list[str] = []
         self._held_length = 0
@@ -104,7 +105,7 @@ class RunRecorder:
 
     async def _record_step(self, event: RunEvent) -> None:
         if isinstance(event, CallStreamed):
-            self._fragments[event.message_id] = self._fragments.get(event.message_id, "") + event.arguments
+            self._draft(event.message_id, self.lines.stamp()).add(event.call_id, event.name, event.arguments)
             self.writer.write([self.lines.call_fragment(event)])
         elif isinstance(event, ModelStepBegan):
             self._write([], [self._step_begun(event.step_id, "model", event.step_name)])
@@ -202,7 +203,7 @@ class RunRecorder:
                 response_id=event.response_id,
             )
             writes.append(self._stored(message))
-        self._fragments.clear()
+        self._drafts.clear()
         note = "estimated" if event.estimated else None
         detail = {"finish_reason": event.finish_reason, "calls": len(event.calls), "model": event.model}
         writes.append(self._step_finished(event.step_id, "done", detail))
@@ -235,19 +236,26 @@ class RunRecorder:
             provider = self.config.provider
             self._write([], self._booked(event.step_name, provider.model, event.usage, event.kind, provider))
 
-    def remember_fragment(self, message_id: str) -> None:
+    def _draft(self, message_id: str, timestamp: float) -> CallDraft:
+        return self._drafts.setdefault(message_id, CallDraft(message_id, timestamp))
+
+    def remember_fragment(self, line: Mapping[str, Any]) -> None:
         """A call fragment that an earlier process sent."""
-        self._fragments.setdefault(message_id, "")
+        self._draft(str(line["message_id"]), float(line["timestamp"])).add_line(line)
+
+    def stored_drafts(self, **flags: Any) -> list[Write]:
+        """Work that stores every call that was never announced whole; `flags` go into their metadata."""
+        writes = [self._stored(draft.message(self._name, **flags)) for draft in self._drafts.values()]
+        self._drafts.clear()
+        return writes
 
     def void_unfinished(self) -> None:
         """Marks what an earlier process sent of a response that never ended; nothing to do when there is none."""
-        if not self.open_messages and not self._fragments:
+        if not self.open_messages and not self._drafts:
             return
         lines = [self.lines.superseded(each.message_id, each.kind) for each in self.open_messages.values()]
-        lines += [self.lines.superseded(message_id, "tool_call") for message_id in self._fragments]
-        writes = self.stored_texts(None, superseded=True)
-        self._fragments.clear()
-        self._write(lines, writes)
+        lines += [self.lines.superseded(message_id, "tool_call") for message_id in self._drafts]
+        self._write(lines, self.stored_texts(None, superseded=True) + self.stored_drafts(superseded=True))
 
     def _silent(self, event: SilentStepDone) -> None:
         writes = self._booked(event.step_name, event.model, event.usage, event.note, self.config.fast_provider)

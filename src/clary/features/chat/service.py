@@ -14,7 +14,6 @@ from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.preparing import input_place
 from clary.features.chat.resolving import RunResolver
 from clary.features.chat.supervisor import RunSupervisor
-from clary.features.conversations.errors import SessionNotFoundError
 from clary.features.conversations.service import (
     ConversationRow,
     ConversationService,
@@ -169,16 +168,18 @@ class ChatService:
     def _lock(self, identity: Identity, kind: str, name: str) -> asyncio.Lock:
         return self._locks.setdefault((identity.user_id, kind, name), asyncio.Lock())
 
-    async def resume(self, *, identity: Identity, session_id: str, last_index: int, run_id: str | None) -> OpenedView:
-        """A view from a line number on (stream-runtime.md 6.5).
+    async def resume(
+        self, *, identity: Identity, session_id: str, last_index: int, run_id: str | None, user_id: str | None = None
+    ) -> OpenedView:
+        """A view from a line number on (stream-runtime.md 6.5); `user_id` is whose session an admin means.
 
         Raises:
-            SessionNotFoundError, TooManyViewsError
+            SessionNotFoundError, SessionAmbiguousError, RunNotFoundError, TooManyViewsError
         """
         async with self._database.read() as db:
-            conversation = await self._conversations.find_accessible(db, session_id=session_id, identity=identity)
-            if conversation is None:
-                raise SessionNotFoundError(session_id)
+            conversation = await self._conversations.get_accessible(
+                db, session_id=session_id, identity=identity, user_id=user_id
+            )
             run = await self._runs.find_readable(db, conversation_id=conversation.conversation_id, run_id=run_id)
         if run is None:
             if run_id is not None:
@@ -189,17 +190,17 @@ class ChatService:
         return await self._open(run, last_index)
 
     async def interrupt(
-        self, *, identity: Identity, session_id: str, message: str | None, run_id: str | None
+        self, *, identity: Identity, session_id: str, user_id: str | None, message: str | None, run_id: str | None
     ) -> Interrupted:
         """Stops the active run; durable before this returns, waits up to two seconds for the end (6.7).
 
         Raises:
-            SessionNotFoundError
+            SessionNotFoundError, SessionAmbiguousError
         """
         async with self._database.write() as db:
-            conversation = await self._conversations.find_accessible(db, session_id=session_id, identity=identity)
-            if conversation is None:
-                raise SessionNotFoundError(session_id)
+            conversation = await self._conversations.get_accessible(
+                db, session_id=session_id, identity=identity, user_id=user_id
+            )
             run = await self._runs.find_active(db, conversation_id=conversation.conversation_id)
             hit = run is not None and run_id in (None, run.run_id)
             if run is not None and hit:

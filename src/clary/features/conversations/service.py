@@ -195,8 +195,8 @@ class ConversationService:
         data = await self.read_history(identity=identity, session_id=session_id, user_id=user_id)
         async with self._database.read() as db:
             row = await self.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
-            runs = await self._runs.list_objects(db, conversation_id=row.conversation_id)
             tasks = await self.tasks_status(db, identity=identity, session_id=session_id, user_id=user_id)
+        runs = await self._runs.list_objects(conversation_id=row.conversation_id)
         return {
             "conversation.json": json_text.dumps(without_index(data)),
             "conversation.md": as_markdown(row.title, data["messages"]).encode(),
