@@ -9,12 +9,13 @@ import orjson
 
 from clary.db.database import Database
 from clary.features.chat.config import RunConfig
+from clary.features.chat.delta_lines import OpenMessage
 from clary.features.chat.execution import RunExecution, Stop, write_end
 from clary.features.chat.ledger import RunUsage
 from clary.features.chat.lines import LineBuilder
 from clary.features.chat.model_view import entries_of, open_calls
 from clary.features.chat.ports import ModelGateway
-from clary.features.chat.recording import OpenMessage, RunRecorder
+from clary.features.chat.recording import RunRecorder
 from clary.features.conversations.service import MessageReader, MessageRow, TodoStore
 from clary.features.llm_providers.service import Money
 from clary.features.runs.service import (

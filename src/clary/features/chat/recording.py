@@ -6,6 +6,7 @@ from typing import Any
 from clary.db.session import Connection
 from clary.features.chat.call_drafts import CallDraft
 from clary.features.chat.config import RunConfig
+from clary.features.chat.delta_lines import DeltaLines, OpenMessage
 from clary.features.chat.ledger import RunUsage
 from clary.features.chat.lines import LineBuilder, call_object
 from clary.features.chat.texts import NOTICES
@@ -30,29 +31,10 @@ from clary.runtime.events import (
     ToolStepBegan,
     ToolStepDone,
 )
-from clary.runtime.growing_text import GrowingText
 from clary.runtime.messages import ToolCall
 from clary.runtime.model import Usage
 from clary.streams.hub import LogWriter
 from clary.streams.ports import Write
-
-HELD_CHARACTERS = 48 * 1024
-HELD_SECONDS = 0.04
-
-
-class OpenMessage:
-    """A text or reasoning message that is still growing."""
-
-    def __init__(self, message_id: str, kind: str, timestamp: float) -> None:
-        self.message_id = message_id
-        self.kind = kind
-        self.timestamp = timestamp
-        self.pieces = GrowingText()
-
-    @property
-    def text(self) -> str:
-        """The text so far."""
-        return str(self.pieces)
 
 
 class RunRecorder:
@@ -87,11 +69,7 @@ class RunRecorder:
         self.open_messages: dict[str, OpenMessage] = {}
         self.open_calls: dict[str, ToolCall] = {}
         self._drafts: dict[str, CallDraft] = {}
-        self._held: OpenMessage | None = None
-        self._held_pieces: list[str] = []
-        self._held_length = 0
-        self._held_since = 0.0
-        writer.when_idle(self._release_held)
+        self._deltas = DeltaLines(writer, lines, clock)
 
     async def record(self, event: RunEvent) -> None:
         """Makes an event durable, at the latest with the next one; a tool's start waits until it is."""
@@ -100,7 +78,7 @@ class RunRecorder:
         elif isinstance(event, ReasoningStreamed):
             self._delta(event.message_id, "reasoning_content", event.text)
         else:
-            self.release_held()
+            self._deltas.release()
             await self._record_step(event)
 
     async def _record_step(self, event: RunEvent) -> None:
@@ -147,42 +125,16 @@ class RunRecorder:
         return self.config.agent_name
 
     def _delta(self, message_id: str, kind: str, text: str) -> None:
-        """Sends a delta, or holds it while the former one is on its way to the disk or many runs write.
-
-        Under load this merges deltas into fewer lines; a message's first one is never held on purpose.
-        """
         message = self.open_messages.get(message_id)
         is_first = message is None
         if message is None:
             message = self.open_messages[message_id] = OpenMessage(message_id, kind, self.lines.stamp())
         message.pieces.add(text)
-        if self._held is not None and self._held is not message:
-            self.release_held()
-        if self._held is None:
-            crowded = self.writer.is_crowded and not is_first
-            if not crowded and not self.writer.is_busy:
-                self.writer.write([self.lines.text(message_id, kind, text)])
-                return
-            self._held, self._held_since = message, self.clock.monotonic()
-            if crowded:
-                self.writer.at_next_tick(self._release_held)
-        self._held_pieces.append(text)
-        self._held_length += len(text)
-        if self._held_length > HELD_CHARACTERS or self.clock.monotonic() - self._held_since > HELD_SECONDS:
-            self.release_held()
-
-    def _release_held(self) -> None:
-        if self._held is not None and not self.writer.has_failed:
-            self.release_held()
+        self._deltas.send(message, text, is_first=is_first)
 
     def release_held(self) -> None:
-        """Sends what was held back."""
-        if self._held is None:
-            return
-        message, text = self._held, "".join(self._held_pieces)
-        self._held, self._held_length = None, 0
-        self._held_pieces.clear()
-        self.writer.write([self.lines.text(message.message_id, message.kind, text)])
+        """Sends the text that was held back."""
+        self._deltas.release()
 
     def _model_done(self, event: ModelStepDone) -> None:
         """Text, calls, step and usage of a response, in one transaction."""
