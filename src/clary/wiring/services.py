@@ -8,7 +8,6 @@ from typing import Any
 import structlog
 
 from clary import __version__
-from clary.adapters.access_tokens import JwtAccessTokens
 from clary.adapters.event_log import SqliteEventLog
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.passwords import Argon2Passwords
@@ -16,16 +15,6 @@ from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database, UnavailableError
 from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
-from clary.features.accounts.guards import RequestAuthenticator
-from clary.features.accounts.ports import AccessTokens
-from clary.features.accounts.service import (
-    AccountService,
-    Credentials,
-    SignIn,
-    UserAdministration,
-    ensure_signing_key,
-    generate_password,
-)
 from clary.features.agents.service import (
     AgentLimits,
     AgentReferences,
@@ -53,7 +42,6 @@ from clary.features.runs.service import RunService
 from clary.features.system.service import SystemFacts, SystemService
 from clary.features.toolbox.service import ALIASES, Toolbox
 from clary.features.workspaces.service import WorkspaceService
-from clary.http.access import Authenticator
 from clary.kit.clock import Clock, SystemClock
 from clary.kit.crypto import DecryptionError, SecretBox
 from clary.kit.ids import new_hex, new_uuid
@@ -63,6 +51,7 @@ from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.settings.values import plain
 from clary.streams.hub import Hub
+from clary.wiring.identity import IdentityServices
 from clary.wiring.parts import (
     FirstSteps,
     VerificationLedger,
@@ -96,39 +85,26 @@ class Services:
         self.guard = OutboundGuard(settings.outbound_allow)
         self.secret_box = SecretBox(secret_key(settings), settings.old_key_bytes)
         self.passwords = passwords or Argon2Passwords()
-        self._add_accounts()
+        self._add_identity()
         self._add_features()
         self._add_conversations()
         self._add_execution()
         self._add_chat()
         self._add_system()
 
-    def _add_accounts(self) -> None:
-        self._tokens: JwtAccessTokens | None = None
-        self.credentials = Credentials(database=self.database, tokens=self._access_tokens, clock=self.clock)
-        self.authenticator: Authenticator = RequestAuthenticator(self.credentials)
-        self.accounts = AccountService(
+    def _add_identity(self) -> None:
+        self.identity = IdentityServices(
+            self.settings,
             database=self.database,
-            passwords=self.passwords,
-            credentials=self.credentials,
-            onboarding=FirstSteps(lambda: self.provider_resolver, lambda: self.agent_resolver),
             clock=self.clock,
-            directory=self.settings.user_directory,
-            new_password=generate_password,
-        )
-        self.user_administration = UserAdministration(
-            database=self.database,
+            secret_box=self.secret_box,
             passwords=self.passwords,
-            credentials=self.credentials,
-            new_password=generate_password,
+            onboarding=FirstSteps(lambda: self.provider_resolver, lambda: self.agent_resolver),
         )
-        self.sign_in = SignIn(
-            database=self.database, passwords=self.passwords, credentials=self.credentials, clock=self.clock
-        )
-
-    def _access_tokens(self) -> AccessTokens:
-        assert self._tokens is not None, "services are not started"
-        return self._tokens
+        self.accounts = self.identity.accounts
+        self.authenticator = self.identity.authenticator
+        self.credentials = self.identity.credentials
+        self.user_administration = self.identity.user_administration
 
     def _add_system(self) -> None:
         settings = self.settings
@@ -164,7 +140,7 @@ class Services:
         return (await asyncio.to_thread(schema_state, self.settings.database)).is_current
 
     async def _is_started(self) -> bool:
-        return self._tokens is not None
+        return self.identity.tokens is not None
 
     async def _data_dir_is_writable(self) -> bool:
         return await asyncio.to_thread(os.access, self.settings.data_dir, os.W_OK)
@@ -296,10 +272,8 @@ class Services:
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
         state.database = self.database
-        state.authenticator = self.authenticator
+        self.identity.publish(state)
         state.cookies_secure = self.settings.cookies_secure
-        state.accounts = self.accounts
-        state.sign_in = self.sign_in
         state.system = self.system
         state.heartbeat_seconds = self.settings.stream_heartbeat_seconds
         state.agents = self.agents
@@ -333,7 +307,7 @@ class Services:
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(ensure_schema, self.settings.database)
         try:
-            self._tokens = JwtAccessTokens(*await ensure_signing_key(self.database, self.secret_box, self.clock))
+            await self.identity.start()
         except DecryptionError:
             raise SettingsError("CLARY_SECRET_KEY", "does not fit the database") from None
         try:

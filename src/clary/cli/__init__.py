@@ -1,0 +1,22 @@
+"""The terminal front door. Imports nothing heavy before the command is known."""
+
+import typer
+
+from clary.cli import development, examining, people, serving
+
+app = typer.Typer(
+    help="Clary: a self-hosted AI agent platform server.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serving.serve)
+app.command("migrate")(examining.migrate)
+app.command("doctor")(examining.doctor)
+app.add_typer(people.commands, name="user")
+app.add_typer(development.commands, name="dev")
+
+
+def main() -> None:
+    """Runs a command."""
+    app()

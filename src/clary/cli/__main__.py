@@ -1,0 +1,5 @@
+"""`python -m clary.cli`."""
+
+from clary.cli import main
+
+main()

@@ -1,0 +1,70 @@
+"""`clary migrate` and `clary doctor`."""
+
+import asyncio
+import os
+from typing import Annotated, Any
+
+import typer
+
+from clary.cli.terminal import fail, settings_or_exit
+
+
+def migrate(
+    check: Annotated[bool, typer.Option("--check", help="Try it on a copy and change nothing.")] = False,
+) -> None:
+    """Bring the database up to what this program needs; a copy is kept before the first step."""
+    from clary.db.migrate import SchemaError, check_upgrade, ensure_schema
+
+    settings = settings_or_exit()
+    try:
+        if check:
+            state = check_upgrade(settings.database)
+            typer.echo("up to date" if state.is_current else f"would upgrade from {state.stored} to {state.head}")
+            return
+        typer.echo("upgraded" if ensure_schema(settings.database) else "up to date")
+    except SchemaError as error:
+        fail(str(error))
+
+
+def doctor() -> None:
+    """Check settings, database, key, disk, sandbox and provider: one line each; exit 1 when something is wrong."""
+    from clary.settings import sources
+
+    settings = settings_or_exit()
+    for line in sources(settings):
+        typer.echo(f"{line.variable}={line.shown} ({line.source})")
+    problems = asyncio.run(_examine(settings))
+    raise typer.Exit(1 if problems else 0)
+
+
+async def _examine(settings: Any) -> int:
+    from clary.adapters.sandbox import make_sandbox
+    from clary.db.migrate import SchemaError, schema_state
+
+    problems = 0
+
+    def say(name: str, *, good: bool, text: str) -> None:
+        nonlocal problems
+        problems += not good
+        typer.echo(f"{'ok  ' if good else 'FAIL'} {name}: {text}")
+
+    writable = settings.data_dir.is_dir() and os.access(settings.data_dir, os.W_OK)
+    say("data directory", good=writable or not settings.data_dir.exists(), text=str(settings.data_dir))
+    try:
+        state = await asyncio.to_thread(schema_state, settings.database)
+        text = "current" if state.is_current else "made or upgraded at the next start"
+        say("database", good=True, text=text)
+    except SchemaError as error:
+        say("database", good=False, text=str(error))
+    has_key = settings.key_bytes is not None or (settings.data_dir / "secret.key").exists()
+    say("secret key", good=True, text="set" if has_key else "made at the first start")
+    sandbox = await make_sandbox("on" if settings.sandbox else "off")
+    reason = sandbox.unavailable_reason
+    say("sandbox", good=reason is None or not settings.sandbox, text=reason or "works")
+    given = settings.default_llm_api_base_url
+    say(
+        "default provider",
+        good=True,
+        text=given or ("none; the demo model answers" if settings.demo_model_on else "none"),
+    )
+    return problems

@@ -1,0 +1,54 @@
+"""What every command shares: one line for a refusal, and work on the services."""
+
+import asyncio
+from typing import Any, NoReturn
+
+import typer
+
+
+def fail(message: str, status: int = 1) -> NoReturn:
+    """One line on stderr, and an exit status."""
+    typer.echo(message, err=True)
+    raise typer.Exit(status)
+
+
+def settings_or_exit() -> Any:
+    """The settings; a wrong one ends the program with one line and status 2."""
+    from clary.settings import SettingsError, load_settings, setting_warnings
+
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        fail(str(error), 2)
+    for warning in setting_warnings():
+        typer.echo(warning, err=True)
+    return settings
+
+
+def run_on_services(work: Any) -> Any:
+    """Does work on the services; a refusal is one line and status 1."""
+    from clary.db.migrate import SchemaError
+    from clary.errors import ProblemError
+    from clary.settings import SettingsError
+
+    try:
+        return asyncio.run(_with_services(work))
+    except ProblemError as problem:
+        fail(problem.message.en)
+    except SettingsError as error:
+        fail(str(error), 2)
+    except SchemaError as error:
+        fail(str(error))
+
+
+async def _with_services(work: Any) -> Any:
+    from clary.db.migrate import ensure_schema
+    from clary.wiring import build_services
+
+    services = build_services(settings_or_exit())
+    try:
+        await asyncio.to_thread(ensure_schema, services.settings.database)
+        return await work(services)
+    finally:
+        await services.database.close()
+        services.passwords.close()

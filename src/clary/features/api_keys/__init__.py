@@ -1,0 +1,1 @@
+"""Personal API keys (platform.md 7.1)."""

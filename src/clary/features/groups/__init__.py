@@ -1,0 +1,1 @@
+"""Groups of people (platform.md 7.2)."""

@@ -1,0 +1,1 @@
+"""OAuth2 and OpenID authorization server (platform.md 6)."""

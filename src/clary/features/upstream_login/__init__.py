@@ -1,0 +1,1 @@
+"""Signing in through other services (platform.md 5)."""

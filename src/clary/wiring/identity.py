@@ -1,0 +1,77 @@
+"""Who somebody is: accounts, sign-in, audit log, and what lets a request in."""
+
+from typing import Any
+
+from clary.adapters.access_tokens import JwtAccessTokens
+from clary.db.database import Database
+from clary.features.accounts.guards import RequestAuthenticator
+from clary.features.accounts.ports import AccessTokens, Onboarding, PasswordHashing
+from clary.features.accounts.service import (
+    AccountService,
+    Credentials,
+    SignIn,
+    UserAdministration,
+    ensure_signing_key,
+    generate_password,
+)
+from clary.features.audit.service import AuditLog
+from clary.http.access import Authenticator
+from clary.kit.clock import Clock
+from clary.kit.crypto import SecretBox
+from clary.settings import Settings
+
+
+class IdentityServices:
+    """The services of the identity slices, built from what they run on."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        database: Database,
+        clock: Clock,
+        secret_box: SecretBox,
+        passwords: PasswordHashing,
+        onboarding: Onboarding,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._secret_box = secret_box
+        self.tokens: AccessTokens | None = None
+        self.audit = AuditLog(clock=clock)
+        self.credentials = Credentials(database=database, tokens=self._access_tokens, clock=clock)
+        self.authenticator: Authenticator = RequestAuthenticator(self.credentials)
+        self.accounts = AccountService(
+            database=database,
+            passwords=passwords,
+            credentials=self.credentials,
+            onboarding=onboarding,
+            clock=clock,
+            directory=settings.user_directory,
+            new_password=generate_password,
+        )
+        self.user_administration = UserAdministration(
+            database=database,
+            passwords=passwords,
+            credentials=self.credentials,
+            new_password=generate_password,
+        )
+        self.sign_in = SignIn(database=database, passwords=passwords, credentials=self.credentials, clock=clock)
+
+    def _access_tokens(self) -> AccessTokens:
+        assert self.tokens is not None, "services are not started"
+        return self.tokens
+
+    async def start(self) -> None:
+        """Reads or makes the keys that sign tokens.
+
+        Raises:
+            DecryptionError: the secret key does not fit the database.
+        """
+        self.tokens = JwtAccessTokens(*await ensure_signing_key(self._database, self._secret_box, self._clock))
+
+    def publish(self, state: Any) -> None:
+        """Puts the services where routes find them."""
+        state.authenticator = self.authenticator
+        state.accounts = self.accounts
+        state.sign_in = self.sign_in
