@@ -8,18 +8,17 @@ from weakref import WeakValueDictionary
 
 from clary.db.database import Database
 from clary.db.session import Session
-from clary.features.chat.intake import read_messages, store_messages, without_history
+from clary.features.chat.intake import Intake, read_messages, require_own_words, store_messages, without_history
 from clary.features.chat.lines import fallback_end
 from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.preparing import input_place
-from clary.features.chat.resolving import RunResolver
+from clary.features.chat.resolving import Resolved, RunResolver
 from clary.features.chat.supervisor import RunSupervisor
 from clary.features.conversations.errors import SessionNotFoundError
 from clary.features.conversations.service import ConversationRow, ConversationService, set_title_from
 from clary.features.permissions.service import Identity
 from clary.features.runs.errors import (
     IdempotencyMismatchError,
-    RunNotFoundError,
     SessionBusyError,
     SessionReleasingError,
     TooManyRunsError,
@@ -114,7 +113,7 @@ class ChatService:
         session_id = request.session_id or new_uuid()
         async with self._lock(identity, "session", session_id):
             if endpoint in ("web_stream", "rerun"):
-                await self._replace(identity, session_id)
+                await self._replace(identity, request, session_id)
             async with self._database.write() as db:
                 run = await self._create(db, identity, request, endpoint, session_id)
                 if key is not None:
@@ -145,9 +144,9 @@ class ChatService:
             if conversation is None:
                 raise SessionNotFoundError(session_id)
             run = await self._runs.find_readable(db, conversation_id=conversation.conversation_id, run_id=run_id)
+        if run_id is not None and (run is None or not run.log_id):
+            raise SessionNotFoundError(session_id)
         if run is None:
-            if run_id is not None:
-                raise RunNotFoundError
             return self._nothing_left(session_id, None)
         if self._hub.view_count(run.log_id) >= self._limits.views_per_run:
             raise TooManyViewsError
@@ -205,15 +204,17 @@ class ChatService:
             raise IdempotencyMismatchError
         return await self._open(run, 0)
 
-    async def _replace(self, identity: Identity, session_id: str) -> None:
+    async def _replace(self, identity: Identity, request: ChatRequest, session_id: str) -> None:
         """Ends the active run of the session, whichever endpoint started it (6.6)."""
         async with self._database.read() as db:
             conversation = await self._conversations.find_own(db, session_id=session_id, user_id=identity.user_id)
             if conversation is None:
                 return
             run = await self._runs.find_active(db, conversation_id=conversation.conversation_id)
-        if run is None:
-            return
+            if run is None:
+                return
+            # A request that is going to be refused must not end what runs.
+            await self._judge(db, identity, request, session_id, conversation)
         async with self._database.write() as db:
             fresh = await RunRepository(db).find(run.run_id)
             if fresh is not None:
@@ -226,25 +227,13 @@ class ChatService:
         self, db: Session, identity: Identity, request: ChatRequest, endpoint: Endpoint, session_id: str
     ) -> RunRow:
         """Messages, conversation and run row in one transaction."""
-        intake = read_messages(request.messages, now=self._clock.epoch())
         known = await self._conversations.find_own(db, session_id=session_id, user_id=identity.user_id)
-        agent_id = request.agent_id or (known.agent_id if known is not None else None)
-        agent = await self._resolver.resolve_agent(db, identity=identity, agent_id=agent_id)
+        intake, resolved = await self._judge(db, identity, request, session_id, known)
+        agent = resolved.agent
         if known is not None and await self._runs.find_active(db, conversation_id=known.conversation_id):
             raise SessionBusyError
         if await RunRepository(db).count_active(identity.user_id) >= self._limits.runs_per_user:
             raise TooManyRunsError
-        resolved = await self._resolver.resolve(
-            db,
-            identity=identity,
-            agent=agent,
-            request=request,
-            tags=intake.tags,
-            system_texts=intake.system_texts,
-            session_id=session_id,
-            saved_context=dict(known.system_context) if known is not None else {},
-            interrupt_note=known.interrupt_note if known is not None else None,
-        )
         conversation = known or await self._conversations.ensure_conversation(
             db,
             user_id=identity.user_id,
@@ -262,8 +251,7 @@ class ChatService:
         first_user = next((each for each in stored if each.role == "user"), None)
         if conversation.user_count == 0 and first_user is not None:
             set_title_from(conversation, first_user)
-        sent_ids = frozenset(each.message_id for each in request.messages if each.message_id)
-        await store_messages(db, conversation, run_id, stored, sent_ids)
+        await store_messages(db, conversation, run_id, stored, intake.sent_ids)
         run = self._row(run_id, conversation, identity, endpoint, request)
         run.log_id = await self._hub.log.create(db, run_id)
         run.agent_id, run.agent_name, run.agent_mode = agent.agent_id, resolved.config.agent_name, resolved.agent_mode
@@ -272,6 +260,28 @@ class ChatService:
         if not await RunRepository(db).add(run):
             raise SessionBusyError
         return run
+
+    async def _judge(
+        self, db: Session, identity: Identity, request: ChatRequest, session_id: str, known: ConversationRow | None
+    ) -> tuple[Intake, Resolved]:
+        """What a request comes to, or its refusal; changes nothing."""
+        intake = read_messages(request.messages, now=self._clock.epoch())
+        if known is not None:
+            await require_own_words(db, known, intake)
+        agent_id = request.agent_id or (known.agent_id if known is not None else None)
+        agent = await self._resolver.resolve_agent(db, identity=identity, agent_id=agent_id)
+        resolved = await self._resolver.resolve(
+            db,
+            identity=identity,
+            agent=agent,
+            request=request,
+            tags=intake.tags,
+            system_texts=intake.system_texts,
+            session_id=session_id,
+            saved_context=dict(known.system_context) if known is not None else {},
+            interrupt_note=known.interrupt_note if known is not None else None,
+        )
+        return intake, resolved
 
     def _row(
         self,

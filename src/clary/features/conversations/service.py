@@ -9,7 +9,7 @@ from clary.features.conversations.errors import SessionAmbiguousError, SessionNo
 from clary.features.conversations.export import as_markdown
 from clary.features.conversations.history import HistoryReader, page_of
 from clary.features.conversations.payloads import list_item, task_item
-from clary.features.conversations.policy import NewMessage, clean_title, text_of, title_from
+from clary.features.conversations.policy import MessageRole, NewMessage, clean_title, text_of, title_from
 from clary.features.conversations.ports import RunStopper, SessionWorkspaces
 from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.repository.listing import ListQuery, find_page, find_shared, find_snippets
@@ -30,6 +30,7 @@ __all__ = [
     "HistoryReader",
     "ListQuery",
     "MessageReader",
+    "MessageRole",
     "MessageRow",
     "NewMessage",
     "TodoStore",
