@@ -18,7 +18,7 @@ MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 60
 HEADINGS = ["Status", "Context", "Decision", "Consequences", "Alternatives"]
 
-LARGE_MODULES = {"runtime/loop.py": 417}
+LARGE_MODULES: dict[str, int] = {}
 """Modules over the limit, and what they may have at most. Entries only shrink and go."""
 LARGE_FUNCTIONS = {"features/chat/resolving.py::resolve": 66}
 """The same for functions, as `path::name`."""

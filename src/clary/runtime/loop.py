@@ -14,13 +14,11 @@ from clary.runtime.context import ContextBudget, Entry
 from clary.runtime.events import (
     AnnouncedCall,
     AttemptVoided,
-    CallStreamed,
     LoopEnd,
     LoopEnded,
     ModelStepBegan,
     ModelStepDone,
     Noticed,
-    ReasoningStreamed,
     RunEvent,
     RunFailedError,
     SilentStepDone,
@@ -43,6 +41,7 @@ from clary.runtime.model import (
 )
 from clary.runtime.prompt import Instructions, volatile_facts
 from clary.runtime.repetition import RepetitionWatch
+from clary.runtime.response import OpenResponse
 from clary.runtime.tool_runner import PendingCall, ToolRunner
 from clary.runtime.tools import TodoList, Tool
 from clary.runtime.toolset import estimate_tokens
@@ -105,6 +104,8 @@ class LoopState:
     answered: bool = False
     """The last recorded response had no calls: only the decision is left."""
     analysed: bool = False
+    call_ids: set[str] = field(default_factory=set[str])
+    """Ids of every call of the session so far: some providers count anew in each response."""
 
 
 class AgentLoop:
@@ -233,7 +234,7 @@ class AgentLoop:
         if self._state.model_calls > MAX_MODEL_CALLS:
             raise RunFailedError("limit")
         request = await self._request()
-        response = _Response(self._plan.new_id(), self._plan.new_id(), self._plan.new_id)
+        response = OpenResponse(self._plan.new_id(), self._plan.new_id(), self._plan.new_id, self._state.call_ids)
         yield ModelStepBegan(response.step_id, "direct_execution")
         async with aclosing(_model_items(self._plan.model, request)) as items:
             async for item in items:
@@ -250,8 +251,10 @@ class AgentLoop:
                 else:
                     yield self._finished(request, response, item)
 
-    def _finished(self, request: ModelRequest, response: "_Response", done: ModelDone) -> ModelStepDone:
+    def _finished(self, request: ModelRequest, response: OpenResponse, done: ModelDone) -> ModelStepDone:
         """Takes a whole response into the state and says what it was."""
+        done = response.with_own_ids(done)
+        self._state.call_ids.update(call.id for call in done.calls)
         calls = tuple(
             AnnouncedCall(
                 response.call_message_id(position),
@@ -272,7 +275,7 @@ class AgentLoop:
             done.finish_reason,
         )
 
-    def _take(self, response: "_Response", done: ModelDone, calls: tuple[AnnouncedCall, ...]) -> None:
+    def _take(self, response: OpenResponse, done: ModelDone, calls: tuple[AnnouncedCall, ...]) -> None:
         state = self._state
         if calls:
             # Providers refuse broken arguments in later calls, so the model sees what everybody sees; the tool's own
@@ -364,45 +367,6 @@ class AgentLoop:
 @dataclass(slots=True)
 class _Outcome:
     end: LoopEnd | None = None
-
-
-@dataclass(slots=True)
-class _Response:
-    """One response being read: its texts and the ids of its messages."""
-
-    step_id: str
-    response_id: str
-    new_id: Callable[[], str]
-    text: str = ""
-    reasoning: str = ""
-    _text_id: str | None = None
-    _reasoning_id: str | None = None
-    _call_ids: dict[int, str] = field(default_factory=dict[int, str])
-
-    def text_event(self, item: TextDelta) -> TextStreamed:
-        if self._text_id is None:
-            self._text_id = self.new_id()
-        self.text += item.text
-        return TextStreamed(self._text_id, item.text)
-
-    def reasoning_event(self, item: ReasoningDelta) -> ReasoningStreamed:
-        if self._reasoning_id is None:
-            self._reasoning_id = self.new_id()
-        self.reasoning += item.text
-        return ReasoningStreamed(self._reasoning_id, item.text)
-
-    def call_event(self, item: ToolCallDelta) -> CallStreamed:
-        return CallStreamed(self.call_message_id(item.position), item.id, item.name, item.arguments)
-
-    def call_message_id(self, position: int) -> str:
-        if position not in self._call_ids:
-            self._call_ids[position] = self.new_id()
-        return self._call_ids[position]
-
-    def restart(self) -> None:
-        self.text = self.reasoning = ""
-        self._text_id = self._reasoning_id = None
-        self._call_ids = {}
 
 
 async def _model_items(

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from clary.adapters.scripted_provider import ScriptedProvider, Step
+from clary.adapters.scripted_provider import Say, ScriptedProvider, Step
 from support.house import PASSWORD, House, bearer, house_in, login
 from support.open_stream import OpenStream
 
@@ -110,9 +110,12 @@ class Chat:
 async def chat_in(
     folder: Path, scripts: Mapping[str, Sequence[Step]] | None = None, *, sandbox: bool = False, **settings: Any
 ) -> AsyncIterator[Chat]:
-    """A house with Alice in it, and a model that follows scripts."""
+    """A house with Alice in it, and a model that follows scripts, `plain` among them.
+
+    The last tag in a conversation chooses: later messages need their own to hear something else.
+    """
     async with (
-        ScriptedProvider(scripts) as provider,
+        ScriptedProvider({"plain": [Say("Plainly.")], **(scripts or {})}) as provider,
         house_in(folder, outbound_allow=("127.0.0.1",), sandbox=sandbox, **settings) as house,
     ):
         chat = Chat(house, provider)
