@@ -36,6 +36,8 @@ from clary.streams.ports import Write
 
 HELD_BYTES = 48 * 1024
 HELD_SECONDS = 0.04
+MAX_PIECE = 512 * 1024
+"""Characters of a delta: a line has at most 4 MiB, and one character can take six bytes of it."""
 
 
 class OpenMessage:
@@ -92,10 +94,10 @@ class RunRecorder:
 
     async def record(self, event: RunEvent) -> None:
         """Makes an event durable, at the latest with the next one; a tool's start waits until it is."""
-        if isinstance(event, TextStreamed):
-            self._delta(event.message_id, event.type, event.text)
-        elif isinstance(event, ReasoningStreamed):
-            self._delta(event.message_id, "reasoning_content", event.text)
+        if isinstance(event, TextStreamed | ReasoningStreamed):
+            kind = event.type if isinstance(event, TextStreamed) else "reasoning_content"
+            for start in range(0, len(event.text), MAX_PIECE):
+                self._delta(event.message_id, kind, event.text[start : start + MAX_PIECE])
         else:
             self.release_held()
             await self._record_step(event)
