@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import structlog
 
+from clary.db.columns import Row
+from clary.db.database import Database
 from support.house import House, house_in
 
 
@@ -27,6 +29,16 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of the person who runs the tests must not reach them."""
     for name in [name for name in os.environ if name.startswith("CLARY_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """A fresh database with every table, and nothing that works on it."""
+    built = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    async with built.write() as db:
+        await (await db.connection()).run_sync(Row.metadata.create_all)
+    yield built
+    await built.close()
 
 
 @pytest.fixture

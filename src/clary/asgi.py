@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -12,12 +12,33 @@ from starlette.types import ASGIApp
 
 from clary import __version__
 from clary.errors import ProblemError
+from clary.features.accounts import routes as account_routes
+from clary.features.agents import routes as agent_routes
+from clary.features.chat import routes as chat_routes
+from clary.features.conversations import routes as conversation_routes
+from clary.features.llm_providers import routes as provider_routes
+from clary.features.runs import routes as run_routes
+from clary.features.system import routes as system_routes
 from clary.http.console import Console
 from clary.http.middleware import Edge
+from clary.http.reference import mount_reference
 from clary.http.rendering import render_framework_error, render_gone, render_problem, render_unforeseen
 from clary.http.routing import Gate
 from clary.settings import Settings
-from clary.wiring import Services, build_services, routers
+from clary.wiring import Services, build_services
+
+
+def routers() -> list[APIRouter]:
+    """The routes of every slice."""
+    return [
+        system_routes.router,
+        account_routes.router,
+        provider_routes.router,
+        agent_routes.router,
+        conversation_routes.router,
+        chat_routes.router,
+        run_routes.router,
+    ]
 
 
 def create_api(services: Services) -> FastAPI:
@@ -42,8 +63,10 @@ def create_api(services: Services) -> FastAPI:
     )
     services.publish(api.state)
     api.state.gate = Gate(services.authenticator, services.csrf)
-    for router in routers(services.settings):
+    for router in routers():
         api.include_router(router)
+    if services.settings.api_docs:
+        mount_reference(api)
     api.add_exception_handler(ProblemError, render_problem)
     api.add_exception_handler(RequestValidationError, render_framework_error)
     api.add_exception_handler(HTTPException, render_framework_error)

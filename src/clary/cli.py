@@ -1,6 +1,7 @@
 """The terminal front door. Imports nothing heavy before the command is known."""
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -10,6 +11,8 @@ from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
+
+MAX_PASSWORD = 256
 
 app = typer.Typer(
     help="Clary: a self-hosted AI agent platform server.",
@@ -50,6 +53,8 @@ def settings_or_exit() -> Any:
 @app.command()
 def serve() -> None:
     """Start the HTTP server; settings come from CLARY_* variables, see `clary doctor`."""
+    # What is imported now stays for ever: to look for garbage in it would take a tenth of the start.
+    gc.disable()
     import uvloop
 
     from clary.db.migrate import SchemaError
@@ -99,6 +104,8 @@ async def _serve(settings: Any) -> None:
 
     server.handle_exit = drain_first
     await services.start()
+    gc.freeze()
+    gc.enable()
     typer.echo(f"Clary at {own_address(settings, listener)} (data in {settings.data_dir})", err=True)
     # uvicorn raises the signal once more when it is done; what has to be stopped after it would be lost.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -210,7 +217,7 @@ def add_user(
     email: Annotated[str | None, typer.Option(help="E-mail address.")] = None,
 ) -> None:
     """Add a user; works while the server runs."""
-    password = sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt("Password", hide_input=True)
+    password = _password_line() if password_stdin else typer.prompt("Password", hide_input=True)
     if role not in ("user", "admin"):
         fail("role must be user or admin")
     from clary.features.accounts.service import NewUser
@@ -237,6 +244,78 @@ def list_users(as_json: Annotated[bool, typer.Option("--json", help="One JSON ar
         return
     for user in found:
         typer.echo(f"{user['username']}\t{user['role']}\t{user['status']}\t{user['user_id']}")
+
+
+Account = Annotated[str, typer.Argument(metavar="USER", help="User name or e-mail address.")]
+
+
+@users.command("set-role")
+def set_role(account: Account, role: Annotated[str, typer.Argument(help="user or admin.")]) -> None:
+    """Make somebody an administrator, or an ordinary user, which ends all sessions of theirs."""
+    if role not in ("user", "admin"):
+        fail("role must be user or admin")
+
+    async def work(services: Any, user_id: str) -> None:
+        await services.user_administration.set_role(user_id=user_id, role=role)
+
+    _change(account, work)
+    typer.echo(f"{account} is now {role}")
+
+
+@users.command("disable")
+def disable_user(account: Account) -> None:
+    """Lock somebody out and end all sessions of theirs; nothing is deleted."""
+
+    async def work(services: Any, user_id: str) -> None:
+        await services.user_administration.set_disabled(user_id=user_id, disabled=True)
+
+    _change(account, work)
+    typer.echo(f"disabled {account}")
+
+
+@users.command("enable")
+def enable_user(account: Account) -> None:
+    """Let somebody in again."""
+
+    async def work(services: Any, user_id: str) -> None:
+        await services.user_administration.set_disabled(user_id=user_id, disabled=False)
+
+    _change(account, work)
+    typer.echo(f"enabled {account}")
+
+
+@users.command("reset-password")
+def reset_password(
+    account: Account,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from stdin; else one is made and shown once.")
+    ] = False,
+) -> None:
+    """Set a new password and end all sessions; the way in for an administrator who lost theirs."""
+    given = _password_line() if password_stdin else None
+
+    async def work(services: Any, user_id: str) -> Any:
+        return await services.user_administration.reset_password(user_id=user_id, password=given)
+
+    made = _change(account, work)
+    typer.echo(f"new password of {account}" + (f": {made}" if made else " set"))
+
+
+def _change(account: str, work: Any) -> Any:
+    """Does work on one user."""
+
+    async def on_user(services: Any) -> Any:
+        return await work(services, await services.user_administration.get_user_id(account))
+
+    return _run(on_user)
+
+
+def _password_line() -> str:
+    """The password on stdin, without its line break."""
+    password = sys.stdin.readline().rstrip("\r\n")
+    if not 0 < len(password) <= MAX_PASSWORD:
+        fail(f"a password of 1 to {MAX_PASSWORD} characters is wanted on stdin")
+    return password
 
 
 @dev.command("fake-model")

@@ -1,6 +1,5 @@
 """`clary serve`: a refused start is one line, a signal ends it well (platform.md 13, abuse case A41)."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,23 +7,9 @@ from pathlib import Path
 import pytest
 
 from support.server_process import ServerProcess, running, signed_in
+from support.terminal import clary
 
 pytestmark = pytest.mark.anyio
-
-
-def clary(folder: Path, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command on a data directory."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("CLARY_")}
-    return subprocess.run(
-        [sys.executable, "-m", "clary.cli", *arguments],
-        env={**clean, "CLARY_DATA_DIR": str(folder / "data"), **environment},
-        cwd=folder,
-        input=stdin,
-        text=True,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(

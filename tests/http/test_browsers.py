@@ -59,12 +59,34 @@ async def test_a_token_needs_no_own_origin(house: House) -> None:
     assert answer.json()["code"] == 200
 
 
-@pytest.mark.parametrize("path", ["/api/auth/login", "/api/user/login", "/api/auth/logout"])
-async def test_nobody_can_be_signed_in_or_out_from_a_foreign_page(house: House, path: str) -> None:
+@pytest.mark.parametrize("path", ["/api/auth/login", "/api/user/login"])
+async def test_nobody_can_be_signed_in_from_a_foreign_page(house: House, path: str) -> None:
     async with house.browser(Origin="https://evil.example") as client:
         answer = await client.post(path, json={"username_or_email": "admin", "password": ADMIN_PASSWORD})
     assert (answer.status_code, answer.json()["error_detail"]) == (403, "csrf_failed")
     assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/api/auth/logout", "/api/user/logout"])
+async def test_a_foreign_page_ends_no_session(house: House, path: str) -> None:
+    async with house.browser() as client:
+        await login(client, "admin", ADMIN_PASSWORD)
+        attack = await client.post(path, headers={"Origin": "https://evil.example"})
+        assert (await client.get("/api/auth/session")).status_code == 200
+    assert (attack.status_code, attack.json()["error_detail"]) == (403, "csrf_failed")
+    assert "set-cookie" not in attack.headers
+
+
+@pytest.mark.parametrize("path", ["/api/auth/logout", "/api/user/logout"])
+@pytest.mark.parametrize("headers", [*ATTACKS, *OWN])
+async def test_signing_out_without_an_identity_is_401_and_clears_the_cookie_from_anywhere(
+    house: House, path: str, headers: dict[str, str]
+) -> None:
+    async with house.browser() as client:
+        answer = await client.post(path, headers={**headers, "Cookie": "clary_session=outdated"})
+    assert (answer.status_code, answer.json()["error_detail"]) == (401, "unauthenticated")
+    assert answer.headers["set-cookie"].startswith("clary_session=")
+    assert "Max-Age=0" in answer.headers["set-cookie"]
 
 
 async def test_a_listed_origin_is_echoed_with_credentials_even_on_errors(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Faults, unknown routes, odd methods: every answer keeps envelope and headers (platform.md 1.1, abuse case A2)."""
 
-from pathlib import Path
+import re
+from typing import Any
 
 import pytest
+import structlog
 
-from support.house import House, house_in, login
+from support.house import House, login
 
 pytestmark = pytest.mark.anyio
 
@@ -100,6 +102,42 @@ async def test_a_request_id_is_kept_from_a_forwarding_proxy_only(house: House) -
     assert len(made.headers["x-request-id"]) == 32
 
 
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+SPAN = "00f067aa0ba902b7"
+
+
+@pytest.mark.parametrize(
+    ("address", "sent", "is_kept"),
+    [
+        ("127.0.0.1", f"00-{TRACE}-{SPAN}-01", True),
+        ("127.0.0.1", f"cc-{TRACE}-{SPAN}-00", True),
+        ("203.0.113.7", f"00-{TRACE}-{SPAN}-01", False),
+        ("127.0.0.1", f"ff-{TRACE}-{SPAN}-01", False),
+        ("127.0.0.1", f"00-{TRACE.upper()}-{SPAN}-01", False),
+        ("127.0.0.1", f"00-{'0' * 32}-{SPAN}-01", False),
+        ("127.0.0.1", f"00-{TRACE}-{'0' * 16}-01", False),
+        ("127.0.0.1", f"00-{TRACE}-{SPAN}", False),
+        ("127.0.0.1", "", False),
+    ],
+)
+async def test_a_trace_goes_on_from_a_forwarding_proxy_only(
+    house: House, monkeypatch: pytest.MonkeyPatch, address: str, sent: str, is_kept: bool
+) -> None:
+    logged: dict[str, Any] = {}
+
+    def health() -> dict[str, str]:
+        logged.update(structlog.contextvars.get_contextvars())
+        return {}
+
+    monkeypatch.setattr(house.services.system, "health", health)
+    async with house.browser(address) as client:
+        answer = await client.get("/api/health", headers={"traceparent": sent})
+    assert set(logged) == {"request_id", "trace_id"}
+    assert logged["request_id"] == answer.headers["x-request-id"]
+    assert (logged["trace_id"] == TRACE) is is_kept
+    assert re.fullmatch("[0-9a-f]{32}", logged["trace_id"])
+
+
 @pytest.mark.parametrize(
     ("body", "slug"),
     [
@@ -159,10 +197,3 @@ async def test_headers_over_32_kib_are_refused_in_the_envelope(house: House) -> 
     async with house.browser() as client:
         answer = await client.get("/api/health", headers={"X-Long": "a" * 33_000})
     assert (answer.status_code, answer.json()["error_detail"]) == (431, "headers_too_large")
-
-
-async def test_the_contract_document_can_be_switched_off(tmp_path: Path) -> None:
-    async with house_in(tmp_path / "on") as house, house.browser() as client:
-        assert (await client.get("/openapi.json")).status_code == 200
-    async with house_in(tmp_path / "off", api_docs=False) as house, house.browser() as client:
-        assert (await client.get("/openapi.json")).status_code == 404

@@ -170,6 +170,8 @@ MORE_IDS: list[tuple[str, str, Any]] = [
     ("POST", "/api/conversations/{session_id}/title?user_id={user_id}", {"title": "stolen"}),
     ("POST", "/api/sessions/{session_id}/tasks_status?user_id={user_id}", None),
     ("GET", "/api/conversations/{session_id}/export?user_id={user_id}", None),
+    ("GET", "/api/stream/resume/{session_id}?user_id={user_id}", None),
+    ("POST", "/api/sessions/{session_id}/interrupt?user_id={user_id}", None),
     ("GET", "/api/llm-provider/list?user_id={user_id}", None),
     ("POST", "/api/llm-provider/verify", {**provider_body(), "provider_id": "{provider_id}", "api_keys": [MASK]}),
     ("POST", "/api/agent/create", {"name": "a", "fast_llm_provider_id": "{provider_id}"}),

@@ -1,6 +1,7 @@
 """Where settings come from, and which are refused (platform.md 13, abuse case A41)."""
 
 import base64
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,18 @@ def test_a_secret_key_is_hex_or_base64(monkeypatch: pytest.MonkeyPatch, text: st
         ("CLARY_LOG_LEVEL", "nonsense"),
         ("CLARY_SHUTDOWN_SECONDS", "0"),
         ("CLARY_CURRENCY", "nonsense"),
+        ("CLARY_CURRENCY_RATES", "nonsense"),
+        ("CLARY_CURRENCY_RATES", "@nonsense"),
+        ("CLARY_CURRENCY_RATES", '["nonsense"]'),
+        ("CLARY_CURRENCY_RATES", '{"nonsense": 1}'),
+        ("CLARY_CURRENCY_RATES", '{"CNY": "nonsense"}'),
+        ("CLARY_CURRENCY_RATES", '{"CNY": 0}'),
+        ("CLARY_CURRENCY_RATES", '{"CNY": NaN}'),
+        ("CLARY_DEFAULT_LLM_PRICES", "nonsense"),
+        ("CLARY_DEFAULT_LLM_PRICES", '{"currency": "USD", "input": "nonsense", "output": 1}'),
+        ("CLARY_DEFAULT_LLM_PRICES", '{"currency": "USD", "input": 1}'),
+        ("CLARY_DEFAULT_LLM_PRICES", '{"currency": "EUR", "input": 1, "output": 1}'),
+        ("CLARY_PRICES_FILE", "nonsense.json"),
         ("CLARY_CONTEXT_HISTORY_RATIO", "nonsense"),
         ("CLARY_DEFAULT_LLM_TOP_P", "2"),
         ("CLARY_RUN_LEASE_SECONDS", "nan"),
@@ -170,3 +183,35 @@ def test_an_unknown_name_gets_one_warning_with_its_nearest_neighbour(monkeypatch
         "CLARY_DATA_DRI: unknown setting, ignored; did you mean CLARY_DATA_DIR?",
         "CLARY_XQZ: unknown setting, ignored",
     ]
+
+
+PRICES = '{"currency": "CNY", "input": 2.5, "output": 8, "unknown": 1}'
+WIRE = {"currency": "CNY", "per": 1_000_000, "input": 2.5, "output": 8}
+
+
+def test_prices_and_rates_are_json_or_lie_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "rates.json").write_text('{"CNY": 0.14, "JPY": 1}')
+    (tmp_path / "prices.json").write_text(f'{{"m-*": {PRICES}}}')
+    monkeypatch.setenv("CLARY_CURRENCY_RATES", f"@{tmp_path / 'rates.json'}")
+    monkeypatch.setenv("CLARY_DEFAULT_LLM_PRICES", PRICES)
+    monkeypatch.setenv("CLARY_PRICES_FILE", "prices.json")
+    settings = load_settings()
+    assert settings.currency_rates == {"CNY": Decimal("0.14"), "JPY": Decimal(1)}
+    assert settings.default_llm_prices == WIRE
+    assert settings.price_list == {"m-*": WIRE}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("[]", "must hold one JSON object"),
+        ('{"m": ', "is not valid JSON"),
+        ('{"m": 1}', "entry 1: must be an object"),
+        ('{"m": {"currency": "USD", "input": 1, "output": -1}}', "entry 1: output: "),
+        ('{"m": {"currency": "USD", "input": 1, "output": 0.0000001}}', "entry 1: output: "),
+        (f'{{"m": {PRICES}}}', "entry 1: no rate for its currency is in CLARY_CURRENCY_RATES"),
+    ],
+)
+def test_a_price_file_that_is_wrong_stops_the_start(tmp_path: Path, content: str, reason: str) -> None:
+    (tmp_path / "prices.json").write_text(content)
+    assert refused(prices_file=tmp_path / "prices.json").startswith(f"CLARY_PRICES_FILE: {reason}")

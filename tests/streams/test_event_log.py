@@ -2,29 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy
 
 from clary.adapters.event_log import MemoryEventLog, SqliteEventLog
 from clary.adapters.event_log.tables import EventLinesRow
-from clary.db.columns import Row
 from clary.db.database import Database
 from clary.streams.ports import EventLog, LogFencedError, LogHead, LogUnavailableError
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    address = f"sqlite:///{tmp_path / 'log.db'}"
-    engine = sqlalchemy.create_engine(address)
-    Row.metadata.create_all(engine)
-    engine.dispose()
-    built = Database(address)
-    yield built
-    await built.close()
 
 
 @pytest.fixture(params=["sqlite", "memory"])

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from clary.adapters.event_log import MemoryEventLog
-from clary.streams.hub import TAIL_BYTES, Hub, View
+from clary.streams.hub import CROWD, TAIL_BYTES, Hub, View
 from clary.streams.ports import LogFencedError
 
 pytestmark = pytest.mark.anyio
@@ -145,3 +145,60 @@ async def test_what_was_held_back_goes_out_when_the_writer_is_idle_again(log: Co
     async with asyncio.timeout(5):
         await idle.wait()
     assert not writer.is_busy
+
+
+async def test_work_without_lines_commits_with_the_next_lines_and_before_them(log: CountingLog) -> None:
+    hub = Hub(log)
+    log_id = await log.create(None, "run")
+    writer = await hub.writer(log_id, 1)
+    done: list[str] = []
+    writer.write([], [lambda _: done.append("begun")])
+    await asyncio.sleep(0)
+    assert done == []
+    writer.write([b"line"], [lambda _: done.append("line")])
+    await writer.flush()
+    assert done == ["begun", "line"]
+    assert writer.length == 1
+
+
+async def test_work_without_lines_is_durable_after_a_flush_and_soon_without_one(log: CountingLog) -> None:
+    hub = Hub(log)
+    writer = await hub.writer(await log.create(None, "run"), 1)
+    done: list[str] = []
+    writer.write([], [lambda _: done.append("flushed")])
+    await writer.flush()
+    assert done == ["flushed"]
+    writer.write([], [lambda _: done.append("later")])
+    async with asyncio.timeout(5):
+        while "later" not in done:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_tick_calls_everybody_once_in_one_turn(log: CountingLog) -> None:
+    hub = Hub(log)
+    first, second = [await hub.writer(await log.create(None, name), 1) for name in ("a", "b")]
+    called: list[str] = []
+    seen_after: list[int] = []
+    loop = asyncio.get_running_loop()
+
+    def call(name: str) -> None:
+        called.append(name)
+        loop.call_soon(lambda: seen_after.append(len(called)))
+
+    first.at_next_tick(lambda: call("a"))
+    second.at_next_tick(lambda: call("b"))
+    assert called == []
+    async with asyncio.timeout(5):
+        while len(seen_after) < 2:
+            await asyncio.sleep(0.01)
+    assert called == ["a", "b"]
+    assert seen_after == [2, 2], "both were called before the loop went on"
+
+
+async def test_many_writers_make_a_crowd_and_a_few_do_not(log: CountingLog) -> None:
+    hub = Hub(log)
+    for _ in range(CROWD):
+        writer = await hub.writer(await log.create(None, "run"), 1)
+    assert not writer.is_crowded
+    await hub.writer(await log.create(None, "run"), 1)
+    assert writer.is_crowded

@@ -7,9 +7,8 @@ from typing import Any
 import httpx2
 from fastapi.routing import APIRoute
 
+from clary.asgi import routers
 from clary.http.access import Access, access_of
-from clary.settings import Settings
-from clary.wiring import routers
 
 UNKNOWN = {
     "session_id": "session_unknown",
@@ -102,7 +101,7 @@ ENDLESS = ("GET", "/api/stream/active_sessions")
 def listed_routes() -> dict[tuple[str, str], Access]:
     """(method, path) → terms, of every route but the refusals of fixed words."""
     found: dict[tuple[str, str], Access] = {}
-    for router in routers(Settings()):
+    for router in routers():
         for route in router.routes:
             assert isinstance(route, APIRoute)
             if route.name == "refuse":

@@ -1,9 +1,9 @@
 """The base row and column types that read the same on SQLite and PostgreSQL."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import DateTime, Dialect, MetaData, Text
+from sqlalchemy import DateTime, Dialect, MetaData, Table, Text
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
@@ -22,6 +22,11 @@ class Row(DeclarativeBase):
     """Every table of every slice."""
 
     metadata = MetaData(naming_convention=NAMING)
+
+
+def table_of(row: type[Row]) -> Table:
+    """The table of a row class, for statements that are built once and run without the ORM."""
+    return cast("Table", row.__table__)
 
 
 class UtcTime(TypeDecorator[datetime]):

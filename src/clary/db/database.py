@@ -16,11 +16,12 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from clary.db.one_hop import one_hop_driver
 from clary.errors import UpstreamError
 from clary.kit.text import Text
 
 BUSY_TIMEOUT_MS = 5000
-POOL_WAIT_SECONDS = 30
+POOL_WAIT_SECONDS = 10
 READERS = 6
 
 
@@ -102,7 +103,12 @@ class Database:
 
 def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=1 if writes else READERS, max_overflow=0, pool_timeout=POOL_WAIT_SECONDS, hide_parameters=True
+        url,
+        module=one_hop_driver(),
+        pool_size=1 if writes else READERS,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_SECONDS,
+        hide_parameters=True,
     )
 
     def prepare(connection: Any, _record: Any) -> None:
@@ -114,7 +120,7 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
         cursor.close()
 
     def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        connection.connection.dbapi_connection.begin_first = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", begin)

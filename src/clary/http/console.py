@@ -14,7 +14,9 @@ PAGE_POLICY = (
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
 NOT_PAGES = ("/api/", "/oauth2/", "/.well-known/", "/v1/", "/mcp")
-NOT_PAGES_WHOLE = frozenset({"/api", "/active", "/metrics", "/openapi.json", "/docs", "/redoc", "/v1", "/mcp"})
+NOT_PAGES_WHOLE = frozenset(
+    {"/api", "/active", "/metrics", "/openapi.json", "/docs", "/docs.css", "/redoc", "/v1", "/mcp"}
+)
 
 UNBUILT = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Clary</title></head><body>
 <h1>Clary is running</h1>

@@ -1,7 +1,5 @@
 """Cross-site requests (platform.md 2.5): decided before any effect."""
 
-from collections.abc import Callable
-
 from fastapi import Request
 
 from clary.http.problems import CsrfFailedError
@@ -11,10 +9,10 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class CsrfRule:
-    """Knows which origins are our own."""
+    """Knows which origins are our own: the public one, or without one the address the caller used; and listed ones."""
 
-    def __init__(self, own_origin: Callable[[Request], str], listed_origins: Callable[[], frozenset[str]]) -> None:
-        self._own_origin = own_origin
+    def __init__(self, public_url: str | None, listed_origins: frozenset[str]) -> None:
+        self._public_url = public_url
         self._listed_origins = listed_origins
 
     def require_same_site(self, request: Request) -> None:
@@ -24,7 +22,8 @@ class CsrfRule:
         if fetch_site in ("same-origin", "none"):
             return
         if origin is not None:
-            if origin != self._own_origin(request) and origin not in self._listed_origins():
+            own_origin = self._public_url or request.state.peer.origin
+            if origin != own_origin and origin not in self._listed_origins:
                 raise CsrfFailedError
             return
         if fetch_site is not None:

@@ -1,4 +1,4 @@
-"""The outermost layer: request id, language, header limits, host, CORS, security headers, last resort.
+"""The outermost layer: request and trace id, language, header limits, host, CORS, security headers, last resort.
 
 Plain ASGI: it must not copy or delay a stream.
 """
@@ -24,6 +24,8 @@ from clary.kit.text import Locale, current_locale
 MAX_HEADER_BYTES = 32 * 1024
 MAX_URL_BYTES = 16 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context; the group is the trace id."""
 ABSENT = frozenset({"", "undefined", "null", "None", "[object Object]"})
 
 ALLOWED_HEADERS = (
@@ -70,17 +72,20 @@ class Edge:
         headers = Headers(scope=scope)
         state = scope.setdefault("state", {})
         state["peer"] = find_peer(scope, self._rules.trusted_forwarders)
-        state["request_id"] = self._request_id(scope, headers)
+        is_forwarded = socket_peer(scope) in self._rules.trusted_forwarders
+        state["request_id"] = choose_request_id(headers, is_forwarded=is_forwarded)
+        state["trace_id"] = choose_trace_id(headers, is_forwarded=is_forwarded)
         if scope["method"] == "HEAD":
             scope, receive, send = as_get(scope, receive, send)
         locale = choose_locale(headers)
         locale_token = current_locale.set(locale)
-        structlog.contextvars.bind_contextvars(request_id=state["request_id"])
+        ids = {name: state[name] for name in ("request_id", "trace_id")}
+        structlog.contextvars.bind_contextvars(**ids)
         try:
             await self._serve(scope, receive, self._dressed(send, scope, headers, locale))
         finally:
             current_locale.reset(locale_token)
-            structlog.contextvars.unbind_contextvars("request_id")
+            structlog.contextvars.unbind_contextvars(*ids)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -123,12 +128,6 @@ class Edge:
             raise HeadersTooLargeError
         if not self._rules.allows_host(host_name(request.state.peer.host)):
             raise InvalidHostError
-
-    def _request_id(self, scope: Scope, headers: Headers) -> str:
-        sent = headers.get("x-request-id", "")
-        if REQUEST_ID.fullmatch(sent) and socket_peer(scope) in self._rules.trusted_forwarders:
-            return sent
-        return new_hex(32)
 
     def _dressed(
         self, send: Send, scope: Scope, headers: Headers, locale: Locale
@@ -191,6 +190,18 @@ def as_get(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, 
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     return {**scope, "method": "GET"}, received, bodiless
+
+
+def choose_request_id(headers: Headers, *, is_forwarded: bool) -> str:
+    """The id that a forwarding proxy sent, else a new one (platform.md 1.4)."""
+    sent = headers.get("x-request-id", "")
+    return sent if is_forwarded and REQUEST_ID.fullmatch(sent) else new_hex(32)
+
+
+def choose_trace_id(headers: Headers, *, is_forwarded: bool) -> str:
+    """The trace that a forwarding proxy's `traceparent` names, else a new one (platform.md 1.4)."""
+    sent = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    return sent[1] if is_forwarded and sent else new_hex(32)
 
 
 def host_name(host: str) -> str:

@@ -1,6 +1,6 @@
 """Pages of lists (platform.md 1.3, product.md 1)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,8 +20,8 @@ class Page:
         return (self.number - 1) * self.size
 
 
-def _reader(default: int, largest: int) -> Callable[..., Page]:
-    def read(
+def _reader(default: int, largest: int) -> Callable[..., Awaitable[Page]]:
+    async def read(
         page: Annotated[int | None, Query()] = None,
         page_no: Annotated[int | None, Query()] = None,
         page_size: Annotated[int | None, Query()] = None,

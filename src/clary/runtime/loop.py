@@ -41,7 +41,7 @@ from clary.runtime.model import (
 )
 from clary.runtime.prompt import Instructions, volatile_facts
 from clary.runtime.repetition import RepetitionWatch
-from clary.runtime.response import OpenResponse
+from clary.runtime.response_draft import ResponseDraft
 from clary.runtime.tool_runner import PendingCall, ToolRunner
 from clary.runtime.tools import TodoList, Tool
 from clary.runtime.toolset import estimate_tokens
@@ -234,7 +234,7 @@ class AgentLoop:
         if self._state.model_calls > MAX_MODEL_CALLS:
             raise RunFailedError("limit")
         request = await self._request()
-        response = OpenResponse(self._plan.new_id(), self._plan.new_id(), self._plan.new_id, self._state.call_ids)
+        response = ResponseDraft(self._plan.new_id(), self._plan.new_id(), self._plan.new_id, self._state.call_ids)
         yield ModelStepBegan(response.step_id, "direct_execution")
         async with aclosing(_model_items(self._plan.model, request)) as items:
             async for item in items:
@@ -251,7 +251,7 @@ class AgentLoop:
                 else:
                     yield self._finished(request, response, item)
 
-    def _finished(self, request: ModelRequest, response: OpenResponse, done: ModelDone) -> ModelStepDone:
+    def _finished(self, request: ModelRequest, response: ResponseDraft, done: ModelDone) -> ModelStepDone:
         """Takes a whole response into the state and says what it was."""
         done = response.with_own_ids(done)
         self._state.call_ids.update(call.id for call in done.calls)
@@ -275,7 +275,7 @@ class AgentLoop:
             done.finish_reason,
         )
 
-    def _take(self, response: OpenResponse, done: ModelDone, calls: tuple[AnnouncedCall, ...]) -> None:
+    def _take(self, response: ResponseDraft, done: ModelDone, calls: tuple[AnnouncedCall, ...]) -> None:
         state = self._state
         if calls:
             # Providers refuse broken arguments in later calls, so the model sees what everybody sees; the tool's own

@@ -1,5 +1,6 @@
 """The settings themselves."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from clary.settings.environment import Given, given_values, process_layers
+from clary.settings.prices import PricesValue, RatesValue, read_price_file
 from clary.settings.values import (
     Addresses,
     Currency,
@@ -103,8 +105,11 @@ class Settings(BaseSettings):
     default_llm_top_p: Annotated[float | None, EmptyIsNone] = Field(default=0.9, ge=0, le=1)
     default_llm_presence_penalty: Annotated[float | None, EmptyIsNone] = Field(default=0.0, ge=-2, le=2)
     default_llm_multimodal: Switch = False
+    default_llm_prices: PricesValue | None = None
     demo_model: Switch | None = None
     currency: Currency = "USD"
+    currency_rates: RatesValue = Field(default={})
+    prices_file: Absolute | None = None
 
     # Runs and streams (stream-runtime.md 13)
     run_log_ttl_hours: int = Field(default=24, ge=1, le=8760)
@@ -192,6 +197,22 @@ class Settings(BaseSettings):
     def cookies_secure(self) -> bool:
         """Whether cookies carry `Secure` (platform.md 2.3)."""
         return self.is_https or self.cookie_secure is True
+
+    @property
+    def priced_currencies(self) -> frozenset[str]:
+        """The server's currency and those with a rate."""
+        return frozenset({self.currency, *self.currency_rates})
+
+    @cached_property
+    def price_list(self) -> dict[str, dict[str, Any]]:
+        """Model or pattern with `*` → prices, read from the file once.
+
+        Raises:
+            ValueError: the file cannot be used; `load_settings` has tried it.
+        """
+        if self.prices_file is None:
+            return {}
+        return read_price_file(self.prices_file, currencies=self.priced_currencies)
 
     @property
     def demo_model_on(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from clary.settings.environment import SettingsError
 from clary.settings.model import Settings
+from clary.settings.prices import NO_RATE
 from clary.settings.values import is_loopback
 
 SHORTEST_PRODUCTION_PASSWORD = 12
@@ -22,6 +23,7 @@ def require_consistent(settings: Settings) -> None:
 def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _not_yet(settings)
     yield from _incomplete_groups(settings)
+    yield from _money(settings)
     if settings.default_max_loop_count > settings.max_loop_count:
         yield "CLARY_DEFAULT_MAX_LOOP_COUNT", "must not be larger than CLARY_MAX_LOOP_COUNT"
     if settings.is_production:
@@ -48,6 +50,16 @@ def _incomplete_groups(settings: Settings) -> Iterator[tuple[str, str]]:
         for variable, value in group.items():
             if value is None:
                 yield variable, "is missing; the API key, base URL and model name belong together"
+
+
+def _money(settings: Settings) -> Iterator[tuple[str, str]]:
+    prices = settings.default_llm_prices
+    if prices is not None and prices["currency"] not in settings.priced_currencies:
+        yield "CLARY_DEFAULT_LLM_PRICES", NO_RATE
+    try:
+        settings.price_list  # noqa: B018  (read here, so that a wrong file stops the start)
+    except ValueError as error:
+        yield "CLARY_PRICES_FILE", str(error)
 
 
 def _production(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -196,3 +196,8 @@ SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
 SecretKeys = Annotated[SecretStr, AfterValidator(_secret_keys)]
 Currency = Annotated[str, AfterValidator(_currency)]
 EmptyIsNone = BeforeValidator(_optional)
+
+
+def plain(secret: SecretStr | None) -> str | None:
+    """A secret's text."""
+    return None if secret is None else secret.get_secret_value()

@@ -11,7 +11,11 @@ from typing import Protocol
 
 from clary.streams.ports import EventLog, LogFencedError, LogHead, Write
 
-TAIL_BYTES = 32 * 1024
+TAIL_BYTES = 8 * 1024
+LINELESS_SECONDS = 0.1
+CROWD = 16
+GATHER_SECONDS = 0.035
+"""With a commit behind it, no character waits for more than 50 ms (stream-runtime.md 4.2)."""
 BATCH_BYTES = 64 * 1024
 
 
@@ -76,6 +80,8 @@ class LogWriter:
         self._last: asyncio.Future[int] | None = None
         self._queued = live.length
         self._when_idle: Callable[[], None] | None = None
+        self._lineless: list[Write] = []
+        self._lineless_timer: asyncio.TimerHandle | None = None
 
     @property
     def length(self) -> int:
@@ -97,19 +103,59 @@ class LogWriter:
         """Whether lines are on their way to the disk."""
         return self._live.in_flight > 0
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the log takes no more from this writer; the next `write` or `flush` says why."""
+        return self._live.failure is not None
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many runs write in this process that text is better gathered (`at_next_tick`)."""
+        return self._hub.is_crowded
+
+    def at_next_tick(self, callback: Callable[[], None]) -> None:
+        """Calls back together with every other writer that gathers, within `GATHER_SECONDS`."""
+        self._hub.at_next_tick(callback)
+
     def when_idle(self, callback: Callable[[], None] | None) -> None:
         """Calls back, each time all lines on their way have become durable; a place to send what was held back."""
         self._when_idle = callback
 
     def write(self, lines: Sequence[bytes], writes: Sequence[Write] = (), *, end: bool = False) -> None:
-        """Queues lines; order is kept. A failure of an earlier append is raised here or at `flush`."""
+        """Queues lines; order is kept. A failure of an earlier append is raised here or at `flush`.
+
+        Work without lines waits a little for lines to come with: nobody reads it meanwhile, and a commit of its own
+        would keep the first lines after it waiting.
+        """
         if self._live.failure is not None:
             raise self._live.failure
+        if not lines and not end:
+            self._lineless += writes
+            if self._lineless_timer is None:
+                self._lineless_timer = asyncio.get_running_loop().call_later(LINELESS_SECONDS, self._push_lineless)
+            return
+        if self._lineless:
+            writes = [*self._take_lineless(), *writes]
+        self._append(lines, writes, end=end)
+
+    def _append(self, lines: Sequence[bytes], writes: Sequence[Write], *, end: bool = False) -> None:
         future = self._hub.log.append(self._live.log_id, self.generation, lines, writes, end=end)
         self._live.in_flight += 1
         self._queued += len(lines)
         self._last = future
         future.add_done_callback(lambda done: self._settle(done, lines, end))
+
+    def _take_lineless(self) -> list[Write]:
+        taken, self._lineless = self._lineless, []
+        if self._lineless_timer is not None:
+            self._lineless_timer.cancel()
+            self._lineless_timer = None
+        return taken
+
+    def _push_lineless(self) -> None:
+        writes = self._take_lineless()
+        if writes and self._live.failure is None:
+            self._append([], writes)
 
     def _settle(self, done: "asyncio.Future[int]", lines: Sequence[bytes], end: bool) -> None:
         self._live.in_flight -= 1
@@ -130,6 +176,7 @@ class LogWriter:
         Raises:
             LogFencedError, LogUnavailableError
         """
+        self._push_lineless()
         if self._last is not None:
             await asyncio.shield(self._last)
         if self._live.failure is not None:
@@ -204,6 +251,23 @@ class Hub:
         self._views: dict[int, int] = {}
         self._writers: set[int] = set()
         self._watcher: ViewWatcher | None = None
+        self._gathering: list[Callable[[], None]] = []
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether many runs write at once."""
+        return len(self._writers) > CROWD
+
+    def at_next_tick(self, callback: Callable[[], None]) -> None:
+        """See `LogWriter.at_next_tick`: what is sent in one turn of the loop shares a commit."""
+        if not self._gathering:
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, self._tick)
+        self._gathering.append(callback)
+
+    def _tick(self) -> None:
+        callbacks, self._gathering = self._gathering, []
+        for callback in callbacks:
+            callback()
 
     def watch(self, watcher: ViewWatcher) -> None:
         """Names who hears about views."""

@@ -3,18 +3,17 @@
 import sys
 from collections.abc import Callable
 
-from fastapi import Request
-from pydantic import SecretStr
-
 from clary.db.session import Session
 from clary.errors import InvalidRequestError
 from clary.features.agents.service import (
     AgentResolver,
 )
+from clary.features.llm_providers.ports import ProbeCall
 from clary.features.llm_providers.service import (
     DefaultProvider,
     ProviderResolver,
 )
+from clary.features.usage.service import LedgerEntry, record
 from clary.http.csrf import CsrfRule
 from clary.http.middleware import EdgeRules
 from clary.http.peers import AddressList
@@ -37,12 +36,7 @@ def edge_rules(settings: Settings) -> EdgeRules:
 
 def csrf_rule(settings: Settings) -> CsrfRule:
     """Own and listed origins (platform.md 2.5)."""
-
-    def own_origin(request: Request) -> str:
-        return settings.public_url or request.state.peer.origin
-
-    listed = frozenset(settings.cors_allowed_origins) - {"*"}
-    return CsrfRule(own_origin, lambda: listed)
+    return CsrfRule(settings.public_url, frozenset(settings.cors_allowed_origins) - {"*"})
 
 
 def default_provider(settings: Settings) -> DefaultProvider | None:
@@ -60,6 +54,7 @@ def default_provider(settings: Settings) -> DefaultProvider | None:
         top_p=settings.default_llm_top_p,
         presence_penalty=settings.default_llm_presence_penalty,
         supports_multimodal=settings.default_llm_multimodal,
+        prices=settings.default_llm_prices,
     )
 
 
@@ -79,6 +74,31 @@ class FirstSteps:
         return await self._agents().has_agent(db, user_id=user_id)
 
 
+class VerificationLedger:
+    """Fills providers' `ProbeLedger` from the ledger of usage, which stands beside them."""
+
+    async def book(self, session: Session, call: ProbeCall) -> None:
+        """See the port."""
+        entry = LedgerEntry(
+            at=call.at,
+            user_id=call.user_id,
+            request_source="other",
+            step_name="provider_verify",
+            provider_id=call.provider_id,
+            model=call.model,
+            input_tokens=call.usage.prompt_tokens,
+            output_tokens=call.usage.completion_tokens,
+            cached_tokens=call.usage.cached_tokens or 0,
+            reasoning_tokens=call.usage.reasoning_tokens or 0,
+            cost=call.cost,
+            currency=call.currency,
+            note=call.note,
+            outcome="ok" if call.succeeded else "error",
+            duration_ms=call.duration_ms,
+        )
+        await record(session, entry)
+
+
 def announce_password(username: str, password: str) -> None:
     """Tells the first admin's password once, on the terminal and nowhere else (platform.md 4.5)."""
     print(f"\n  First sign-in: user {username}, one-time password {password}\n", file=sys.stderr, flush=True)  # noqa: T201
@@ -87,8 +107,3 @@ def announce_password(username: str, password: str) -> None:
 def culprit(problem: InvalidRequestError) -> str:
     """Which variable of the first admin a refusal is about."""
     return problem.slug.split("_")[0].upper()
-
-
-def plain(secret: SecretStr | None) -> str | None:
-    """A secret's text."""
-    return None if secret is None else secret.get_secret_value()

@@ -3,11 +3,9 @@
 import asyncio
 import os
 from contextlib import AsyncExitStack
-from decimal import Decimal
 from typing import Any
 
 import structlog
-from fastapi import APIRouter
 
 from clary import __version__
 from clary.adapters.access_tokens import JwtAccessTokens
@@ -18,11 +16,16 @@ from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database, UnavailableError
 from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
-from clary.features.accounts import routes as account_routes
 from clary.features.accounts.guards import RequestAuthenticator
 from clary.features.accounts.ports import AccessTokens
-from clary.features.accounts.service import AccountService, Credentials, SignIn, ensure_signing_key
-from clary.features.agents import routes as agent_routes
+from clary.features.accounts.service import (
+    AccountService,
+    Credentials,
+    SignIn,
+    UserAdministration,
+    ensure_signing_key,
+    generate_password,
+)
 from clary.features.agents.service import (
     AgentLimits,
     AgentReferences,
@@ -31,16 +34,13 @@ from clary.features.agents.service import (
     ConfigurationCheck,
     FixedTools,
 )
-from clary.features.chat import routes as chat_routes
 from clary.features.chat.active import ActiveRuns
 from clary.features.chat.preparing import RunPreparer
 from clary.features.chat.resolving import ContextShares, LoopLimits, RunResolver
 from clary.features.chat.service import ChatLimits, ChatService
 from clary.features.chat.supervisor import RunSupervisor
-from clary.features.conversations import routes as conversation_routes
 from clary.features.conversations.service import ConversationService, HistoryReader
 from clary.features.conversations.shares import ShareService
-from clary.features.llm_providers import routes as provider_routes
 from clary.features.llm_providers.service import (
     KeyVault,
     Money,
@@ -49,9 +49,7 @@ from clary.features.llm_providers.service import (
     ProviderService,
     ProviderVerification,
 )
-from clary.features.runs import routes as run_routes
 from clary.features.runs.service import RunService
-from clary.features.system import routes as system_routes
 from clary.features.system.service import SystemFacts, SystemService
 from clary.features.toolbox.service import ALIASES, Toolbox
 from clary.features.workspaces.service import WorkspaceService
@@ -63,8 +61,17 @@ from clary.kit.safe_http import OutboundGuard
 from clary.runtime.tools import Sandbox
 from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
+from clary.settings.values import plain
 from clary.streams.hub import Hub
-from clary.wiring.parts import FirstSteps, announce_password, csrf_rule, culprit, default_provider, edge_rules, plain
+from clary.wiring.parts import (
+    FirstSteps,
+    VerificationLedger,
+    announce_password,
+    csrf_rule,
+    culprit,
+    default_provider,
+    edge_rules,
+)
 
 log = structlog.get_logger()
 
@@ -107,6 +114,13 @@ class Services:
             onboarding=FirstSteps(lambda: self.provider_resolver, lambda: self.agent_resolver),
             clock=self.clock,
             directory=self.settings.user_directory,
+            new_password=generate_password,
+        )
+        self.user_administration = UserAdministration(
+            database=self.database,
+            passwords=self.passwords,
+            credentials=self.credentials,
+            new_password=generate_password,
         )
         self.sign_in = SignIn(
             database=self.database, passwords=self.passwords, credentials=self.credentials, clock=self.clock
@@ -159,7 +173,7 @@ class Services:
         settings, clock = self.settings, self.clock
         self.toolbox = Toolbox(clock)
         self.gateway = ModelApiGateway(self.guard)
-        self.money = Money(settings.currency, {settings.currency: Decimal(1)})
+        self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
         vault = KeyVault(self.secret_box)
         self.provider_resolver = ProviderResolver(
             vault=vault, groups=NoGroups(), default=default_provider(settings), demo_model=settings.demo_model_on
@@ -180,6 +194,8 @@ class Services:
             vault=vault,
             guard=self.guard,
             probe=self.gateway,
+            ledger=VerificationLedger(),
+            money=self.money,
             clock=clock,
             new_id=new_uuid,
         )
@@ -370,16 +386,3 @@ class Services:
 def build_services(settings: Settings) -> Services:
     """All services of one process; nothing is started yet."""
     return Services(settings)
-
-
-def routers(settings: Settings) -> list[APIRouter]:
-    """The routes of every slice."""
-    return [
-        system_routes.router,
-        account_routes.router,
-        provider_routes.router,
-        agent_routes.router,
-        conversation_routes.router,
-        chat_routes.router,
-        run_routes.router,
-    ]

@@ -89,6 +89,14 @@ async def test_a_message_id_has_the_pattern_of_a_session_id(chat: Chat, message_
     assert (await post(chat, [user("x", message_id=message_id)]))[0] == 422
 
 
+@pytest.mark.parametrize("before", [[], [user("x")]], ids=["new", "known"])
+async def test_an_id_names_one_message_of_a_request(chat: Chat, before: list[Any]) -> None:
+    if before:
+        await post(chat, before)
+    status, _ = await post(chat, [user("a", message_id="m1"), assistant("b"), user("c", message_id="m1")])
+    assert status == 422
+
+
 async def test_seeded_answers_are_history_and_not_this_runs_answer(chat: Chat) -> None:
     status, lines = await post(chat, [user("q1"), assistant("a1"), user("q2")])
     assert status == 200

@@ -72,8 +72,8 @@ class Speaker:
         """The run objects of a conversation, oldest first."""
         async with self._house.services.database.read() as db:
             row = await self._house.services.conversations.find_own(db, session_id=session, user_id=self.user_id)
-            assert row is not None
-            return await self._house.services.runs.list_objects(db, conversation_id=row.conversation_id)
+        assert row is not None
+        return await self._house.services.runs.list_objects(conversation_id=row.conversation_id)
 
 
 class Chat:

@@ -69,3 +69,14 @@ async def test_a_stranger_gets_no_archive(world: World) -> None:
     await world.conversation(ALICE, "s1")
     with pytest.raises(SessionNotFoundError):
         await world.conversations.archive(identity=BOB, session_id="s1")
+
+
+async def test_a_run_in_the_archive_has_as_many_lines_as_its_log(world: World) -> None:
+    row = await world.conversation(ALICE, "s1", text("user", "hi", "m1"))
+    await world.run(row, "run-1", status="completed", line_count=7)
+    world.clock.advance(1)
+    active = await world.run(row, "run-2", stored_lines=1)
+    await world.append(active, *[{"role": "assistant", "type": "do_subtask_result", "content": "x"}] * 3)
+    files = await world.conversations.archive(identity=ALICE, session_id="s1")
+    counts = [(run["run_id"], run["line_count"]) for run in json.loads(files["runs.json"])]
+    assert counts == [("run-1", 7), ("run-2", 3)]

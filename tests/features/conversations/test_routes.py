@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from clary.features.conversations.service import MessageReader, NewMessage
+from clary.features.conversations.service import MessageReader, NewMessage, add_counts, new_conversation
 from support.house import House, login
 
 pytestmark = pytest.mark.anyio
@@ -20,14 +20,16 @@ async def talk(house: House, user_id: str, session_id: str = "s1") -> None:
     """A conversation with a question and an answer."""
     services = house.services
     async with services.database.write() as db:
-        row = await services.conversations.ensure_conversation(
-            db, user_id=user_id, session_id=session_id, agent_id="a", agent_name="A", now=house.clock.now()
+        row = new_conversation(
+            user_id=user_id, session_id=session_id, agent_id="a", agent_name="A", now=house.clock.now()
         )
-        for message in (
+        messages = [
             NewMessage("m1", "user", "normal", "what is plum", 1.0),
             NewMessage("m2", "assistant", "do_subtask_result", "A fruit.", 2.0),
-        ):
-            await MessageReader(db).add(row, "run-0", message)
+        ]
+        add_counts(row, messages)
+        await services.conversations.save_new(db, row)
+        await MessageReader(db).add_all(row, "run-0", messages)
 
 
 @asynccontextmanager

@@ -17,6 +17,8 @@ from clary.features.conversations.service import (
     ListQuery,
     MessageReader,
     NewMessage,
+    add_counts,
+    new_conversation,
 )
 from clary.features.conversations.shares import ShareService
 from clary.features.permissions.service import Identity
@@ -99,8 +101,7 @@ class World:
     ) -> ConversationRow:
         """A conversation with stored messages."""
         async with self.database.write() as db:
-            row = await self.conversations.ensure_conversation(
-                db,
+            row = new_conversation(
                 user_id=owner.user_id,
                 session_id=session_id,
                 agent_id=agent_id,
@@ -108,8 +109,9 @@ class World:
                 now=self.clock.now(),
             )
             row.title, row.title_folded = title, title.casefold()
-            for message in messages:
-                await MessageReader(db).add(row, "run-0", message)
+            add_counts(row, messages)
+            await self.conversations.save_new(db, row)
+            await MessageReader(db).add_all(row, "run-0", messages)
         return row
 
     async def run(self, row: ConversationRow, run_id: str, **values: Any) -> RunRow:

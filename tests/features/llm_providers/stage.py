@@ -45,6 +45,7 @@ from clary.http.rendering import render_framework_error, render_problem
 from clary.http.routing import Gate
 from clary.kit.crypto import SecretBox
 from clary.kit.safe_http import OutboundGuard
+from clary.wiring.parts import VerificationLedger
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KNOWN_TOOLS = ("file_read", "file_write", "todo_write")
@@ -56,9 +57,10 @@ class StandingClock:
 
     def __init__(self) -> None:
         self.moment = START
+        self.step = timedelta(seconds=1)
 
     def now(self) -> datetime:
-        self.moment += timedelta(seconds=1)
+        self.moment += self.step
         return self.moment
 
     def epoch(self) -> float:
@@ -241,7 +243,9 @@ def _assembled(database: Database, default: DefaultProvider | None, demo_model: 
     api = _api(
         database=database,
         llm_providers=providers,
-        llm_provider_verification=ProviderVerification(database=database, providers=providers, probe=probe, **shared),
+        llm_provider_verification=ProviderVerification(
+            database=database, providers=providers, probe=probe, ledger=VerificationLedger(), money=money, **shared
+        ),
         agents=AgentService(check=check, limits=limits, clock=clock, new_agent_id=numbered("agent_")),
     )
     rules = EdgeRules(AddressList([]), frozenset(), frozenset(), strict_transport=False)
@@ -251,7 +255,7 @@ def _assembled(database: Database, default: DefaultProvider | None, demo_model: 
 
 def _api(**services: Any) -> FastAPI:
     api = FastAPI(redirect_slashes=False)
-    api.state.gate = Gate(NamedCaller(), CsrfRule(lambda request: "http://clary.test", frozenset))
+    api.state.gate = Gate(NamedCaller(), CsrfRule("http://clary.test", frozenset()))
     for name, service in services.items():
         setattr(api.state, name, service)
     for router in (provider_router, agent_router):

@@ -1,5 +1,6 @@
 """Which provider a run uses (platform.md 8.1), and what its calls cost (8.4)."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -128,3 +129,34 @@ def test_an_unpriced_model_has_no_cost_and_the_demo_model_none_to_pay() -> None:
     assert money.cost(priced(), Usage(1, 1)) is None
     assert money.cost(priced(currency="EUR", per=1, input=1, output=1), Usage(1, 1)) is None
     assert money.cost(demo, Usage(1, 1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "cost"),
+    [
+        ("gpt-5", 1),
+        ("gpt-5-mini", 2),
+        ("gpt-4", 3),
+        ("my-gpt-5-large", 4),
+        ("GPT-5", None),
+        ("gpt", None),
+        ("5-g", None),
+    ],
+)
+def test_the_price_list_knows_a_name_before_the_longest_pattern(model: str, cost: int | None) -> None:
+    def per_request(amount: int) -> dict[str, object]:
+        return {"currency": "USD", "per": 1, "input": 0, "output": 0, "request": amount}
+
+    patterns = ("gpt-5", "gpt-5-*", "gpt-*", "*gpt-*-*e")
+    money = Money("USD", {}, {pattern: per_request(number) for number, pattern in enumerate(patterns, start=1)})
+    found = money.cost(ProviderSnapshot("p", "openai", "o", "n", "u", "k", model), Usage(1, 1))
+    assert found == (None if cost is None else Decimal(cost))
+
+
+def test_prices_of_the_row_win_over_the_list() -> None:
+    own, listed = ({"currency": "EUR", "per": 1, "input": price, "output": 0} for price in (2, 3))
+    money = Money("USD", {"EUR": Decimal("1.1")}, {"*": listed})
+    row = ProviderSnapshot("p", "openai", "o", "n", "u", "k", "m", prices=own)
+    assert money.cost(row, Usage(10, 5)) == Decimal("22.00000000")
+    assert money.cost(replace(row, prices=None), Usage(10, 5)) == Decimal("33.00000000")
+    assert money.cost(replace(row, kind="demo"), Usage(10, 5)) == Decimal(0)

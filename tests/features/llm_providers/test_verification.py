@@ -1,10 +1,14 @@
 """Trying providers (platform.md 8.3)."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from clary.features.llm_providers.ports import ConnectionProbe, ImageProbe, StructuredProbe
+from clary.features.usage.tables import UsageRow
+from clary.runtime.model import Usage
 from features.llm_providers.stage import ENGLISH, Stage, provider_body
 
 pytestmark = pytest.mark.anyio
@@ -132,13 +136,64 @@ async def test_a_private_address_is_never_called(stage: Stage) -> None:
 
 
 async def test_the_twenty_first_verification_of_a_minute_has_to_wait(stage: Stage) -> None:
-    alice = stage.person("alice")
+    alice, stage.clock.step = stage.person("alice"), timedelta(0)
     for number in range(20):
+        stage.clock.moment += timedelta(seconds=1)
         path = ("verify", "verify-multimodal", "verify-capabilities")[number % 3]
         assert (await alice.post(f"{PREFIX}/{path}", provider_body())).body["code"] == 200
     over = await alice.post(f"{PREFIX}/verify", provider_body())
-    assert over.refusal == (200, 429, "throttled", "操作过于频繁，请 40 秒后重试")
-    assert over.headers["Retry-After"] == "40"
+    assert over.refusal == (200, 429, "throttled", "操作过于频繁，请 41 秒后重试")
+    assert over.headers["Retry-After"] == "41"
     assert (await stage.person("bob").post(f"{PREFIX}/verify", provider_body())).body["code"] == 200
     stage.clock.moment += timedelta(seconds=60)
     assert (await alice.post(f"{PREFIX}/verify", provider_body())).body["code"] == 200
+
+
+PRICES = {"currency": "EUR", "per": 1, "input": 2, "output": 3, "request": 1}
+
+
+async def booked(stage: Stage, *columns: str) -> list[tuple[Any, ...]]:
+    """Some columns of the ledger, oldest first."""
+    async with stage.database.read() as db:
+        rows = await db.scalars(select(UsageRow).order_by(UsageRow.id))
+        return [tuple(getattr(row, name) for name in columns) for row in rows]
+
+
+async def test_every_call_of_a_verification_is_booked_on_who_tried(stage: Stage) -> None:
+    stage.probe.connection = ConnectionProbe("Hello.", 12, Usage(10, 5, 4, 1))
+    stage.probe.structured = StructuredProbe("", None, failure="provider_timeout")
+    await stage.person("alice").post(f"{PREFIX}/verify-capabilities", provider_body(prices=PRICES))
+    assert (
+        await booked(stage, "user_id", "request_source", "step_name", "provider_id", "model", "run_id")
+        == [("alice", "other", "provider_verify", "", "m-1", None)] * 3
+    )
+    tokens = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+    assert await booked(stage, *tokens, "cost", "currency", "outcome", "note") == [
+        (10, 5, 4, 1, "39.60000000", "USD", "ok", None),
+        (1024, 3, 0, 0, "2263.80000000", "USD", "ok", "estimated"),
+        (0, 0, 0, 0, None, "USD", "error", "provider_timeout"),
+    ]
+    assert await booked(stage, "duration_ms", "attempt") == [(2000, 1)] * 3
+
+
+async def test_a_failed_verification_is_booked_with_what_the_provider_reported(stage: Stage) -> None:
+    stage.probe.connection = ConnectionProbe("", 5, Usage(7, 0), failure="content_filter")
+    await stage.person("alice").post(f"{PREFIX}/verify", provider_body(prices=PRICES))
+    assert await booked(stage, "input_tokens", "cost", "outcome", "note") == [
+        (7, "16.50000000", "error", "content_filter")
+    ]
+
+
+async def test_a_verification_of_a_stored_row_is_booked_on_that_row(stage: Stage) -> None:
+    key = await stage.provider("alice", prices=PRICES)
+    alice = stage.person("alice")
+    await alice.post(f"{PREFIX}/verify", provider_body(api_keys=["sk-s***0001"]))
+    await alice.post(f"{PREFIX}/verify-capabilities/{key}", {})
+    costs = [cost is None for _, cost in await booked(stage, "provider_id", "cost")]
+    assert await booked(stage, "provider_id") == [(key,)] * 4
+    assert costs == [True, False, False, False]
+
+
+async def test_a_call_that_was_refused_before_it_was_made_is_not_booked(stage: Stage) -> None:
+    await stage.person("alice").post(f"{PREFIX}/verify", provider_body(base_url="http://127.0.0.1:9"))
+    assert await booked(stage, "id") == []

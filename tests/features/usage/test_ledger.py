@@ -1,16 +1,13 @@
 """The usage ledger (platform.md 14.1)."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 import sqlalchemy
 
 from clary.adapters.event_log import SqliteEventLog
-from clary.db.columns import Row
 from clary.db.database import Database
 from clary.features.usage.service import LedgerEntry, add_entry, record
 from clary.features.usage.tables import UsageRow
@@ -33,17 +30,6 @@ ENTRY = LedgerEntry(
     run_id="run-1",
     root_run_id="run-1",
 )
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    address = f"sqlite:///{tmp_path / 'usage.db'}"
-    engine = sqlalchemy.create_engine(address)
-    Row.metadata.create_all(engine)
-    engine.dispose()
-    built = Database(address)
-    yield built
-    await built.close()
 
 
 async def booked(database: Database) -> list[UsageRow]:

@@ -1,6 +1,7 @@
 """See the package. The window, the batch and the fence are one small loop in one thread."""
 
 import asyncio
+import math
 import queue
 import sqlite3
 import threading
@@ -53,7 +54,10 @@ class SqliteEventLog:
         assert database.path is not None
         self._database = database
         self._path: Path = database.path
-        self._queue: queue.SimpleQueue[_Append | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Append] | None] = queue.SimpleQueue()
+        self._waiting: list[_Append] = []
+        self._is_planned = False
+        self._begun_at = -math.inf
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.commit_seconds: float = 0.0
@@ -67,6 +71,7 @@ class SqliteEventLog:
     async def stop(self) -> None:
         """Writes what is queued, then ends the thread."""
         if self._thread is not None:
+            self._hand_over()
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join, 10)
             self._thread = None
@@ -91,10 +96,36 @@ class SqliteEventLog:
     ) -> "asyncio.Future[int]":
         """See the port."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        # Nobody may ask for the result of an append; its failure still reaches the writer by the next one.
-        future.add_done_callback(_look_at_failure)
-        self._queue.put(_Append(log_id, generation, lines, writes, end, future))
+        self._waiting.append(_Append(log_id, generation, lines, writes, end, future))
+        if not self._is_planned:
+            self._plan()
         return future
+
+    def _plan(self) -> None:
+        """Hands over at the end of this turn of the loop, or a window after the last commit began.
+
+        A lone line is never kept waiting, many share a commit, and the thread is woken once for all of them.
+        """
+        assert self._loop is not None
+        self._is_planned = True
+        rest = self._begun_at + WINDOW_SECONDS - self._loop.time()
+        if rest > 0:
+            self._loop.call_later(rest, self._hand_over)
+        else:
+            self._loop.call_soon(self._hand_over)
+
+    def _hand_over(self) -> None:
+        assert self._loop is not None
+        batch, self._waiting = self._waiting, []
+        if batch:
+            self._begun_at = self._loop.time()
+            self._queue.put(batch)
+
+    def _settle(self, batch: list[_Append]) -> None:
+        _resolve(batch)
+        self._is_planned = False
+        if self._waiting:
+            self._plan()
 
     async def read(self, log_id: int, start: int, max_bytes: int) -> list[bytes]:
         """See the port."""
@@ -132,35 +163,12 @@ class SqliteEventLog:
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
         with engine.connect() as connection:
-            committed_at = 0.0
-            while True:
-                batch, last = self._collect(committed_at)
-                committed_at = time.monotonic()
-                if batch:
-                    self._commit(connection, batch)
-                    self.commit_seconds = time.monotonic() - committed_at
-                    self._report(batch)
-                if last:
-                    break
+            while (batch := self._queue.get()) is not None:
+                began = time.monotonic()
+                self._commit(connection, batch)
+                self.commit_seconds = time.monotonic() - began
+                self._report(batch)
         engine.dispose()
-
-    def _collect(self, committed_at: float) -> tuple[list[_Append], bool]:
-        """Waits for work; lets a window pass since the last commit, so that a lone line is never kept waiting."""
-        first = self._queue.get()
-        if first is None:
-            return [], True
-        rest = committed_at + WINDOW_SECONDS - time.monotonic()
-        if rest > 0:
-            time.sleep(rest)
-        batch, last = [first], False
-        while True:
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return batch, last
-            if item is None:
-                return batch, True
-            batch.append(item)
 
     def _commit(self, connection: Connection, batch: list[_Append]) -> None:
         """All in one transaction; if one append's work fails, each log gets its own, so only the guilty one fails."""
@@ -193,7 +201,7 @@ class SqliteEventLog:
     def _report(self, batch: list[_Append]) -> None:
         assert self._loop is not None
         try:
-            self._loop.call_soon_threadsafe(_resolve, batch)
+            self._loop.call_soon_threadsafe(self._settle, batch)
         except RuntimeError:
             # The loop has closed: nobody waits any more, and the lines are durable.
             return
@@ -261,11 +269,6 @@ def _resolve(batch: list[_Append]) -> None:
             item.future.set_exception(item.outcome)
         else:
             item.future.set_result(item.outcome)
-
-
-def _look_at_failure(future: "asyncio.Future[int]") -> None:
-    if not future.cancelled():
-        future.exception()
 
 
 def _lines_from(rows: Sequence[tuple[int, bytes]], start: int, max_bytes: int) -> list[bytes]:

@@ -8,28 +8,15 @@ room: a failure is a kind, never a text, and neither the address nor the key is 
 from clary.adapters.model_api.client import OpenAiModelClient
 from clary.adapters.model_api.completion import Completion, complete
 from clary.adapters.model_api.config import ModelApiConfig, RetryPolicy, Timeouts
-from clary.adapters.model_api.probes import (
-    ConnectionProbe,
-    ImageProbe,
-    SchemaProbe,
-    verify_connection,
-    verify_image,
-    verify_schema,
-)
-from clary.adapters.model_api.thinking import ThinkingStyle, has_thinking_switch
+from clary.adapters.model_api.probes import verify_connection, verify_image, verify_schema
 
 __all__ = [
     "Completion",
-    "ConnectionProbe",
-    "ImageProbe",
     "ModelApiConfig",
     "OpenAiModelClient",
     "RetryPolicy",
-    "SchemaProbe",
-    "ThinkingStyle",
     "Timeouts",
     "complete",
-    "has_thinking_switch",
     "verify_connection",
     "verify_image",
     "verify_schema",

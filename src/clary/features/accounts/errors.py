@@ -5,6 +5,7 @@ from clary.errors import (
     ForbiddenError,
     InvalidRequestError,
     LimitExceededError,
+    NotFoundError,
     UnauthenticatedError,
 )
 from clary.kit.text import Text
@@ -123,3 +124,21 @@ class PasswordIsNameError(InvalidRequestError):
     code = 400
     http_status = 200
     text = Text("密码不能与用户名或邮箱相同", "Password must differ from user name and e-mail")
+
+
+class UserNotFoundError(NotFoundError):
+    """No user of this id or name."""
+
+    slug = "user_not_found"
+    code = 404
+    http_status = 200
+    text = Text("用户不存在", "User not found")
+
+
+class LastAdminError(ConflictError):
+    """Nobody could administer the server any more."""
+
+    slug = "last_admin"
+    code = 409
+    http_status = 200
+    text = Text("至少需要保留一个启用的管理员", "At least one active administrator must remain")

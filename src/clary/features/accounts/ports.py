@@ -71,15 +71,3 @@ class Onboarding(Protocol):
     async def has_agent(self, db: Session, *, user_id: str) -> bool:
         """Owns an agent."""
         ...
-
-
-class NothingYet:
-    """The twin of `Onboarding` for a server without providers and agents."""
-
-    async def has_provider(self, db: Session, *, user_id: str) -> bool:
-        """See `Onboarding.has_provider`."""
-        return False
-
-    async def has_agent(self, db: Session, *, user_id: str) -> bool:
-        """See `Onboarding.has_agent`."""
-        return False

@@ -41,6 +41,15 @@ class AccountRepository:
         """Whether any admin exists."""
         return await self._session.scalar(select(UserRow.user_id).where(UserRow.role == "admin").limit(1)) is not None
 
+    async def has_active_admin(self, *, besides: str) -> bool:
+        """Whether an admin who may sign in remains without this user."""
+        found = await self._session.scalar(
+            select(UserRow.user_id)
+            .where(UserRow.role == "admin", UserRow.status == "active", UserRow.user_id != besides)
+            .limit(1)
+        )
+        return found is not None
+
     async def add_user(self, row: UserRow) -> bool:
         """Adds a user; False when name or address were taken in the same moment."""
         try:

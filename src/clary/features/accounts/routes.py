@@ -28,11 +28,11 @@ router = slice_router("/api", "accounts")
 Json = dict[str, Any]
 
 
-def _accounts(request: Request) -> AccountService:
+async def _accounts(request: Request) -> AccountService:
     return request.app.state.accounts
 
 
-def _sign_in(request: Request) -> SignIn:
+async def _sign_in(request: Request) -> SignIn:
     return request.app.state.sign_in
 
 
@@ -41,7 +41,7 @@ SignInService = Annotated[SignIn, Depends(_sign_in)]
 
 
 @router.post("/auth/login", summary="Sign in", openapi_extra=public(sets_cookie=True))
-@router.post("/user/login", summary="Sign in", openapi_extra=public(sets_cookie=True), include_in_schema=False)
+@router.post("/user/login", summary="Sign in (alias)", openapi_extra=public(sets_cookie=True))
 async def login(body: LoginRequest, request: Request, response: Response, sign_in: SignInService) -> Envelope[Json]:
     """Checks name or e-mail and password; sets the session cookie and gives tokens."""
     origin = Origin(
@@ -57,7 +57,7 @@ async def login(body: LoginRequest, request: Request, response: Response, sign_i
 
 
 @router.post("/auth/refresh", summary="New tokens", openapi_extra=public(sets_cookie=True))
-@router.post("/user/refresh-token", openapi_extra=public(sets_cookie=True), include_in_schema=False)
+@router.post("/user/refresh-token", summary="New tokens (alias)", openapi_extra=public(sets_cookie=True))
 async def refresh(body: RefreshRequest, request: Request, sign_in: SignInService) -> Envelope[Json]:
     """A new pair for a refresh token, which is spent by it."""
     tokens = await sign_in.refresh(refresh_token=body.refresh_token, address=request.state.peer.address)
@@ -65,15 +65,16 @@ async def refresh(body: RefreshRequest, request: Request, sign_in: SignInService
 
 
 @router.get("/auth/session", summary="Who am I", openapi_extra=needs("read"))
-@router.get("/user/check_login", openapi_extra=needs("read"), include_in_schema=False)
+@router.get("/user/check_login", summary="Who am I (alias)", openapi_extra=needs("read"))
 async def read_session(user: CurrentUser, accounts: Accounts, db: ReadUnit) -> Envelope[Json]:
     """UserInfoResponse, read from the database."""
     data = await accounts.describe_session(db, identity=user)
     return answer(data, Text("登录成功", "Signed in"))
 
 
-@router.post("/auth/logout", summary="Sign out", openapi_extra=public(sets_cookie=True))
-@router.post("/user/logout", openapi_extra=public(sets_cookie=True), include_in_schema=False)
+# Not `sets_cookie`: identity is judged before the origin, and without one every call is 401 and clears the cookie.
+@router.post("/auth/logout", summary="Sign out", openapi_extra=public())
+@router.post("/user/logout", summary="Sign out (alias)", openapi_extra=public())
 async def logout(
     request: Request, response: Response, user: MaybeUser, sign_in: SignInService, db: UnitOfWork
 ) -> Envelope[Json]:

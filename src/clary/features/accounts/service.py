@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 
 from clary.db.database import Database
 from clary.db.session import Session, after_commit
+from clary.features.accounts.administration import UserAdministration
 from clary.features.accounts.credentials import Credentials
 from clary.features.accounts.errors import (
     EmailTakenError,
@@ -26,7 +27,7 @@ from clary.features.accounts.policy import (
 )
 from clary.features.accounts.ports import Onboarding, PasswordHashing
 from clary.features.accounts.repository import AccountRepository
-from clary.features.accounts.sign_in import Origin, SignedIn, SignIn, Tokens
+from clary.features.accounts.sign_in import Origin, SignIn, Tokens
 from clary.features.accounts.tables import SigningKeyRow, UserConfigRow, UserRow
 from clary.features.accounts.throttling import AttemptQueue, LoginBrake
 from clary.features.permissions.service import Identity, Role
@@ -38,7 +39,17 @@ from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex, new_token
 from clary.kit.text import Text
 
-__all__ = ["AccountService", "Credentials", "NewUser", "Origin", "SignIn", "SignedIn", "Tokens", "ensure_signing_key"]
+__all__ = [
+    "AccountService",
+    "Credentials",
+    "NewUser",
+    "Origin",
+    "SignIn",
+    "Tokens",
+    "UserAdministration",
+    "ensure_signing_key",
+    "generate_password",
+]
 
 ACCESS_KEY = "access_token"
 RESERVED_KEYS = Text("config: 以 _ 开头的键不允许", "config: keys starting with _ are not allowed")
@@ -71,7 +82,7 @@ class AccountService:
         onboarding: Onboarding,
         clock: Clock,
         directory: Directory,
-        new_password: Callable[[], str] = lambda: new_token()[:20],
+        new_password: Callable[[], str],
     ) -> None:
         self._database = database
         self._passwords = passwords
@@ -236,6 +247,11 @@ class AccountService:
         if user is None:
             raise NotSignedInError(NotSignedInError.EXPIRED)
         return user
+
+
+def generate_password() -> str:
+    """20 random characters."""
+    return new_token()[:20]
 
 
 def claims(user: UserRow) -> Json:

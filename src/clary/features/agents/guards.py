@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from clary.features.agents.service import AgentService
 
 
-def _agents(request: Request) -> AgentService:
+async def _agents(request: Request) -> AgentService:
     return request.app.state.agents
 
 

@@ -1,7 +1,7 @@
 """What a run is given of an agent, and what this slice needs from the world."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from clary.db.session import Session
@@ -49,21 +49,6 @@ class AgentSnapshot:
     denied_commands: tuple[str, ...]
     egress_allow_list: tuple[str, ...]
     budget: Mapping[str, Any] | None
-
-    def to_stored(self) -> dict[str, Any]:
-        """As JSON, to be kept with the run."""
-        return asdict(self)
-
-    @classmethod
-    def from_stored(cls, stored: Mapping[str, Any]) -> "AgentSnapshot":
-        """The inverse of `to_stored`, after a way through JSON."""
-        values: dict[str, Any] = {each.name: stored[each.name] for each in fields(cls)}
-        for name in _TUPLES:
-            values[name] = tuple(values[name])
-        return cls(**values)
-
-
-_TUPLES = ("tools", "sub_agent_ids", "skills", "knowledge_base_ids", "denied_commands", "egress_allow_list")
 
 
 class KnownTools(Protocol):

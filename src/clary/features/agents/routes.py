@@ -1,7 +1,7 @@
 """`/api/agent` (product.md 3.2)."""
 
-from collections.abc import Callable
-from typing import Annotated, NoReturn
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, NoReturn
 
 from fastapi import Header, Query
 
@@ -44,8 +44,8 @@ async def create_agent(body: AgentRequest, user: CurrentUser, agents: Agents, db
     return answer(saved, said(f"Agent '{saved.id}' 创建成功"))
 
 
-def _refusing(allowed: str) -> Callable[[], NoReturn]:
-    def refuse() -> NoReturn:
+def _refusing(allowed: str) -> Callable[[], Coroutine[Any, Any, NoReturn]]:
+    async def refuse() -> NoReturn:
         raise MethodNotAllowedError(headers={"Allow": allowed})
 
     return refuse

@@ -11,8 +11,7 @@ from clary.db.session import Connection
 from clary.features.chat.recording import RunRecorder
 from clary.features.chat.texts import RUN_FAILED
 from clary.features.conversations.service import NewMessage, add_message, touch
-from clary.features.runs.policy import EndReason, StopReason, status_of
-from clary.features.runs.service import apply_update, update_run
+from clary.features.runs.service import EndReason, StopReason, change_run, status_of
 from clary.kit.ids import new_uuid
 from clary.kit.text import Text
 from clary.runtime.events import LoopEnded, RunFailedError
@@ -119,7 +118,8 @@ def write_end(
     config, lines = recorder.config, recorder.lines
     interrupted = reason in ("interrupt_request", "client_disconnect", "replaced")
     out: list[bytes] = []
-    writes: list[Write] = recorder.stored_texts(None, **({"interrupted": True} if interrupted or kind else {}))
+    flags = {"interrupted": True} if interrupted or kind else {}
+    writes: list[Write] = recorder.stored_texts(None, **flags) + recorder.stored_drafts(**flags)
     for call in list(recorder.open_calls.values()):
         result = interrupted_result(call, new_uuid(), prompt_language(config.locale))
         out.append(lines.result(result))
@@ -171,7 +171,7 @@ def _closing(
 ) -> Write:
     """The terminal status; secrets of the input go with it."""
     now = recorder.clock.now()
-    statement = update_run(
+    end_run = change_run(
         recorder.run_id,
         recorder.writer.generation,
         status=status_of(reason),
@@ -190,7 +190,7 @@ def _closing(
     )
 
     def close(connection: Connection) -> None:
-        apply_update(connection, statement)
+        end_run(connection)
         touch(connection, recorder.conversation_id, now)
 
     return close

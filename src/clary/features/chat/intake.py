@@ -31,6 +31,7 @@ _EMPTY = Text("messages: 用户消息内容不能为空", "messages: the user's 
 _ROLE_ID = Text("messages: 只有用户消息可以被替换", "messages: only user messages can be replaced")
 _ORPHAN = Text("messages: 工具消息必须紧跟其调用", "messages: a tool message must follow its call")
 _IMAGE = Text("messages: 图片地址不被接受", "messages: this image address is not accepted")
+_ID_TWICE = Text("messages: 消息 id 重复", "messages: two messages have the same id")
 _TWICE = Text("messages: 工具调用 id 重复", "messages: two tool calls have the same id")
 
 
@@ -64,8 +65,10 @@ def read_messages(messages: Sequence[ChatMessage], *, now: float) -> Intake:
         _require_known_images(message)
         taken.add(message)
     tags, stored = taken.tags, taken.messages
-    sent_ids = frozenset(each.message_id for each in said if each.message_id)
-    return Intake(tags, system_texts, tuple(stored), sent_ids, text_of(stored[-1].content)[:500])
+    ids = [each.message_id for each in said if each.message_id]
+    if len(set(ids)) < len(ids):
+        raise _invalid(_ID_TWICE)
+    return Intake(tags, system_texts, tuple(stored), frozenset(ids), text_of(stored[-1].content)[:500])
 
 
 async def require_own_words(db: Session, conversation: ConversationRow, intake: Intake) -> None:
@@ -124,26 +127,22 @@ def _is_void(row: MessageRow) -> bool:
     return bool(row.details.get("superseded"))
 
 
-async def store_messages(
-    db: Session,
-    conversation: ConversationRow,
-    run_id: str,
-    stored: Sequence[NewMessage],
-    sent_ids: frozenset[str],
-) -> None:
-    """Adds new messages; a user message with a known id takes that message's place.
+async def without_known(
+    db: Session, conversation: ConversationRow, stored: Sequence[NewMessage], sent_ids: frozenset[str]
+) -> list[NewMessage]:
+    """The new messages; a user message with a known id takes that message's place instead.
 
     Raises:
         ValidationFailedError: the id belongs to a message that is not the user's.
     """
-    reader = MessageReader(db)
+    reader, new = MessageReader(db), list[NewMessage]()
     for message in stored:
         # An id that was made here is new; only a client's own id can name a stored message.
         known = None
         if message.message_id in sent_ids:
             known = await reader.find_message(conversation.conversation_id, message.message_id)
         if known is None:
-            await reader.add(conversation, run_id, message)
+            new.append(message)
             continue
         if known.role != "user" or message.role != "user":
             raise _invalid(_ROLE_ID)
@@ -151,6 +150,7 @@ async def store_messages(
         known.details = message.metadata
         known.folded = text_of(message.content).casefold()
         known.updated_at = message.timestamp
+    return new
 
 
 class _Taken:

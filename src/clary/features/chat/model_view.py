@@ -42,7 +42,7 @@ def open_calls(rows: Sequence[MessageRow], *, run_id: str, begun: frozenset[str]
     answered = {row.tool_call_id for row in rows if row.role == "tool"}
     found: list[PendingCall] = []
     for row in rows:
-        if row.run_id != run_id:
+        if row.run_id != run_id or _is_draft(row):
             continue
         for call in _calls(row):
             if call.id not in answered:
@@ -52,11 +52,16 @@ def open_calls(rows: Sequence[MessageRow], *, run_id: str, begun: frozenset[str]
 
 def _is_seen(row: MessageRow) -> bool:
     details = row.details
-    if details.get("superseded") or row.error_info is not None:
+    if details.get("superseded") or row.error_info is not None or _is_draft(row):
         return False
     if details.get("tool_name") == COMPACTION_TOOL:
         return False
     return row.role in ("user", "tool") or (row.role == "assistant" and row.type not in UNSEEN_TYPES)
+
+
+def _is_draft(row: MessageRow) -> bool:
+    """Whether a call was never announced whole: only its fragments have an `index`."""
+    return any("index" in call for call in row.tool_calls or [])
 
 
 def _message(row: MessageRow, *, accepts_images: bool) -> ModelMessage:

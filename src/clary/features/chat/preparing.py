@@ -9,16 +9,24 @@ import orjson
 
 from clary.db.database import Database
 from clary.features.chat.config import RunConfig
+from clary.features.chat.delta_lines import OpenMessage
 from clary.features.chat.execution import RunExecution, Stop, write_end
 from clary.features.chat.ledger import RunUsage
 from clary.features.chat.lines import LineBuilder
 from clary.features.chat.model_view import entries_of, open_calls
 from clary.features.chat.ports import ModelGateway
-from clary.features.chat.recording import OpenMessage, RunRecorder
+from clary.features.chat.recording import RunRecorder
 from clary.features.conversations.service import MessageReader, MessageRow, TodoStore
 from clary.features.llm_providers.service import Money
-from clary.features.runs.policy import MAX_FRUITLESS_TAKEOVERS, StopReason, is_active
-from clary.features.runs.service import RunRepository, RunRow, RunStepRow, apply_update, update_run
+from clary.features.runs.service import (
+    MAX_FRUITLESS_TAKEOVERS,
+    RunRepository,
+    RunRow,
+    RunStepRow,
+    StopReason,
+    change_run,
+    is_active,
+)
 from clary.features.toolbox.service import Toolbox
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit import safe_paths
@@ -84,6 +92,8 @@ class RunPreparer:
             steps: Sequence[RunStepRow] = await RunRepository(db).list_steps(run_id) if run.takeovers else ()
             rows = await MessageReader(db).list_messages(run.conversation_id)
             compaction = await MessageReader(db).latest_compaction(run.conversation_id)
+            todos = TodoStore(self._database, run.conversation_id, self._clock)
+            known_todos = await todos.read_in(db)
         config = RunConfig.from_json(self._secret_box.open(run.input_sealed, place=input_place(run_id)))
         try:
             recorder = await self._recorder(run, config, steps)
@@ -97,7 +107,7 @@ class RunPreparer:
         self._mark_running(run, recorder)
         if await self._is_over(run, recorder, stop):
             return None
-        loop = AgentLoop(await self._plan(run, config), state)
+        loop = AgentLoop(await self._plan(run, config, RunTodos(todos, known_todos)), state)
         return RunExecution(loop, recorder, stop, self._seconds_left(run))
 
     async def _is_over(self, run: RunRow, recorder: RunRecorder, stop: Stop) -> bool:
@@ -145,16 +155,14 @@ class RunPreparer:
         recorder.void_unfinished()
 
     def _mark_running(self, run: RunRow, recorder: RunRecorder) -> None:
-        statement = update_run(
-            run.run_id, recorder.writer.generation, status="running", started_at=run.started_at or self._clock.now()
-        )
-        recorder.writer.write([], [lambda connection: apply_update(connection, statement)])
+        started_at = run.started_at or self._clock.now()
+        change = change_run(run.run_id, recorder.writer.generation, status="running", started_at=started_at)
+        recorder.writer.write([], [change])
 
-    async def _plan(self, run: RunRow, config: RunConfig) -> LoopPlan:
+    async def _plan(self, run: RunRow, config: RunConfig, todos: TodoList) -> LoopPlan:
         model = self._models.client(config.provider)
         language = prompt_language(config.answer_language)
         workspace = await self._workspaces.ensure(run.user_id, config.agent_id, run.session_id)
-        todos = RunTodos(TodoStore(self._database, run.conversation_id, self._clock))
         tools = self._tools(config, language)
         switch = self._models.has_thinking_switch(config.provider)
         return LoopPlan(
@@ -208,14 +216,12 @@ class RunPreparer:
 class RunTodos:
     """The task list during a run: only the run itself changes it, so it is read from the database once."""
 
-    def __init__(self, store: TodoList) -> None:
+    def __init__(self, store: TodoList, items: Sequence[Todo]) -> None:
         self._store = store
-        self._items: Sequence[Todo] | None = None
+        self._items = items
 
     async def read(self) -> Sequence[Todo]:
         """See `TodoList`."""
-        if self._items is None:
-            self._items = await self._store.read()
         return self._items
 
     async def upsert(self, items: Sequence[dict[str, Any]]) -> Sequence[Todo]:
@@ -265,6 +271,6 @@ def _remember_tail(recorder: RunRecorder, line: dict[str, object]) -> None:
         if message is None:
             stamp = float(str(line["timestamp"]))
             message = recorder.open_messages[message_id] = OpenMessage(message_id, kind, stamp)
-        message.pieces.append(str(line["content"]))
+        message.pieces.add(str(line["content"]))
     elif kind == "tool_call":
-        recorder.remember_fragment(message_id)
+        recorder.remember_fragment(line)

@@ -1,17 +1,19 @@
 """Makes each event of the loop durable: its line, and the message, step and usage rows that commit with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from clary.db.session import Connection
+from clary.features.chat.call_drafts import CallDraft
 from clary.features.chat.config import RunConfig
+from clary.features.chat.delta_lines import DeltaLines, OpenMessage
 from clary.features.chat.ledger import RunUsage
 from clary.features.chat.lines import LineBuilder, call_object
 from clary.features.chat.texts import NOTICES
 from clary.features.conversations.service import NewMessage, add_compaction, add_message
 from clary.features.llm_providers.ports import ProviderSnapshot
 from clary.features.llm_providers.service import Money
-from clary.features.runs.service import apply_update, finish_step, insert_step, update_run
+from clary.features.runs.service import change_run, finish_step, insert_step
 from clary.features.usage.service import LedgerEntry, add_entry
 from clary.kit.clock import Clock
 from clary.runtime.events import (
@@ -33,26 +35,6 @@ from clary.runtime.messages import ToolCall
 from clary.runtime.model import Usage
 from clary.streams.hub import LogWriter
 from clary.streams.ports import Write
-
-HELD_BYTES = 48 * 1024
-HELD_SECONDS = 0.04
-MAX_PIECE = 512 * 1024
-"""Characters of a delta: a line has at most 4 MiB, and one character can take six bytes of it."""
-
-
-class OpenMessage:
-    """A text or reasoning message that is still growing."""
-
-    def __init__(self, message_id: str, kind: str, timestamp: float) -> None:
-        self.message_id = message_id
-        self.kind = kind
-        self.timestamp = timestamp
-        self.pieces: list[str] = []
-
-    @property
-    def text(self) -> str:
-        """The text so far."""
-        return "".join(self.pieces)
 
 
 class RunRecorder:
@@ -86,25 +68,22 @@ class RunRecorder:
         self._position = next_position
         self.open_messages: dict[str, OpenMessage] = {}
         self.open_calls: dict[str, ToolCall] = {}
-        self._fragments: dict[str, str] = {}
-        self._held: OpenMessage | None = None
-        self._held_text = ""
-        self._held_since = 0.0
-        writer.when_idle(self._release_held)
+        self._drafts: dict[str, CallDraft] = {}
+        self._deltas = DeltaLines(writer, lines, clock)
 
     async def record(self, event: RunEvent) -> None:
         """Makes an event durable, at the latest with the next one; a tool's start waits until it is."""
-        if isinstance(event, TextStreamed | ReasoningStreamed):
-            kind = event.type if isinstance(event, TextStreamed) else "reasoning_content"
-            for start in range(0, len(event.text), MAX_PIECE):
-                self._delta(event.message_id, kind, event.text[start : start + MAX_PIECE])
+        if isinstance(event, TextStreamed):
+            self._delta(event.message_id, event.type, event.text)
+        elif isinstance(event, ReasoningStreamed):
+            self._delta(event.message_id, "reasoning_content", event.text)
         else:
-            self.release_held()
+            self._deltas.release()
             await self._record_step(event)
 
     async def _record_step(self, event: RunEvent) -> None:
         if isinstance(event, CallStreamed):
-            self._fragments[event.message_id] = self._fragments.get(event.message_id, "") + event.arguments
+            self._draft(event.message_id, self.lines.stamp()).add(event.call_id, event.name, event.arguments)
             self.writer.write([self.lines.call_fragment(event)])
         elif isinstance(event, ModelStepBegan):
             self._write([], [self._step_begun(event.step_id, "model", event.step_name)])
@@ -146,36 +125,16 @@ class RunRecorder:
         return self.config.agent_name
 
     def _delta(self, message_id: str, kind: str, text: str) -> None:
-        """Sends a delta, or holds it while the former one is on its way to the disk.
-
-        Under load this merges what would wait anyway; nothing is held for longer than one commit.
-        """
         message = self.open_messages.get(message_id)
+        is_first = message is None
         if message is None:
             message = self.open_messages[message_id] = OpenMessage(message_id, kind, self.lines.stamp())
-        message.pieces.append(text)
-        if self._held is not None and self._held is not message:
-            self.release_held()
-        if self._held is None and not self.writer.is_busy:
-            self.writer.write([self.lines.text(message_id, kind, text)])
-            return
-        if self._held is None:
-            self._held, self._held_since = message, self.clock.monotonic()
-        self._held_text += text
-        if len(self._held_text) > HELD_BYTES or self.clock.monotonic() - self._held_since > HELD_SECONDS:
-            self.release_held()
-
-    def _release_held(self) -> None:
-        if self._held is not None:
-            self.release_held()
+        message.pieces.add(text)
+        self._deltas.send(message, text, is_first=is_first)
 
     def release_held(self) -> None:
-        """Sends what was held back."""
-        if self._held is None:
-            return
-        message, text = self._held, self._held_text
-        self._held, self._held_text = None, ""
-        self.writer.write([self.lines.text(message.message_id, message.kind, text)])
+        """Sends the text that was held back."""
+        self._deltas.release()
 
     def _model_done(self, event: ModelStepDone) -> None:
         """Text, calls, step and usage of a response, in one transaction."""
@@ -196,7 +155,7 @@ class RunRecorder:
                 response_id=event.response_id,
             )
             writes.append(self._stored(message))
-        self._fragments.clear()
+        self._drafts.clear()
         note = "estimated" if event.estimated else None
         detail = {"finish_reason": event.finish_reason, "calls": len(event.calls), "model": event.model}
         writes.append(self._step_finished(event.step_id, "done", detail))
@@ -229,19 +188,26 @@ class RunRecorder:
             provider = self.config.provider
             self._write([], self._booked(event.step_name, provider.model, event.usage, event.kind, provider))
 
-    def remember_fragment(self, message_id: str) -> None:
+    def _draft(self, message_id: str, timestamp: float) -> CallDraft:
+        return self._drafts.setdefault(message_id, CallDraft(message_id, timestamp))
+
+    def remember_fragment(self, line: Mapping[str, Any]) -> None:
         """A call fragment that an earlier process sent."""
-        self._fragments.setdefault(message_id, "")
+        self._draft(str(line["message_id"]), float(line["timestamp"])).add_line(line)
+
+    def stored_drafts(self, **flags: Any) -> list[Write]:
+        """Work that stores every call that was never announced whole; `flags` go into their metadata."""
+        writes = [self._stored(draft.message(self._name, **flags)) for draft in self._drafts.values()]
+        self._drafts.clear()
+        return writes
 
     def void_unfinished(self) -> None:
         """Marks what an earlier process sent of a response that never ended; nothing to do when there is none."""
-        if not self.open_messages and not self._fragments:
+        if not self.open_messages and not self._drafts:
             return
         lines = [self.lines.superseded(each.message_id, each.kind) for each in self.open_messages.values()]
-        lines += [self.lines.superseded(message_id, "tool_call") for message_id in self._fragments]
-        writes = self.stored_texts(None, superseded=True)
-        self._fragments.clear()
-        self._write(lines, writes)
+        lines += [self.lines.superseded(message_id, "tool_call") for message_id in self._drafts]
+        self._write(lines, self.stored_texts(None, superseded=True) + self.stored_drafts(superseded=True))
 
     def _silent(self, event: SilentStepDone) -> None:
         writes = self._booked(event.step_name, event.model, event.usage, event.note, self.config.fast_provider)
@@ -388,5 +354,4 @@ class RunRecorder:
         if not self.open_messages:
             values["stored_lines"] = self.writer.queued_length + added
         values["last_activity"] = self.clock.epoch()
-        statement = update_run(self.run_id, self.writer.generation, **values)
-        return lambda connection: apply_update(connection, statement)
+        return change_run(self.run_id, self.writer.generation, **values)

@@ -9,7 +9,7 @@ from clary.features.chat.active import ActiveRuns, sse
 from clary.features.chat.payloads import AgentChatRequest, ChatRequest, InterruptRequest, StreamRequest
 from clary.features.chat.service import ChatService, OpenedView
 from clary.features.permissions.guards import CurrentUser
-from clary.features.runs.policy import Endpoint
+from clary.features.runs.service import Endpoint
 from clary.http.access import CHAT_BYTES, needs
 from clary.http.envelope import Envelope, answer
 from clary.http.routing import slice_router
@@ -19,14 +19,16 @@ from clary.kit.text import Text
 router = slice_router("/api", "chat")
 
 STREAM = needs("chat", answers="stream", max_bytes=CHAT_BYTES)
+OwnerId = Annotated[str | None, Query(alias="user_id")]
+"""Selects among several holders of one session id; of use to admins only (stream-runtime.md 1)."""
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", pattern=r"^[\x21-\x7e]{1,255}$")]
 
 
-def _chat(request: Request) -> ChatService:
+async def _chat(request: Request) -> ChatService:
     return request.app.state.chat
 
 
-def _active(request: Request) -> ActiveRuns:
+async def _active(request: Request) -> ActiveRuns:
     return request.app.state.active_runs
 
 
@@ -66,9 +68,12 @@ async def resume_stream(
     chat: Chat,
     last_index: Annotated[int, Query()] = 0,
     run_id: Annotated[str | None, Query()] = None,
+    user_id: OwnerId = None,
 ) -> Response:
     """Lines from `last_index` on, replayed and then live (stream-runtime.md 6.5)."""
-    opened = await chat.resume(identity=user, session_id=session_id, last_index=last_index, run_id=run_id)
+    opened = await chat.resume(
+        identity=user, session_id=session_id, last_index=last_index, run_id=run_id, user_id=user_id
+    )
     return _streamed(request, opened)
 
 
@@ -88,11 +93,17 @@ async def active_sessions(request: Request, user: CurrentUser, active: Active) -
 
 @router.post("/sessions/{session_id}/interrupt", summary="Stop the active run", openapi_extra=needs("chat"))
 async def interrupt_session(
-    session_id: str, user: CurrentUser, chat: Chat, body: InterruptRequest | None = None
+    session_id: str,
+    user: CurrentUser,
+    chat: Chat,
+    body: InterruptRequest | None = None,
+    user_id: OwnerId = None,
 ) -> Envelope[dict[str, Any]]:
     """Durable when answered; waits up to two seconds for the end (stream-runtime.md 6.7)."""
     wish = body or InterruptRequest()
-    outcome = await chat.interrupt(identity=user, session_id=session_id, message=wish.message, run_id=wish.run_id)
+    outcome = await chat.interrupt(
+        identity=user, session_id=session_id, message=wish.message, run_id=wish.run_id, user_id=user_id
+    )
     data: dict[str, Any] = {
         "session_id": outcome.session_id,
         "user_id": outcome.user_id,

@@ -2,20 +2,28 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from clary.db.database import Database
 from clary.db.session import Session
-from clary.features.chat.intake import Intake, read_messages, require_own_words, store_messages, without_history
+from clary.features.chat.intake import Intake, read_messages, require_own_words, without_history, without_known
 from clary.features.chat.lines import fallback_end
 from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.preparing import input_place
-from clary.features.chat.resolving import Resolved, RunResolver
+from clary.features.chat.resolving import RunResolver
 from clary.features.chat.supervisor import RunSupervisor
 from clary.features.conversations.errors import SessionNotFoundError
-from clary.features.conversations.service import ConversationRow, ConversationService, set_title_from
+from clary.features.conversations.service import (
+    ConversationRow,
+    ConversationService,
+    MessageReader,
+    NewMessage,
+    add_counts,
+    new_conversation,
+    set_title_from,
+)
 from clary.features.permissions.service import Identity
 from clary.features.runs.errors import (
     IdempotencyMismatchError,
@@ -24,8 +32,15 @@ from clary.features.runs.errors import (
     TooManyRunsError,
     TooManyViewsError,
 )
-from clary.features.runs.policy import Endpoint, StopReason, is_active
-from clary.features.runs.service import IdempotencyKeyRow, RunRepository, RunRow, RunService
+from clary.features.runs.service import (
+    Endpoint,
+    IdempotencyKeyRow,
+    RunRepository,
+    RunRow,
+    RunService,
+    StopReason,
+    is_active,
+)
 from clary.kit import json_text
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
@@ -55,6 +70,26 @@ class Interrupted:
     interrupted: bool
     run_id: str | None
     status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What a request to start a run comes with."""
+
+    identity: Identity
+    request: ChatRequest
+    endpoint: Endpoint
+    session_id: str
+    key: str | None
+    content_hash: str
+
+
+class _OccupiedError(Exception):
+    """The session has an active run that the request may replace."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +147,12 @@ class ChatService:
     ) -> OpenedView:
         session_id = request.session_id or new_uuid()
         async with self._lock(identity, "session", session_id):
-            if endpoint in ("web_stream", "rerun"):
-                await self._replace(identity, request, session_id)
-            async with self._database.write() as db:
-                run = await self._create(db, identity, request, endpoint, session_id)
-                if key is not None:
-                    await self._remember_key(db, run, key, content_hash)
+            start = _Start(identity, request, endpoint, session_id, key, content_hash)
+            try:
+                run = await self._create(start, replaces=endpoint in ("web_stream", "rerun"))
+            except _OccupiedError as occupied:
+                await self._replace(occupied.run_id)
+                run = await self._create(start, replaces=False)
             self._hub.adopt(run.log_id)
             self._supervisor.launch(run)
             return await self._open(run, 0)
@@ -133,16 +168,18 @@ class ChatService:
     def _lock(self, identity: Identity, kind: str, name: str) -> asyncio.Lock:
         return self._locks.setdefault((identity.user_id, kind, name), asyncio.Lock())
 
-    async def resume(self, *, identity: Identity, session_id: str, last_index: int, run_id: str | None) -> OpenedView:
-        """A view from a line number on (stream-runtime.md 6.5).
+    async def resume(
+        self, *, identity: Identity, session_id: str, last_index: int, run_id: str | None, user_id: str | None = None
+    ) -> OpenedView:
+        """A view from a line number on (stream-runtime.md 6.5); `user_id` is whose session an admin means.
 
         Raises:
-            SessionNotFoundError, TooManyViewsError
+            SessionNotFoundError, SessionAmbiguousError, TooManyViewsError
         """
         async with self._database.read() as db:
-            conversation = await self._conversations.find_accessible(db, session_id=session_id, identity=identity)
-            if conversation is None:
-                raise SessionNotFoundError(session_id)
+            conversation = await self._conversations.get_accessible(
+                db, session_id=session_id, identity=identity, user_id=user_id
+            )
             run = await self._runs.find_readable(db, conversation_id=conversation.conversation_id, run_id=run_id)
         if run_id is not None and (run is None or not run.log_id):
             raise SessionNotFoundError(session_id)
@@ -153,17 +190,17 @@ class ChatService:
         return await self._open(run, last_index)
 
     async def interrupt(
-        self, *, identity: Identity, session_id: str, message: str | None, run_id: str | None
+        self, *, identity: Identity, session_id: str, user_id: str | None, message: str | None, run_id: str | None
     ) -> Interrupted:
         """Stops the active run; durable before this returns, waits up to two seconds for the end (6.7).
 
         Raises:
-            SessionNotFoundError
+            SessionNotFoundError, SessionAmbiguousError
         """
         async with self._database.write() as db:
-            conversation = await self._conversations.find_accessible(db, session_id=session_id, identity=identity)
-            if conversation is None:
-                raise SessionNotFoundError(session_id)
+            conversation = await self._conversations.get_accessible(
+                db, session_id=session_id, identity=identity, user_id=user_id
+            )
             run = await self._runs.find_active(db, conversation_id=conversation.conversation_id)
             hit = run is not None and run_id in (None, run.run_id)
             if run is not None and hit:
@@ -204,70 +241,28 @@ class ChatService:
             raise IdempotencyMismatchError
         return await self._open(run, 0)
 
-    async def _replace(self, identity: Identity, request: ChatRequest, session_id: str) -> None:
-        """Ends the active run of the session, whichever endpoint started it (6.6)."""
-        async with self._database.read() as db:
-            conversation = await self._conversations.find_own(db, session_id=session_id, user_id=identity.user_id)
-            if conversation is None:
-                return
-            run = await self._runs.find_active(db, conversation_id=conversation.conversation_id)
-            if run is None:
-                return
-            # A request that is going to be refused must not end what runs.
-            await self._judge(db, identity, request, session_id, conversation)
+    async def _replace(self, run_id: str) -> None:
+        """Ends the active run of a session, whichever endpoint started it (6.6)."""
         async with self._database.write() as db:
-            fresh = await RunRepository(db).find(run.run_id)
+            fresh = await RunRepository(db).find(run_id)
             if fresh is not None:
                 await self._runs.request_stop(db, run=fresh, reason="replaced")
-        status = await self._stop(run.run_id, "replaced", REPLACE_SECONDS)
+        status = await self._stop(run_id, "replaced", REPLACE_SECONDS)
         if status is not None and is_active(status):
             raise SessionReleasingError
 
-    async def _create(
-        self, db: Session, identity: Identity, request: ChatRequest, endpoint: Endpoint, session_id: str
-    ) -> RunRow:
-        """Messages, conversation and run row in one transaction."""
-        known = await self._conversations.find_own(db, session_id=session_id, user_id=identity.user_id)
-        intake, resolved = await self._judge(db, identity, request, session_id, known)
-        agent = resolved.agent
-        if known is not None and await self._runs.find_active(db, conversation_id=known.conversation_id):
-            raise SessionBusyError
-        if await RunRepository(db).count_active(identity.user_id) >= self._limits.runs_per_user:
-            raise TooManyRunsError
-        conversation = known or await self._conversations.ensure_conversation(
-            db,
-            user_id=identity.user_id,
-            session_id=session_id,
-            agent_id=agent.agent_id,
-            agent_name=resolved.config.agent_name,
-            now=self._clock.now(),
-        )
-        conversation.agent_id, conversation.agent_name = agent.agent_id, resolved.config.agent_name
-        conversation.system_context = resolved.saved_context
-        conversation.interrupt_note = None
-        conversation.updated_at = self._clock.now()
-        run_id = new_uuid()
-        stored = await without_history(db, conversation, intake.stored)
-        first_user = next((each for each in stored if each.role == "user"), None)
-        if conversation.user_count == 0 and first_user is not None:
-            set_title_from(conversation, first_user)
-        await store_messages(db, conversation, run_id, stored, intake.sent_ids)
-        run = self._row(run_id, conversation, identity, endpoint, request)
-        run.log_id = await self._hub.log.create(db, run_id)
-        run.agent_id, run.agent_name, run.agent_mode = agent.agent_id, resolved.config.agent_name, resolved.agent_mode
-        run.warnings, run.query = list(resolved.warnings), intake.query
-        run.input_sealed = self._secret_box.seal(resolved.config.to_json(), place=input_place(run_id))
-        if not await RunRepository(db).add(run):
-            raise SessionBusyError
+    async def _create(self, start: "_Start", *, replaces: bool) -> RunRow:
+        """Messages, conversation, run row and idempotency key in one transaction."""
+        async with self._database.write() as db:
+            run = await self._create_in(db, start, replaces=replaces)
+            if start.key is not None:
+                await self._remember_key(db, run, start.key, start.content_hash)
         return run
 
-    async def _judge(
-        self, db: Session, identity: Identity, request: ChatRequest, session_id: str, known: ConversationRow | None
-    ) -> tuple[Intake, Resolved]:
-        """What a request comes to, or its refusal; changes nothing."""
+    async def _create_in(self, db: Session, start: "_Start", *, replaces: bool) -> RunRow:
+        identity, request, session_id, now = start.identity, start.request, start.session_id, self._clock.now()
         intake = read_messages(request.messages, now=self._clock.epoch())
-        if known is not None:
-            await require_own_words(db, known, intake)
+        known = await self._conversations.find_own(db, session_id=session_id, user_id=identity.user_id)
         agent_id = request.agent_id or (known.agent_id if known is not None else None)
         agent = await self._resolver.resolve_agent(db, identity=identity, agent_id=agent_id)
         resolved = await self._resolver.resolve(
@@ -281,7 +276,57 @@ class ChatService:
             saved_context=dict(known.system_context) if known is not None else {},
             interrupt_note=known.interrupt_note if known is not None else None,
         )
-        return intake, resolved
+        if known is not None:
+            await require_own_words(db, known, intake)
+        # Last of all: a request that is going to be refused must not end what runs.
+        await self._require_free(db, known, identity, replaces=replaces)
+        name = resolved.config.agent_name
+        conversation = known or new_conversation(
+            user_id=identity.user_id, session_id=session_id, agent_id=agent.agent_id, agent_name=name, now=now
+        )
+        conversation.agent_id, conversation.agent_name = agent.agent_id, name
+        conversation.system_context = resolved.saved_context
+        conversation.interrupt_note = None
+        conversation.updated_at = now
+        run_id = new_uuid()
+        await self._store(db, conversation, run_id, intake, is_new=known is None)
+        run = self._row(run_id, conversation, identity, start.endpoint, request)
+        run.log_id = await self._hub.log.create(db, run_id)
+        run.agent_id, run.agent_name, run.agent_mode = agent.agent_id, name, resolved.agent_mode
+        run.warnings, run.query = list(resolved.warnings), intake.query
+        run.input_sealed = self._secret_box.seal(resolved.config.to_json(), place=input_place(run_id))
+        if not await RunRepository(db).add(run):
+            raise SessionBusyError
+        return run
+
+    async def _require_free(
+        self, db: Session, known: ConversationRow | None, identity: Identity, *, replaces: bool
+    ) -> None:
+        active = None
+        if known is not None:
+            active = await self._runs.find_active(db, conversation_id=known.conversation_id)
+        if active is not None:
+            raise _OccupiedError(active.run_id) if replaces else SessionBusyError
+        if await RunRepository(db).count_active(identity.user_id) >= self._limits.runs_per_user:
+            raise TooManyRunsError
+
+    async def _store(
+        self, db: Session, conversation: ConversationRow, run_id: str, intake: Intake, *, is_new: bool
+    ) -> None:
+        """Title, counts and messages; each row is written once."""
+        stored: Sequence[NewMessage] = intake.stored
+        if not is_new:
+            stored = await without_history(db, conversation, stored)
+            first_user = _first_user(conversation, stored)
+            stored = await without_known(db, conversation, stored, intake.sent_ids)
+        else:
+            first_user = _first_user(conversation, stored)
+        if first_user is not None:
+            set_title_from(conversation, first_user)
+        add_counts(conversation, stored)
+        if is_new and not await self._conversations.save_new(db, conversation):
+            raise SessionBusyError
+        await MessageReader(db).add_all(conversation, run_id, stored)
 
     def _row(
         self,
@@ -332,6 +377,12 @@ class ChatService:
             status=run.status if run is not None else None,
         )
         return OpenedView(None, run.run_id if run is not None else "", session_id, lambda: line)
+
+
+def _first_user(conversation: ConversationRow, stored: Sequence[NewMessage]) -> NewMessage | None:
+    if conversation.user_count:
+        return None
+    return next((each for each in stored if each.role == "user"), None)
 
 
 def _content_hash(endpoint: Endpoint, request: ChatRequest) -> str:

@@ -11,8 +11,7 @@ import structlog
 
 from clary.db.database import Database, UnavailableError
 from clary.features.chat.execution import RunExecution, Stop
-from clary.features.runs.policy import StopReason, is_active
-from clary.features.runs.service import RunRepository, RunRow
+from clary.features.runs.service import RunRepository, RunRow, StopReason, is_active
 from clary.kit.clock import Clock
 from clary.streams.hub import Hub
 

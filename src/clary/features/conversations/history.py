@@ -10,8 +10,7 @@ from clary.features.conversations.payloads import conversation_info, history_mes
 from clary.features.conversations.policy import HIDDEN
 from clary.features.conversations.repository.messages import MessageReader
 from clary.features.conversations.tables import ConversationRow
-from clary.features.runs.policy import is_active
-from clary.features.runs.service import RunRow, RunService
+from clary.features.runs.service import RunRow, RunService, is_active
 from clary.kit import json_text
 from clary.streams.ports import EventLog
 

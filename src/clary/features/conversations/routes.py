@@ -27,11 +27,11 @@ OwnerId = Annotated[str | None, Query(alias="user_id")]
 READS_FILE = needs("read", answers="file")
 
 
-def _conversations(request: Request) -> ConversationService:
+async def _conversations(request: Request) -> ConversationService:
     return request.app.state.conversations
 
 
-def _shares(request: Request) -> ShareService:
+async def _shares(request: Request) -> ShareService:
     return request.app.state.shares
 
 

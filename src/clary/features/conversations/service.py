@@ -1,5 +1,6 @@
 """The door of the slice."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,15 @@ from clary.features.conversations.errors import SessionAmbiguousError, SessionNo
 from clary.features.conversations.export import as_markdown
 from clary.features.conversations.history import HistoryReader, page_of
 from clary.features.conversations.payloads import list_item, task_item
-from clary.features.conversations.policy import MessageRole, NewMessage, clean_title, text_of, title_from
+from clary.features.conversations.policy import (
+    EMPTY_TITLE,
+    MessageRole,
+    NewMessage,
+    clean_title,
+    counts_of,
+    text_of,
+    title_from,
+)
 from clary.features.conversations.ports import RunStopper, SessionWorkspaces
 from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.repository.listing import ListQuery, find_page, find_shared, find_snippets
@@ -35,7 +44,9 @@ __all__ = [
     "NewMessage",
     "TodoStore",
     "add_compaction",
+    "add_counts",
     "add_message",
+    "new_conversation",
     "set_title_from",
     "text_of",
     "touch",
@@ -193,8 +204,8 @@ class ConversationService:
         data = await self.read_history(identity=identity, session_id=session_id, user_id=user_id)
         async with self._database.read() as db:
             row = await self.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
-            runs = await self._runs.list_objects(db, conversation_id=row.conversation_id)
             tasks = await self.tasks_status(db, identity=identity, session_id=session_id, user_id=user_id)
+        runs = await self._runs.list_objects(conversation_id=row.conversation_id)
         return {
             "conversation.json": json_text.dumps(without_index(data)),
             "conversation.md": as_markdown(row.title, data["messages"]).encode(),
@@ -238,13 +249,29 @@ class ConversationService:
             raise SessionNotFoundError(session_id)
         return found
 
-    async def ensure_conversation(
-        self, db: Session, *, user_id: str, session_id: str, agent_id: str, agent_name: str, now: datetime
-    ) -> ConversationRow:
-        """Gets or creates; two at once give one row."""
-        return await ConversationRepository(db).ensure(
-            user_id=user_id, session_id=session_id, agent_id=agent_id, agent_name=agent_name, now=now
-        )
+    async def save_new(self, db: Session, conversation: ConversationRow) -> bool:
+        """Adds a conversation; False when its owner got one of this id in the same moment."""
+        return await ConversationRepository(db).add(conversation)
+
+
+def new_conversation(
+    *, user_id: str, session_id: str, agent_id: str, agent_name: str, now: datetime
+) -> ConversationRow:
+    """An empty conversation, not yet saved."""
+    return ConversationRow(
+        user_id=user_id,
+        session_id=session_id,
+        agent_id=agent_id,
+        agent_name=agent_name,
+        title=EMPTY_TITLE,
+        title_folded=EMPTY_TITLE.casefold(),
+        user_count=0,
+        agent_count=0,
+        system_context={},
+        link_off=False,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def set_title_from(conversation: ConversationRow, message: NewMessage) -> None:
@@ -252,6 +279,14 @@ def set_title_from(conversation: ConversationRow, message: NewMessage) -> None:
     conversation.title = title_from(message.content)
     conversation.title_folded = conversation.title.casefold()
     conversation.title_message_id = message.message_id
+
+
+def add_counts(conversation: ConversationRow, messages: Sequence[NewMessage]) -> None:
+    """Moves the counts of a conversation by messages that are about to be stored."""
+    for message in messages:
+        users, agents = counts_of(message)
+        conversation.user_count += users
+        conversation.agent_count += agents
 
 
 def _bad_title(reason: Text) -> ValidationFailedError:

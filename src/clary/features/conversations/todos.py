@@ -4,6 +4,7 @@ from collections.abc import Container, Sequence
 from typing import Any, Literal, cast
 
 from clary.db.database import Database
+from clary.db.session import Session
 from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.tables import TodoRow
 from clary.kit.clock import Clock
@@ -25,7 +26,11 @@ class TodoStore:
     async def read(self) -> Sequence[Todo]:
         """All items in order."""
         async with self._database.read() as db:
-            return [todo_of(row) for row in await ConversationRepository(db).list_todos(self._conversation_id)]
+            return await self.read_in(db)
+
+    async def read_in(self, db: Session) -> Sequence[Todo]:
+        """The same, in the caller's transaction."""
+        return [todo_of(row) for row in await ConversationRepository(db).list_todos(self._conversation_id)]
 
     async def upsert(self, items: Sequence[dict[str, Any]]) -> Sequence[Todo]:
         """Merges by id; a new list replaces a finished one."""

@@ -7,11 +7,11 @@ from fastapi import Depends, Request
 from clary.features.llm_providers.service import ProviderService, ProviderVerification
 
 
-def _providers(request: Request) -> ProviderService:
+async def _providers(request: Request) -> ProviderService:
     return request.app.state.llm_providers
 
 
-def _verification(request: Request) -> ProviderVerification:
+async def _verification(request: Request) -> ProviderVerification:
     return request.app.state.llm_provider_verification
 
 

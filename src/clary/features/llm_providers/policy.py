@@ -1,9 +1,9 @@
 """Pure decisions about providers: origins, who is offered what, built-in rows, cost."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from clary.features.llm_providers.ports import (
@@ -25,6 +25,9 @@ DEMO_NAME = Text("Clary 演示模型（非真实模型）", "Clary demo model (n
 MAX_OWN_ROWS = 100
 VERIFICATIONS_PER_MINUTE = 20
 MASK_MARK = "***"
+
+PROBE_PROMPT_TOKENS = {"connection": 8, "image": 1024, "structured": 64}
+"""Roughly what each probe sends, for providers that report no usage."""
 
 COST_STEP = Decimal("0.00000001")
 ONE = Decimal(1)
@@ -82,6 +85,28 @@ def default_snapshot(default: DefaultProvider) -> ProviderSnapshot:
         supports_multimodal=default.supports_multimodal,
         prices=default.prices,
     )
+
+
+def find_in_price_list(price_list: Mapping[str, dict[str, Any]], model: str) -> dict[str, Any] | None:
+    """The prices of a model: the entry of its name, else that of the longest pattern with `*` that fits."""
+    if model in price_list:
+        return price_list[model]
+    fitting = [pattern for pattern in price_list if "*" in pattern and _fits(pattern, model)]
+    return price_list[max(fitting, key=len)] if fitting else None
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """Whether a text is the pattern with something, or nothing, for each `*`."""
+    first, *middle, last = pattern.split("*")
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 def cost_of(prices: Prices, usage: Usage, *, rate: Decimal = ONE) -> Decimal:

@@ -1,6 +1,7 @@
 """What a run is given of a provider, and what this slice needs from the world."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
@@ -135,6 +136,30 @@ class ProviderProbe(Protocol):
 
     async def verify_structured(self, provider: ProviderSnapshot) -> StructuredProbe:
         """One answer that a JSON schema asks for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeCall:
+    """One call of a verification as it is booked: `note` is `estimated` or the kind of the failure."""
+
+    at: datetime
+    user_id: str
+    provider_id: str
+    model: str
+    usage: Usage
+    cost: Decimal | None
+    currency: str
+    note: str | None
+    succeeded: bool
+    duration_ms: int
+
+
+class ProbeLedger(Protocol):
+    """Where the calls of verifications are booked (platform.md 14.1)."""
+
+    async def book(self, session: Session, call: ProbeCall) -> None:
+        """Books one call in the caller's transaction."""
         ...
 
 

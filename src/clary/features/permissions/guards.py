@@ -8,14 +8,14 @@ from clary.features.permissions.policy import Identity
 from clary.http.problems import NotSignedInError
 
 
-def _require_identity(request: Request) -> Identity:
+async def _require_identity(request: Request) -> Identity:
     identity = getattr(request.state, "identity", None)
     if identity is None:
         raise NotSignedInError
     return cast("Identity", identity)
 
 
-def _find_identity(request: Request) -> Identity | None:
+async def _find_identity(request: Request) -> Identity | None:
     return cast("Identity | None", getattr(request.state, "identity", None))
 
 

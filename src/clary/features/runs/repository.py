@@ -1,17 +1,37 @@
 """Every SQL statement about runs. The fence is part of each writing statement."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Update, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from clary.db.columns import table_of
 from clary.features.permissions.service import Identity, visible_to
 from clary.features.runs.policy import ACTIVE
 from clary.features.runs.tables import IdempotencyKeyRow, RunRow, RunStepRow
+
+# Built once: to build one of these costs several times what SQLite takes to run it.
+RUNS, STEPS = table_of(RunRow), table_of(RunStepRow)
+CHANGE_RUN = update(RUNS).where(
+    RUNS.c.run_id == bindparam("of_run"), RUNS.c.generation == bindparam("of_generation"), RUNS.c.status.in_(ACTIVE)
+)
+OF_STEP = (STEPS.c.run_id == bindparam("of_run"), STEPS.c.step_id == bindparam("of_step"))
+BEGIN_STEP = insert(STEPS)
+BEGIN_STEP_AGAIN = (
+    update(STEPS)
+    .where(*OF_STEP)
+    .values(status=bindparam("status"), started_at=bindparam("started_at"), attempt=STEPS.c.attempt + 1)
+)
+FINISH_STEP = update(STEPS).where(*OF_STEP)
+COUNT_ACTIVE = (
+    select(func.count())
+    .select_from(RUNS)
+    .where(RUNS.c.user_id == bindparam("user_id"), RUNS.c.status.in_(ACTIVE), RUNS.c.parent_run_id.is_(None))
+)
 
 
 class RunRepository:
@@ -22,9 +42,13 @@ class RunRepository:
 
     async def add(self, run: RunRow) -> bool:
         """Adds a new run; False when the conversation got another active one in the same moment."""
+        self._session.add(run)
+        return await self._flushed()
+
+    async def _flushed(self) -> bool:
+        """False when a unique index refused: the caller must then give up the whole transaction."""
         try:
-            async with self._session.begin_nested():
-                self._session.add(run)
+            await self._session.flush()
         except IntegrityError:
             return False
         return True
@@ -84,11 +108,7 @@ class RunRepository:
 
     async def count_active(self, user_id: str) -> int:
         """How many root runs of a user are active."""
-        count = await self._session.scalar(
-            select(func.count())
-            .select_from(RunRow)
-            .where(RunRow.user_id == user_id, RunRow.status.in_(ACTIVE), RunRow.parent_run_id.is_(None))
-        )
+        count = await self._session.scalar(COUNT_ACTIVE, {"user_id": user_id})
         return int(count or 0)
 
     async def list_abandoned(self, now_epoch: float, *, everything: bool) -> Sequence[RunRow]:
@@ -127,12 +147,8 @@ class RunRepository:
 
     async def add_key(self, row: IdempotencyKeyRow) -> bool:
         """Remembers a key; False when another request of this user took it in the same moment."""
-        try:
-            async with self._session.begin_nested():
-                self._session.add(row)
-        except IntegrityError:
-            return False
-        return True
+        self._session.add(row)
+        return await self._flushed()
 
     async def delete_of_conversation(self, conversation_id: int) -> list[int]:
         """Removes all runs of a conversation with steps and keys; returns the ids of their logs."""
@@ -159,33 +175,24 @@ class RunRepository:
         await self._session.execute(update(RunRow).where(RunRow.log_id.in_(log_ids)).values(log_id=0))
 
 
-def update_run(run_id: str, generation: int, **values: Any) -> Update:
-    """A change to an active run by the holder of its generation."""
-    return (
-        update(RunRow)
-        .where(RunRow.run_id == run_id, RunRow.generation == generation, RunRow.status.in_(ACTIVE))
-        .values(**values)
-    )
+def change_run(run_id: str, generation: int, **values: Any) -> Callable[[Connection], None]:
+    """A change to an active run by the holder of its generation, as work for the log's transaction."""
+    parameters = {"of_run": run_id, "of_generation": generation, **values}
 
+    def apply(connection: Connection) -> None:
+        connection.execute(CHANGE_RUN, parameters)
 
-def apply_update(connection: Connection, statement: Update) -> None:
-    """Runs a fenced change in the log's transaction; the log's own fence has already held there."""
-    connection.execute(statement)
+    return apply
 
 
 def insert_step(connection: Connection, values: dict[str, Any]) -> None:
     """Adds a recorded step, or puts it back to its start when it is tried again."""
-    existing = connection.execute(
-        update(RunStepRow)
-        .where(RunStepRow.run_id == values["run_id"], RunStepRow.step_id == values["step_id"])
-        .values(status=values["status"], started_at=values["started_at"], attempt=RunStepRow.attempt + 1)
-    )
-    if existing.rowcount == 0:
-        connection.execute(insert(RunStepRow).values(**values))
+    again = {"of_run": values["run_id"], "of_step": values["step_id"]}
+    again |= {"status": values["status"], "started_at": values["started_at"]}
+    if connection.execute(BEGIN_STEP_AGAIN, again).rowcount == 0:
+        connection.execute(BEGIN_STEP, values)
 
 
 def finish_step(connection: Connection, run_id: str, step_id: str, values: dict[str, Any]) -> None:
     """Records how a step ended."""
-    connection.execute(
-        update(RunStepRow).where(RunStepRow.run_id == run_id, RunStepRow.step_id == step_id).values(**values)
-    )
+    connection.execute(FINISH_STEP, {"of_run": run_id, "of_step": step_id, **values})

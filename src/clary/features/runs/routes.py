@@ -13,7 +13,7 @@ from clary.http.routing import slice_router
 router = slice_router("/api/runs", "runs")
 
 
-def _runs(request: Request) -> RunService:
+async def _runs(request: Request) -> RunService:
     return request.app.state.runs
 
 

@@ -10,22 +10,27 @@ from clary.db.session import Session
 from clary.features.permissions.service import Identity
 from clary.features.runs.errors import RunNotFoundError
 from clary.features.runs.payloads import run_object
-from clary.features.runs.policy import StopReason, is_active
-from clary.features.runs.repository import RunRepository, apply_update, finish_step, insert_step, update_run
+from clary.features.runs.policy import MAX_FRUITLESS_TAKEOVERS, Endpoint, EndReason, StopReason, is_active, status_of
+from clary.features.runs.repository import RunRepository, change_run, finish_step, insert_step
 from clary.features.runs.tables import IdempotencyKeyRow, RunRow, RunStepRow
 from clary.kit.clock import Clock
 from clary.streams.ports import EventLog
 
 __all__ = [
+    "MAX_FRUITLESS_TAKEOVERS",
+    "EndReason",
+    "Endpoint",
     "IdempotencyKeyRow",
     "RunRepository",
     "RunRow",
     "RunService",
     "RunStepRow",
-    "apply_update",
+    "StopReason",
+    "change_run",
     "finish_step",
     "insert_step",
-    "update_run",
+    "is_active",
+    "status_of",
 ]
 
 EXPIRED_LOGS_PER_SWEEP = 200
@@ -50,6 +55,10 @@ class RunService:
             run = await RunRepository(db).find_visible(run_id, identity)
             if run is None:
                 raise RunNotFoundError
+        return await self._object(run)
+
+    async def _object(self, run: RunRow) -> dict[str, Any]:
+        """The run object; an active run has as many lines as its log. Takes a connection of its own."""
         line_count = run.line_count
         if line_count is None:
             head = await self._event_log.head(run.log_id)
@@ -60,10 +69,11 @@ class RunService:
         """The active root run of a conversation, or None."""
         return await RunRepository(db).find_active(conversation_id)
 
-    async def list_objects(self, db: Session, *, conversation_id: int) -> list[dict[str, Any]]:
+    async def list_objects(self, *, conversation_id: int) -> list[dict[str, Any]]:
         """Run objects of a conversation, oldest first."""
-        runs = sorted(await RunRepository(db).list_of_conversation(conversation_id), key=lambda run: run.created_at)
-        return [run_object(run, run.line_count or run.stored_lines) for run in runs]
+        async with self._database.read() as db:
+            runs = await RunRepository(db).list_of_conversation(conversation_id)
+        return [await self._object(run) for run in sorted(runs, key=lambda run: run.created_at)]
 
     async def find_readable(self, db: Session, *, conversation_id: int, run_id: str | None) -> RunRow | None:
         """The run a reader means: by id, else the active one, else the most recent (stream-runtime.md 6.5)."""

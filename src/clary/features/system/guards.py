@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 
-def _is_signed_in(request: Request) -> bool:
+async def _is_signed_in(request: Request) -> bool:
     return getattr(request.state, "identity", None) is not None
 
 

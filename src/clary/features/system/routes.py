@@ -16,7 +16,7 @@ router = slice_router("", "system")
 Json = dict[str, Any]
 
 
-def _system(request: Request) -> SystemService:
+async def _system(request: Request) -> SystemService:
     return request.app.state.system
 
 
@@ -30,7 +30,7 @@ async def read_info(signed_in: SignedIn, system: System) -> Envelope[Json]:
 
 
 @router.get("/api/auth/providers", summary="Ways to sign in", openapi_extra=public())
-@router.get("/api/user/auth-providers", openapi_extra=public(), include_in_schema=False)
+@router.get("/api/user/auth-providers", summary="Ways to sign in (alias)", openapi_extra=public())
 async def list_auth_providers(system: System) -> Envelope[list[dict[str, str]]]:
     """The entries of the sign-in page."""
     return answer(system.auth_providers(), Text("获取认证 Providers 成功", "Sign-in providers loaded"))

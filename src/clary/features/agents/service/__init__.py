@@ -1,6 +1,6 @@
 """The door of the slice: the agents page, and what a run needs of an agent."""
 
-from clary.features.agents.policy import BUILT_IN_ID, AgentLimits
+from clary.features.agents.policy import AgentLimits
 from clary.features.agents.ports import AgentSnapshot, FixedTools
 from clary.features.agents.service.agents import AgentService, ListScope
 from clary.features.agents.service.checking import ConfigurationCheck
@@ -8,7 +8,6 @@ from clary.features.agents.service.in_use import AgentResolver
 from clary.features.agents.service.references import AgentReferences
 
 __all__ = [
-    "BUILT_IN_ID",
     "AgentLimits",
     "AgentReferences",
     "AgentResolver",

@@ -1,14 +1,18 @@
 """Statements about conversation rows and task lists; the owner is part of each."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from clary.features.conversations.policy import EMPTY_TITLE
 from clary.features.conversations.tables import CompactionRow, ConversationRow, MessageRow, ShareRow, TodoRow
+
+# Built once: these are part of every start of a run.
+FIND_OWNED = select(ConversationRow).where(
+    ConversationRow.user_id == bindparam("of_user"), ConversationRow.session_id == bindparam("of_session")
+)
+LIST_TODOS = select(TodoRow).where(TodoRow.conversation_id == bindparam("of_conversation")).order_by(TodoRow.position)
 
 
 class ConversationRepository:
@@ -21,9 +25,7 @@ class ConversationRepository:
         """A person's own conversation."""
         if not user_id:
             return None
-        return await self._session.scalar(
-            select(ConversationRow).where(ConversationRow.user_id == user_id, ConversationRow.session_id == session_id)
-        )
+        return await self._session.scalar(FIND_OWNED, {"of_user": user_id, "of_session": session_id})
 
     async def list_holders(self, session_id: str) -> Sequence[ConversationRow]:
         """Every conversation of this id, whoever holds it; at most three."""
@@ -32,43 +34,21 @@ class ConversationRepository:
         )
         return rows.all()
 
-    async def ensure(
-        self, *, user_id: str, session_id: str, agent_id: str, agent_name: str, now: datetime
-    ) -> ConversationRow:
-        """Gets or creates; two at once give one row."""
-        found = await self.find_owned(session_id, user_id)
-        if found is not None:
-            return found
-        row = ConversationRow(
-            user_id=user_id,
-            session_id=session_id,
-            agent_id=agent_id,
-            agent_name=agent_name,
-            title=EMPTY_TITLE,
-            title_folded=EMPTY_TITLE.casefold(),
-            user_count=0,
-            agent_count=0,
-            system_context={},
-            link_off=False,
-            created_at=now,
-            updated_at=now,
-        )
+    async def add(self, row: ConversationRow) -> bool:
+        """Adds a new conversation; False when its owner got one of this id in the same moment.
+
+        The caller must then give up the whole transaction.
+        """
+        self._session.add(row)
         try:
-            async with self._session.begin_nested():
-                self._session.add(row)
+            await self._session.flush()
         except IntegrityError:
-            found = await self.find_owned(session_id, user_id)
-            if found is None:
-                raise
-            return found
-        return row
+            return False
+        return True
 
     async def list_todos(self, conversation_id: int) -> Sequence[TodoRow]:
         """A task list in order."""
-        rows = await self._session.scalars(
-            select(TodoRow).where(TodoRow.conversation_id == conversation_id).order_by(TodoRow.position)
-        )
-        return rows.all()
+        return (await self._session.scalars(LIST_TODOS, {"of_conversation": conversation_id})).all()
 
     async def clear_todos(self, conversation_id: int) -> None:
         """Removes a task list."""

@@ -7,39 +7,57 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from clary.db.columns import table_of
 from clary.features.conversations.policy import NewMessage, counts_of, folded_text
 from clary.features.conversations.tables import CompactionRow, ConversationRow, MessageRow
+
+# Built once: to build one of these costs several times what SQLite takes to run it.
+CONVERSATIONS = table_of(ConversationRow)
+OF_CONVERSATION = CONVERSATIONS.c.conversation_id == bindparam("of_conversation")
+ADD_MESSAGE = insert(table_of(MessageRow))
+ADD_COMPACTION = insert(table_of(CompactionRow))
+MOVE_COUNTS = (
+    update(CONVERSATIONS)
+    .where(OF_CONVERSATION)
+    .values(
+        user_count=CONVERSATIONS.c.user_count + bindparam("users"),
+        agent_count=CONVERSATIONS.c.agent_count + bindparam("agents"),
+    )
+)
+TOUCH = update(CONVERSATIONS).where(OF_CONVERSATION).values(updated_at=bindparam("moment"))
+LIST_MESSAGES = (
+    select(MessageRow)
+    .where(MessageRow.conversation_id == bindparam("of_conversation"), MessageRow.archived.is_(False))
+    .order_by(MessageRow.row_id)
+)
+LATEST_COMPACTION = (
+    select(CompactionRow)
+    .where(CompactionRow.conversation_id == bindparam("of_conversation"))
+    .order_by(CompactionRow.compaction_id.desc())
+    .limit(1)
+)
 
 
 def add_message(connection: Connection, conversation_id: int, run_id: str, message: NewMessage) -> None:
     """Stores a message and moves the counts of its conversation."""
-    connection.execute(insert(MessageRow).values(_values(conversation_id, run_id, message)))
+    connection.execute(ADD_MESSAGE, _values(conversation_id, run_id, message))
     users, agents = counts_of(message)
     if users or agents:
-        connection.execute(
-            update(ConversationRow)
-            .where(ConversationRow.conversation_id == conversation_id)
-            .values(
-                user_count=ConversationRow.user_count + users,
-                agent_count=ConversationRow.agent_count + agents,
-            )
-        )
+        connection.execute(MOVE_COUNTS, {"of_conversation": conversation_id, "users": users, "agents": agents})
 
 
 def touch(connection: Connection, conversation_id: int, moment: datetime) -> None:
     """Moves `updated_at`: start and end of a run, edit, rerun (product.md 2.2)."""
-    connection.execute(
-        update(ConversationRow).where(ConversationRow.conversation_id == conversation_id).values(updated_at=moment)
-    )
+    connection.execute(TOUCH, {"of_conversation": conversation_id, "moment": moment})
 
 
 def add_compaction(connection: Connection, values: dict[str, Any]) -> None:
     """Stores a summary."""
-    connection.execute(insert(CompactionRow).values(**values))
+    connection.execute(ADD_COMPACTION, values)
 
 
 def _values(conversation_id: int, run_id: str, message: NewMessage) -> dict[str, Any]:
@@ -54,7 +72,7 @@ def _values(conversation_id: int, run_id: str, message: NewMessage) -> dict[str,
         "tool_call_id": message.tool_call_id,
         "is_error": message.is_error,
         "agent_name": message.agent_name,
-        "details": message.metadata,
+        "metadata": message.metadata,
         "error_info": message.error_info,
         "timestamp": message.timestamp,
         "response_id": message.response_id,
@@ -72,12 +90,7 @@ class MessageReader:
 
     async def list_messages(self, conversation_id: int) -> Sequence[MessageRow]:
         """All messages that are not archived, in order."""
-        rows = await self._session.scalars(
-            select(MessageRow)
-            .where(MessageRow.conversation_id == conversation_id, MessageRow.archived.is_(False))
-            .order_by(MessageRow.row_id)
-        )
-        return rows.all()
+        return (await self._session.scalars(LIST_MESSAGES, {"of_conversation": conversation_id})).all()
 
     async def find_message(self, conversation_id: int, message_id: str) -> MessageRow | None:
         """A message by its id."""
@@ -85,18 +98,12 @@ class MessageReader:
             select(MessageRow).where(MessageRow.conversation_id == conversation_id, MessageRow.message_id == message_id)
         )
 
-    async def add(self, conversation: ConversationRow, run_id: str, message: NewMessage) -> None:
-        """Stores a message that arrived with a request."""
-        await self._session.execute(insert(MessageRow).values(_values(conversation.conversation_id, run_id, message)))
-        users, agents = counts_of(message)
-        conversation.user_count += users
-        conversation.agent_count += agents
+    async def add_all(self, conversation: ConversationRow, run_id: str, messages: Sequence[NewMessage]) -> None:
+        """Stores messages that arrived with a request; their counts are the caller's."""
+        if messages:
+            rows = [_values(conversation.conversation_id, run_id, message) for message in messages]
+            await self._session.execute(ADD_MESSAGE, rows)
 
     async def latest_compaction(self, conversation_id: int) -> CompactionRow | None:
         """The newest summary."""
-        return await self._session.scalar(
-            select(CompactionRow)
-            .where(CompactionRow.conversation_id == conversation_id)
-            .order_by(CompactionRow.compaction_id.desc())
-            .limit(1)
-        )
+        return await self._session.scalar(LATEST_COMPACTION, {"of_conversation": conversation_id})

@@ -1,7 +1,6 @@
 """The door of the slice: rows of providers, which one a run uses, verification."""
 
-from clary.features.llm_providers.policy import cost_of
-from clary.features.llm_providers.ports import DefaultProvider, NoGroups, Prices, ProviderKind, ProviderSnapshot
+from clary.features.llm_providers.ports import DefaultProvider, NoGroups, ProviderSnapshot
 from clary.features.llm_providers.service.money import Money
 from clary.features.llm_providers.service.providers import ProviderService
 from clary.features.llm_providers.service.resolution import ProviderResolver
@@ -13,11 +12,8 @@ __all__ = [
     "KeyVault",
     "Money",
     "NoGroups",
-    "Prices",
-    "ProviderKind",
     "ProviderResolver",
     "ProviderService",
     "ProviderSnapshot",
     "ProviderVerification",
-    "cost_of",
 ]

@@ -1,9 +1,10 @@
-"""The server's currency and what others are worth in it."""
+"""The server's currency, what others are worth in it, and the server's own list of prices."""
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
-from clary.features.llm_providers.policy import cost_of
+from clary.features.llm_providers.policy import cost_of, find_in_price_list
 from clary.features.llm_providers.ports import Prices, ProviderSnapshot
 from clary.http.problems import ValidationFailedError
 from clary.kit.text import Text
@@ -13,11 +14,21 @@ NO_RATE = Text("{field}: 没有 {currency} 的汇率", "{field}: no rate for {cu
 
 
 class Money:
-    """Turns usage into cost. `rates`: what one unit of a foreign currency is worth in `currency`."""
+    """Turns usage into cost.
 
-    def __init__(self, currency: str, rates: Mapping[str, Decimal] | None = None) -> None:
+    `rates`: what one unit of a foreign currency is worth in `currency`. `price_list`: model or pattern with `*` → the
+    prices of providers that have none of their own (platform.md 8.4).
+    """
+
+    def __init__(
+        self,
+        currency: str,
+        rates: Mapping[str, Decimal] | None = None,
+        price_list: Mapping[str, dict[str, Any]] | None = None,
+    ) -> None:
         self.currency = currency
         self._rates = {**(rates or {}), currency: Decimal(1)}
+        self._price_list = price_list or {}
 
     def require_rate(self, currency: str, *, field: str = "prices.currency") -> None:
         """Refuses a currency nobody gave a rate for (platform.md 8.4); `field` is named in the refusal.
@@ -35,8 +46,9 @@ class Money:
         """
         if provider.kind == "demo":
             return Decimal(0)
-        if provider.prices is None:
+        wire = provider.prices or find_in_price_list(self._price_list, provider.model)
+        if wire is None:
             return None
-        prices = Prices.from_wire(provider.prices)
+        prices = Prices.from_wire(wire)
         rate = self._rates.get(prices.currency)
         return None if rate is None else cost_of(prices, usage, rate=rate)

@@ -1,11 +1,13 @@
-"""Trying a provider before or after it is saved (platform.md 8.3). Nothing is stored but that somebody tried.
+"""Trying a provider before or after it is saved (platform.md 8.3).
 
-No transaction is open while a provider is called: keys are read, and the attempt is counted, in short ones before.
+Nothing is stored but that somebody tried, and what each call used. No transaction is open while a provider is called:
+keys are read, and the attempt is counted, in short ones before; a call is booked in one after it.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Literal, TypeVar
 
 from clary.db.database import Database
 from clary.features.llm_providers.errors import VerifyFailedError
@@ -20,15 +22,18 @@ from clary.features.llm_providers.payloads import (
     VerifiedConnection,
     VerifyRequest,
 )
-from clary.features.llm_providers.policy import MASK_MARK, VERIFICATIONS_PER_MINUTE, origin_of
+from clary.features.llm_providers.policy import MASK_MARK, PROBE_PROMPT_TOKENS, VERIFICATIONS_PER_MINUTE, origin_of
 from clary.features.llm_providers.ports import (
     ConnectionProbe,
     ImageProbe,
+    ProbeCall,
+    ProbeLedger,
     ProviderProbe,
     ProviderSnapshot,
     StructuredProbe,
 )
 from clary.features.llm_providers.repository import ProviderRepository, VerificationRepository
+from clary.features.llm_providers.service.money import Money
 from clary.features.llm_providers.service.providers import MASKED_KEY, ProviderService, require_allowed_address
 from clary.features.llm_providers.service.resolution import ProviderResolver
 from clary.features.llm_providers.service.vault import KeyVault
@@ -38,9 +43,11 @@ from clary.http.problems import ThrottledError, ValidationFailedError
 from clary.kit.clock import Clock
 from clary.kit.safe_http import OutboundGuard
 from clary.runtime.failure_texts import KIND_TEXTS
-from clary.runtime.model import FailureKind
+from clary.runtime.model import FailureKind, Usage
+from clary.runtime.toolset import estimate_tokens
 
 WINDOW = timedelta(minutes=1)
+Probe = TypeVar("Probe", ConnectionProbe, ImageProbe, StructuredProbe)
 
 
 class ProviderVerification:
@@ -55,6 +62,8 @@ class ProviderVerification:
         vault: KeyVault,
         guard: OutboundGuard,
         probe: ProviderProbe,
+        ledger: ProbeLedger,
+        money: Money,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
@@ -64,6 +73,8 @@ class ProviderVerification:
         self._vault = vault
         self._guard = guard
         self._probe = probe
+        self._ledger = ledger
+        self._money = money
         self._clock = clock
         self._new_id = new_id
 
@@ -74,7 +85,7 @@ class ProviderVerification:
             VerifyFailedError, ValidationFailedError, OutboundRefusedError, ThrottledError
         """
         provider = await self._prepare(identity, await self._from_body(identity, wanted))
-        probe = await self._probe.verify_connection(provider)
+        probe = await self._booked(identity, provider, "connection", self._probe.verify_connection)
         if probe.failure is not None:
             raise VerifyFailedError(probe.failure)
         return VerifiedConnection(model=provider.model, latency_ms=probe.latency_ms)
@@ -86,7 +97,7 @@ class ProviderVerification:
             ValidationFailedError, OutboundRefusedError, ThrottledError
         """
         provider = await self._prepare(identity, await self._from_body(identity, wanted))
-        probe = await self._probe.verify_image(provider)
+        probe = await self._booked(identity, provider, "image", self._probe.verify_image)
         if probe.failure is not None:
             return ImageFailure(error=KIND_TEXTS[probe.failure].render(), error_kind=probe.failure)
         return ImageOutcome(recognized=probe.recognized, response=probe.response)
@@ -112,16 +123,17 @@ class ProviderVerification:
             key = self._providers.new_key(row, changes) or self._vault.open(row)
             base_url, model = changes.base_url or row.base_url, changes.model or row.model
             style = changes.thinking_style if "thinking_style" in changes.model_fields_set else row.thinking_style
-        body = {"base_url": base_url, "api_keys": [key], "model": model, "thinking_style": style}
-        return await self._capabilities(identity, _snapshot(VerifyRequest.model_validate(body), key))
+            prices = changes.prices if "prices" in changes.model_fields_set else row.prices
+        body = {"base_url": base_url, "api_keys": [key], "model": model, "thinking_style": style, "prices": prices}
+        return await self._capabilities(identity, _snapshot(VerifyRequest.model_validate(body), key, provider_id))
 
     async def _capabilities(self, identity: Identity, unchecked: ProviderSnapshot) -> Capabilities:
         provider = await self._prepare(identity, unchecked)
-        connection = await self._probe.verify_connection(provider)
+        connection = await self._booked(identity, provider, "connection", self._probe.verify_connection)
         if connection.failure is not None:
             raise VerifyFailedError(connection.failure)
-        image = await self._probe.verify_image(provider)
-        structured = await self._probe.verify_structured(provider)
+        image = await self._booked(identity, provider, "image", self._probe.verify_image)
+        structured = await self._booked(identity, provider, "structured", self._probe.verify_structured)
         return _as_capabilities(provider, connection, image, structured)
 
     async def _from_body(self, identity: Identity, wanted: VerifyRequest) -> ProviderSnapshot:
@@ -135,13 +147,43 @@ class ProviderVerification:
                     wanted.base_url
                 )
                 if is_meant and self._vault.mask(row) == wanted.api_key:
-                    return _snapshot(wanted, self._vault.open(row))
+                    return _snapshot(wanted, self._vault.open(row), row.id)
         raise ValidationFailedError(MASKED_KEY.render())
 
     async def _prepare(self, identity: Identity, provider: ProviderSnapshot) -> ProviderSnapshot:
         await self._count(identity.user_id)
         require_allowed_address(self._guard, provider.base_url)
         return provider
+
+    async def _booked(
+        self,
+        identity: Identity,
+        provider: ProviderSnapshot,
+        kind: Literal["connection", "image", "structured"],
+        ask: Callable[[ProviderSnapshot], Awaitable[Probe]],
+    ) -> Probe:
+        """Makes one call and books it, whatever came of it (platform.md 14.1)."""
+        began = self._clock.monotonic()
+        probe = await ask(provider)
+        usage, note = probe.usage or Usage(0, 0), probe.failure
+        if probe.usage is None and probe.failure is None:
+            usage, note = Usage(PROBE_PROMPT_TOKENS[kind], estimate_tokens(probe.response)), "estimated"
+        call = ProbeCall(
+            at=self._clock.now(),
+            user_id=identity.user_id,
+            provider_id=provider.id,
+            model=provider.model,
+            usage=usage,
+            # A failed call without figures costs what it used: nothing that anybody knows of.
+            cost=None if probe.usage is None and probe.failure else self._money.cost(provider, usage),
+            currency=self._money.currency,
+            note=note,
+            succeeded=probe.failure is None,
+            duration_ms=round((self._clock.monotonic() - began) * 1000),
+        )
+        async with self._database.write() as session:
+            await self._ledger.book(session, call)
+        return probe
 
     async def _count(self, user_id: str) -> None:
         now = self._clock.now()
@@ -154,9 +196,10 @@ class ProviderVerification:
             verifications.add(LlmProviderVerificationRow(id=self._new_id(), user_id=user_id, verified_at=now))
 
 
-def _snapshot(wanted: VerifyRequest, key: str) -> ProviderSnapshot:
+def _snapshot(wanted: VerifyRequest, key: str, provider_id: str = "") -> ProviderSnapshot:
+    """What is tried; `provider_id` is that of the row whose key is used."""
     return ProviderSnapshot(
-        id="",
+        id=provider_id,
         kind="openai",
         owner_id="",
         name=wanted.name_or_default(),
@@ -164,6 +207,7 @@ def _snapshot(wanted: VerifyRequest, key: str) -> ProviderSnapshot:
         api_key=key,
         model=wanted.model,
         thinking_style=wanted.thinking_style,
+        prices=None if wanted.prices is None else wanted.prices.to_wire(),
     )
 
 
