@@ -104,6 +104,8 @@ class LoopState:
     answered: bool = False
     """The last recorded response had no calls: only the decision is left."""
     analysed: bool = False
+    call_ids: set[str] = field(default_factory=set[str])
+    """Ids of every call of the session so far: some providers count anew in each response."""
 
 
 class AgentLoop:
@@ -232,7 +234,7 @@ class AgentLoop:
         if self._state.model_calls > MAX_MODEL_CALLS:
             raise RunFailedError("limit")
         request = await self._request()
-        response = ResponseDraft(self._plan.new_id(), self._plan.new_id(), self._plan.new_id)
+        response = ResponseDraft(self._plan.new_id(), self._plan.new_id(), self._plan.new_id, self._state.call_ids)
         yield ModelStepBegan(response.step_id, "direct_execution")
         async with aclosing(_model_items(self._plan.model, request)) as items:
             async for item in items:
@@ -251,6 +253,8 @@ class AgentLoop:
 
     def _finished(self, request: ModelRequest, response: ResponseDraft, done: ModelDone) -> ModelStepDone:
         """Takes a whole response into the state and says what it was."""
+        done = response.with_own_ids(done)
+        self._state.call_ids.update(call.id for call in done.calls)
         calls = tuple(
             AnnouncedCall(
                 response.call_message_id(position),

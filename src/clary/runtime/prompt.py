@@ -93,7 +93,9 @@ def volatile_facts(
     intro, time_label, todo_label, note_label = _FACTS[language]
     lines = [intro, f"- {time_label}: {now_text}"]
     if interrupt_note:
-        lines.append(f"- {note_label}: {interrupt_note}")
+        # One line, and no way out of the block: it is the person's text among the server's.
+        note = " ".join(interrupt_note.replace("<", "‹").split())
+        lines.append(f"- {note_label}: {note}")
     if todos:
         lines.append(f"- {todo_label}:")
         lines += [f"  - [{item.status}] {item.id}: {item.content}" for item in todos]

@@ -1,11 +1,11 @@
 """What has been read of a model's response that is still coming."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clary.runtime.events import CallStreamed, ReasoningStreamed, TextStreamed
 from clary.runtime.growing_text import GrowingText
-from clary.runtime.model import ReasoningDelta, TextDelta, ToolCallDelta
+from clary.runtime.model import ModelDone, ReasoningDelta, TextDelta, ToolCallDelta
 
 
 @dataclass(slots=True)
@@ -15,11 +15,14 @@ class ResponseDraft:
     step_id: str
     response_id: str
     new_id: Callable[[], str]
+    taken_ids: set[str]
+    """Ids of the session's calls so far."""
     _text: GrowingText = field(default_factory=GrowingText)
     _reasoning: GrowingText = field(default_factory=GrowingText)
     _text_id: str | None = None
     _reasoning_id: str | None = None
     _call_ids: dict[int, str] = field(default_factory=dict[int, str])
+    _own_ids: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def text(self) -> str:
@@ -47,7 +50,16 @@ class ResponseDraft:
 
     def call_event(self, item: ToolCallDelta) -> CallStreamed:
         """A fragment of a call."""
-        return CallStreamed(self.call_message_id(item.position), item.id, item.name, item.arguments)
+        own_id = self._own_call_id(item.id) if item.id else None
+        return CallStreamed(self.call_message_id(item.position), own_id, item.name, item.arguments)
+
+    def with_own_ids(self, done: ModelDone) -> ModelDone:
+        """The whole response with its calls under ids that are unique in the session (stream-runtime.md 4.2)."""
+        return replace(done, calls=tuple(replace(call, id=self._own_call_id(call.id)) for call in done.calls))
+
+    def _own_call_id(self, provider_id: str) -> str:
+        own = provider_id if provider_id not in self.taken_ids else f"call_{self.new_id()}"
+        return self._own_ids.setdefault(provider_id, own)
 
     def call_message_id(self, position: int) -> str:
         """Id of the message that carries a call."""

@@ -23,6 +23,7 @@ ContextMaker = Callable[[str, Callable[[ProgressStream, str], Awaitable[None]]],
 SaveWhole = Callable[[str, str], Awaitable[None]]
 
 _NOT_FOUND = Text("工具不存在: {name}", "No such tool: {name}")
+_TOO_LONG = Text("参数超过 1 MiB", "The arguments are longer than 1 MiB")
 _TIMEOUT = Text("工具执行超时", "The tool took too long")
 _UNKNOWN = Text(
     "服务在该工具执行期间重启，结果未知；请先检查实际状态，再决定是否重试",
@@ -70,7 +71,7 @@ class ToolRunner:
 
     def announced_arguments(self, raw: str) -> str:
         """The arguments as everybody sees them (stream-runtime.md 4.5 rule 5): as written where they are an object."""
-        if len(raw.encode("utf-8", "replace")) > MAX_ARGUMENT_BYTES:
+        if _is_too_long(raw):
             return json_text.dumps_text({"_raw": raw[:2000]})
         if is_object_text(raw):
             return raw
@@ -141,6 +142,10 @@ class ToolRunner:
         effect = tool.spec.effect
         if item.state == "maybe_begun" and effect != "read":
             raise ToolFailedError(words(_UNKNOWN, self._language), "OUTCOME_UNKNOWN")
+        if _is_too_long(call.arguments):
+            needed = list(tool.spec.parameters.get("required", []))
+            text = words(_TOO_LONG, self._language)
+            raise ToolFailedError(text, "INVALID_ARGUMENTS", required_params=needed, provided_params=[])
         arguments = check_arguments(tool.spec, call.arguments, self._language)
         await tell(ToolStepBegan(call, effect))
         return await self._bounded(tool, call, arguments, tell)
@@ -223,6 +228,10 @@ def interrupted_result(call: ToolCall, message_id: str, language: Language) -> T
     """The result of a call that an interrupt left open (stream-runtime.md 4.5 rule 6)."""
     content = error_content(ToolFailedError(words(_INTERRUPTED, language), "INTERRUPTED"), call.name)
     return ToolStepDone(call, message_id, content, json_text.dumps_text(content), is_error=True)
+
+
+def _is_too_long(raw: str) -> bool:
+    return len(raw.encode("utf-8", "replace")) > MAX_ARGUMENT_BYTES
 
 
 def is_object_text(raw: str) -> bool:

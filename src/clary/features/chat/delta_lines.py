@@ -7,6 +7,8 @@ from clary.streams.hub import LogWriter
 
 HELD_CHARACTERS = 48 * 1024
 HELD_SECONDS = 0.04
+MAX_PIECE = 512 * 1024
+"""Characters of a delta: a line has at most 4 MiB, and one character can take six bytes of it."""
 
 
 class OpenMessage:
@@ -41,7 +43,11 @@ class DeltaLines:
         writer.when_idle(self._release_if_possible)
 
     def send(self, message: OpenMessage, text: str, *, is_first: bool) -> None:
-        """Takes the next delta of a message."""
+        """Takes the next delta of a message; a huge one becomes several."""
+        for start in range(0, len(text), MAX_PIECE):
+            self._send(message, text[start : start + MAX_PIECE], is_first=is_first and start == 0)
+
+    def _send(self, message: OpenMessage, text: str, *, is_first: bool) -> None:
         if self._message is not None and self._message is not message:
             self.release()
         if self._message is None:

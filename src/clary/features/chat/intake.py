@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, cast
 
 from clary.db.session import Session
@@ -11,6 +12,7 @@ from clary.features.chat.payloads import ChatMessage
 from clary.features.conversations.service import (
     ConversationRow,
     MessageReader,
+    MessageRole,
     MessageRow,
     NewMessage,
     text_of,
@@ -18,16 +20,19 @@ from clary.features.conversations.service import (
 from clary.http.problems import ValidationFailedError
 from clary.kit.ids import new_uuid
 from clary.kit.text import Text, current_locale
+from clary.runtime.messages import ToolCall
+from clary.runtime.prompt import prompt_language
+from clary.runtime.tool_runner import interrupted_result
 
 MAX_DATA_URL = 14 * 1024 * 1024
-MAX_METADATA_BYTES = 4096
 
 _NO_USER = Text("messages: 最后一条消息必须是用户消息", "messages: the last message must be from the user")
 _EMPTY = Text("messages: 用户消息内容不能为空", "messages: the user's content must not be empty")
 _ROLE_ID = Text("messages: 只有用户消息可以被替换", "messages: only user messages can be replaced")
 _ORPHAN = Text("messages: 工具消息必须紧跟其调用", "messages: a tool message must follow its call")
 _IMAGE = Text("messages: 图片地址不被接受", "messages: this image address is not accepted")
-_METADATA = Text("messages: metadata 过大", "messages: metadata is too large")
+_ID_TWICE = Text("messages: 消息 id 重复", "messages: two messages have the same id")
+_TWICE = Text("messages: 工具调用 id 重复", "messages: two tool calls have the same id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class Intake:
     system_texts: tuple[str, ...]
     stored: tuple[NewMessage, ...]
     """New messages in order; those whose id is already in the conversation replace it."""
+    sent_ids: frozenset[str]
+    """Ids that the client chose."""
     query: str
 
 
@@ -53,28 +60,71 @@ def read_messages(messages: Sequence[ChatMessage], *, now: float) -> Intake:
     said = [each for each in messages if each.role != "system"]
     if not said or said[-1].role != "user":
         raise _invalid(_NO_USER)
-    tags = ControlTags()
-    stored: list[NewMessage] = []
-    for position, message in enumerate(said):
-        _require_sound(message, said[position - 1] if position else None, stored)
-        new, tags = _new_message(message, now)
-        stored.append(new)
-    return Intake(tags, system_texts, tuple(stored), text_of(stored[-1].content)[:500])
+    taken = _Taken(round(now, 3))
+    for message in said:
+        _require_known_images(message)
+        taken.add(message)
+    tags, stored = taken.tags, taken.messages
+    ids = [each.message_id for each in said if each.message_id]
+    if len(set(ids)) < len(ids):
+        raise _invalid(_ID_TWICE)
+    return Intake(tags, system_texts, tuple(stored), frozenset(ids), text_of(stored[-1].content)[:500])
+
+
+async def require_own_words(db: Session, conversation: ConversationRow, intake: Intake) -> None:
+    """Only a user message takes the place of a stored one, and only of a user message.
+
+    Raises:
+        ValidationFailedError
+    """
+    for message in intake.stored:
+        # An id that was made here is new; only a client's own id can name a stored message.
+        if message.message_id not in intake.sent_ids:
+            continue
+        known = await MessageReader(db).find_message(conversation.conversation_id, message.message_id)
+        if known is not None and (known.role != "user" or message.role != "user"):
+            raise _invalid(_ROLE_ID)
 
 
 async def without_history(
     db: Session, conversation: ConversationRow, stored: Sequence[NewMessage]
 ) -> tuple[NewMessage, ...]:
-    """Drops a leading run of messages without ids that repeats the stored conversation from its start."""
+    """Drops a leading run of messages that repeats the stored conversation from its start."""
     if len(stored) < 2 or conversation.user_count + conversation.agent_count == 0:
         return tuple(stored)
-    rows = [row for row in await MessageReader(db).list_messages(conversation.conversation_id) if _compared(row)]
-    same = 0
-    for new, row in zip(stored[:-1], rows, strict=False):
-        if new.role != row.role or text_of(new.content) != text_of(row.content):
-            break
-        same += 1
-    return tuple(stored[same:])
+    history = _History(await MessageReader(db).list_messages(conversation.conversation_id))
+    repeated = list(takewhile(history.goes_on_with, stored[:-1]))
+    return tuple(stored[len(repeated) :])
+
+
+class _History:
+    """A stored conversation that is compared with a resent one, message by message."""
+
+    def __init__(self, rows: Sequence[MessageRow]) -> None:
+        self._calls = {str(call["id"]) for row in rows for call in row.tool_calls or []}
+        self._texts = [row for row in rows if row.role in ("user", "assistant") and not row.tool_calls]
+        self._at = 0
+
+    def goes_on_with(self, message: NewMessage) -> bool:
+        """Whether this message is the next of the conversation."""
+        if message.role == "tool" or message.tool_calls:
+            named = {message.tool_call_id} if message.role == "tool" else {c["id"] for c in message.tool_calls or []}
+            return named <= self._calls
+        while self._at < len(self._texts):
+            row = self._texts[self._at]
+            is_same = (row.role, text_of(row.content)) == (message.role, text_of(message.content))
+            # A client that resends answers only leaves out reasoning, notices and void attempts.
+            may_be_left_out = row.role == "assistant" and (row.type != "do_subtask_result" or _is_void(row))
+            if not is_same and not may_be_left_out:
+                return False
+            self._at += 1
+            if is_same:
+                return True
+        return False
+
+
+def _is_void(row: MessageRow) -> bool:
+    return bool(row.details.get("superseded"))
 
 
 async def without_known(
@@ -103,45 +153,74 @@ async def without_known(
     return new
 
 
-def _compared(row: MessageRow) -> bool:
-    """Only what a client resends: user texts and answers."""
-    return row.role == "user" or (row.role == "assistant" and row.type == "do_subtask_result")
+class _Taken:
+    """Messages on their way in, in the shape in which history has them."""
 
+    def __init__(self, now: float) -> None:
+        self._now = now
+        self._open: dict[str, ToolCall] = {}
+        self.tags = ControlTags()
+        self.messages: list[NewMessage] = []
 
-def _new_message(message: ChatMessage, now: float) -> tuple[NewMessage, ControlTags]:
-    content, tags = _plain(message.content), ControlTags()
-    if message.role == "user":
-        content, tags = _untagged(content)
+    def add(self, message: ChatMessage) -> None:
+        """Takes one; the tags of the last user message count.
+
+        Raises:
+            ValidationFailedError
+        """
+        if message.role == "tool":
+            self._add_result(message)
+            return
+        self._answer_open_calls()
+        if message.role == "assistant":
+            self._add_answer(message)
+            return
+        content, self.tags = _untagged(_plain(message.content))
         if not _has_content(content):
             raise _invalid(_EMPTY)
-    seeded_calls = message.tool_calls if message.role == "assistant" else None
-    kinds = {"user": "normal", "assistant": "do_subtask_result", "tool": "tool_call_result"}
-    new = NewMessage(
-        message_id=message.message_id or new_uuid(),
-        role=message.role,
-        type="tool_call" if seeded_calls else kinds[message.role],
-        content=content,
-        timestamp=round(now, 3),
-        tool_calls=seeded_calls,
-        tool_call_id=message.tool_call_id if message.role == "tool" else None,
-        metadata=dict(message.metadata),
-        model_text=text_of(content) if message.role == "tool" else None,
-    )
-    return new, tags
+        self._put(message.message_id, "user", "normal", content, metadata=dict(message.metadata))
 
+    def _add_answer(self, message: ChatMessage) -> None:
+        """Text and calls of a seeded answer are messages of their own, one call each (4.4)."""
+        content, own_id = _plain(message.content), message.message_id
+        response_id = new_uuid() if message.tool_calls else None
+        if _has_content(content):
+            kind = "reasoning_content" if message.type == "reasoning_content" else "do_subtask_result"
+            metadata = dict(message.metadata)
+            self._put(own_id, "assistant", kind, content, metadata=metadata, response_id=response_id)
+            own_id = None
+        for call in message.tool_calls:
+            if call.id in self._open:
+                raise _invalid(_TWICE)
+            self._open[call.id] = ToolCall(call.id, call.function.name, call.function.arguments)
+            calls = [{"id": call.id, "type": "function", "function": call.function.model_dump()}]
+            self._put(own_id, "assistant", "tool_call", None, tool_calls=calls, response_id=response_id)
+            own_id = None
 
-def _require_sound(message: ChatMessage, before: ChatMessage | None, stored: Sequence[NewMessage]) -> None:
-    if len(str(message.metadata)) > MAX_METADATA_BYTES:
-        raise _invalid(_METADATA)
-    if message.role == "tool":
-        known = {call.get("id") for each in stored for call in each.tool_calls or []}
-        if before is None or before.role not in ("assistant", "tool") or message.tool_call_id not in known:
+    def _add_result(self, message: ChatMessage) -> None:
+        call = self._open.pop(message.tool_call_id or "", None)
+        if call is None:
             raise _invalid(_ORPHAN)
-    if isinstance(message.content, list):
-        for part in message.content:
-            url = part.image_url.url if part.image_url is not None else None
-            if url is not None and not _acceptable(url):
-                raise _invalid(_IMAGE)
+        content = _plain(message.content)
+        more = {"tool_call_id": call.id, "model_text": text_of(content), "metadata": dict(message.metadata)}
+        self._put(message.message_id, "tool", "tool_call_result", content or " ", **more)
+
+    def _answer_open_calls(self) -> None:
+        """Every call has a result; nobody will ever run one that a client only told of."""
+        for call in self._open.values():
+            done = interrupted_result(call, new_uuid(), prompt_language(current_locale.get()))
+            more = {"tool_call_id": call.id, "is_error": True, "model_text": done.model_text}
+            self._put(done.message_id, "tool", "tool_call_result", done.content, **more)
+        self._open.clear()
+
+    def _put(self, message_id: str | None, role: MessageRole, kind: str, content: Any, **more: Any) -> None:
+        self.messages.append(NewMessage(message_id or new_uuid(), role, kind, content, self._now, **more))
+
+
+def _require_known_images(message: ChatMessage) -> None:
+    for part in message.content if isinstance(message.content, list) else ():
+        if part.image_url is not None and not _acceptable(part.image_url.url):
+            raise _invalid(_IMAGE)
 
 
 def _acceptable(url: str) -> bool:

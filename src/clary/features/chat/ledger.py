@@ -63,8 +63,9 @@ class RunUsage:
         return shape
 
     def dump(self) -> dict[str, Any]:
-        """For the run row, so that a takeover goes on adding."""
+        """For the row of an active run: its total so far, and the sums a takeover goes on adding to."""
         return {
+            "total_info": self.total(),
             "steps": {
                 name: [_figures(step.usage) if step.usage else None, step.note, step.model]
                 for name, step in self.steps.items()

@@ -1,15 +1,30 @@
 """Requests of the three chat endpoints (stream-runtime.md 3)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
 from clary.http.payload import Payload
+from clary.kit import json_text
+from clary.runtime.tool_runner import is_object_text
 
 ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$"
 SessionId = Annotated[str, Field(pattern=ID_PATTERN)]
 MAX_CONTEXT_BYTES = 64 * 1024
+MAX_PREFIX_BYTES = 64 * 1024
+MAX_METADATA_BYTES = 4 * 1024
 MAX_TEXT_CHARACTERS = 1_000_000
+
+
+def require_size(value: dict[str, Any], max_bytes: int, problem: str) -> dict[str, Any]:
+    """The value, if its JSON is no longer than so many bytes.
+
+    Raises:
+        ValueError
+    """
+    if len(json_text.dumps(value)) > max_bytes:
+        raise ValueError(problem)
+    return value
 
 
 class ImageUrl(Payload):
@@ -25,16 +40,61 @@ class ContentPart(Payload):
     text: Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)] | None = None
     image_url: ImageUrl | None = None
 
+    @model_validator(mode="after")
+    def _holds_what_it_says(self) -> "ContentPart":
+        if self.type == "image_url" and self.image_url is None:
+            raise ValueError("an image part needs image_url")
+        return self
+
+
+class SeededFunction(Payload):
+    """What a seeded call called."""
+
+    name: Annotated[str, Field(min_length=1, max_length=160)]
+    arguments: Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)] = "{}"
+
+    @field_validator("arguments")
+    @classmethod
+    def _an_object(cls, value: str) -> str:
+        # Providers refuse anything else in every later call of the conversation.
+        if not is_object_text(value):
+            raise ValueError("arguments must be the JSON text of an object")
+        return value
+
+
+class SeededCall(Payload):
+    """A tool call that an assistant message brings along."""
+
+    id: Annotated[str, Field(min_length=1, max_length=160)]
+    function: SeededFunction
+
 
 class ChatMessage(Payload):
     """One message of a request; keys the server does not use are ignored."""
 
     message_id: SessionId | None = None
     role: Literal["user", "assistant", "system", "tool"]
+    type: str | None = None
     content: Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)] | list[ContentPart] | None = None
-    tool_calls: list[dict[str, Any]] | None = None
+    tool_calls: list[SeededCall] = Field(default_factory=list[SeededCall])
     tool_call_id: str | None = None
     metadata: dict[str, str | int | float | bool | None] = Field(default_factory=dict[str, Any])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_what_the_role_has(cls, data: Any) -> Any:
+        """Keys that another role has are accepted and ignored, whatever they hold."""
+        if not isinstance(data, dict):
+            return data
+        body = cast("dict[str, Any]", data)
+        others = {"assistant": {"tool_call_id"}, "tool": {"type", "tool_calls"}}
+        ignored = others.get(str(body.get("role")), {"type", "tool_calls", "tool_call_id"})
+        return {key: value for key, value in body.items() if key not in ignored}
+
+    @field_validator("metadata")
+    @classmethod
+    def _bounded(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return require_size(value, MAX_METADATA_BYTES, "metadata is larger than 4 KiB")
 
 
 class StreamOptions(Payload):
@@ -60,9 +120,7 @@ class ChatRequest(Payload):
     @field_validator("system_context")
     @classmethod
     def _bounded(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if len(str(value)) > MAX_CONTEXT_BYTES:
-            raise ValueError("system_context is larger than 64 KiB")
-        return value
+        return require_size(value, MAX_CONTEXT_BYTES, "system_context is larger than 64 KiB")
 
 
 class AgentChatRequest(ChatRequest):
@@ -79,10 +137,17 @@ class StreamRequest(ChatRequest):
     """`POST /api/stream` and `/api/web-stream`: the same with overrides for this run."""
 
     agent_name: Annotated[str, Field(max_length=128)] | None = None
-    system_prefix: Annotated[str, Field(max_length=64 * 1024)] | None = None
+    system_prefix: str | None = None
     available_tools: Annotated[list[str], Field(max_length=1000)] | None = None
     max_loop_count: int | None = None
     deep_thinking: bool | None = None
+
+    @field_validator("system_prefix")
+    @classmethod
+    def _persona_bounded(cls, value: str | None) -> str | None:
+        if value is not None and len(value.encode()) > MAX_PREFIX_BYTES:
+            raise ValueError("system_prefix is larger than 64 KiB")
+        return value
 
 
 class InterruptRequest(Payload):

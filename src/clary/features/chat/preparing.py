@@ -252,6 +252,7 @@ def _state(
         pending=pending,
         answered=last_calls == 0 and _ends_with_answer(entries) and main[-1].detail.get("finish_reason") != "length",
         analysed=any(step.name == "task_analysis" for step in done),
+        call_ids={str(call["id"]) for row in rows for call in row.tool_calls or []},
     )
 
 

@@ -8,12 +8,13 @@ from weakref import WeakValueDictionary
 
 from clary.db.database import Database
 from clary.db.session import Session
-from clary.features.chat.intake import read_messages, without_history, without_known
+from clary.features.chat.intake import Intake, read_messages, require_own_words, without_history, without_known
 from clary.features.chat.lines import fallback_end
 from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.preparing import input_place
 from clary.features.chat.resolving import RunResolver
 from clary.features.chat.supervisor import RunSupervisor
+from clary.features.conversations.errors import SessionNotFoundError
 from clary.features.conversations.service import (
     ConversationRow,
     ConversationService,
@@ -26,7 +27,6 @@ from clary.features.conversations.service import (
 from clary.features.permissions.service import Identity
 from clary.features.runs.errors import (
     IdempotencyMismatchError,
-    RunNotFoundError,
     SessionBusyError,
     SessionReleasingError,
     TooManyRunsError,
@@ -174,16 +174,16 @@ class ChatService:
         """A view from a line number on (stream-runtime.md 6.5); `user_id` is whose session an admin means.
 
         Raises:
-            SessionNotFoundError, SessionAmbiguousError, RunNotFoundError, TooManyViewsError
+            SessionNotFoundError, SessionAmbiguousError, TooManyViewsError
         """
         async with self._database.read() as db:
             conversation = await self._conversations.get_accessible(
                 db, session_id=session_id, identity=identity, user_id=user_id
             )
             run = await self._runs.find_readable(db, conversation_id=conversation.conversation_id, run_id=run_id)
+        if run_id is not None and (run is None or not run.log_id):
+            raise SessionNotFoundError(session_id)
         if run is None:
-            if run_id is not None:
-                raise RunNotFoundError
             return self._nothing_left(session_id, None)
         if self._hub.view_count(run.log_id) >= self._limits.views_per_run:
             raise TooManyViewsError
@@ -265,7 +265,6 @@ class ChatService:
         known = await self._conversations.find_own(db, session_id=session_id, user_id=identity.user_id)
         agent_id = request.agent_id or (known.agent_id if known is not None else None)
         agent = await self._resolver.resolve_agent(db, identity=identity, agent_id=agent_id)
-        await self._require_free(db, known, identity, replaces=replaces)
         resolved = await self._resolver.resolve(
             db,
             identity=identity,
@@ -277,6 +276,10 @@ class ChatService:
             saved_context=dict(known.system_context) if known is not None else {},
             interrupt_note=known.interrupt_note if known is not None else None,
         )
+        if known is not None:
+            await require_own_words(db, known, intake)
+        # Last of all: a request that is going to be refused must not end what runs.
+        await self._require_free(db, known, identity, replaces=replaces)
         name = resolved.config.agent_name
         conversation = known or new_conversation(
             user_id=identity.user_id, session_id=session_id, agent_id=agent.agent_id, agent_name=name, now=now
@@ -286,7 +289,7 @@ class ChatService:
         conversation.interrupt_note = None
         conversation.updated_at = now
         run_id = new_uuid()
-        await self._store(db, conversation, run_id, intake.stored, request, is_new=known is None)
+        await self._store(db, conversation, run_id, intake, is_new=known is None)
         run = self._row(run_id, conversation, identity, start.endpoint, request)
         run.log_id = await self._hub.log.create(db, run_id)
         run.agent_id, run.agent_name, run.agent_mode = agent.agent_id, name, resolved.agent_mode
@@ -308,21 +311,14 @@ class ChatService:
             raise TooManyRunsError
 
     async def _store(
-        self,
-        db: Session,
-        conversation: ConversationRow,
-        run_id: str,
-        stored: Sequence[NewMessage],
-        request: ChatRequest,
-        *,
-        is_new: bool,
+        self, db: Session, conversation: ConversationRow, run_id: str, intake: Intake, *, is_new: bool
     ) -> None:
         """Title, counts and messages; each row is written once."""
+        stored: Sequence[NewMessage] = intake.stored
         if not is_new:
-            sent_ids = frozenset(each.message_id for each in request.messages if each.message_id)
             stored = await without_history(db, conversation, stored)
             first_user = _first_user(conversation, stored)
-            stored = await without_known(db, conversation, stored, sent_ids)
+            stored = await without_known(db, conversation, stored, intake.sent_ids)
         else:
             first_user = _first_user(conversation, stored)
         if first_user is not None:

@@ -146,6 +146,8 @@ class RunSupervisor:
             async with self._slots:
                 execution = await self._prepare(local.run_id, local.generation, local.stop)
                 if execution is not None:
+                    # Told again: a queued run that begins has just become a running one.
+                    self._on_change(local.user_id)
                     await execution.run()
         except asyncio.CancelledError:
             # Stopped before it began: whoever prepares writes the end. Given back: nothing is written.

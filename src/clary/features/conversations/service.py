@@ -10,7 +10,15 @@ from clary.features.conversations.errors import SessionAmbiguousError, SessionNo
 from clary.features.conversations.export import as_markdown
 from clary.features.conversations.history import HistoryReader, page_of
 from clary.features.conversations.payloads import list_item, task_item
-from clary.features.conversations.policy import EMPTY_TITLE, NewMessage, clean_title, counts_of, text_of, title_from
+from clary.features.conversations.policy import (
+    EMPTY_TITLE,
+    MessageRole,
+    NewMessage,
+    clean_title,
+    counts_of,
+    text_of,
+    title_from,
+)
 from clary.features.conversations.ports import RunStopper, SessionWorkspaces
 from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.repository.listing import ListQuery, find_page, find_shared, find_snippets
@@ -31,6 +39,7 @@ __all__ = [
     "HistoryReader",
     "ListQuery",
     "MessageReader",
+    "MessageRole",
     "MessageRow",
     "NewMessage",
     "TodoStore",

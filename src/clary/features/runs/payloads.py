@@ -27,7 +27,8 @@ def run_object(run: RunRow, line_count: int) -> dict[str, Any]:
         "takeovers": run.takeovers,
         "line_count": line_count,
         "warnings": run.warnings,
-        "usage": run.usage,
+        # While a run goes on its row also holds the sums that a takeover needs.
+        "usage": run.usage.get("total_info", {}) if is_active(run.status) else run.usage,
         "cost": float(run.cost) if run.cost is not None else None,
         "currency": run.currency,
         "error_info": run.error_info,

@@ -1,0 +1,182 @@
+"""The run object and its states (stream-runtime.md 6.1, 6.2)."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say, Tokens
+from clary.features.runs.service import RunRow
+from features.chat.world import Chat, Speaker, chat_in, end_of, said, until
+
+pytestmark = pytest.mark.anyio
+
+
+async def row_of(chat: Chat, run_id: str) -> RunRow:
+    async with chat.house.services.database.read() as db:
+        row = await db.scalar(select(RunRow).where(RunRow.run_id == run_id))
+    assert row is not None
+    return row
+
+
+async def test_the_run_object_has_the_fields_of_the_contract_while_it_runs_and_after(tmp_path: Path) -> None:
+    gate = Gate(Say(" end", usage=Tokens(30, 4)), text="begun")
+    script = [CallTools([Call("todo_read")], usage=Tokens(10, 2)), gate]
+    async with chat_in(tmp_path, {"slow": [*script]}) as chat:
+        agent_id = await chat.alice.agent(name="Tutor", availableTools=["todo_read"])
+        stream = await chat.alice.open("/api/web-stream", said("[[play:slow]]", agent_id=agent_id))
+        first = [await stream.line() for _ in range(3)]
+        run_id = stream.headers["x-clary-run-id"]
+        while_running = await chat.alice.run(run_id)
+        chat.house.clock.move(seconds=7)
+        gate.open()
+        lines = [*first, *await stream.lines()]
+        after = await chat.alice.run(run_id)
+    usage = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}
+    fixed = {
+        "run_id": run_id,
+        "session_id": "s1",
+        "root_run_id": run_id,
+        "agent_id": agent_id,
+        "agent_name": "Tutor",
+        "agent_mode": "simple",
+        "user_id": chat.alice.user_id,
+        "endpoint": "web_stream",
+        "attached": False,
+        "generation": 1,
+        "takeovers": 0,
+        "warnings": [],
+        "created_at": "2026-01-02T03:04:05.000000Z",
+        "started_at": "2026-01-02T03:04:05.000000Z",
+    }
+    assert while_running == {**fixed, "status": "running", "line_count": 3, "usage": usage}
+    assert after == {
+        **fixed,
+        "status": "completed",
+        "end_reason": "answered",
+        "line_count": len(lines),
+        "usage": {"prompt_tokens": 40, "completion_tokens": 6, "total_tokens": 46},
+        "ended_at": "2026-01-02T03:04:12.000000Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "attached", "endpoint"),
+    [("/api/chat", True, "chat"), ("/api/stream", True, "stream"), ("/api/web-stream", False, "web_stream")],
+)
+async def test_it_says_how_it_was_started(chat: Chat, path: str, attached: bool, endpoint: str) -> None:
+    lines = await chat.alice.say("x", path=path, agent_id="default_agent")
+    run = await chat.alice.run(lines[-1]["run_id"])
+    assert (run["attached"], run["endpoint"]) == (attached, endpoint)
+
+
+async def test_a_failed_run_says_why_and_costs_are_those_of_the_price_table(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, {"fail": [Fault("status", status=401)]}) as chat:
+        failed = await chat.alice.run((await chat.alice.say("[[play:fail]]"))[-1]["run_id"])
+        prices = {"currency": "USD", "per": 1000, "input": 1, "output": 2}
+        path = f"/api/llm-provider/update/{chat.alice.provider_id}"
+        await chat.alice.data("PUT", path, {"prices": prices})
+        paid = await chat.alice.run((await chat.alice.say("x", "s2"))[-1]["run_id"])
+    assert (failed["status"], failed["end_reason"]) == ("failed", "model_error")
+    assert failed["error_info"]["kind"] == "provider_auth"
+    assert (failed["usage"], "cost" in failed, "currency" in failed) == ({}, False, False)
+    assert (paid["cost"], paid["currency"]) == (0.02, "USD")
+
+
+async def test_the_input_is_kept_sealed_while_it_runs_and_erased_at_the_end(tmp_path: Path) -> None:
+    gate = Gate(Say("done"), text="begun")
+    async with chat_in(tmp_path, {"slow": [gate]}) as chat:
+        stream = await chat.alice.open("/api/web-stream", said("[[play:slow]]", system_prefix="Secret persona."))
+        await stream.line()
+        while_running = (await row_of(chat, stream.headers["x-clary-run-id"])).input_sealed
+        gate.open()
+        await stream.lines()
+        after = (await row_of(chat, stream.headers["x-clary-run-id"])).input_sealed
+        files = b"".join(path.read_bytes() for path in (tmp_path / "data").glob("clary.db*"))
+    assert while_running
+    assert "sk-chat" not in while_running
+    assert "Secret persona" not in while_running
+    assert after is None
+    assert b"sk-chat-000000" not in files
+
+
+async def test_a_run_waits_as_queued_while_all_slots_are_taken_and_then_runs(tmp_path: Path) -> None:
+    gate = Gate(Say("done"), text="begun")
+    async with chat_in(tmp_path, {"slow": [gate]}, max_active_runs=1, stream_heartbeat_seconds=0.05) as chat:
+        first = await chat.alice.open("/api/web-stream", said("[[play:slow]]", "s1"))
+        await first.line()
+        second = await chat.alice.open("/api/web-stream", said("x", "s2"))
+        waiting = await chat.alice.run(second.headers["x-clary-run-id"])
+        # The stream is open meanwhile, and says so.
+        assert await second.piece() == b"\n"
+        gate.open()
+        lines = await second.lines()
+        after = await chat.alice.run(second.headers["x-clary-run-id"])
+        await first.lines()
+    assert (waiting["status"], "started_at" in waiting, waiting["line_count"]) == ("queued", False, 0)
+    assert end_of(lines) == ("completed", "answered")
+    assert (after["status"], "started_at" in after) == ("completed", True)
+
+
+@pytest.mark.parametrize("how", ["interrupt", "replace", "delete", "leave"])
+async def test_a_queued_run_can_be_stopped_before_it_began(tmp_path: Path, how: str) -> None:
+    gate = Gate(Say("done"), text="begun")
+    async with chat_in(tmp_path, {"slow": [gate]}, max_active_runs=1) as chat:
+        first = await chat.alice.open("/api/web-stream", said("[[play:slow]]", "s1"))
+        await first.line()
+        path = "/api/stream" if how == "leave" else "/api/web-stream"
+        stream = await chat.alice.open(path, said("x", "s2"))
+        run_id = stream.headers["x-clary-run-id"]
+        newer = await stopped(chat.alice, how, stream)
+        if how in ("interrupt", "replace"):
+            lines = await stream.lines()
+            status = {"interrupt": "interrupted", "replace": "replaced"}[how]
+            assert [line["type"] for line in lines] == ["token_usage", "stream_end"]
+            assert lines[-1]["status"] == (await chat.alice.run(run_id))["status"] == status
+        elif how == "leave":
+
+            async def interrupted() -> bool:
+                return (await chat.alice.run(run_id))["status"] == "interrupted"
+
+            await until(interrupted)
+        else:
+            assert (await chat.alice.call("GET", f"/api/runs/{run_id}")).json()["code"] == 404
+        gate.open()
+        assert end_of([await first.line(), *await first.lines()])[0] == "completed"
+        if newer is not None:
+            assert end_of(await newer.lines()) == ("completed", "answered")
+        # The stopped one never reached the model.
+        assert len(chat.provider.requests) == (2 if newer is not None else 1)
+
+
+async def stopped(alice: Speaker, how: str, stream: Any) -> Any:
+    if how == "interrupt":
+        await alice.data("POST", "/api/sessions/s2/interrupt")
+    elif how == "replace":
+        return await alice.open("/api/web-stream", said("y", "s2"))
+    elif how == "delete":
+        await alice.data("DELETE", "/api/conversations/s2")
+    else:
+        await stream.leave()
+    return None
+
+
+async def test_terminal_states_are_final(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, {"slow": [Gate(Say("never"), text="half")]}) as chat:
+        done = (await chat.alice.say("x", "s1"))[-1]["run_id"]
+        stream = await chat.alice.open("/api/web-stream", said("[[play:slow]]", "s2"))
+        await stream.line()
+        answers = await asyncio.gather(
+            *(chat.alice.data("POST", "/api/sessions/s2/interrupt") for _ in range(5)),
+            chat.alice.data("POST", "/api/sessions/s1/interrupt"),
+        )
+        await chat.alice.say("[[play:plain]]", "s2")
+        lines = await stream.lines()
+        stopped_run = await chat.alice.run(stream.headers["x-clary-run-id"])
+        finished = await chat.alice.run(done)
+    assert (finished["status"], finished["end_reason"]) == ("completed", "answered")
+    assert (stopped_run["status"], stopped_run["end_reason"]) == ("interrupted", "interrupt_request")
+    assert end_of(lines) == ("interrupted", "interrupt_request")
+    assert answers[-1]["interrupted"] is False
