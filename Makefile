@@ -36,7 +36,7 @@ docs: dev-setup ## Check that the documentation agrees with the code
 	$(BIN)/pytest tests/architecture tests/contract
 
 migration: dev-setup ## Regenerate the initial migration from the tables
-	$(BIN)/python tools/make_initial_migration.py
+	$(BIN)/python tools/make_migration.py
 
 openapi: dev-setup ## Regenerate contract/openapi.json
 	$(BIN)/python tools/make_openapi.py

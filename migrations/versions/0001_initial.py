@@ -31,19 +31,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_agents_llm_provider_id"), ["llm_provider_id"], unique=False)
 
     op.create_table(
-        "audit_log",
-        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("action", sa.String(length=64), nullable=False),
-        sa.Column("outcome", sa.String(length=16), nullable=False),
-        sa.Column("actor_user_id", sa.String(length=64), nullable=True),
-        sa.Column("entry", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_log")),
-    )
-    with op.batch_alter_table("audit_log", schema=None) as batch_op:
-        batch_op.create_index("ix_audit_log_actor", ["actor_user_id", "seq"], unique=False)
-
-    op.create_table(
         "conversations",
         sa.Column(
             "conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
@@ -544,10 +531,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_conversations_session")
 
     op.drop_table("conversations")
-    with op.batch_alter_table("audit_log", schema=None) as batch_op:
-        batch_op.drop_index("ix_audit_log_actor")
-
-    op.drop_table("audit_log")
     with op.batch_alter_table("agents", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_agents_llm_provider_id"))
         batch_op.drop_index(batch_op.f("ix_agents_fast_llm_provider_id"))
