@@ -67,6 +67,7 @@ async def _serve(settings: Any) -> None:
     server.handle_exit = drain_first
     await services.start()
     gc.freeze()
+    gc.set_threshold(5_000, 20, 50)
     gc.enable()
     typer.echo(f"Clary at {own_address(settings, listener)} (data in {settings.data_dir})", err=True)
     # uvicorn raises the signal once more when it is done; what has to be stopped after it would be lost.

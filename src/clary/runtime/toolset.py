@@ -154,6 +154,8 @@ def error_content(error: ToolFailedError, tool_name: str) -> dict[str, Any]:
 
 def estimate_tokens(text: str) -> int:
     """Roughly how many tokens a text is: one for a CJK character, one for four others."""
+    if text.isascii():
+        return (len(text) + 3) // 4
     others = len(_WIDE.sub("", text))
     return len(text) - others + (others + 3) // 4
 
