@@ -130,11 +130,7 @@ def _is_void(row: MessageRow) -> bool:
 async def without_known(
     db: Session, conversation: ConversationRow, stored: Sequence[NewMessage], sent_ids: frozenset[str]
 ) -> list[NewMessage]:
-    """The new messages; a user message with a known id takes that message's place instead.
-
-    Raises:
-        ValidationFailedError: the id belongs to a message that is not the user's.
-    """
+    """The new messages; one with a known id takes that message's place instead (see `require_own_words`)."""
     reader, new = MessageReader(db), list[NewMessage]()
     for message in stored:
         # An id that was made here is new; only a client's own id can name a stored message.
@@ -144,8 +140,6 @@ async def without_known(
         if known is None:
             new.append(message)
             continue
-        if known.role != "user" or message.role != "user":
-            raise _invalid(_ROLE_ID)
         known.content = message.content
         known.details = message.metadata
         known.folded = text_of(message.content).casefold()
