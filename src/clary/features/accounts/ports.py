@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Protocol
 
 from clary.db.session import Session
-from clary.features.permissions.service import Identity
-from clary.kit.text import Text
 
 
 class PasswordHashing(Protocol):
@@ -60,16 +58,6 @@ class AccessTokens(Protocol):
         Raises:
             ExpiredTokenError, MalformedTokenError
         """
-        ...
-
-
-class BearerReader(Protocol):
-    """Reads Bearers of one kind, told by their prefix: personal API keys, OAuth2 access tokens (platform.md 2.1)."""
-
-    prefix: str
-
-    async def identify(self, token: str, *, address: str) -> Identity | Text:
-        """The caller, read anew or kept for at most a second; else the text of what is wrong with the token."""
         ...
 
 

@@ -1,1 +1,0 @@
-"""Personal API keys (platform.md 7.1)."""

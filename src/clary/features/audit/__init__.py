@@ -1,1 +1,0 @@
-"""The audit log (platform.md 7.3)."""

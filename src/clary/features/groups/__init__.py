@@ -1,1 +1,0 @@
-"""Groups of people (platform.md 7.2)."""

@@ -1,1 +1,0 @@
-"""OAuth2 and OpenID authorization server (platform.md 6)."""

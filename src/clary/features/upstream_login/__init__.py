@@ -1,1 +1,0 @@
-"""Signing in through other services (platform.md 5)."""
