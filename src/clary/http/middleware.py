@@ -19,6 +19,7 @@ from clary.http.peers import AddressList, find_peer, is_address, socket_peer
 from clary.http.problems import HeadersTooLargeError, InvalidHostError
 from clary.http.rendering import render_problem, render_unforeseen
 from clary.kit.ids import new_hex
+from clary.kit.origin import RequestOrigin, current_origin
 from clary.kit.text import Locale, current_locale
 
 MAX_HEADER_BYTES = 32 * 1024
@@ -79,12 +80,15 @@ class Edge:
             scope, receive, send = as_get(scope, receive, send)
         locale = choose_locale(headers)
         locale_token = current_locale.set(locale)
+        origin = RequestOrigin(state["peer"].address, headers.get("user-agent", "")[:200], state["request_id"])
+        origin_token = current_origin.set(origin)
         ids = {name: state[name] for name in ("request_id", "trace_id")}
         structlog.contextvars.bind_contextvars(**ids)
         try:
             await self._serve(scope, receive, self._dressed(send, scope, headers, locale))
         finally:
             current_locale.reset(locale_token)
+            current_origin.reset(origin_token)
             structlog.contextvars.unbind_contextvars(*ids)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""Who somebody is: accounts, sign-in, and what lets a request in."""
+"""Who somebody is: accounts, sign-in, audit log, and what lets a request in."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ from clary.features.accounts.service import (
     ensure_signing_key,
     generate_password,
 )
+from clary.features.audit.service import AuditLog
 from clary.http.access import Authenticator
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
@@ -37,6 +38,7 @@ class IdentityServices:
         self._clock = clock
         self._secret_box = secret_box
         self.tokens: AccessTokens | None = None
+        self.audit = AuditLog(clock=clock)
         self.credentials = Credentials(database=database, tokens=self._access_tokens, clock=clock)
         self.authenticator: Authenticator = RequestAuthenticator(self.credentials)
         self.accounts = AccountService(

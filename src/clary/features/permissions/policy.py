@@ -21,6 +21,12 @@ class Identity:
     credential: Credential
     scopes: frozenset[str] = ALL_SCOPES
     login_session_id: str | None = None
+    key_id: str | None = None
+    """The personal API key that was used (platform.md 7.1)."""
+    client_id: str | None = None
+    """The OAuth2 client whose token was used (platform.md 6)."""
+    agent_ids: frozenset[str] | None = None
+    """Agents a key is limited to; None: no limit."""
 
     @property
     def by_cookie(self) -> bool:

@@ -1,0 +1,1 @@
+"""The audit log (platform.md 7.3)."""
