@@ -24,9 +24,47 @@ def upgrade() -> None:
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
         batch_op.create_index("ix_audit_log_actor", ["actor_user_id", "seq"], unique=False)
 
+    op.create_table(
+        "user_groups",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("name_key", sa.String(length=256), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("source", sa.String(length=128), nullable=False),
+        sa.Column("budget", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_user_groups")),
+        sa.UniqueConstraint("name_key", name=op.f("uq_user_groups_name_key")),
+    )
+    op.create_table(
+        "user_group_members",
+        sa.Column("group_id", sa.String(length=20), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=128), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["group_id"],
+            ["user_groups.id"],
+            name=op.f("fk_user_group_members_group_id_user_groups"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.user_id"], name=op.f("fk_user_group_members_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("group_id", "user_id", "source", name=op.f("pk_user_group_members")),
+    )
+    with op.batch_alter_table("user_group_members", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_user_group_members_user_id"), ["user_id"], unique=False)
+
 
 def downgrade() -> None:
     """Back."""
+    with op.batch_alter_table("user_group_members", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_user_group_members_user_id"))
+
+    op.drop_table("user_group_members")
+    op.drop_table("user_groups")
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
         batch_op.drop_index("ix_audit_log_actor")
 

@@ -16,6 +16,7 @@ from clary.features.accounts import routes as account_routes
 from clary.features.agents import routes as agent_routes
 from clary.features.chat import routes as chat_routes
 from clary.features.conversations import routes as conversation_routes
+from clary.features.groups import routes as group_routes
 from clary.features.llm_providers import routes as provider_routes
 from clary.features.runs import routes as run_routes
 from clary.features.system import routes as system_routes
@@ -33,6 +34,7 @@ def routers() -> list[APIRouter]:
     return [
         system_routes.router,
         account_routes.router,
+        group_routes.router,
         provider_routes.router,
         agent_routes.router,
         conversation_routes.router,

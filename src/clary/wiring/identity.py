@@ -15,9 +15,12 @@ from clary.features.accounts.service import (
     generate_password,
 )
 from clary.features.audit.service import AuditLog
+from clary.features.groups.ports import CurrencyRates
+from clary.features.groups.service import GroupMemberships, GroupService
 from clary.http.access import Authenticator
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
+from clary.kit.ids import new_hex
 from clary.settings import Settings
 
 
@@ -33,6 +36,7 @@ class IdentityServices:
         secret_box: SecretBox,
         passwords: PasswordHashing,
         onboarding: Onboarding,
+        rates: CurrencyRates,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -41,14 +45,24 @@ class IdentityServices:
         self.audit = AuditLog(clock=clock)
         self.credentials = Credentials(database=database, tokens=self._access_tokens, clock=clock)
         self.authenticator: Authenticator = RequestAuthenticator(self.credentials)
+        self.memberships = GroupMemberships(audit=self.audit, clock=clock, new_id=_new_group_id)
         self.accounts = AccountService(
             database=database,
             passwords=passwords,
             credentials=self.credentials,
             onboarding=onboarding,
+            groups=self.memberships,
             clock=clock,
             directory=settings.user_directory,
             new_password=generate_password,
+        )
+        self.groups = GroupService(
+            accounts=self.accounts,
+            rates=rates,
+            audit=self.audit,
+            clock=clock,
+            directory=settings.user_directory,
+            new_id=_new_group_id,
         )
         self.user_administration = UserAdministration(
             database=database,
@@ -75,3 +89,8 @@ class IdentityServices:
         state.authenticator = self.authenticator
         state.accounts = self.accounts
         state.sign_in = self.sign_in
+        state.groups = self.groups
+
+
+def _new_group_id() -> str:
+    return "grp_" + new_hex(16)

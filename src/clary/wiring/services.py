@@ -33,7 +33,6 @@ from clary.features.conversations.shares import ShareService
 from clary.features.llm_providers.service import (
     KeyVault,
     Money,
-    NoGroups,
     ProviderResolver,
     ProviderService,
     ProviderVerification,
@@ -85,6 +84,7 @@ class Services:
         self.guard = OutboundGuard(settings.outbound_allow)
         self.secret_box = SecretBox(secret_key(settings), settings.old_key_bytes)
         self.passwords = passwords or Argon2Passwords()
+        self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
         self._add_identity()
         self._add_features()
         self._add_conversations()
@@ -100,8 +100,10 @@ class Services:
             secret_box=self.secret_box,
             passwords=self.passwords,
             onboarding=FirstSteps(lambda: self.provider_resolver, lambda: self.agent_resolver),
+            rates=self.money,
         )
         self.accounts = self.identity.accounts
+        self.groups = self.identity.groups
         self.authenticator = self.identity.authenticator
         self.credentials = self.identity.credentials
         self.user_administration = self.identity.user_administration
@@ -149,10 +151,12 @@ class Services:
         settings, clock = self.settings, self.clock
         self.toolbox = Toolbox(clock)
         self.gateway = ModelApiGateway(self.guard)
-        self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
         vault = KeyVault(self.secret_box)
         self.provider_resolver = ProviderResolver(
-            vault=vault, groups=NoGroups(), default=default_provider(settings), demo_model=settings.demo_model_on
+            vault=vault,
+            groups=self.identity.memberships,
+            default=default_provider(settings),
+            demo_model=settings.demo_model_on,
         )
         self.llm_providers = ProviderService(
             resolver=self.provider_resolver,

@@ -1,8 +1,9 @@
 """What accounts need from the world."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from clary.db.session import Session
 
@@ -70,4 +71,23 @@ class Onboarding(Protocol):
 
     async def has_agent(self, db: Session, *, user_id: str) -> bool:
         """Owns an agent."""
+        ...
+
+
+class GroupName(TypedDict):
+    """A group as people's own objects show it (platform.md 4.6, 4.8)."""
+
+    id: str
+    name: str
+
+
+class GroupDirectory(Protocol):
+    """Who belongs together."""
+
+    async def groups_by_user(self, db: Session, *, user_ids: Collection[str]) -> dict[str, list[GroupName]]:
+        """User id → groups by name; people without a group may be left out."""
+        ...
+
+    async def companions_of(self, db: Session, *, user_id: str) -> frozenset[str]:
+        """Ids of all people who share a group with this person."""
         ...

@@ -1,6 +1,6 @@
 """Every SQL statement of accounts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, or_, select, update
@@ -17,6 +17,10 @@ from clary.features.accounts.tables import (
     UserConfigRow,
     UserRow,
 )
+
+MAX_OPTIONS = 1000
+MAX_IN = 5000
+"""Values of one `IN`; the databases take some 32,000."""
 
 
 class AccountRepository:
@@ -87,14 +91,25 @@ class AccountRepository:
         )
         return rows.all(), int(total or 0)
 
-    async def list_options(self, *, text: str | None, only: str | None) -> Sequence[UserRow]:
-        """Active users by name, at most 1000."""
+    async def list_options(self, *, text: str | None, only: Collection[str] | None) -> Sequence[UserRow]:
+        """Active users by name, at most 1000; `only`: none but these."""
         query = select(UserRow).where(UserRow.status == "active")
         if text:
             query = query.where(UserRow.username_key.contains(text.casefold(), autoescape=True))
-        if only is not None:
-            query = query.where(UserRow.user_id == only)
-        return (await self._session.scalars(query.order_by(UserRow.username).limit(1000))).all()
+        query = query.order_by(UserRow.username).limit(MAX_OPTIONS)
+        if only is None:
+            return (await self._session.scalars(query)).all()
+        found: list[UserRow] = []
+        for ids in _portions(only):
+            found += await self._session.scalars(query.where(UserRow.user_id.in_(ids)))
+        return found if len(only) <= MAX_IN else sorted(found, key=lambda row: row.username)[:MAX_OPTIONS]
+
+    async def list_by_ids(self, user_ids: Collection[str]) -> Sequence[UserRow]:
+        """Those of these users who exist."""
+        found: list[UserRow] = []
+        for ids in _portions(user_ids):
+            found += await self._session.scalars(select(UserRow).where(UserRow.user_id.in_(ids)))
+        return found
 
     async def config_of(self, user_id: str) -> UserConfigRow | None:
         """What a client stored."""
@@ -202,3 +217,10 @@ class AccountRepository:
         await self._session.execute(
             delete(ThrottleCounterRow).where(ThrottleCounterRow.kind == kind, ThrottleCounterRow.key_hash == key_hash)
         )
+
+
+def _portions(ids: Collection[str]) -> Iterator[list[str]]:
+    """Parts that fit into one statement."""
+    whole = list(ids)
+    for start in range(0, len(whole), MAX_IN):
+        yield whole[start : start + MAX_IN]

@@ -1,6 +1,6 @@
 """Use cases on users (platform.md 4.5–4.8)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, cast
@@ -25,7 +25,7 @@ from clary.features.accounts.policy import (
     require_password,
     username_key,
 )
-from clary.features.accounts.ports import Onboarding, PasswordHashing
+from clary.features.accounts.ports import GroupDirectory, GroupName, Onboarding, PasswordHashing
 from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.sign_in import Origin, SignIn, Tokens
 from clary.features.accounts.tables import SigningKeyRow, UserConfigRow, UserRow
@@ -44,6 +44,7 @@ __all__ = [
     "Credentials",
     "NewUser",
     "Origin",
+    "Person",
     "SignIn",
     "Tokens",
     "UserAdministration",
@@ -70,6 +71,15 @@ class NewUser:
     role: Role = "user"
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user as others see one; `nickname` falls back to the name."""
+
+    user_id: str
+    username: str
+    nickname: str
+
+
 class AccountService:
     """The door of the slice."""
 
@@ -80,6 +90,7 @@ class AccountService:
         passwords: PasswordHashing,
         credentials: Credentials,
         onboarding: Onboarding,
+        groups: GroupDirectory,
         clock: Clock,
         directory: Directory,
         new_password: Callable[[], str],
@@ -88,6 +99,7 @@ class AccountService:
         self._passwords = passwords
         self._credentials = credentials
         self._onboarding = onboarding
+        self._groups = groups
         self._clock = clock
         self._directory: Directory = directory
         self._new_password = new_password
@@ -195,8 +207,9 @@ class AccountService:
         session = None
         if identity.login_session_id is not None:
             session = await AccountRepository(db).find_session(identity.login_session_id)
+        groups = await self._groups.groups_by_user(db, user_ids=[user.user_id])
         return {
-            "user": {**claims(user), "groups": []},
+            "user": {**claims(user), "groups": groups.get(user.user_id, [])},
             "has_provider": await self._onboarding.has_provider(db, user_id=user.user_id),
             "has_agent": await self._onboarding.has_agent(db, user_id=user.user_id),
             "auth_method": session.method if session is not None else identity.credential,
@@ -234,13 +247,23 @@ class AccountService:
         rows, total = await AccountRepository(db).list_users(
             offset=page.offset, limit=page.size, text=text, role=role, status=status
         )
-        return {"items": [user_object(row) for row in rows], "total": total}
+        groups = await self._groups.groups_by_user(db, user_ids=[row.user_id for row in rows])
+        return {"items": [user_object(row, groups.get(row.user_id, [])) for row in rows], "total": total}
 
     async def list_options(self, db: Session, *, identity: Identity, text: str | None) -> list[Json]:
         """Names for a selector, as far as the directory is open."""
-        only = None if self._directory == "all" or identity.is_admin else identity.user_id
+        only: Collection[str] | None = None
+        if self._directory != "all" and not identity.is_admin:
+            only = {identity.user_id}
+            if self._directory == "groups":
+                only |= await self._groups.companions_of(db, user_id=identity.user_id)
         rows = await AccountRepository(db).list_options(text=text, only=only)
         return [{"label": row.username, "value": row.user_id} for row in rows]
+
+    async def list_people(self, db: Session, *, user_ids: Collection[str]) -> dict[str, Person]:
+        """User id → those of these people who exist, disabled ones too."""
+        rows = await AccountRepository(db).list_by_ids(user_ids)
+        return {row.user_id: Person(row.user_id, row.username, row.nickname or row.username) for row in rows}
 
     async def _self(self, db: Session, identity: Identity) -> UserRow:
         user = await AccountRepository(db).find_user(identity.user_id)
@@ -268,7 +291,7 @@ def claims(user: UserRow) -> Json:
     }
 
 
-def user_object(user: UserRow) -> Json:
+def user_object(user: UserRow, groups: list[GroupName]) -> Json:
     """UserDTO of 4.8."""
     return {
         "user_id": user.user_id,
@@ -278,7 +301,7 @@ def user_object(user: UserRow) -> Json:
         "phonenum": user.phonenum,
         "role": cast("Role", user.role),
         "status": user.status,
-        "groups": [],
+        "groups": groups,
         "auth_sources": ["native"] if user.password_hash else [],
         "created_at": wire_time(user.created_at),
         "last_login_at": wire_time(user.last_login_at),
