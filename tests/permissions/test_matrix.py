@@ -58,10 +58,20 @@ async def caller(house: House, name: str) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
+async def managed_group(house: House, user_id: str) -> str:
+    """A group that somebody manages."""
+    async with caller(house, "admin") as admin:
+        group = (await admin.post("/api/groups", json={"name": f"group of {user_id}"})).json()["data"]["id"]
+        body = {"user_ids": [user_id], "role": "manager"}
+        assert (await admin.post(f"/api/groups/{group}/members", json=body)).json()["data"] == {"added": 1}
+    return group
+
+
 async def objects_of(
-    client: httpx2.AsyncClient, provider: ScriptedProvider, session: str = "session_owned"
+    house: House, client: httpx2.AsyncClient, provider: ScriptedProvider, session: str = "session_owned"
 ) -> dict[str, str]:
     """One object of each kind, owned by a caller."""
+    user_id = (await client.get("/api/auth/session")).json()["data"]["user"]["userid"]
     row = (await client.post("/api/llm-provider/create", json=provider_body(provider.url))).json()["data"]["id"]
     agent = (await client.post("/api/agent/create", json={"name": "mine"})).json()["data"]["agent_id"]
     body = {**HELLO, "session_id": session, "agent_id": agent, "provider_id": row}
@@ -72,7 +82,8 @@ async def objects_of(
         "agent_id": agent,
         "session_id": session,
         "run_id": chat.headers["x-clary-run-id"],
-        "user_id": (await client.get("/api/auth/session")).json()["data"]["user"]["userid"],
+        "user_id": user_id,
+        "group_id": await managed_group(house, user_id),
         "provider_url": provider.url,
     }
 
@@ -121,7 +132,7 @@ async def test_a_strangers_id_answers_exactly_like_an_unknown_one(house: House, 
     await house.make_user("owner")
     await house.make_user("other")
     async with caller(house, "owner") as owner, caller(house, "other") as other:
-        owned = await objects_of(owner, provider)
+        owned = await objects_of(house, owner, provider)
         differing: dict[Any, Any] = {}
         for route, call in CALLS.items():
             if not call.owned:
@@ -145,8 +156,8 @@ async def test_a_foreign_session_id_in_a_chat_starts_an_own_empty_conversation(
     await house.make_user("owner")
     await house.make_user("other")
     async with caller(house, "owner") as owner, caller(house, "other") as other:
-        owned = await objects_of(owner, provider)
-        own = await objects_of(other, provider, "session_other")
+        owned = await objects_of(house, owner, provider)
+        own = await objects_of(house, other, provider, "session_other")
         body = {
             "messages": [{"role": "user", "content": "mine"}],
             "session_id": owned["session_id"],
@@ -194,7 +205,10 @@ async def test_each_id_of_a_call_alone_may_not_be_a_strangers(house: House, prov
     await house.make_user("other")
     differing: dict[Any, Any] = {}
     async with caller(house, "owner") as owner, caller(house, "other") as other:
-        foreign, own = await objects_of(owner, provider), await objects_of(other, provider, "session_other")
+        foreign, own = (
+            await objects_of(house, owner, provider),
+            await objects_of(house, other, provider, "session_other"),
+        )
         for method, path, body in IN_TURN:
             for name in set(re.findall(r"\{(\w+)\}", path + repr(body))) - {"provider_url"}:
                 faces: list[tuple[int, str]] = []
@@ -217,7 +231,12 @@ REFUSED: dict[tuple[str, str], str] = {
     ("GET", "/api/share/conversations/{session_id}/messages"): "session_not_found",
 }
 REFUSED_TO = {
-    "owner": {("GET", "/api/user/list"): "forbidden", ("POST", "/api/user/add"): "forbidden"},
+    "owner": {
+        ("GET", "/api/user/list"): "forbidden",
+        ("POST", "/api/user/add"): "forbidden",
+        ("POST", "/api/groups"): "forbidden",
+        ("DELETE", "/api/groups/{group_id}"): "forbidden",
+    },
     # An admin may change what belongs to others, but neither use their keys nor share in their name.
     "admin": {
         ("POST", "/api/agent/create"): "provider_not_found",
@@ -234,7 +253,7 @@ async def test_owner_and_admin_get_through_every_route_or_the_refusal_in_the_con
     await house.make_user("owner")
     told: dict[tuple[str, str], str] = {}
     async with caller(house, "owner") as owner:
-        owned = await objects_of(owner, provider)
+        owned = await objects_of(house, owner, provider)
         for route in sorted((each for each in CALLS if each != ENDLESS), key=lambda each: each[0] == "DELETE"):
             # A new sign-in for each, because some of them end the session.
             async with caller(house, name) as client:
@@ -253,7 +272,7 @@ def outcome(answer: httpx2.Response) -> str:
 async def test_an_admin_reaches_what_belongs_to_others(house: House, provider: ScriptedProvider) -> None:
     await house.make_user("owner")
     async with caller(house, "owner") as owner:
-        owned = await objects_of(owner, provider)
+        owned = await objects_of(house, owner, provider)
     async with caller(house, "admin") as admin:
         paths = [
             f"/api/conversations/{owned['session_id']}/messages",

@@ -16,6 +16,7 @@ UNKNOWN = {
     "provider_id": "00000000-0000-4000-8000-000000000000",
     "run_id": "00000000-0000-4000-8000-000000000000",
     "user_id": "0" * 32,
+    "group_id": "grp_" + "0" * 16,
     "provider_url": "https://api.example.com/v1",
 }
 KEY = "sk-matrix-000000000000"
@@ -59,6 +60,15 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/user/options"): FREE,
     ("GET", "/api/user/list"): FREE,
     ("POST", "/api/user/add"): Call(body={"username": "new", "password": "long-enough-1"}, owned=False),
+    ("GET", "/api/groups"): FREE,
+    ("GET", "/api/groups/options"): FREE,
+    ("POST", "/api/groups"): Call(body={"name": "new"}, owned=False),
+    ("GET", "/api/groups/{group_id}"): Call(),
+    ("PUT", "/api/groups/{group_id}"): Call(body={"description": "stolen"}),
+    # Nobody in it: a manager may learn by adding people that they exist (platform.md 7.2).
+    ("POST", "/api/groups/{group_id}/members"): Call(body={"user_ids": []}),
+    ("DELETE", "/api/groups/{group_id}/members/{user_id}"): Call(),
+    ("DELETE", "/api/groups/{group_id}"): Call(),
     ("GET", "/api/llm-provider/list"): FREE,
     ("POST", "/api/llm-provider/create"): Call(body=provider_body("{provider_url}"), owned=False),
     ("PUT", "/api/llm-provider/update/{provider_id}"): Call(body={"name": "stolen"}),

@@ -82,7 +82,7 @@ class GroupRepository:
             .where(members.group_id.in_(group_ids))
             .group_by(members.group_id)
         )
-        return dict(found.tuples().all())
+        return dict(found.all())
 
     async def roles_of(self, user_id: str, group_ids: Collection[str]) -> dict[str, MemberRole]:
         """Group id → the role of a person there; groups this person does not belong to are left out."""
@@ -90,7 +90,7 @@ class GroupRepository:
         found = await self._session.execute(
             select(members.group_id, members.role).where(members.user_id == user_id, members.group_id.in_(group_ids))
         )
-        return {group_id: "manager" if role == "manager" else "member" for group_id, role in found.tuples()}
+        return {group_id: "manager" if role == "manager" else "member" for group_id, role in found}
 
     async def list_members(self, group_id: str) -> Sequence[GroupMemberRow]:
         """The rows of the first 5000 people, oldest membership first."""
@@ -115,7 +115,7 @@ class GroupRepository:
         found = await self._session.execute(
             select(members.user_id, members.role).where(members.group_id == group_id, members.user_id.in_(user_ids))
         )
-        return dict(found.tuples().all())
+        return dict(found.all())
 
     async def add_members(
         self, group_id: str, user_ids: Collection[str], *, role: str, source: str, now: datetime
@@ -158,7 +158,7 @@ class GroupRepository:
             .group_by(GroupMemberRow.user_id, GroupRow.id, GroupRow.name, GroupRow.name_key)
             .order_by(*BY_NAME)
         )
-        return [(user_id, group_id, name) for user_id, group_id, name in (await self._session.execute(query)).tuples()]
+        return [(user_id, group_id, name) for user_id, group_id, name in await self._session.execute(query)]
 
     async def list_companions(self, user_id: str) -> Sequence[str]:
         """Ids of all people who share a group with this person, who is one of them if in any group."""
