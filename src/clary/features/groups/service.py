@@ -9,13 +9,22 @@ from clary.features.accounts.service import AccountService
 from clary.features.audit.service import CLI, Act, Actor, AuditLog, AuditObject
 from clary.features.groups.errors import GroupExistsError, GroupNotFoundError
 from clary.features.groups.memberships import GroupMemberships, new_group
-from clary.features.groups.policy import MANUAL, MemberRole, may_manage, may_see, name_key, shown_source
+from clary.features.groups.policy import (
+    MANUAL,
+    MAX_DESCRIPTION,
+    MemberRole,
+    clean_name,
+    may_manage,
+    may_see,
+    name_key,
+    shown_source,
+)
 from clary.features.groups.ports import CurrencyRates, GroupReferences
 from clary.features.groups.repository import GroupRepository
 from clary.features.groups.tables import GroupMemberRow, GroupRow
 from clary.features.permissions.service import Identity
 from clary.http.paging import Page
-from clary.http.problems import RoleMissingError
+from clary.http.problems import RoleMissingError, ValidationFailedError
 from clary.kit.clock import Clock, wire_time
 
 __all__ = ["GroupMemberships", "GroupService"]
@@ -91,6 +100,21 @@ class GroupService:
         await self._record(db, identity, "group.created", row.id, {"name": name})
         (described,) = await self._describe(db, identity, [row])
         return described
+
+    async def add(self, db: Session, *, identity: Identity, name: str, description: str) -> str:
+        """Makes a group from texts that nobody checked, and returns its id.
+
+        Raises:
+            GroupExistsError, ValidationFailedError
+        """
+        try:
+            cleaned = clean_name(name)
+        except ValueError as fault:
+            raise ValidationFailedError(f"name: {fault}") from None
+        if len(description) > MAX_DESCRIPTION:
+            raise ValidationFailedError(f"description: must not have more than {MAX_DESCRIPTION} characters")
+        fields: Json = {"name": cleaned, "description": description, "budget": None}
+        return (await self.create(db, identity=identity, fields=fields))["id"]
 
     async def update(self, db: Session, *, identity: Identity, group_id: str, fields: Json) -> Json:
         """Changes the fields that are there; managers may change the description only.
