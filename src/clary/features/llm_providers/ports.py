@@ -177,11 +177,3 @@ class GroupMemberships(Protocol):
     async def groups_of(self, session: Session, *, user_id: str) -> frozenset[str]:
         """Ids of the groups a person belongs to now."""
         ...
-
-
-class NoGroups:
-    """An instance without groups."""
-
-    async def groups_of(self, session: Session, *, user_id: str) -> frozenset[str]:
-        """Nobody belongs to any."""
-        return frozenset()

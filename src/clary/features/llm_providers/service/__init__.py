@@ -1,6 +1,6 @@
 """The door of the slice: rows of providers, which one a run uses, verification."""
 
-from clary.features.llm_providers.ports import DefaultProvider, NoGroups, ProviderSnapshot
+from clary.features.llm_providers.ports import DefaultProvider, ProviderSnapshot
 from clary.features.llm_providers.service.money import Money
 from clary.features.llm_providers.service.providers import ProviderService
 from clary.features.llm_providers.service.resolution import ProviderResolver
@@ -11,7 +11,6 @@ __all__ = [
     "DefaultProvider",
     "KeyVault",
     "Money",
-    "NoGroups",
     "ProviderResolver",
     "ProviderService",
     "ProviderSnapshot",
