@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 NODE := $(shell command -v npm 2>/dev/null)
 
-.PHONY: help setup run test test-slow check bench docs console system-packages dev-setup migration openapi clean
+.PHONY: help openid setup run test test-slow check bench docs console system-packages dev-setup migration openapi clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -55,7 +55,7 @@ $(STAMPS)/run: $(STAMPS)/venv requirements.lock pyproject.toml
 	@$(MAKE) --no-print-directory system-packages PACKAGES="bwrap:bubblewrap"
 	@touch $@
 
-dev-setup: $(STAMPS)/dev console
+dev-setup: $(STAMPS)/dev console openid
 
 $(STAMPS)/dev: $(STAMPS)/venv requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --only-binary :all: --require-hashes -r requirements-dev.lock
@@ -74,6 +74,13 @@ system-packages:
 	      || echo "could not install $$package; see 'clary doctor'"; \
 	  else echo "$$program is missing: install the package $$package (see 'clary doctor')"; fi; \
 	done
+
+# A real OpenID provider and a strict client, for the tests only.
+openid:
+	@if [ -n "$(NODE)" ]; then $(MAKE) --no-print-directory tests/openid/node_modules/.package-lock.json; fi
+
+tests/openid/node_modules/.package-lock.json: tests/openid/package-lock.json
+	cd tests/openid && npm ci --silent --no-audit --no-fund
 
 console: ## Build the web console when Node is there
 	@if [ -n "$(NODE)" ]; then $(MAKE) --no-print-directory console/dist/index.html; fi

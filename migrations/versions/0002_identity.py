@@ -12,17 +12,42 @@ depends_on = None
 def upgrade() -> None:
     """Forward."""
     op.create_table(
+        "audit_head",
+        sa.Column("head_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("pruned_seq", sa.BigInteger(), nullable=False),
+        sa.Column("pruned_hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("head_id", name=op.f("pk_audit_head")),
+    )
+    op.create_table(
         "audit_log",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("action", sa.String(length=64), nullable=False),
         sa.Column("outcome", sa.String(length=16), nullable=False),
         sa.Column("actor_user_id", sa.String(length=64), nullable=True),
-        sa.Column("entry", sa.Text(), nullable=False),
+        sa.Column("object_type", sa.String(length=32), nullable=True),
+        sa.Column("object_id", sa.String(length=160), nullable=True),
+        sa.Column("stored", sa.Text(), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_audit_log")),
     )
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
         batch_op.create_index("ix_audit_log_actor", ["actor_user_id", "seq"], unique=False)
+        batch_op.create_index("ix_audit_log_at", ["at"], unique=False)
+
+    op.create_table(
+        "audit_people",
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("field", sa.String(length=80), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("salt", sa.String(length=32), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", "field", name=op.f("pk_audit_people")),
+    )
+    with op.batch_alter_table("audit_people", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_audit_people_user_id"), ["user_id"], unique=False)
 
     op.create_table(
         "user_groups",
@@ -57,15 +82,55 @@ def upgrade() -> None:
     with op.batch_alter_table("user_group_members", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_user_group_members_user_id"), ["user_id"], unique=False)
 
+    op.create_table(
+        "user_identities",
+        sa.Column("provider_id", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=True),
+        sa.Column("username", sa.String(length=255), nullable=True),
+        sa.Column("email", sa.String(length=254), nullable=True),
+        sa.Column("groups", sa.Text(), nullable=True),
+        sa.Column("linked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.user_id"], name=op.f("fk_user_identities_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("provider_id", "subject", name=op.f("pk_user_identities")),
+    )
+    with op.batch_alter_table("user_identities", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_user_identities_user_id"), ["user_id"], unique=False)
+
+    with op.batch_alter_table("login_sessions", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("sealed", sa.Text(), nullable=True))
+
+    with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("role_source", sa.String(length=64), nullable=True))
+
 
 def downgrade() -> None:
     """Back."""
+    with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.drop_column("role_source")
+
+    with op.batch_alter_table("login_sessions", schema=None) as batch_op:
+        batch_op.drop_column("sealed")
+
+    with op.batch_alter_table("user_identities", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_user_identities_user_id"))
+
+    op.drop_table("user_identities")
     with op.batch_alter_table("user_group_members", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_user_group_members_user_id"))
 
     op.drop_table("user_group_members")
     op.drop_table("user_groups")
+    with op.batch_alter_table("audit_people", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_audit_people_user_id"))
+
+    op.drop_table("audit_people")
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
+        batch_op.drop_index("ix_audit_log_at")
         batch_op.drop_index("ix_audit_log_actor")
 
     op.drop_table("audit_log")
+    op.drop_table("audit_head")

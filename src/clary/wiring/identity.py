@@ -9,6 +9,7 @@ from clary.features.accounts.ports import AccessTokens, Onboarding, PasswordHash
 from clary.features.accounts.service import (
     AccountService,
     Credentials,
+    Identities,
     SignIn,
     UserAdministration,
     ensure_signing_key,
@@ -42,10 +43,13 @@ class IdentityServices:
         self._clock = clock
         self._secret_box = secret_box
         self.tokens: AccessTokens | None = None
-        self.audit = AuditLog(clock=clock)
+        self.audit = AuditLog(clock=clock, new_salt=_new_salt)
         self.credentials = Credentials(database=database, tokens=self._access_tokens, clock=clock)
         self.authenticator: Authenticator = RequestAuthenticator(self.credentials)
         self.memberships = GroupMemberships(audit=self.audit, clock=clock, new_id=_new_group_id)
+        self.identities = Identities(
+            credentials=self.credentials, groups=self.memberships, audit=self.audit, clock=clock
+        )
         self.accounts = AccountService(
             database=database,
             passwords=passwords,
@@ -90,6 +94,10 @@ class IdentityServices:
         state.accounts = self.accounts
         state.sign_in = self.sign_in
         state.groups = self.groups
+
+
+def _new_salt() -> str:
+    return new_hex(32)
 
 
 def _new_group_id() -> str:

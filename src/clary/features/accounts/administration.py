@@ -9,8 +9,8 @@ from clary.db.database import Database
 from clary.db.session import Session, after_commit
 from clary.features.accounts.credentials import Credentials
 from clary.features.accounts.errors import LastAdminError, UserNotFoundError
-from clary.features.accounts.policy import clean_email, require_password, username_key
-from clary.features.accounts.ports import PasswordHashing
+from clary.features.accounts.policy import HAND, clean_email, require_password, username_key
+from clary.features.accounts.ports import PasswordHashing, TokensElsewhere
 from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.tables import UserRow
 from clary.features.permissions.service import Role
@@ -31,6 +31,11 @@ class UserAdministration:
         self._passwords = passwords
         self._credentials = credentials
         self._new_password = new_password
+        self._tokens: list[TokensElsewhere] = []
+
+    def add_tokens(self, tokens: TokensElsewhere) -> None:
+        """Makes somebody known who gives out tokens in users' names; these end with the sessions."""
+        self._tokens.append(tokens)
 
     async def get_user_id(self, account: str) -> str:
         """The id of the user with this name or e-mail address, as at sign-in.
@@ -57,7 +62,7 @@ class UserAdministration:
             is_demotion = user.role == "admin" and role != "admin"
             if is_demotion:
                 await self._require_other_admin(db, user)
-            user.role = role
+            user.role, user.role_source = role, HAND
             await self._changed(db, user_id, ends_sessions=is_demotion)
 
     async def set_disabled(self, *, user_id: str, disabled: bool) -> None:
@@ -102,4 +107,6 @@ class UserAdministration:
     async def _changed(self, db: Session, user_id: str, *, ends_sessions: bool) -> None:
         if ends_sessions:
             await AccountRepository(db).end_other_sessions(user_id, keep=None)
+            for tokens in self._tokens:
+                await tokens.end_tokens(db, user_id=user_id)
         after_commit(db, lambda: self._credentials.forget_user(user_id))

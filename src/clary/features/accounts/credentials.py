@@ -11,7 +11,13 @@ from typing import cast
 
 from clary.db.database import Database
 from clary.features.accounts.policy import ACCESS_SECONDS, COOKIE_RENEWAL, SESSION_IDLE
-from clary.features.accounts.ports import AccessClaims, AccessTokens, ExpiredTokenError, MalformedTokenError
+from clary.features.accounts.ports import (
+    AccessClaims,
+    AccessTokens,
+    BearerReader,
+    ExpiredTokenError,
+    MalformedTokenError,
+)
 from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.tables import LoginSessionRow
 from clary.features.permissions.service import Credential, Identity, Role
@@ -47,14 +53,19 @@ class Credentials:
         self._database = database
         self._tokens = tokens
         self._clock = clock
+        self._readers: list[BearerReader] = []
         self._kept: dict[str, _Kept] = {}
         self._generation = 0
 
-    async def find(self, *, bearer: str | None, cookie: str | None) -> Found:
+    def add_reader(self, reader: BearerReader) -> None:
+        """Makes another kind of Bearer known."""
+        self._readers.append(reader)
+
+    async def find(self, *, bearer: str | None, cookie: str | None, address: str = "") -> Found:
         """The caller of a request with these credentials; the text for a bad one where there is no caller."""
         fault: Text | None = None
         if bearer is not None:
-            by_token = await self._by_token(bearer)
+            by_token = await self._by_bearer(bearer, address)
             if isinstance(by_token, Identity):
                 return Found(by_token)
             fault = by_token
@@ -78,6 +89,12 @@ class Credentials:
         """Something about a user changed."""
         self._generation += 1
         self._kept = {key: kept for key, kept in self._kept.items() if kept.identity.user_id != user_id}
+
+    async def _by_bearer(self, token: str, address: str) -> Identity | Text:
+        for reader in self._readers:
+            if token.startswith(reader.prefix):
+                return await reader.identify(token, address=address)
+        return await self._by_token(token)
 
     async def _by_token(self, token: str) -> Identity | Text:
         try:

@@ -142,3 +142,42 @@ class LastAdminError(ConflictError):
     code = 409
     http_status = 200
     text = Text("至少需要保留一个启用的管理员", "At least one active administrator must remain")
+
+
+class IdentityTakenError(ConflictError):
+    """The identity is linked to somebody else."""
+
+    slug = "identity_taken"
+    code = 409
+    http_status = 409
+    text = Text("该身份已绑定其他账号", "This identity is linked to another account")
+
+
+class IdentityEmailTakenError(ConflictError):
+    """Somebody else has the e-mail address that came with an identity."""
+
+    slug = "identity_email_taken"
+    code = 409
+    http_status = 409
+    text = Text(
+        "该邮箱已属于其他账号，请先登录该账号再绑定",
+        "This e-mail belongs to another account; sign in there and link it",
+    )
+
+
+class IdentityNotFoundError(NotFoundError):
+    """No identity of this provider is linked."""
+
+    slug = "identity_not_found"
+    code = 404
+    http_status = 200
+    text = Text("绑定不存在", "No such linked identity")
+
+
+class LastCredentialError(ConflictError):
+    """Nothing to sign in with would be left."""
+
+    slug = "last_credential"
+    code = 409
+    http_status = 200
+    text = Text("至少需要保留一种登录方式", "At least one way to sign in must remain")

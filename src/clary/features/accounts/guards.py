@@ -21,7 +21,7 @@ class RequestAuthenticator:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         bearer = token.strip() if scheme.lower() == "bearer" else None
         cookie = request.cookies.get(SESSION_COOKIE)
-        found = await self._credentials.find(bearer=bearer, cookie=cookie)
+        found = await self._credentials.find(bearer=bearer, cookie=cookie, address=request.state.peer.address)
         request.state.identity_fault = found.fault
         if found.renew_cookie and cookie:
             request.state.cookies_to_set = [(SESSION_COOKIE, cookie, COOKIE_SECONDS)]

@@ -2,7 +2,9 @@
 
 import ipaddress
 import unicodedata
+from collections.abc import Iterable
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from clary.features.accounts.errors import (
     EmailInvalidError,
@@ -10,6 +12,7 @@ from clary.features.accounts.errors import (
     PasswordTooShortError,
     UsernameInvalidError,
 )
+from clary.kit.text import has_control_characters
 
 ACCESS_SECONDS = 3600
 COOKIE_SECONDS = 1_209_600
@@ -28,6 +31,8 @@ ACCOUNT_FAILURES, ACCOUNT_WINDOW, ACCOUNT_WAIT = 100, timedelta(hours=1), timede
 REFRESHES_PER_MINUTE = 60
 
 MIN_PASSWORD = 8
+HAND = "hand"
+"""Where a role came from that a person gave, and no mapping may change."""
 
 
 def clean_username(username: str) -> str:
@@ -40,6 +45,16 @@ def clean_username(username: str) -> str:
     if not 1 <= len(name) <= 64 or not all(char.isalnum() or char in "_.-" for char in name):
         raise UsernameInvalidError
     return name
+
+
+def name_from_outside(candidates: Iterable[str | None]) -> str | None:
+    """The first usable candidate as a user name: what a name may not hold becomes `-` (4.1); None without one."""
+    for candidate in candidates:
+        text = unicodedata.normalize("NFKC", candidate or "").strip()
+        name = "".join(char if char.isalnum() or char in "_.-" else "-" for char in text)[:64]
+        if name.strip("-"):
+            return name
+    return None
 
 
 def username_key(username: str) -> str:
@@ -60,6 +75,27 @@ def clean_email(email: str | None) -> str | None:
     if not local or not domain or "@" in domain or len(address) > 254 or any(char.isspace() for char in address):
         raise EmailInvalidError
     return address
+
+
+def optional_email(email: str | None) -> str | None:
+    """An address from outside: cleaned, None when empty or not one."""
+    try:
+        return clean_email(email)
+    except EmailInvalidError:
+        return None
+
+
+def is_avatar(address: str) -> bool:
+    """An https URL, or a path of our own object store; at most 512 characters (4.1)."""
+    if len(address) > 512 or has_control_characters(address) or any(char.isspace() for char in address):
+        return False
+    if address.startswith("/"):
+        return address.startswith("/api/oss/object/")
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme == "https" and bool(parts.hostname)
 
 
 def require_password(password: str, *, username: str, email: str | None) -> None:

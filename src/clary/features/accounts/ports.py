@@ -1,11 +1,13 @@
 """What accounts need from the world."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypedDict
 
 from clary.db.session import Session
+from clary.features.permissions.service import Identity
+from clary.kit.text import Text
 
 
 class PasswordHashing(Protocol):
@@ -62,6 +64,16 @@ class AccessTokens(Protocol):
         ...
 
 
+class BearerReader(Protocol):
+    """Reads Bearers of one kind, told by their prefix: personal API keys, OAuth2 access tokens (platform.md 2.1)."""
+
+    prefix: str
+
+    async def identify(self, token: str, *, address: str) -> Identity | Text:
+        """The caller, read anew or kept for at most a second; else the text of what is wrong with the token."""
+        ...
+
+
 class Onboarding(Protocol):
     """What the first-steps dialog of clients asks about a user (platform.md 4.6)."""
 
@@ -90,4 +102,22 @@ class GroupDirectory(Protocol):
 
     async def companions_of(self, db: Session, *, user_id: str) -> frozenset[str]:
         """Ids of all people who share a group with this person."""
+        ...
+
+
+class GroupMapping(Protocol):
+    """Takes over what a source outside says about somebody's groups (platform.md 5.4)."""
+
+    async def replace_memberships(
+        self, db: Session, *, user_id: str, source: str, names: Iterable[str], create: bool
+    ) -> None:
+        """Makes what one source says exactly `names`; unknown ones are ignored, or made with `create`."""
+        ...
+
+
+class TokensElsewhere(Protocol):
+    """Tokens that other slices gave out in a user's name; they end with the sessions (platform.md 4.3)."""
+
+    async def end_tokens(self, db: Session, *, user_id: str) -> None:
+        """Ends all of them in the caller's transaction; after the commit nothing kept of them counts."""
         ...

@@ -15,9 +15,11 @@ from clary.features.accounts.errors import (
     UsernameTakenError,
     WrongOldPasswordError,
 )
+from clary.features.accounts.identities import Identities, OutsideClaims, OutsideUser
 from clary.features.accounts.payloads import MAX_CONFIG_BYTES
 from clary.features.accounts.policy import (
     DEVICE_SECONDS,
+    HAND,
     KNOWN_ADDRESS_LIFE,
     REFRESH_LIFE,
     clean_email,
@@ -42,8 +44,11 @@ from clary.kit.text import Text
 __all__ = [
     "AccountService",
     "Credentials",
+    "Identities",
     "NewUser",
     "Origin",
+    "OutsideClaims",
+    "OutsideUser",
     "Person",
     "SignIn",
     "Tokens",
@@ -152,6 +157,7 @@ class AccountService:
             phonenum=wanted.phonenum or None,
             avatar_url=None,
             role=wanted.role,
+            role_source=HAND if wanted.role == "admin" else None,
             status="active",
             password_hash=await self._passwords.hash(wanted.password),
             created_at=self._clock.now(),

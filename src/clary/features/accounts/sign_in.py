@@ -141,45 +141,66 @@ class SignIn:
             return await accounts.find_by_email(account.strip().lower())
         return await accounts.find_by_name(username_key(account))
 
+    async def open_from_outside(
+        self, db: Session, *, user_id: str, method: str, origin: Origin, sealed: str | None = None
+    ) -> SignedIn:
+        """Opens a session for somebody another service vouches for, in the caller's transaction (5.2).
+
+        `method`: `upstream:<id>`. `sealed`: what that way of signing in keeps with the session, sealed.
+
+        Raises:
+            AccountDisabledError
+        """
+        user = await AccountRepository(db).find_user(user_id)
+        if user is None or user.status != "active":
+            raise AccountDisabledError
+        return await self._open_session(db, user, method, origin, sealed)
+
     async def _open(
         self, user_id: str, stored: str | None, renewed: str | None, account: str, origin: Origin
     ) -> SignedIn:
-        now, cookie, device = self._clock.now(), new_token(), new_token()
         async with self._database.write() as db:
-            accounts = AccountRepository(db)
-            user = await accounts.find_user(user_id)
+            user = await AccountRepository(db).find_user(user_id)
             # The account may have changed while the password was checked.
             if user is None or user.password_hash != stored or user.status != "active":
                 raise InvalidCredentialsError
-            # A browser keeps its mark only if it is one of this account: a planted value must not become known.
-            if origin.device_cookie and await accounts.is_known_device(user_id, hash_token(origin.device_cookie)):
-                device = origin.device_cookie
-            user.last_login_at = now
             user.password_hash = renewed or user.password_hash
-            await LoginBrake(db, now, account=account, address=origin.address).succeeded()
-            await accounts.remember_place(user_id, throttle_address(origin.address), hash_token(device), now)
-            if origin.session_cookie:
-                old = await accounts.find_session_by_cookie(hash_token(origin.session_cookie))
-                if old is not None:
-                    await accounts.end_session(old.session_id)
-                    ended = old.session_id
-                    after_commit(db, lambda: self._credentials.forget_session(ended))
-            session = LoginSessionRow(
-                session_id=new_hex(32),
-                user_id=user_id,
-                cookie_hash=hash_token(cookie),
-                method="password",
-                address=origin.address[:64],
-                user_agent=origin.user_agent[:256],
-                created_at=now,
-                last_seen_at=now,
-                cookie_issued_at=now,
-                expires_at=now + SESSION_ABSOLUTE,
-            )
-            accounts.add(session)
-            await accounts.flush()
-            tokens = self._issue(accounts, session)
-        return SignedIn(tokens, cookie, device)
+            await LoginBrake(db, self._clock.now(), account=account, address=origin.address).succeeded()
+            return await self._open_session(db, user, "password", origin, None)
+
+    async def _open_session(
+        self, db: Session, user: UserRow, method: str, origin: Origin, sealed: str | None
+    ) -> SignedIn:
+        """A new session with new cookies; the session of the cookie that came along ends (platform.md 2.3)."""
+        now, cookie, device = self._clock.now(), new_token(), new_token()
+        accounts = AccountRepository(db)
+        # A browser keeps its mark only if it is one of this account: a planted value must not become known.
+        if origin.device_cookie and await accounts.is_known_device(user.user_id, hash_token(origin.device_cookie)):
+            device = origin.device_cookie
+        user.last_login_at = now
+        await accounts.remember_place(user.user_id, throttle_address(origin.address), hash_token(device), now)
+        if origin.session_cookie:
+            old = await accounts.find_session_by_cookie(hash_token(origin.session_cookie))
+            if old is not None:
+                await accounts.end_session(old.session_id)
+                ended = old.session_id
+                after_commit(db, lambda: self._credentials.forget_session(ended))
+        session = LoginSessionRow(
+            session_id=new_hex(32),
+            user_id=user.user_id,
+            cookie_hash=hash_token(cookie),
+            method=method,
+            sealed=sealed,
+            address=origin.address[:64],
+            user_agent=origin.user_agent[:256],
+            created_at=now,
+            last_seen_at=now,
+            cookie_issued_at=now,
+            expires_at=now + SESSION_ABSOLUTE,
+        )
+        accounts.add(session)
+        await accounts.flush()
+        return SignedIn(self._issue(accounts, session), cookie, device)
 
     def _issue(self, accounts: AccountRepository, session: LoginSessionRow) -> Tokens:
         now, refresh = self._clock.now(), new_token("clt_")

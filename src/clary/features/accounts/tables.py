@@ -25,6 +25,8 @@ class UserRow(Row):
     phonenum: Mapped[str | None] = mapped_column(String(32))
     avatar_url: Mapped[str | None] = mapped_column(String(512))
     role: Mapped[str] = mapped_column(String(16))
+    role_source: Mapped[str | None] = mapped_column(String(64))
+    """Who gave the role: `hand`, or the id of the provider whose mapping did; None: nobody (platform.md 5.4)."""
     status: Mapped[str] = mapped_column(String(16))
     password_hash: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
@@ -49,12 +51,30 @@ class LoginSessionRow(Row):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), index=True)
     cookie_hash: Mapped[str] = mapped_column(DIGEST, unique=True)
     method: Mapped[str] = mapped_column(String(80))
+    sealed: Mapped[str | None] = mapped_column(Text)
+    """What the way of signing in keeps with the session, sealed (an id_token, for the sign-out elsewhere)."""
     address: Mapped[str] = mapped_column(String(64))
     user_agent: Mapped[str] = mapped_column(String(256))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcTime)
     cookie_issued_at: Mapped[datetime] = mapped_column(UtcTime)
     expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+
+
+class UserIdentityRow(Row):
+    """Somebody as another service knows them (platform.md 5.4)."""
+
+    __tablename__ = "user_identities"
+
+    provider_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), index=True)
+    name: Mapped[str | None] = mapped_column(String(255))
+    username: Mapped[str | None] = mapped_column(String(255))
+    email: Mapped[str | None] = mapped_column(String(254))
+    groups: Mapped[list[str] | None] = mapped_column(Json)
+    """The names of groups as last sent, to see a change."""
+    linked_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class RefreshTokenRow(Row):

@@ -1,12 +1,22 @@
-"""What an act is (platform.md 7.3)."""
+"""What an act is, and how entries are chained (platform.md 7.3). No I/O."""
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from clary.features.permissions.service import Identity
+from clary.kit import json_text
 
 ActorKind = Literal["user", "key", "client", "cli", "system", "anonymous"]
 Outcome = Literal["success", "denied", "failed"]
+BrokenReason = Literal["hash", "gap", "head"]
+
+FIRST_HASH = "0" * 64
+MAX_DETAIL_BYTES = 8 * 1024
+JOIN_AFTER = 10
+JOIN_SECONDS = 60.0
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +56,124 @@ class AuditObject:
 class Act:
     """Something that is written down. `detail`: changed fields, old and new; never a secret or a message's text.
 
-    `person`: values of `detail` (by key) that name a person and go when that person is erased.
+    `person`: keys of `detail` whose values name a person and go when that person is erased.
     """
 
     action: str
     actor: Actor
     object: AuditObject | None = None
     outcome: Outcome = "success"
-    detail: dict[str, Any] = field(default_factory=dict[str, Any])
+    detail: Json = field(default_factory=dict[str, Any])
     person: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Number and hash of an entry."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """A clear value beside the entry that only holds its hash."""
+
+    field: str
+    salt: str
+    value: Any
+
+    @property
+    def digest(self) -> str:
+        """What stands in the entry."""
+        return commitment_of(self.salt, self.value)
+
+
+def commitment_of(salt: str, value: Any) -> str:
+    """A salted SHA-256 over the canonical value."""
+    return hashlib.sha256(salt.encode() + canonical(value)).hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """Canonical JSON (RFC 8785) of what entries hold: texts, whole numbers, booleans, null, lists, objects.
+
+    The writer sorts keys by UTF-16 units and gives a number without a fraction as a whole one, as the RFC does; the
+    serialiser's escapes and shortest fractions are those of the RFC.
+    """
+    return json_text.dumps(_ordered(value))
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        mapping = cast("dict[str, Any]", value)
+        return {key: _ordered(mapping[key]) for key in sorted(mapping, key=lambda key: key.encode("utf-16-be"))}
+    if isinstance(value, list | tuple):
+        return [_ordered(each) for each in cast("list[Any]", value)]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
+
+
+def hash_of(stored: Json) -> str:
+    """SHA-256 over the canonical stored entry without its own hash."""
+    return hashlib.sha256(canonical({key: value for key, value in stored.items() if key != "hash"})).hexdigest()
+
+
+def bounded(detail: Json) -> Json:
+    """The detail, or a note of what was too large to keep."""
+    if len(canonical(detail)) <= MAX_DETAIL_BYTES:
+        return detail
+    return {"too_large": sorted(detail)[:50]}
+
+
+def commitments_of(
+    act: Act, *, address: str, user_agent: str, new_salt: Callable[[], str], detail: Json
+) -> dict[str, Commitment]:
+    """Everything of an entry that names a person, by its place in the entry."""
+    values: dict[str, Any] = {"address": address or None, "user_agent": user_agent or None}
+    values["actor.username"] = act.actor.username
+    values |= {f"detail.{key}": detail[key] for key in act.person & detail.keys()}
+    return {name: Commitment(name, new_salt(), value) for name, value in values.items() if value is not None}
+
+
+def replaced(entry: Json, field_name: str, value: Any) -> None:
+    """Puts a value at a place such as `address` or `actor.username`."""
+    parent, _, key = field_name.rpartition(".")
+    target = cast("Json", entry[parent]) if parent else entry
+    target[key] = value
+
+
+def value_at(entry: Json, field_name: str) -> Any:
+    """The value at a place; None when there is none."""
+    parent, _, key = field_name.rpartition(".")
+    target = cast("Json", entry.get(parent) or {}) if parent else entry
+    return target.get(key)
+
+
+def actor_object(actor: Actor) -> Json:
+    """The actor of an entry; ids of a key or client only where there is one."""
+    shown: Json = {"kind": actor.kind, "user_id": actor.user_id, "username": actor.username}
+    if actor.key_id is not None:
+        shown["key_id"] = actor.key_id
+    if actor.client_id is not None:
+        shown["client_id"] = actor.client_id
+    return shown
+
+
+def object_of(target: AuditObject | None) -> Json | None:
+    """The object of an entry; its owner only where there is one."""
+    if target is None:
+        return None
+    shown: Json = {"type": target.type, "id": target.id}
+    if target.owner_id is not None:
+        shown["owner_id"] = target.owner_id
+    return shown
+
+
+def person_of(act: Act, field_name: str) -> str:
+    """Whose clear value it is: of the detail the one whose object it is, of the rest whoever acted; "" for nobody."""
+    if field_name.startswith("detail.") and act.object is not None:
+        owner = act.object.id if act.object.type == "user" else act.object.owner_id
+        if owner is not None:
+            return owner
+    return act.actor.user_id or ""
