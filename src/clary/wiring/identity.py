@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import structlog
+
 from clary.adapters.access_tokens import JwtAccessTokens
-from clary.db.database import Database
+from clary.db.database import Database, UnavailableError
 from clary.features.accounts.guards import RequestAuthenticator
 from clary.features.accounts.ports import AccessTokens, Onboarding, PasswordHashing
 from clary.features.accounts.service import (
@@ -15,7 +17,7 @@ from clary.features.accounts.service import (
     ensure_signing_key,
     generate_password,
 )
-from clary.features.audit.service import AuditLog
+from clary.features.audit.service import SYSTEM, Act, AuditLog, AuditReading
 from clary.features.groups.ports import CurrencyRates
 from clary.features.groups.service import GroupMemberships, GroupService
 from clary.http.access import Authenticator
@@ -23,6 +25,8 @@ from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex
 from clary.settings import Settings
+
+log = structlog.get_logger()
 
 
 class IdentityServices:
@@ -43,7 +47,8 @@ class IdentityServices:
         self._clock = clock
         self._secret_box = secret_box
         self.tokens: AccessTokens | None = None
-        self.audit = AuditLog(clock=clock, new_salt=_new_salt)
+        self.audit = AuditLog(database=database, clock=clock, new_salt=_new_salt, keep_days=settings.audit_days)
+        self.audit_reading = AuditReading(database=database)
         self.credentials = Credentials(database=database, tokens=self._access_tokens, clock=clock)
         self.authenticator: Authenticator = RequestAuthenticator(self.credentials)
         self.memberships = GroupMemberships(audit=self.audit, clock=clock, new_id=_new_group_id)
@@ -88,12 +93,27 @@ class IdentityServices:
         """
         self.tokens = JwtAccessTokens(*await ensure_signing_key(self._database, self._secret_box, self._clock))
 
+    async def record_start(self, version: str) -> None:
+        """Writes down that the server works from now on."""
+        async with self._database.write() as db:
+            await self.audit.record(db, Act("server.started", SYSTEM, detail={"version": version}))
+
+    async def stop(self) -> None:
+        """Writes down what the audit log still holds back, and where it ends."""
+        try:
+            await self.audit.tend(is_last=True)
+            await self.audit.log_head()
+        except UnavailableError:
+            log.warning("audit_end_not_written")
+
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
         state.authenticator = self.authenticator
         state.accounts = self.accounts
         state.sign_in = self.sign_in
         state.groups = self.groups
+        state.audit = self.audit
+        state.audit_reading = self.audit_reading
 
 
 def _new_salt() -> str:

@@ -1,6 +1,7 @@
 """The composition root: says which adapter fills which port, and starts and stops what has to be. Nothing else does."""
 
 import asyncio
+import itertools
 import os
 from contextlib import AsyncExitStack
 from typing import Any
@@ -64,6 +65,8 @@ from clary.wiring.parts import (
 log = structlog.get_logger()
 
 LOG_SWEEP_SECONDS = 600.0
+AUDIT_TEND_SECONDS = 60.0
+TENDS_PER_HEAD = 60
 
 
 class Services:
@@ -303,7 +306,9 @@ class Services:
         limits = SandboxLimits(cpu_seconds=self.settings.sandbox_cpu_seconds, memory_mb=self.settings.sandbox_memory_mb)
         self.sandbox = await make_sandbox("on" if self.settings.sandbox else "off", limits=limits)
         await self.supervisor.start(self.preparer.prepare)
+        await self.identity.record_start(__version__)
         self._sweeper = asyncio.create_task(self._sweep_logs())
+        self._audit_tender = asyncio.create_task(self._tend_audit())
         if self.admin_password is not None:
             announce_password(self.settings.bootstrap_admin_username, self.admin_password)
 
@@ -332,6 +337,16 @@ class Services:
             except UnavailableError:
                 log.warning("log_sweep_put_off")
 
+    async def _tend_audit(self) -> None:
+        for tends in itertools.count(1):
+            await asyncio.sleep(AUDIT_TEND_SECONDS)
+            try:
+                await self.identity.audit.tend()
+                if tends % TENDS_PER_HEAD == 0:
+                    await self.identity.audit.log_head()
+            except UnavailableError:
+                log.warning("audit_tending_put_off")
+
     def drain_soon(self) -> None:
         """Called from a signal: readiness turns, runs are given back and streams end, inside the loop."""
         if self._loop is not None:
@@ -343,6 +358,7 @@ class Services:
     async def _drain(self) -> None:
         self.system.draining = True
         self._sweeper.cancel()
+        self._audit_tender.cancel()
         self.active_runs.close_all()
         await self.supervisor.stop()
 
@@ -353,6 +369,7 @@ class Services:
         assert self._draining is not None
         await self._draining
         await self.event_log.stop()
+        await self.identity.stop()
         await self._close()
 
     async def _close(self) -> None:
