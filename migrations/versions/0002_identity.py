@@ -62,6 +62,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("name_key", name=op.f("uq_user_groups_name_key")),
     )
     op.create_table(
+        "user_deletions",
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("mode", sa.String(length=16), nullable=False),
+        sa.Column("heir_id", sa.String(length=64), nullable=True),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.user_id"], name=op.f("fk_user_deletions_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_user_deletions")),
+    )
+    op.create_table(
         "user_group_members",
         sa.Column("group_id", sa.String(length=20), nullable=False),
         sa.Column("user_id", sa.String(length=64), nullable=False),
@@ -123,6 +134,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_user_group_members_user_id"))
 
     op.drop_table("user_group_members")
+    op.drop_table("user_deletions")
     op.drop_table("user_groups")
     with op.batch_alter_table("audit_people", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_people_user_id"))

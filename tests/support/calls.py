@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from clary.asgi import routers
 from clary.http.access import Access, access_of
+from support.house import PASSWORD
 
 UNKNOWN = {
     "session_id": "session_unknown",
@@ -17,6 +18,7 @@ UNKNOWN = {
     "run_id": "00000000-0000-4000-8000-000000000000",
     "user_id": "0" * 32,
     "group_id": "grp_" + "0" * 16,
+    "login_session_id": "0" * 32,
     "provider_url": "https://api.example.com/v1",
 }
 KEY = "sk-matrix-000000000000"
@@ -60,6 +62,17 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/user/options"): FREE,
     ("GET", "/api/user/list"): FREE,
     ("POST", "/api/user/add"): Call(body={"username": "new", "password": "long-enough-1"}, owned=False),
+    ("POST", "/api/user/update"): Call(body={"user_id": "{user_id}", "phonenum": "1"}),
+    ("POST", "/api/user/reset-password"): Call(body={"user_id": "{user_id}", "new_password": PASSWORD}),
+    ("POST", "/api/user/delete"): Call(body={"user_id": "{user_id}"}),
+    ("PUT", "/api/user/profile"): Call(body={"phonenum": "1"}, owned=False),
+    ("GET", "/api/user/sessions"): FREE,
+    ("DELETE", "/api/user/sessions/{id}"): Call(path="/api/user/sessions/{login_session_id}"),
+    ("DELETE", "/api/user/sessions"): FREE,
+    ("GET", "/api/user/audit"): FREE,
+    ("GET", "/api/audit"): FREE,
+    ("GET", "/api/audit/export"): FREE,
+    ("POST", "/api/audit/verify"): Call(body={}, owned=False),
     ("GET", "/api/groups"): FREE,
     ("GET", "/api/groups/options"): FREE,
     ("POST", "/api/groups"): Call(body={"name": "new"}, owned=False),

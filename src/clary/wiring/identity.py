@@ -12,8 +12,10 @@ from clary.features.accounts.service import (
     AccountService,
     Credentials,
     Identities,
+    OwnAccount,
     SignIn,
     UserAdministration,
+    UserDeletion,
     ensure_signing_key,
     generate_password,
 )
@@ -61,6 +63,7 @@ class IdentityServices:
             credentials=self.credentials,
             onboarding=onboarding,
             groups=self.memberships,
+            audit=self.audit,
             clock=clock,
             directory=settings.user_directory,
             new_password=generate_password,
@@ -77,9 +80,16 @@ class IdentityServices:
             database=database,
             passwords=passwords,
             credentials=self.credentials,
+            audit=self.audit,
             new_password=generate_password,
         )
-        self.sign_in = SignIn(database=database, passwords=passwords, credentials=self.credentials, clock=clock)
+        self.deletion = UserDeletion(
+            database=database, administration=self.user_administration, audit=self.audit, clock=clock
+        )
+        self.own_account = OwnAccount(credentials=self.credentials, audit=self.audit, clock=clock)
+        self.sign_in = SignIn(
+            database=database, passwords=passwords, credentials=self.credentials, audit=self.audit, clock=clock
+        )
 
     def _access_tokens(self) -> AccessTokens:
         assert self.tokens is not None, "services are not started"
@@ -111,6 +121,9 @@ class IdentityServices:
         state.authenticator = self.authenticator
         state.accounts = self.accounts
         state.sign_in = self.sign_in
+        state.user_administration = self.user_administration
+        state.user_deletion = self.deletion
+        state.own_account = self.own_account
         state.groups = self.groups
         state.audit = self.audit
         state.audit_reading = self.audit_reading

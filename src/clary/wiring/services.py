@@ -29,11 +29,13 @@ from clary.features.chat.preparing import RunPreparer
 from clary.features.chat.resolving import ContextShares, LoopLimits, RunResolver
 from clary.features.chat.service import ChatLimits, ChatService
 from clary.features.chat.supervisor import RunSupervisor
+from clary.features.conversations.leaving import ConversationLeaving
 from clary.features.conversations.service import ConversationService, HistoryReader
 from clary.features.conversations.shares import ShareService
 from clary.features.llm_providers.service import (
     KeyVault,
     Money,
+    ProviderLeaving,
     ProviderResolver,
     ProviderService,
     ProviderVerification,
@@ -275,6 +277,15 @@ class Services:
             limits=ChatLimits(settings.max_active_runs_per_user, settings.max_views_per_run),
         )
         self.conversations.stop_runs_with(self.chat)
+        self.identity.user_administration.stop_runs_with(self.chat)
+        self.identity.deletion.set_things(
+            (
+                ConversationLeaving(
+                    database=self.database, conversations=self.conversations, workspaces=self.workspaces
+                ),
+                ProviderLeaving(database=self.database, references=AgentReferences()),
+            )
+        )
 
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
@@ -308,6 +319,7 @@ class Services:
         await self.supervisor.start(self.preparer.prepare)
         await self.identity.record_start(__version__)
         self._sweeper = asyncio.create_task(self._sweep_logs())
+        await self.identity.deletion.resume()
         self._audit_tender = asyncio.create_task(self._tend_audit())
         if self.admin_password is not None:
             announce_password(self.settings.bootstrap_admin_username, self.admin_password)
@@ -334,6 +346,7 @@ class Services:
             try:
                 await self.runs.sweep_expired_logs()
                 await self.accounts.sweep()
+                await self.identity.deletion.resume()
             except UnavailableError:
                 log.warning("log_sweep_put_off")
 
@@ -360,6 +373,7 @@ class Services:
         self._sweeper.cancel()
         self._audit_tender.cancel()
         self.active_runs.close_all()
+        await self.identity.deletion.stop()
         await self.supervisor.stop()
 
     async def stop(self) -> None:

@@ -59,6 +59,9 @@ class RememberedFolders:
     async def delete_session_workspace(self, user_id: str, session_id: str) -> None:
         self.deleted.append((user_id, session_id))
 
+    async def delete_agent_workspace(self, user_id: str, agent_id: str) -> None:
+        self.deleted.append((user_id, agent_id))
+
 
 def text(role: str, content: Any, message_id: str, **more: Any) -> NewMessage:
     """A message with text; an assistant's is an answer."""

@@ -9,6 +9,7 @@ from clary.db.database import Database
 from clary.db.session import Session, after_commit
 from clary.features.accounts.administration import UserAdministration
 from clary.features.accounts.credentials import Credentials
+from clary.features.accounts.deletion import UserDeletion
 from clary.features.accounts.errors import (
     EmailTakenError,
     NoLocalPasswordError,
@@ -16,6 +17,7 @@ from clary.features.accounts.errors import (
     WrongOldPasswordError,
 )
 from clary.features.accounts.identities import Identities, OutsideClaims, OutsideUser
+from clary.features.accounts.own_account import OwnAccount
 from clary.features.accounts.payloads import MAX_CONFIG_BYTES
 from clary.features.accounts.policy import (
     DEVICE_SECONDS,
@@ -32,6 +34,7 @@ from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.sign_in import Origin, SignIn, Tokens
 from clary.features.accounts.tables import SigningKeyRow, UserConfigRow, UserRow
 from clary.features.accounts.throttling import AttemptQueue, LoginBrake
+from clary.features.audit.service import SYSTEM, Act, Actor, AuditLog, AuditObject
 from clary.features.permissions.service import Identity, Role
 from clary.http.paging import Page
 from clary.http.problems import NotSignedInError, ValidationFailedError
@@ -49,10 +52,13 @@ __all__ = [
     "Origin",
     "OutsideClaims",
     "OutsideUser",
+    "OwnAccount",
     "Person",
     "SignIn",
     "Tokens",
     "UserAdministration",
+    "UserDeletion",
+    "claims",
     "ensure_signing_key",
     "generate_password",
 ]
@@ -96,6 +102,7 @@ class AccountService:
         credentials: Credentials,
         onboarding: Onboarding,
         groups: GroupDirectory,
+        audit: AuditLog,
         clock: Clock,
         directory: Directory,
         new_password: Callable[[], str],
@@ -105,6 +112,7 @@ class AccountService:
         self._credentials = credentials
         self._onboarding = onboarding
         self._groups = groups
+        self._audit = audit
         self._clock = clock
         self._directory: Directory = directory
         self._new_password = new_password
@@ -124,10 +132,11 @@ class AccountService:
             accounts = AccountRepository(db)
             if await accounts.has_admin() or not await accounts.add_user(row):
                 return None
+            await self._record_new(db, row, SYSTEM)
         return chosen if password is None else None
 
-    async def add_user(self, wanted: NewUser) -> str:
-        """Makes a user; returns the id.
+    async def add_user(self, wanted: NewUser, *, by: Actor) -> str:
+        """Makes a user; returns the id. `by`: who acts.
 
         Raises:
             UsernameInvalidError, EmailInvalidError, PasswordTooShortError, PasswordIsNameError, UsernameTakenError,
@@ -142,7 +151,15 @@ class AccountService:
                 raise EmailTakenError
             if not await accounts.add_user(row):
                 raise UsernameTakenError
+            await self._record_new(db, row, by)
         return row.user_id
+
+    async def _record_new(self, db: Session, row: UserRow, by: Actor) -> None:
+        target = AuditObject("user", row.user_id, row.user_id)
+        detail = {"username": row.username, "email": row.email, "role": row.role}
+        await self._audit.record(
+            db, Act("user.created", by, target, detail=detail, person=frozenset({"username", "email"}))
+        )
 
     async def _row(self, wanted: NewUser, *, verified: bool) -> UserRow:
         username, email = clean_username(wanted.username), clean_email(wanted.email)
@@ -180,6 +197,8 @@ class AccountService:
             fresh.password_hash = hashed
             accounts = AccountRepository(db)
             await accounts.end_other_sessions(identity.user_id, identity.login_session_id)
+            target = AuditObject("user", identity.user_id, identity.user_id)
+            await self._audit.record(db, Act("auth.password_changed", Actor.of(identity), target))
             await LoginBrake(db, self._clock.now(), account=user.username, address=address).succeeded()
             after_commit(db, lambda: self._credentials.forget_user(identity.user_id))
 

@@ -5,9 +5,11 @@ from clary.features.agents.ports import AgentSnapshot, FixedTools
 from clary.features.agents.service.agents import AgentService, ListScope
 from clary.features.agents.service.checking import ConfigurationCheck
 from clary.features.agents.service.in_use import AgentResolver
+from clary.features.agents.service.leaving import AgentLeaving
 from clary.features.agents.service.references import AgentReferences
 
 __all__ = [
+    "AgentLeaving",
     "AgentLimits",
     "AgentReferences",
     "AgentResolver",
