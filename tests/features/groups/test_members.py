@@ -7,7 +7,8 @@ from sqlalchemy import delete, select
 
 from clary.features.accounts.tables import UserRow
 from clary.features.audit.tables import AuditRow
-from features.groups.crowd import Crowd
+from clary.kit import json_text
+from support.crowd import Crowd
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from clary.features.audit.tables import AuditRow
 from clary.kit import json_text
-from features.groups.crowd import Crowd
+from support.crowd import Crowd
 from support.house import house_in
 
 pytestmark = pytest.mark.anyio
