@@ -169,6 +169,7 @@ class Services:
             guard=self.guard,
             money=self.money,
             references=AgentReferences(),
+            audit=self.identity.audit,
             clock=clock,
             new_id=new_uuid,
         )
@@ -210,6 +211,7 @@ class Services:
             runs=self.runs,
             history=history,
             workspaces=self.workspaces,
+            audit=self.identity.audit,
             clock=clock,
             shares_by_link=settings.share_mode == "link",
         )
@@ -217,6 +219,7 @@ class Services:
             database=self.database,
             conversations=self.conversations,
             history=history,
+            audit=self.identity.audit,
             clock=clock,
             mode=settings.share_mode,
         )

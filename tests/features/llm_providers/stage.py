@@ -26,6 +26,7 @@ from clary.features.agents.service import (
     ConfigurationCheck,
     FixedTools,
 )
+from clary.features.audit.service import AuditLog
 from clary.features.llm_providers.ports import ConnectionProbe, ImageProbe, StructuredProbe
 from clary.features.llm_providers.routes import router as provider_router
 from clary.features.llm_providers.service import (
@@ -238,7 +239,8 @@ def _assembled(database: Database, default: DefaultProvider | None, demo_model: 
         "clock": clock,
         "new_id": numbered("00000000-0000-4000-8000-0000"),
     }
-    providers = ProviderService(money=money, references=AgentReferences(), **shared)
+    audit = AuditLog(database=database, clock=StandingClock(), new_salt=lambda: "salt")
+    providers = ProviderService(money=money, references=AgentReferences(), audit=audit, **shared)
     check = ConfigurationCheck(providers=resolver, tools=FixedTools(KNOWN_TOOLS), money=money)
     api = _api(
         database=database,

@@ -14,7 +14,7 @@ from clary.features.accounts.policy import HAND, clean_email, require_password, 
 from clary.features.accounts.ports import PasswordHashing, RunStopper, TokensElsewhere
 from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.tables import UserRow
-from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
+from clary.features.audit.service import Act, Actor, AuditLog, AuditObject, changes
 from clary.features.permissions.service import Role
 
 PERSONAL = frozenset({"nickname", "email", "phonenum", "avatar_url", "username"})
@@ -126,16 +126,16 @@ class UserAdministration:
         after_commit(db, lambda: self._credentials.forget_user(user_id))
 
     async def _put_fields(self, db: Session, user: UserRow, wanted: dict[str, str | None], by: Actor) -> None:
-        changes = {key: value or None for key, value in wanted.items() if getattr(user, key) != (value or None)}
-        email = changes.get("email")
+        changed = {key: value or None for key, value in wanted.items() if getattr(user, key) != (value or None)}
+        email = changed.get("email")
         if email is not None and await AccountRepository(db).find_by_email(email) is not None:
             raise EmailTakenError
-        detail = {key: {"old": getattr(user, key), "new": value} for key, value in sorted(changes.items())}
-        for key, value in changes.items():
+        detail = changes({key: getattr(user, key) for key in changed}, changed)
+        for key, value in changed.items():
             setattr(user, key, value)
-        if "email" in changes:
+        if "email" in changed:
             user.email_verified = email is not None
-        if changes:
+        if changed:
             await self._audit.record(db, Act("user.updated", by, _user(user.user_id), detail=detail, person=PERSONAL))
 
     async def _put_role(self, db: Session, user: UserRow, role: Role, by: Actor) -> None:

@@ -9,7 +9,7 @@ from clary.features.accounts.errors import LoginSessionNotFoundError
 from clary.features.accounts.policy import REFRESH_LIFE
 from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.tables import LoginSessionRow, UserRow
-from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
+from clary.features.audit.service import Act, Actor, AuditLog, AuditObject, changes
 from clary.features.permissions.service import Identity
 from clary.http.problems import NotSignedInError
 from clary.kit.clock import Clock, wire_time
@@ -31,14 +31,10 @@ class OwnAccount:
         user = await AccountRepository(db).find_user(identity.user_id)
         if user is None:
             raise NotSignedInError(NotSignedInError.EXPIRED)
-        changes = {key: fields[key] or None for key in sorted(fields.keys() & PROFILE)}
-        detail = {
-            key: {"old": getattr(user, key), "new": value}
-            for key, value in changes.items()
-            if getattr(user, key) != value
-        }
-        for key in detail:
-            setattr(user, key, changes[key])
+        wanted = {key: fields[key] or None for key in fields.keys() & PROFILE}
+        detail = changes({key: getattr(user, key) for key in wanted}, wanted)
+        for key, value in wanted.items():
+            setattr(user, key, value)
         if detail:
             target = AuditObject("user", user.user_id, user.user_id)
             await self._audit.record(db, Act("user.updated", Actor.of(identity), target, detail=detail, person=PROFILE))

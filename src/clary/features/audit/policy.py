@@ -1,7 +1,7 @@
 """What an act is, and how entries are chained (platform.md 7.3). No I/O."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -35,6 +35,8 @@ class Actor:
         """The actor of a request."""
         if identity is None:
             return ANONYMOUS
+        if identity.credential == "system":
+            return SYSTEM if identity.user_id else CLI
         kind: ActorKind = "key" if identity.key_id else "client" if identity.client_id else "user"
         return Actor(kind, identity.user_id, identity.username, identity.key_id, identity.client_id)
 
@@ -132,6 +134,11 @@ def _ordered(value: Any) -> Any:
 def hash_of(stored: Json) -> str:
     """SHA-256 over the canonical stored entry without its own hash."""
     return hashlib.sha256(canonical({key: value for key, value in stored.items() if key != "hash"})).hexdigest()
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Json:
+    """The detail of a change: old and new of what differs, by name."""
+    return {key: {"old": before.get(key), "new": after[key]} for key in sorted(after) if before.get(key) != after[key]}
 
 
 def bounded(detail: Json) -> Json:

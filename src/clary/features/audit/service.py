@@ -22,6 +22,7 @@ from clary.features.audit.policy import (
     actor_object,
     bounded,
     canonical,
+    changes,
     commitments_of,
     hash_of,
     object_of,
@@ -48,6 +49,7 @@ __all__ = [
     "Filters",
     "Form",
     "Head",
+    "changes",
     "walk_export",
 ]
 
