@@ -62,6 +62,33 @@ def upgrade() -> None:
         sa.UniqueConstraint("name_key", name=op.f("uq_user_groups_name_key")),
     )
     op.create_table(
+        "api_keys",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("prefix", sa.String(length=8), nullable=False),
+        sa.Column("secret_hash", sa.String(length=64), nullable=False),
+        sa.Column("old_hash", sa.String(length=64), nullable=True),
+        sa.Column("old_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("scopes", sa.Text(), nullable=False),
+        sa.Column("agent_ids", sa.Text(), nullable=False),
+        sa.Column("addresses", sa.Text(), nullable=False),
+        sa.Column("budget", sa.Text(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_address", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.user_id"], name=op.f("fk_api_keys_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
+        sa.UniqueConstraint("old_hash", name=op.f("uq_api_keys_old_hash")),
+        sa.UniqueConstraint("secret_hash", name=op.f("uq_api_keys_secret_hash")),
+    )
+    with op.batch_alter_table("api_keys", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_api_keys_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
         "user_deletions",
         sa.Column("user_id", sa.String(length=64), nullable=False),
         sa.Column("mode", sa.String(length=16), nullable=False),
@@ -135,6 +162,10 @@ def downgrade() -> None:
 
     op.drop_table("user_group_members")
     op.drop_table("user_deletions")
+    with op.batch_alter_table("api_keys", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_api_keys_user_id"))
+
+    op.drop_table("api_keys")
     op.drop_table("user_groups")
     with op.batch_alter_table("audit_people", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_people_user_id"))

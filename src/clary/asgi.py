@@ -14,6 +14,7 @@ from clary import __version__
 from clary.errors import ProblemError
 from clary.features.accounts import routes as account_routes
 from clary.features.agents import routes as agent_routes
+from clary.features.api_keys import routes as key_routes
 from clary.features.audit import routes as audit_routes
 from clary.features.chat import routes as chat_routes
 from clary.features.conversations import routes as conversation_routes
@@ -37,6 +38,7 @@ def routers() -> list[APIRouter]:
         account_routes.router,
         group_routes.router,
         audit_routes.router,
+        key_routes.router,
         provider_routes.router,
         agent_routes.router,
         conversation_routes.router,

@@ -84,6 +84,7 @@ async def objects_of(
         "run_id": chat.headers["x-clary-run-id"],
         "user_id": user_id,
         "group_id": await managed_group(house, user_id),
+        "key_id": (await client.post("/api/user/keys", json={"name": "mine"})).json()["data"]["id"],
         "login_session_id": (await client.get("/api/user/sessions")).json()["data"][0]["id"],
         "provider_url": provider.url,
     }
@@ -238,6 +239,8 @@ REFUSED_TO = {
         ("POST", "/api/user/update"): "forbidden",
         ("POST", "/api/user/reset-password"): "forbidden",
         ("POST", "/api/user/delete"): "forbidden",
+        ("GET", "/api/user/{user_id}/keys"): "forbidden",
+        ("DELETE", "/api/user/{user_id}/keys/{id}"): "forbidden",
         ("GET", "/api/audit"): "forbidden",
         ("GET", "/api/audit/export"): "forbidden",
         ("POST", "/api/audit/verify"): "forbidden",
@@ -250,6 +253,9 @@ REFUSED_TO = {
         ("POST", "/api/stream"): "provider_not_found",
         ("POST", "/api/conversations/{session_id}/share"): "session_not_found",
         ("DELETE", "/api/user/sessions/{id}"): "session_not_found",
+        ("PUT", "/api/user/keys/{id}"): "key_not_found",
+        ("POST", "/api/user/keys/{id}/rotate"): "key_not_found",
+        ("DELETE", "/api/user/keys/{id}"): "key_not_found",
     },
 }
 

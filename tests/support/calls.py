@@ -19,6 +19,7 @@ UNKNOWN = {
     "user_id": "0" * 32,
     "group_id": "grp_" + "0" * 16,
     "login_session_id": "0" * 32,
+    "key_id": "0" * 32,
     "provider_url": "https://api.example.com/v1",
 }
 KEY = "sk-matrix-000000000000"
@@ -70,6 +71,13 @@ CALLS: dict[tuple[str, str], Call] = {
     ("DELETE", "/api/user/sessions/{id}"): Call(path="/api/user/sessions/{login_session_id}"),
     ("DELETE", "/api/user/sessions"): FREE,
     ("GET", "/api/user/audit"): FREE,
+    ("GET", "/api/user/keys"): FREE,
+    ("POST", "/api/user/keys"): Call(body={"name": "new"}, owned=False),
+    ("PUT", "/api/user/keys/{id}"): Call(path="/api/user/keys/{key_id}", body={"name": "stolen"}),
+    ("POST", "/api/user/keys/{id}/rotate"): Call(path="/api/user/keys/{key_id}/rotate", body={}),
+    ("GET", "/api/user/{user_id}/keys"): Call(),
+    ("DELETE", "/api/user/{user_id}/keys/{id}"): Call(path="/api/user/{user_id}/keys/{key_id}"),
+    ("DELETE", "/api/user/keys/{id}"): Call(path="/api/user/keys/{key_id}"),
     ("GET", "/api/audit"): FREE,
     ("GET", "/api/audit/export"): FREE,
     ("POST", "/api/audit/verify"): Call(body={}, owned=False),

@@ -19,6 +19,7 @@ from clary.features.accounts.service import (
     ensure_signing_key,
     generate_password,
 )
+from clary.features.api_keys.service import ApiKeyService, KeyReader
 from clary.features.audit.service import SYSTEM, Act, AuditLog, AuditReading
 from clary.features.groups.ports import CurrencyRates
 from clary.features.groups.service import GroupMemberships, GroupService
@@ -76,6 +77,16 @@ class IdentityServices:
             directory=settings.user_directory,
             new_id=_new_group_id,
         )
+        self.key_reader = KeyReader(database=database, credentials=self.credentials, audit=self.audit, clock=clock)
+        self.credentials.add_reader(self.key_reader)
+        self.keys = ApiKeyService(
+            reader=self.key_reader,
+            accounts=self.accounts,
+            rates=rates,
+            audit=self.audit,
+            clock=clock,
+            max_days=lambda: settings.api_key_max_days,
+        )
         self.user_administration = UserAdministration(
             database=database,
             passwords=passwords,
@@ -126,6 +137,7 @@ class IdentityServices:
         state.own_account = self.own_account
         state.groups = self.groups
         state.audit = self.audit
+        state.api_keys = self.keys
         state.audit_reading = self.audit_reading
 
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from clary.db.database import Database
+from clary.db.session import Session
 from clary.features.accounts.policy import ACCESS_SECONDS, COOKIE_RENEWAL, SESSION_IDLE
 from clary.features.accounts.ports import (
     AccessClaims,
@@ -38,6 +39,15 @@ class Found:
     identity: Identity | None
     fault: Text | None = None
     renew_cookie: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A person who may act at this moment."""
+
+    user_id: str
+    username: str
+    role: Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,8 @@ class Credentials:
 
     def forget_user(self, user_id: str) -> None:
         """Something about a user changed."""
+        for reader in self._readers:
+            reader.forget_user(user_id)
         self._generation += 1
         self._kept = {key: kept for key, kept in self._kept.items() if kept.identity.user_id != user_id}
 
@@ -146,6 +158,13 @@ class Credentials:
         return Identity(
             user.user_id, user.username, cast("Role", user.role), credential, login_session_id=session.session_id
         )
+
+    async def find_caller(self, db: Session, *, user_id: str) -> Caller | None:
+        """The person behind a key or token; None when disabled or gone."""
+        user = await AccountRepository(db).find_user(user_id)
+        if user is None or user.status != "active":
+            return None
+        return Caller(user.user_id, user.username, cast("Role", user.role))
 
     async def _touch(self, session_id: str) -> None:
         async with self._database.write() as db:

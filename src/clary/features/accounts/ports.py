@@ -73,6 +73,10 @@ class BearerReader(Protocol):
         """The caller, read anew or kept for at most a second; else the text of what is wrong with the token."""
         ...
 
+    def forget_user(self, user_id: str) -> None:
+        """Something about a user changed: nothing kept of their Bearers counts any more."""
+        ...
+
 
 class Onboarding(Protocol):
     """What the first-steps dialog of clients asks about a user (platform.md 4.6)."""

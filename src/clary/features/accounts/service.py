@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 from clary.db.database import Database
 from clary.db.session import Session, after_commit
 from clary.features.accounts.administration import UserAdministration
-from clary.features.accounts.credentials import Credentials
+from clary.features.accounts.credentials import Caller, Credentials
 from clary.features.accounts.deletion import UserDeletion
 from clary.features.accounts.errors import (
     EmailTakenError,
@@ -46,6 +46,7 @@ from clary.kit.text import Text
 
 __all__ = [
     "AccountService",
+    "Caller",
     "Credentials",
     "Identities",
     "NewUser",
@@ -89,6 +90,8 @@ class Person:
     user_id: str
     username: str
     nickname: str
+    role: Role
+    is_active: bool
 
 
 class AccountService:
@@ -288,13 +291,18 @@ class AccountService:
     async def list_people(self, db: Session, *, user_ids: Collection[str]) -> dict[str, Person]:
         """User id → those of these people who exist, disabled ones too."""
         rows = await AccountRepository(db).list_by_ids(user_ids)
-        return {row.user_id: Person(row.user_id, row.username, row.nickname or row.username) for row in rows}
+        return {row.user_id: _person(row) for row in rows}
 
     async def _self(self, db: Session, identity: Identity) -> UserRow:
         user = await AccountRepository(db).find_user(identity.user_id)
         if user is None:
             raise NotSignedInError(NotSignedInError.EXPIRED)
         return user
+
+
+def _person(row: UserRow) -> Person:
+    name = row.nickname or row.username
+    return Person(row.user_id, row.username, name, cast("Role", row.role), row.status == "active")
 
 
 def generate_password() -> str:

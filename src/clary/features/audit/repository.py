@@ -58,8 +58,8 @@ class AuditRepository:
             found.setdefault(row.seq, []).append(row)
         return found
 
-    async def was_recorded(self, act: Act, *, since: datetime) -> bool:
-        """Whether the same person did the same to the same object since then."""
+    async def was_recorded(self, act: Act, *, since: datetime, address: str | None = None) -> bool:
+        """Whether the same person did the same to the same object since then, from this address if one is named."""
         target = act.object or AuditObject("", "")
         query = select(AuditRow.seq).where(
             AuditRow.actor_user_id == act.actor.user_id,
@@ -68,6 +68,8 @@ class AuditRepository:
             AuditRow.object_id == target.id,
             AuditRow.at >= since,
         )
+        if address is not None:
+            query = query.where(AuditRow.seq.in_(_seen_from(address)))
         return await self._session.scalar(query.limit(1)) is not None
 
     async def erase_person(self, user_id: str) -> None:
@@ -104,8 +106,9 @@ def _filtered(filters: Filters) -> Select[AuditRow]:
     if filters.until is not None:
         query = query.where(AuditRow.at < filters.until)
     if filters.address is not None:
-        here = select(AuditPersonRow.seq).where(
-            AuditPersonRow.field == "address", AuditPersonRow.value == filters.address
-        )
-        query = query.where(AuditRow.seq.in_(here))
+        query = query.where(AuditRow.seq.in_(_seen_from(filters.address)))
     return query
+
+
+def _seen_from(address: str) -> Select[int]:
+    return select(AuditPersonRow.seq).where(AuditPersonRow.field == "address", AuditPersonRow.value == address)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -91,6 +91,10 @@ class AuditLog:
         async with self._database.write() as db:
             if not await AuditRepository(db).was_recorded(act, since=since):
                 await self.record(db, act)
+
+    async def was_recorded(self, db: Session, act: Act, *, since: datetime, address: str | None = None) -> bool:
+        """Whether the same actor did the same to the same object since then, from this address if one is named."""
+        return await AuditRepository(db).was_recorded(act, since=since, address=address)
 
     async def erase_person(self, db: Session, *, user_id: str) -> None:
         """Removes the clear values of a person; entries keep their commitments, so the chain still verifies."""
