@@ -50,6 +50,28 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_audit_people_user_id"), ["user_id"], unique=False)
 
     op.create_table(
+        "grants",
+        sa.Column("grant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("object_type", sa.String(length=16), nullable=False),
+        sa.Column("object_id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("grantee_id", sa.String(length=64), nullable=False),
+        sa.Column("granted_by", sa.String(length=64), nullable=False),
+        sa.Column("granted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("grant_id", name=op.f("pk_grants")),
+        sa.UniqueConstraint(
+            "object_type",
+            "object_id",
+            "kind",
+            "grantee_id",
+            name=op.f("uq_grants_object_type_object_id_kind_grantee_id"),
+        ),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("grants", schema=None) as batch_op:
+        batch_op.create_index("ix_grants_grantee", ["kind", "grantee_id", "object_type"], unique=False)
+
+    op.create_table(
         "user_groups",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -167,6 +189,10 @@ def downgrade() -> None:
 
     op.drop_table("api_keys")
     op.drop_table("user_groups")
+    with op.batch_alter_table("grants", schema=None) as batch_op:
+        batch_op.drop_index("ix_grants_grantee")
+
+    op.drop_table("grants")
     with op.batch_alter_table("audit_people", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_people_user_id"))
 

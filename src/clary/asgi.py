@@ -20,6 +20,7 @@ from clary.features.chat import routes as chat_routes
 from clary.features.conversations import routes as conversation_routes
 from clary.features.groups import routes as group_routes
 from clary.features.llm_providers import routes as provider_routes
+from clary.features.permissions import routes as permission_routes
 from clary.features.runs import routes as run_routes
 from clary.features.system import routes as system_routes
 from clary.http.console import Console
@@ -39,6 +40,7 @@ def routers() -> list[APIRouter]:
         group_routes.router,
         audit_routes.router,
         key_routes.router,
+        permission_routes.router,
         provider_routes.router,
         agent_routes.router,
         conversation_routes.router,

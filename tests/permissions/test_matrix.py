@@ -240,6 +240,7 @@ REFUSED_TO = {
         ("POST", "/api/user/reset-password"): "forbidden",
         ("POST", "/api/user/delete"): "forbidden",
         ("GET", "/api/user/{user_id}/keys"): "forbidden",
+        ("GET", "/api/permissions/explain"): "forbidden",
         ("DELETE", "/api/user/{user_id}/keys/{id}"): "forbidden",
         ("GET", "/api/audit"): "forbidden",
         ("GET", "/api/audit/export"): "forbidden",

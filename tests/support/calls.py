@@ -104,6 +104,11 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/agent/{agent_id}"): Call(),
     ("PUT", "/api/agent/{agent_id}"): Call(body={"name": "renamed"}),
     ("DELETE", "/api/agent/{agent_id}"): Call(),
+    ("GET", "/api/agent/{agent_id}/auth"): Call(),
+    ("POST", "/api/agent/{agent_id}/auth"): Call(body={"user_ids": []}),
+    ("GET", "/api/permissions/explain"): Call(
+        path="/api/permissions/explain?user_id={user_id}&verb=read&object=agent:{agent_id}"
+    ),
     ("GET", "/api/conversations"): FREE,
     ("GET", "/api/conversations/{session_id}/messages"): Call(),
     ("GET", "/api/share/conversations/{session_id}/messages"): Call(),

@@ -23,6 +23,7 @@ from clary.features.api_keys.service import ApiKeyService, KeyReader
 from clary.features.audit.service import SYSTEM, Act, AuditLog, AuditReading
 from clary.features.groups.ports import CurrencyRates
 from clary.features.groups.service import GroupMemberships, GroupService
+from clary.features.permissions.service import Grants
 from clary.http.access import Authenticator
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
@@ -52,9 +53,12 @@ class IdentityServices:
         self.tokens: AccessTokens | None = None
         self.audit = AuditLog(database=database, clock=clock, new_salt=_new_salt, keep_days=settings.audit_days)
         self.audit_reading = AuditReading(database=database)
-        self.credentials = Credentials(database=database, tokens=self._access_tokens, clock=clock)
-        self.authenticator: Authenticator = RequestAuthenticator(self.credentials)
         self.memberships = GroupMemberships(audit=self.audit, clock=clock, new_id=_new_group_id)
+        self.credentials = Credentials(
+            database=database, tokens=self._access_tokens, groups=self.memberships, clock=clock
+        )
+        self.authenticator: Authenticator = RequestAuthenticator(self.credentials)
+        self.grants = Grants(clock=clock)
         self.identities = Identities(
             credentials=self.credentials, groups=self.memberships, audit=self.audit, clock=clock
         )
@@ -87,6 +91,7 @@ class IdentityServices:
             clock=clock,
             max_days=lambda: settings.api_key_max_days,
         )
+        self.groups.add_references(self.grants)
         self.user_administration = UserAdministration(
             database=database,
             passwords=passwords,

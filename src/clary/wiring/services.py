@@ -17,10 +17,12 @@ from clary.db.database import Database, UnavailableError
 from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
 from clary.features.agents.service import (
+    AgentLeaving,
     AgentLimits,
     AgentReferences,
     AgentResolver,
     AgentService,
+    AgentSharing,
     ConfigurationCheck,
     FixedTools,
 )
@@ -40,6 +42,7 @@ from clary.features.llm_providers.service import (
     ProviderService,
     ProviderVerification,
 )
+from clary.features.permissions.service import PermissionExplainer
 from clary.features.runs.service import RunService
 from clary.features.system.service import SystemFacts, SystemService
 from clary.features.toolbox.service import ALIASES, Toolbox
@@ -55,7 +58,10 @@ from clary.settings.values import plain
 from clary.streams.hub import Hub
 from clary.wiring.identity import IdentityServices
 from clary.wiring.parts import (
+    AuditWitness,
     FirstSteps,
+    GrantsLeaving,
+    PeopleAskedAbout,
     VerificationLedger,
     announce_password,
     csrf_rule,
@@ -95,6 +101,7 @@ class Services:
         self._add_conversations()
         self._add_execution()
         self._add_chat()
+        self._add_explainer()
         self._add_system()
 
     def _add_identity(self) -> None:
@@ -112,6 +119,22 @@ class Services:
         self.authenticator = self.identity.authenticator
         self.credentials = self.identity.credentials
         self.user_administration = self.identity.user_administration
+
+    def _add_explainer(self) -> None:
+        identity = self.identity
+        self.permission_explainer = PermissionExplainer(
+            people=PeopleAskedAbout(identity.user_administration, identity.memberships, identity.keys),
+            objects={
+                "agent": self.agent_resolver,
+                "conversation": self.shares,
+                "run": self.runs,
+                "provider": self.provider_resolver,
+                "group": identity.memberships,
+                "user": identity.user_administration,
+                "key": identity.keys,
+            },
+            witness=AuditWitness(identity.audit),
+        )
 
     def _add_system(self) -> None:
         settings = self.settings
@@ -189,11 +212,23 @@ class Services:
         self.agent_resolver = AgentResolver(limits=limits)
         self.agents = AgentService(
             check=ConfigurationCheck(
-                providers=self.provider_resolver, tools=FixedTools((*self.toolbox.names, *ALIASES)), money=self.money
+                providers=self.provider_resolver,
+                tools=FixedTools((*self.toolbox.names, *ALIASES)),
+                money=self.money,
+                grants=self.identity.grants,
+                groups=self.identity.memberships,
             ),
+            grants=self.identity.grants,
+            audit=self.identity.audit,
             limits=limits,
             clock=clock,
             new_agent_id=lambda: "agent_" + new_hex(8),
+        )
+        self.agent_sharing = AgentSharing(
+            grants=self.identity.grants,
+            accounts=self.accounts,
+            groups=self.identity.memberships,
+            audit=self.identity.audit,
         )
         self.workspaces = WorkspaceService(settings.workspaces)
 
@@ -287,6 +322,8 @@ class Services:
                     database=self.database, conversations=self.conversations, workspaces=self.workspaces
                 ),
                 ProviderLeaving(database=self.database, references=AgentReferences()),
+                AgentLeaving(database=self.database, grants=self.identity.grants, clock=self.clock),
+                GrantsLeaving(self.database, self.identity.grants),
             )
         )
 
@@ -298,6 +335,8 @@ class Services:
         state.system = self.system
         state.heartbeat_seconds = self.settings.stream_heartbeat_seconds
         state.agents = self.agents
+        state.agent_sharing = self.agent_sharing
+        state.permission_explainer = self.permission_explainer
         state.llm_providers = self.llm_providers
         state.llm_provider_verification = self.verification
         state.conversations = self.conversations

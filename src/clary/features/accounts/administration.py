@@ -4,7 +4,8 @@ At least one active administrator always remains. What takes rights away ends ev
 """
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 from clary.db.database import Database
 from clary.db.session import Session, after_commit
@@ -15,7 +16,25 @@ from clary.features.accounts.ports import PasswordHashing, RunStopper, TokensEls
 from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.tables import UserRow
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject, changes
-from clary.features.permissions.service import Role
+from clary.features.permissions.service import Role, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user as others see one; `nickname` falls back to the name."""
+
+    user_id: str
+    username: str
+    nickname: str
+    role: Role
+    is_active: bool
+
+
+def person_of(row: UserRow) -> Person:
+    """A user as others see one."""
+    name = row.nickname or row.username
+    return Person(row.user_id, row.username, name, cast("Role", row.role), row.status == "active")
+
 
 PERSONAL = frozenset({"nickname", "email", "phonenum", "avatar_url", "username"})
 """Fields that name a person in the audit log."""
@@ -62,6 +81,18 @@ class UserAdministration:
         if user is None:
             raise UserNotFoundError
         return user.user_id
+
+    async def find_account(self, db: Session, *, account: str) -> Person | None:
+        """The user with this name, e-mail address or id."""
+        accounts = AccountRepository(db)
+        by_name = await accounts.find_by_name(username_key(account))
+        user = by_name or await accounts.find_user(account) or await accounts.find_by_email(account.strip().lower())
+        return person_of(user) if user is not None else None
+
+    async def find_target(self, db: Session, *, object_id: str) -> Target | None:
+        """What the permission rule has to know of a user."""
+        user = await AccountRepository(db).find_user(object_id)
+        return Target("user", object_id, object_id) if user is not None else None
 
     async def update(self, *, user_id: str, fields: dict[str, Any], by: Actor) -> None:
         """Changes what is named: `nickname`, `email`, `phonenum` (None clears), `role`, `disabled`; all or nothing.

@@ -104,6 +104,10 @@ class GroupDirectory(Protocol):
         """User id → groups by name; people without a group may be left out."""
         ...
 
+    async def groups_of(self, session: Session, *, user_id: str) -> frozenset[str]:
+        """Ids of the groups a person belongs to now."""
+        ...
+
     async def companions_of(self, db: Session, *, user_id: str) -> frozenset[str]:
         """Ids of all people who share a group with this person."""
         ...

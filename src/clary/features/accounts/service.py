@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 
 from clary.db.database import Database
 from clary.db.session import Session, after_commit
-from clary.features.accounts.administration import UserAdministration
+from clary.features.accounts.administration import Person, UserAdministration, person_of
 from clary.features.accounts.credentials import Caller, Credentials
 from clary.features.accounts.deletion import UserDeletion
 from clary.features.accounts.errors import (
@@ -81,17 +81,6 @@ class NewUser:
     phonenum: str | None = None
     nickname: str | None = None
     role: Role = "user"
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A user as others see one; `nickname` falls back to the name."""
-
-    user_id: str
-    username: str
-    nickname: str
-    role: Role
-    is_active: bool
 
 
 class AccountService:
@@ -291,18 +280,13 @@ class AccountService:
     async def list_people(self, db: Session, *, user_ids: Collection[str]) -> dict[str, Person]:
         """User id → those of these people who exist, disabled ones too."""
         rows = await AccountRepository(db).list_by_ids(user_ids)
-        return {row.user_id: _person(row) for row in rows}
+        return {row.user_id: person_of(row) for row in rows}
 
     async def _self(self, db: Session, identity: Identity) -> UserRow:
         user = await AccountRepository(db).find_user(identity.user_id)
         if user is None:
             raise NotSignedInError(NotSignedInError.EXPIRED)
         return user
-
-
-def _person(row: UserRow) -> Person:
-    name = row.nickname or row.username
-    return Person(row.user_id, row.username, name, cast("Role", row.role), row.status == "active")
 
 
 def generate_password() -> str:

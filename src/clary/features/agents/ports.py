@@ -1,6 +1,6 @@
 """What a run is given of an agent, and what this slice needs from the world."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -68,15 +68,3 @@ class FixedTools:
     async def find_known(self, session: Session, *, owner_id: str, names: Sequence[str]) -> frozenset[str]:
         """See `KnownTools.find_known`."""
         return self._names.intersection(names)
-
-
-class AgentGrants(Protocol):
-    """Who else may use agents."""
-
-    async def find_shared(self, db: Session, *, agent_ids: Collection[str]) -> frozenset[str]:
-        """Those of the agents that are granted to anybody."""
-        ...
-
-    async def forget_agent(self, db: Session, *, agent_id: str) -> None:
-        """Removes every grant of an agent."""
-        ...

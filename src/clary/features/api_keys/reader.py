@@ -130,5 +130,12 @@ def _identity(row: ApiKeyRow, owner: Caller) -> Identity:
     scopes = frozenset(row.scopes) - (frozenset() if owner.role == "admin" else {"admin"})
     agents = frozenset(row.agent_ids) if row.agent_ids else None
     return Identity(
-        owner.user_id, owner.username, owner.role, "api_key", scopes=scopes, key_id=row.id, agent_ids=agents
+        owner.user_id,
+        owner.username,
+        owner.role,
+        "api_key",
+        scopes=scopes,
+        key_id=row.id,
+        agent_ids=agents,
+        group_ids=owner.group_ids,
     )

@@ -15,18 +15,26 @@ from clary.features.api_keys.repository import ApiKeyRepository
 from clary.features.api_keys.tables import ApiKeyRow
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject, changes
 from clary.features.groups.ports import CurrencyRates
-from clary.features.permissions.service import Identity
+from clary.features.permissions.service import Identity, Target
 from clary.http.problems import RoleMissingError, ValidationFailedError
 from clary.kit.clock import Clock, wire_time
 from clary.kit.crypto import hash_token
 from clary.kit.ids import new_hex, new_token
 from clary.kit.text import Text
 
-__all__ = ["ApiKeyService", "KeyReader", "MadeKey"]
+__all__ = ["ApiKeyService", "KeyReader", "Limits", "MadeKey"]
 
 Json = dict[str, Any]
 NOT_AHEAD = Text("expires_at: 必须是将来的时间", "expires_at: must lie ahead")
 TOO_FAR = Text("expires_at: 超过允许的期限", "expires_at: further ahead than allowed")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Scopes of a key, and the agents it is limited to (None: no limit)."""
+
+    scopes: frozenset[str]
+    agent_ids: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,18 @@ class ApiKeyService:
         row = await self._own(db, user_id, key_id)
         await ApiKeyRepository(db).remove(key_id)
         await self._changed(db, row, by, "key.deleted", {"name": row.name})
+
+    async def find_limits(self, db: Session, *, user_id: str, key_id: str) -> Limits | None:
+        """What a person's key leaves of the person's rights; None: no such key."""
+        row = await ApiKeyRepository(db).find_owned(key_id, user_id=user_id)
+        if row is None:
+            return None
+        return Limits(frozenset(row.scopes), frozenset(row.agent_ids) if row.agent_ids else None)
+
+    async def find_target(self, db: Session, *, object_id: str) -> Target | None:
+        """What the permission rule has to know of a key."""
+        row = await ApiKeyRepository(db).find(object_id)
+        return Target("key", object_id, row.user_id, is_personal=True) if row is not None else None
 
     def _require_allowed(self, fields: Json, *, is_admin: bool) -> None:
         if "admin" in fields.get("scopes", ()) and not is_admin:

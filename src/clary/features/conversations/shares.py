@@ -18,7 +18,7 @@ from clary.features.conversations.payloads import share_object
 from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.service import ConversationService, without_index
 from clary.features.conversations.tables import ConversationRow, ShareRow
-from clary.features.permissions.service import Identity
+from clary.features.permissions.service import Identity, Target
 from clary.kit.clock import Clock, wire_time
 from clary.kit.ids import new_hex
 
@@ -142,6 +142,16 @@ class ShareService:
     async def _record(self, db: Session, identity: Identity, row: ConversationRow, detail: dict[str, Any]) -> None:
         target = AuditObject("conversation", row.session_id, row.user_id)
         await self._audit.record(db, Act("conversation.shared", Actor.of(identity), target, detail=detail))
+
+    async def find_target(self, db: Session, *, object_id: str) -> Target | None:
+        """What the permission rule has to know of a conversation; of several of one name, the oldest."""
+        conversations = ConversationRepository(db)
+        holders = await conversations.list_holders(object_id)
+        if not holders:
+            return None
+        share = await conversations.find_share(holders[0].conversation_id)
+        is_open = share is not None and self._is_live(share)
+        return Target("conversation", object_id, holders[0].user_id, is_personal=True, is_open=is_open)
 
     async def view(self, *, name: str, address: str) -> dict[str, Any]:
         """The shared view by share id or session id: messages and nothing else.

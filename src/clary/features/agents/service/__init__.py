@@ -7,6 +7,7 @@ from clary.features.agents.service.checking import ConfigurationCheck
 from clary.features.agents.service.in_use import AgentResolver
 from clary.features.agents.service.leaving import AgentLeaving
 from clary.features.agents.service.references import AgentReferences
+from clary.features.agents.service.sharing import AgentSharing
 
 __all__ = [
     "AgentLeaving",
@@ -14,6 +15,7 @@ __all__ = [
     "AgentReferences",
     "AgentResolver",
     "AgentService",
+    "AgentSharing",
     "AgentSnapshot",
     "ConfigurationCheck",
     "FixedTools",

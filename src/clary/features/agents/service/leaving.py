@@ -5,9 +5,9 @@ from collections.abc import Collection
 from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.accounts.ports import Heir
-from clary.features.agents.ports import AgentGrants
 from clary.features.agents.repository import AgentRepository
 from clary.features.agents.tables import AgentRow
+from clary.features.permissions.service import Grants
 from clary.kit.clock import Clock
 
 MAX_NAME = 100
@@ -16,7 +16,7 @@ MAX_NAME = 100
 class AgentLeaving:
     """Fills the port `OwnedThings` of accounts."""
 
-    def __init__(self, *, database: Database, grants: AgentGrants, clock: Clock) -> None:
+    def __init__(self, *, database: Database, grants: Grants, clock: Clock) -> None:
         self._database = database
         self._grants = grants
         self._clock = clock
@@ -36,7 +36,7 @@ class AgentLeaving:
                     await agents.save(row)
                 else:
                     await agents.forget_sub_agent(row.id)
-                    await self._grants.forget_agent(db, agent_id=row.id)
+                    await self._grants.forget_object(db, object_type="agent", object_id=row.id)
                     await agents.remove(row)
         return {"agents_handed_on": len(kept), "agents_deleted": len(rows) - len(kept)}
 
@@ -44,7 +44,9 @@ class AgentLeaving:
         ids = frozenset(row.id for row in rows)
         if heir.heir_id is None:
             return frozenset()
-        return ids if heir.mode == "transfer" else await self._grants.find_shared(db, agent_ids=ids)
+        return (
+            ids if heir.mode == "transfer" else await self._grants.find_shared(db, object_type="agent", object_ids=ids)
+        )
 
 
 def free_name(name: str, taken: Collection[str]) -> str:
