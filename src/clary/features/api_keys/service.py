@@ -149,7 +149,7 @@ class ApiKeyService:
     async def find_target(self, db: Session, *, object_id: str) -> Target | None:
         """What the permission rule has to know of a key."""
         row = await ApiKeyRepository(db).find(object_id)
-        return Target("key", object_id, row.user_id, is_personal=True) if row is not None else None
+        return Target("key", object_id, row.user_id) if row is not None else None
 
     def _require_allowed(self, fields: Json, *, is_admin: bool) -> None:
         if "admin" in fields.get("scopes", ()) and not is_admin:

@@ -151,7 +151,7 @@ class ShareService:
             return None
         share = await conversations.find_share(holders[0].conversation_id)
         is_open = share is not None and self._is_live(share)
-        return Target("conversation", object_id, holders[0].user_id, is_personal=True, is_open=is_open)
+        return Target("conversation", object_id, holders[0].user_id, is_open=is_open)
 
     async def view(self, *, name: str, address: str) -> dict[str, Any]:
         """The shared view by share id or session id: messages and nothing else.

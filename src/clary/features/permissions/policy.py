@@ -29,6 +29,16 @@ ALL_SCOPES = frozenset({"read", "chat", "write", "mcp", "admin"})
 SCOPE_OF: dict[Verb, str] = {"read": "read", "use": "chat", "write": "write", "delete": "write", "share": "write"}
 
 
+ALL_VERBS = frozenset[Verb](("read", "use", "write", "delete", "share"))
+ADMIN_VERBS: dict[ObjectType, frozenset[Verb]] = {
+    "provider": frozenset(("read", "write", "delete")),
+    "conversation": frozenset(("read", "use", "write", "delete")),
+    "run": frozenset(("read", "use")),
+    "key": frozenset(("read", "delete")),
+}
+GRANTABLE = frozenset[ObjectType](("agent", "kdb", "group"))
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who acts, read anew for each request (platform.md 2.1)."""
@@ -85,8 +95,8 @@ class Grant(NamedTuple):
 class Target:
     """What the rule has to know of an object.
 
-    `is_personal`: not even an admin may use it or give it away in the owner's name (a provider's key, a conversation).
-    `is_open`: shared with everybody who has its address.
+    `is_open`: shared with everybody who has its address. What an admin may do is limited where it would be in the
+    owner's name: nobody else uses a provider's key or shares a conversation.
     """
 
     type: ObjectType
@@ -95,9 +105,13 @@ class Target:
     is_system: bool = False
     is_builtin: bool = False
     is_open: bool = False
-    is_personal: bool = False
     granted_users: frozenset[str] = frozenset()
     granted_groups: frozenset[str] = frozenset()
+
+    @property
+    def admin_verbs(self) -> frozenset[Verb]:
+        """What an admin may do to an object of somebody else."""
+        return ADMIN_VERBS.get(self.type, ALL_VERBS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +188,7 @@ def _allowing(identity: Identity, verb: Verb, target: Target) -> list[Reason]:
     is_owner = bool(user_id) and target.owner_id == user_id
     by_user = reads and bool(user_id) and user_id in target.granted_users
     groups = identity.group_ids & target.granted_groups
-    personal = target.is_personal and verb in ("use", "share")
+    by_admin = identity.is_admin and verb in target.admin_verbs
     return [
         Reason("owner", is_owner, "owns the object" if is_owner else "the object belongs to somebody else"),
         Reason("grant_user", by_user, "granted to the user" if by_user else "no grant to the user for this"),
@@ -185,8 +199,8 @@ def _allowing(identity: Identity, verb: Verb, target: Target) -> list[Reason]:
         ),
         Reason(
             "admin",
-            identity.is_admin and not personal,
-            "is an administrator" if identity.is_admin else "no administrator, or a credential without scope admin",
+            by_admin,
+            "is an administrator" if by_admin else "no administrator, no scope admin, or not for administrators",
         ),
         Reason("system", target.is_system and reads, "a system object" if target.is_system else "no system object"),
         Reason("builtin", target.is_builtin and reads, "built in" if target.is_builtin else "not built in"),

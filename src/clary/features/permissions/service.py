@@ -2,8 +2,10 @@
 
 from clary.features.permissions.explaining import PermissionExplainer, Person, Question, acting_with, read_object
 from clary.features.permissions.grants import Grants
+from clary.features.permissions.matrix import table_of, terms_of
 from clary.features.permissions.policy import (
     ALL_SCOPES,
+    GRANTABLE,
     Credential,
     Grant,
     GranteeKind,
@@ -13,11 +15,14 @@ from clary.features.permissions.policy import (
     Target,
     Verb,
     decide,
+    examine,
+    is_allowed,
 )
 from clary.features.permissions.repository import granted_to, owned_by, visible_to
 
 __all__ = [
     "ALL_SCOPES",
+    "GRANTABLE",
     "Credential",
     "Grant",
     "GranteeKind",
@@ -32,8 +37,12 @@ __all__ = [
     "Verb",
     "acting_with",
     "decide",
+    "examine",
     "granted_to",
+    "is_allowed",
     "owned_by",
     "read_object",
+    "table_of",
+    "terms_of",
     "visible_to",
 ]

@@ -68,7 +68,7 @@ class RunService:
     async def find_target(self, db: Session, *, object_id: str) -> Target | None:
         """What the permission rule has to know of a run."""
         row = await RunRepository(db).find(object_id)
-        return Target("run", object_id, row.user_id, is_personal=True) if row is not None else None
+        return Target("run", object_id, row.user_id) if row is not None else None
 
     async def find_active(self, db: Session, *, conversation_id: int) -> RunRow | None:
         """The active root run of a conversation, or None."""

@@ -100,8 +100,8 @@ class ProviderResolver:
         if row is None:
             return None
         if row.group_ids:
-            return Target("provider", object_id, is_personal=True, granted_groups=frozenset(row.group_ids))
-        return Target("provider", object_id, row.owner_id, is_system=row.is_system, is_personal=not row.is_system)
+            return Target("provider", object_id, granted_groups=frozenset(row.group_ids))
+        return Target("provider", object_id, row.owner_id, is_system=row.is_system)
 
     def built_in(self, provider_id: str) -> ProviderSnapshot | None:
         """The provider behind one of the two fixed ids, if it is there."""
