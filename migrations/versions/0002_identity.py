@@ -50,6 +50,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_audit_people_user_id"), ["user_id"], unique=False)
 
     op.create_table(
+        "email_codes",
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("code_mac", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("guesses", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("email", name=op.f("pk_email_codes")),
+    )
+    with op.batch_alter_table("email_codes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_email_codes_expires_at"), ["expires_at"], unique=False)
+
+    op.create_table(
         "grants",
         sa.Column("grant_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("object_type", sa.String(length=16), nullable=False),
@@ -193,6 +204,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_grants_grantee")
 
     op.drop_table("grants")
+    with op.batch_alter_table("email_codes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_email_codes_expires_at"))
+
+    op.drop_table("email_codes")
     with op.batch_alter_table("audit_people", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_people_user_id"))
 

@@ -181,6 +181,11 @@ async def test_each_id_of_a_call_alone_may_not_be_a_strangers(house: House, prov
 
 
 REFUSED: dict[tuple[str, str], str] = {
+    ("POST", "/api/auth/register/send-code"): "registration_closed",
+    ("POST", "/api/user/register/send-code"): "registration_closed",
+    ("POST", "/api/auth/register"): "registration_closed",
+    ("POST", "/api/user/register"): "registration_closed",
+    ("DELETE", "/api/user/identities/{provider_id}"): "identity_not_found",
     ("POST", "/api/auth/login"): "invalid_credentials",
     ("POST", "/api/user/login"): "invalid_credentials",
     ("POST", "/api/auth/refresh"): "unauthenticated",

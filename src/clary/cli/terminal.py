@@ -20,7 +20,7 @@ def settings_or_exit() -> Any:
         settings = load_settings()
     except SettingsError as error:
         fail(str(error), 2)
-    for warning in setting_warnings():
+    for warning in setting_warnings(settings):
         typer.echo(warning, err=True)
     return settings
 

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import secrets
 
 from cryptography.exceptions import InvalidTag
@@ -25,6 +26,7 @@ class SecretBox:
             raise ValueError("keys must have 32 bytes")
         self._key_id = key_fingerprint(key)
         self._ciphers = {key_fingerprint(each): AESGCM(each) for each in (*old_keys, key)}
+        self._mac_key = hashlib.sha256(b"clary mac key:" + key).digest()
 
     @property
     def key_id(self) -> str:
@@ -53,6 +55,10 @@ class SecretBox:
             return cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.encode()).decode()
         except InvalidTag:
             raise DecryptionError("damaged, or sealed for another place") from None
+
+    def mac(self, text: str, *, place: str) -> str:
+        """HMAC-SHA-256 hex of a short secret for a place: without the key a copy of it cannot be guessed."""
+        return hmac.new(self._mac_key, f"{place}\n{text}".encode(), hashlib.sha256).hexdigest()
 
 
 def key_fingerprint(key: bytes) -> str:

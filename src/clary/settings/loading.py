@@ -49,9 +49,12 @@ def sources(settings: Settings) -> list[SourceLine]:
     ]
 
 
-def setting_warnings() -> list[str]:
-    """One line for each unknown `CLARY_*` name."""
-    return unknown_warnings(Settings.model_fields, process_layers())
+def setting_warnings(settings: Settings) -> list[str]:
+    """One line for each unknown `CLARY_*` name, and for what can start but is hardly meant."""
+    warnings = unknown_warnings(Settings.model_fields, process_layers())
+    if settings.auth_mode == "trusted_proxy" and not settings.trusted_identity_proxy_ips:
+        warnings.append("CLARY_TRUSTED_IDENTITY_PROXY_IPS: is empty, so that no proxy is trusted")
+    return warnings
 
 
 def _first_fault(error: ValidationError) -> SettingsError:

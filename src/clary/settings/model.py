@@ -10,12 +10,15 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from clary.settings.environment import Given, given_values, process_layers
-from clary.settings.prices import PricesValue, RatesValue, read_price_file
+from clary.settings.prices import NameMap, PricesValue, RatesValue, read_price_file
 from clary.settings.values import (
     Addresses,
+    CommaList,
     Currency,
     EmptyIsNone,
+    HeaderName,
     Hosts,
+    MailSender,
     Origins,
     Outbound,
     PathPrefix,
@@ -24,12 +27,14 @@ from clary.settings.values import (
     SecretKeys,
     Switch,
     TimeZone,
+    WebAddress,
     decode_key,
     split_keys,
 )
 
 KEEPS_EMPTY = frozenset(
-    {"allowed_hosts", "forwarded_allow_ips", "cors_allowed_origins", "outbound_allow", "api_prefix", "web_base_path"}
+    {f"trusted_proxy_{name}_header" for name in ("user", "email", "name", "groups", "role")}
+    | {"allowed_hosts", "forwarded_allow_ips", "cors_allowed_origins", "outbound_allow", "api_prefix", "web_base_path"}
     | {f"default_llm_{name}" for name in ("temperature", "top_p", "presence_penalty", "max_tokens", "max_model_len")}
 )
 """Fields for which the empty text is a value of its own; for all others it means "not set"."""
@@ -90,12 +95,35 @@ class Settings(BaseSettings):
 
     # Identity
     auth_mode: Literal["native", "trusted_proxy", "oauth"] = "native"
+    trusted_identity_proxy_ips: Addresses = ()
+    trusted_proxy_user_header: HeaderName = Field(default="X-Clary-User", min_length=1)
+    trusted_proxy_email_header: HeaderName = "X-Clary-Email"
+    trusted_proxy_name_header: HeaderName = "X-Clary-Name"
+    trusted_proxy_groups_header: HeaderName = "X-Clary-Groups"
+    trusted_proxy_role_header: HeaderName = "X-Clary-Role"
+    trusted_proxy_role: Switch = False
+    trusted_proxy_admin_groups: CommaList = ()
+    trusted_proxy_group_map: NameMap = Field(default={})
+    trusted_proxy_group_create: Switch = False
+    trusted_proxy_logout_url: WebAddress | None = None
+    allow_registration: Switch = False
+    registration_domains: CommaList = ()
     bootstrap_admin_username: str = Field(default="admin", min_length=1, max_length=64)
     bootstrap_admin_password: SecretStr | None = None
     bootstrap_admin_email: str | None = Field(default=None, max_length=254)
     user_directory: Literal["all", "groups", "self"] = "all"
     api_key_max_days: int = Field(default=0, ge=0, le=36_500)
     audit_days: int = Field(default=0, ge=0, le=36_500)
+
+    # Mail
+    smtp_host: str | None = Field(default=None, max_length=255)
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_username: str | None = Field(default=None, max_length=320)
+    smtp_password: SecretStr | None = None
+    smtp_timeout_seconds: float = Field(default=15, gt=0, le=300)
+    mail_from: MailSender | None = None
+    mail_reply_to: MailSender | None = None
 
     # Models, money
     default_llm_api_key: SecretStr | None = None

@@ -87,3 +87,15 @@ def read_price_file(path: Path, *, currencies: frozenset[str]) -> dict[str, dict
 
 PricesValue = Annotated[dict[str, Any], BeforeValidator(_as_json), AfterValidator(_prices)]
 RatesValue = Annotated[dict[str, Any], BeforeValidator(_as_json), AfterValidator(_rates)]
+
+
+def _name_map(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError("must be a JSON object of names")
+    mapping = cast("dict[Any, Any]", value)
+    if not all(isinstance(each, str) for pair in mapping.items() for each in pair):
+        raise ValueError("must be a JSON object of names")
+    return mapping
+
+
+NameMap = Annotated[dict[str, str], BeforeValidator(_name_map), BeforeValidator(_as_json)]

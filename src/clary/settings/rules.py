@@ -24,6 +24,7 @@ def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _not_yet(settings)
     yield from _incomplete_groups(settings)
     yield from _money(settings)
+    yield from _mail(settings)
     if settings.default_max_loop_count > settings.max_loop_count:
         yield "CLARY_DEFAULT_MAX_LOOP_COUNT", "must not be larger than CLARY_MAX_LOOP_COUNT"
     if settings.is_production:
@@ -32,8 +33,8 @@ def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _not_yet(settings: Settings) -> Iterator[tuple[str, str]]:
     """What the settings know but this version cannot do."""
-    if settings.auth_mode != "native":
-        yield "CLARY_AUTH_MODE", "only native works in this version"
+    if settings.auth_mode == "oauth":
+        yield "CLARY_AUTH_MODE", "only native and trusted_proxy work in this version"
     if not settings.database.startswith("sqlite:///"):
         yield "CLARY_DATABASE_URL", "must start with sqlite:/// (this version has no other database)"
     if settings.processes > 1:
@@ -60,6 +61,17 @@ def _money(settings: Settings) -> Iterator[tuple[str, str]]:
         settings.price_list  # noqa: B018  (read here, so that a wrong file stops the start)
     except ValueError as error:
         yield "CLARY_PRICES_FILE", str(error)
+
+
+def _mail(settings: Settings) -> Iterator[tuple[str, str]]:
+    if settings.smtp_host is not None and settings.mail_from is None:
+        yield "CLARY_MAIL_FROM", "is required with CLARY_SMTP_HOST"
+    if (settings.smtp_username is None) != (settings.smtp_password is None):
+        missing = "CLARY_SMTP_USERNAME" if settings.smtp_username is None else "CLARY_SMTP_PASSWORD"
+        yield missing, "is missing; the user name and password of the mail server belong together"
+    is_plain = settings.smtp_security == "none" and settings.smtp_password is not None
+    if settings.is_production and is_plain and not is_loopback(settings.smtp_host or ""):
+        yield "CLARY_SMTP_SECURITY", "must not be none in production while a password is sent"
 
 
 def _production(settings: Settings) -> Iterator[tuple[str, str]]:

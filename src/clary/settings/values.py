@@ -4,6 +4,7 @@ import base64
 import binascii
 import ipaddress
 import re
+from email.utils import parseaddr
 from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -178,6 +179,32 @@ def _currency(text: str) -> str:
     return text
 
 
+def _header_name(text: str) -> str:
+    text = text.strip()
+    if not re.fullmatch(r"[A-Za-z0-9-]*", text):
+        raise ValueError("must be the name of a header: letters, digits and hyphens")
+    return text
+
+
+def _web_address(text: str) -> str:
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError:
+        raise ValueError("must be an http or https address") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http or https address")
+    return text.strip()
+
+
+def _mail_sender(text: str) -> str:
+    """`Name <a@b>` or an address alone."""
+    name, address = parseaddr(text)
+    local, _, domain = address.partition("@")
+    if not local or not domain or any(char in "\r\n" for char in name + address):
+        raise ValueError("must be an address like Clary <clary@example.org>")
+    return text.strip()
+
+
 def _optional(value: Any) -> Any:
     """The empty text says "not sent", which differs from "not set"."""
     return None if isinstance(value, str) and not value.strip() else cast("object", value)
@@ -195,6 +222,9 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 SecretKey = Annotated[SecretStr, AfterValidator(_secret_key)]
 SecretKeys = Annotated[SecretStr, AfterValidator(_secret_keys)]
 Currency = Annotated[str, AfterValidator(_currency)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+MailSender = Annotated[str, AfterValidator(_mail_sender)]
 EmptyIsNone = BeforeValidator(_optional)
 
 

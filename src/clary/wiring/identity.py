@@ -1,5 +1,6 @@
 """Who somebody is: accounts, sign-in, audit log, and what lets a request in."""
 
+import secrets
 from typing import Any
 
 import structlog
@@ -13,6 +14,9 @@ from clary.features.accounts.service import (
     Credentials,
     Identities,
     OwnAccount,
+    ProxiedIdentities,
+    Registration,
+    RegistrationRules,
     SignIn,
     UserAdministration,
     UserDeletion,
@@ -29,6 +33,7 @@ from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex
 from clary.settings import Settings
+from clary.wiring.arrivals import make_mailer, proxy_headers, proxy_rules
 
 log = structlog.get_logger()
 
@@ -60,7 +65,6 @@ class IdentityServices:
         self.credentials = Credentials(
             database=database, tokens=self._access_tokens, groups=self.memberships, clock=clock
         )
-        self.authenticator: Authenticator = RequestAuthenticator(self.credentials)
         self.grants = Grants(clock=clock)
         self.identities = Identities(
             credentials=self.credentials, groups=self.memberships, audit=self.audit, clock=clock
@@ -74,12 +78,53 @@ class IdentityServices:
             audit=self.audit,
             clock=clock,
             directory=settings.user_directory,
+            mode=settings.auth_mode,
             new_password=generate_password,
         )
         self._add_groups_and_keys()
         self._add_administration()
+        self._add_arrivals()
+
+    def _add_arrivals(self) -> None:
+        """The ways in: passwords, mailed codes, a trusted proxy."""
+        settings, database, clock = self._settings, self._database, self._clock
         self.sign_in = SignIn(
-            database=database, passwords=passwords, credentials=self.credentials, audit=self.audit, clock=clock
+            database=database,
+            passwords=self._passwords,
+            credentials=self.credentials,
+            audit=self.audit,
+            clock=clock,
+            mode=settings.auth_mode,
+            proxy_logout_url=settings.trusted_proxy_logout_url,
+        )
+        self.registration = Registration(
+            database=database,
+            passwords=self._passwords,
+            mailer=make_mailer(settings),
+            secret_box=self._secret_box,
+            audit=self.audit,
+            clock=clock,
+            rules=RegistrationRules(
+                mode=settings.auth_mode,
+                is_open=lambda: settings.allow_registration,
+                domains=lambda: settings.registration_domains,
+                instance_name=lambda: settings.instance_name,
+            ),
+            new_code=_new_code,
+        )
+        self.proxied = ProxiedIdentities(
+            database=database,
+            identities=self.identities,
+            groups=self.memberships,
+            clock=clock,
+            rules=proxy_rules(settings),
+        )
+        self.credentials.add_listener(self.proxied)
+        is_behind_proxy = settings.auth_mode == "trusted_proxy"
+        self.authenticator: Authenticator = RequestAuthenticator(
+            self.credentials,
+            proxied=self.proxied if is_behind_proxy else None,
+            headers=proxy_headers(settings),
         )
 
     def _add_groups_and_keys(self) -> None:
@@ -150,6 +195,7 @@ class IdentityServices:
         state.authenticator = self.authenticator
         state.accounts = self.accounts
         state.sign_in = self.sign_in
+        state.registration = self.registration
         state.user_administration = self.user_administration
         state.user_deletion = self.deletion
         state.own_account = self.own_account
@@ -157,6 +203,10 @@ class IdentityServices:
         state.audit = self.audit
         state.api_keys = self.keys
         state.audit_reading = self.audit_reading
+
+
+def _new_code() -> str:
+    return f"{secrets.randbelow(1_000_000):06}"
 
 
 def _new_salt() -> str:

@@ -13,6 +13,7 @@ from clary.features.llm_providers.service import (
     DefaultProvider,
     ProviderResolver,
 )
+from clary.features.system.service import SystemFacts
 from clary.features.usage.service import LedgerEntry, record
 from clary.http.csrf import CsrfRule
 from clary.http.middleware import EdgeRules
@@ -37,6 +38,20 @@ def edge_rules(settings: Settings) -> EdgeRules:
 def csrf_rule(settings: Settings) -> CsrfRule:
     """Own and listed origins (platform.md 2.5)."""
     return CsrfRule(settings.public_url, frozenset(settings.cors_allowed_origins) - {"*"})
+
+
+def system_facts(settings: Settings, version: str) -> SystemFacts:
+    """What never changes while the process runs (platform.md 9.1)."""
+    return SystemFacts(
+        settings.instance_name,
+        version,
+        settings.share_mode,
+        settings.demo_model_on,
+        settings.upload_max_mb,
+        auth_mode=settings.auth_mode,
+        allow_registration=settings.allow_registration,
+        can_mail=settings.smtp_host is not None,
+    )
 
 
 def default_provider(settings: Settings) -> DefaultProvider | None:

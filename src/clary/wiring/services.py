@@ -42,7 +42,7 @@ from clary.features.llm_providers.service import (
     ProviderVerification,
 )
 from clary.features.runs.service import RunService
-from clary.features.system.service import SystemFacts, SystemService
+from clary.features.system.service import SystemService
 from clary.features.toolbox.service import ALIASES, Toolbox
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit.clock import Clock, SystemClock
@@ -63,6 +63,7 @@ from clary.wiring.parts import (
     culprit,
     default_provider,
     edge_rules,
+    system_facts,
 )
 from clary.wiring.permissions import GrantsLeaving, make_explainer
 from clary.wiring.upkeep import Upkeep
@@ -122,11 +123,8 @@ class Services:
 
     def _add_system(self) -> None:
         settings = self.settings
-        facts = SystemFacts(
-            settings.instance_name, __version__, settings.share_mode, settings.demo_model_on, settings.upload_max_mb
-        )
         self.system = SystemService(
-            facts=facts,
+            facts=system_facts(settings, __version__),
             checks={
                 "database": self._database_answers,
                 "migrations": self._schema_is_current,

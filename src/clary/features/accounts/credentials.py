@@ -18,6 +18,7 @@ from clary.features.accounts.ports import (
     BearerReader,
     ExpiredTokenError,
     GroupDirectory,
+    KeepsIdentities,
     MalformedTokenError,
 )
 from clary.features.accounts.repository import AccountRepository
@@ -74,12 +75,17 @@ class Credentials:
         self._tokens = tokens
         self._clock = clock
         self._readers: list[BearerReader] = []
+        self._listeners: list[KeepsIdentities] = []
         self._kept: dict[str, _Kept] = {}
         self._generation = 0
 
     def add_reader(self, reader: BearerReader) -> None:
         """Makes another kind of Bearer known."""
         self._readers.append(reader)
+
+    def add_listener(self, listener: KeepsIdentities) -> None:
+        """Makes somebody known who keeps identities for a moment, too."""
+        self._listeners.append(listener)
 
     async def find(self, *, bearer: str | None, cookie: str | None, address: str = "") -> Found:
         """The caller of a request with these credentials; the text for a bad one where there is no caller."""
@@ -107,8 +113,8 @@ class Credentials:
 
     def forget_user(self, user_id: str) -> None:
         """Something about a user changed."""
-        for reader in self._readers:
-            reader.forget_user(user_id)
+        for keeper in (*self._readers, *self._listeners):
+            keeper.forget_user(user_id)
         self._generation += 1
         self._kept = {key: kept for key, kept in self._kept.items() if kept.identity.user_id != user_id}
 

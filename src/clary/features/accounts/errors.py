@@ -7,6 +7,7 @@ from clary.errors import (
     LimitExceededError,
     NotFoundError,
     UnauthenticatedError,
+    UpstreamError,
 )
 from clary.kit.text import Text
 
@@ -199,3 +200,105 @@ class LoginSessionNotFoundError(NotFoundError):
     code = 404
     http_status = 200
     text = Text("登录会话不存在", "Login session not found")
+
+
+class LocalLoginDisabledError(InvalidRequestError):
+    """This server signs people in elsewhere (platform.md 3.1)."""
+
+    slug = "local_login_disabled"
+    code = 400
+    http_status = 200
+    text = Text("当前服务未启用本地账号密码登录", "Local password login is not enabled on this server")
+
+
+class LocalRegistrationDisabledError(InvalidRequestError):
+    """People of this server come from elsewhere."""
+
+    slug = "local_registration_disabled"
+    code = 400
+    http_status = 200
+    text = Text("当前服务未启用本地账号注册", "Local registration is not enabled on this server")
+
+
+class RegistrationClosedError(InvalidRequestError):
+    """Nobody may register."""
+
+    slug = "registration_closed"
+    code = 400
+    http_status = 200
+    text = Text("系统不允许自注册", "Self-registration is switched off")
+
+
+class AdminOnlyLoginError(ForbiddenError):
+    """The right password of somebody who comes through the proxy."""
+
+    slug = "admin_only_login"
+    code = 403
+    http_status = 200
+    text = Text(
+        "当前服务仅允许管理员通过账号密码登录", "Only administrators may sign in with a password on this server"
+    )
+
+
+class EmailRequiredError(InvalidRequestError):
+    """No e-mail address was given."""
+
+    slug = "email_required"
+    code = 400
+    http_status = 200
+    text = Text("请输入邮箱地址", "E-mail address required")
+
+    def __init__(self, *, to_register: bool = False) -> None:
+        super().__init__()
+        if to_register:
+            self.message = Text("注册必须填写邮箱", "Registration needs an e-mail address")
+
+
+class EmailDomainError(InvalidRequestError):
+    """Addresses of this domain may not register."""
+
+    slug = "email_domain_not_allowed"
+    code = 400
+    http_status = 200
+    text = Text("该邮箱域名不允许注册", "This e-mail domain may not register")
+
+
+class CodeThrottledError(LimitExceededError):
+    """A code was just sent to this address, or too many were."""
+
+    slug = "code_throttled"
+    code = 429
+    http_status = 200
+    text = Text("验证码发送过于频繁，请 {n} 秒后重试", "Code was just sent, try again in {n} seconds")
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(headers={"Retry-After": str(retry_after_seconds)}, n=retry_after_seconds)
+
+
+class CodeWrongError(InvalidRequestError):
+    """Wrong, expired, used, or none."""
+
+    slug = "code_wrong"
+    code = 400
+    http_status = 200
+    text = Text("验证码错误", "Verification code is wrong")
+
+
+class MailNotConfiguredError(UpstreamError):
+    """This server has no mail server."""
+
+    slug = "mail_not_configured"
+    code = 500
+    http_status = 200
+    problem_status = 503
+    text = Text("邮件服务未配置完整", "Mail is not configured on this server")
+
+
+class MailFailedError(UpstreamError):
+    """The mail server did not take the message."""
+
+    slug = "mail_failed"
+    code = 500
+    http_status = 200
+    problem_status = 503
+    text = Text("验证码邮件发送失败", "The e-mail could not be sent")

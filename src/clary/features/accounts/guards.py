@@ -1,23 +1,76 @@
 """Reads the credentials of a request and puts the caller where the gate finds it."""
 
+from dataclasses import dataclass
+
 from fastapi import Request
 
 from clary.features.accounts.credentials import Credentials
 from clary.features.accounts.policy import COOKIE_SECONDS
+from clary.features.accounts.proxied import ProxiedIdentities, ProxiedPerson
 from clary.features.permissions.service import Identity
+from clary.http.peers import AddressList, socket_peer
 
 SESSION_COOKIE = "clary_session"
+USER_ALIAS = "X-Sage-Internal-UserId"
+MAX_HEADER = 8192
 DEVICE_COOKIE = "clary_device"
 
 
-class RequestAuthenticator:
-    """Implements http's `Authenticator`."""
+@dataclass(frozen=True, slots=True)
+class ProxyHeaders:
+    """Whose headers count, and how they are called; an empty name: such a header is not read."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    peers: AddressList
+    user: str = "X-Clary-User"
+    email: str = "X-Clary-Email"
+    name: str = "X-Clary-Name"
+    groups: str = "X-Clary-Groups"
+    role: str = "X-Clary-Role"
+
+    def read(self, request: Request) -> tuple[list[str], ProxiedPerson]:
+        """Everything that names a user, and what else is said; nothing from a peer that is not on the list."""
+        if socket_peer(request.scope) not in self.peers:
+            return [], ProxiedPerson("")
+        values = [_text(value) for name in (self.user, USER_ALIAS) for value in request.headers.getlist(name)]
+        named = next((value.strip() for value in values if value.strip()), "")
+
+        def first(name: str) -> str | None:
+            sent = request.headers.get(name) if name else None
+            return None if sent is None else _text(sent).strip()[:MAX_HEADER]
+
+        more = (first(self.email) or None, first(self.name) or None, first(self.groups), first(self.role) or None)
+        return values, ProxiedPerson(named, *more)
+
+
+def _text(value: str) -> str:
+    """Header bytes are read as Latin-1; names come as UTF-8."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return value
+
+
+class RequestAuthenticator:
+    """Implements http's `Authenticator`. A proxied identity, in the mode that has them, wins over everything else."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        proxied: ProxiedIdentities | None = None,
+        headers: ProxyHeaders | None = None,
+    ) -> None:
         self._credentials = credentials
+        self._proxied = proxied
+        self._headers = headers
 
     async def identify(self, request: Request) -> Identity | None:
         """See the port."""
+        if self._proxied is not None and self._headers is not None:
+            proxied = await self._proxied.find(*self._headers.read(request))
+            if proxied is not None:
+                request.state.identity_fault = proxied.fault
+                return proxied.identity
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         bearer = token.strip() if scheme.lower() == "bearer" else None
         cookie = request.cookies.get(SESSION_COOKIE)

@@ -5,7 +5,7 @@ transaction. Nobody is ever found by name or address alone.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clary.db.session import Session, after_commit
 from clary.features.accounts.credentials import Credentials
@@ -19,6 +19,7 @@ from clary.kit.clock import Clock
 from clary.kit.ids import new_hex
 
 NAME_ATTEMPTS = 20
+PROXY = "trusted_proxy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,10 @@ class OutsideClaims:
     group_source: str = ""
     sent_groups: tuple[str, ...] | None = None
     user_id: str | None = None
+
+    def with_user_id(self, user_id: str) -> "OutsideClaims":
+        """The same claims of somebody whose new account should have this id."""
+        return replace(self, user_id=user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,19 @@ class Identities:
         """Whoever has this address, as compared; for the rules of 5.4, which decide what follows."""
         address = optional_email(email)
         return _seen(await AccountRepository(db).find_by_email(address)) if address else None
+
+    async def is_current(self, db: Session, *, user: OutsideUser, claims: OutsideClaims) -> bool:
+        """Whether these claims would change nothing about a known user."""
+        known = await IdentityRepository(db).find(claims.provider_id, claims.subject)
+        row = await AccountRepository(db).find_user(user.user_id)
+        if known is None or row is None:
+            return False
+        same_groups = claims.sent_groups is None or known.groups == list(claims.sent_groups)
+        is_mapped = row.role_source == claims.provider_id
+        gains = claims.is_admin is True and row.role != "admin" and row.role_source != HAND
+        loses = claims.is_admin is False and row.role == "admin" and is_mapped
+        fills = row.nickname is None and _nickname(claims) is not None
+        return same_groups and not gains and not loses and not fills
 
     async def has_identity_of(self, db: Session, *, user_id: str, provider_id: str) -> bool:
         """Whether a user has an identity of this provider already."""
@@ -144,6 +162,7 @@ class Identities:
         known = await identities.find(claims.provider_id, claims.subject)
         if user is None:
             return
+        before = known.groups if known is not None else None
         if known is not None:
             known.name, known.username = _cut(claims.nickname), _cut(next(filter(None, claims.names), None))
             known.email = optional_email(claims.email)
@@ -154,7 +173,9 @@ class Identities:
         if user.email is None and email and claims.email_verified and await accounts.find_by_email(email) is None:
             user.email, user.email_verified = email, True
         await self._put_role(db, user, claims)
-        await self._put_groups(db, user_id, claims)
+        # A proxy says the same with every request; what it repeats is no news.
+        if claims.provider_id != PROXY or before is None or before != list(claims.sent_groups or ()):
+            await self._put_groups(db, user_id, claims)
 
     async def _put_role(self, db: Session, user: UserRow, claims: OutsideClaims) -> None:
         if claims.is_admin is None or user.role_source == HAND:

@@ -5,9 +5,9 @@ from typing import Any
 
 from clary.db.session import Session, after_commit
 from clary.features.accounts.credentials import Credentials
-from clary.features.accounts.errors import LoginSessionNotFoundError
+from clary.features.accounts.errors import IdentityNotFoundError, LastCredentialError, LoginSessionNotFoundError
 from clary.features.accounts.policy import REFRESH_LIFE
-from clary.features.accounts.repository import AccountRepository
+from clary.features.accounts.repository import AccountRepository, IdentityRepository
 from clary.features.accounts.tables import LoginSessionRow, UserRow
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject, changes
 from clary.features.permissions.service import Identity
@@ -68,6 +68,39 @@ class OwnAccount:
         if ended:
             await self._record_end(db, identity, {"count": len(ended)})
         return len(ended)
+
+    async def list_identities(self, db: Session, *, identity: Identity) -> list[Json]:
+        """The caller as other services know them."""
+        rows = await IdentityRepository(db).list_of(identity.user_id)
+        return [
+            {
+                "provider_id": row.provider_id,
+                "name": row.name,
+                "username": row.username,
+                "email": row.email,
+                "linked_at": wire_time(row.linked_at),
+            }
+            for row in rows
+        ]
+
+    async def unlink(self, db: Session, *, identity: Identity, provider_id: str) -> None:
+        """Takes a linked identity away, if another way to sign in remains.
+
+        Raises:
+            IdentityNotFoundError, LastCredentialError
+        """
+        identities = IdentityRepository(db)
+        linked = {row.provider_id for row in await identities.list_of(identity.user_id)}
+        if provider_id not in linked:
+            raise IdentityNotFoundError
+        user = await AccountRepository(db).find_user(identity.user_id)
+        if len(linked) == 1 and (user is None or user.password_hash is None):
+            raise LastCredentialError
+        await identities.remove(identity.user_id, provider_id)
+        target = AuditObject("user", identity.user_id, identity.user_id)
+        await self._audit.record(
+            db, Act("auth.identity_removed", Actor.of(identity), target, detail={"provider_id": provider_id})
+        )
 
     async def _record_end(self, db: Session, identity: Identity, detail: Json) -> None:
         target = AuditObject("user", identity.user_id, identity.user_id)

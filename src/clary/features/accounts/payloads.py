@@ -27,6 +27,27 @@ class LoginRequest(Payload):
     password: Annotated[str, Field(max_length=1024)]
 
 
+class SendCodeRequest(Payload):
+    """Where to send a code."""
+
+    email: Annotated[str, Field(max_length=1024)] | None = None
+
+
+class RegisterRequest(Payload):
+    """Somebody who makes an account; a missing address or code is told as such."""
+
+    username: Annotated[str, Field(max_length=1024)]
+    password: Annotated[str, Field(max_length=256)]
+    email: Annotated[str, Field(max_length=1024)] | None = None
+    phonenum: Annotated[str, Field(max_length=32)] | None = None
+    verification_code: Annotated[str, Field(max_length=64)] | None = None
+
+    @field_validator("phonenum")
+    @classmethod
+    def _printable(cls, value: str | None) -> str | None:
+        return require_printable(value)
+
+
 class RefreshRequest(Payload):
     """Body of a refresh."""
 
@@ -119,7 +140,7 @@ class UserAddRequest(Payload):
     """A user made by an admin."""
 
     username: str
-    password: Annotated[str, Field(max_length=256)]
+    password: Annotated[str, Field(max_length=256)] | None = None
     email: str | None = None
     phonenum: Annotated[str, Field(max_length=32)] | None = None
     nickname: Annotated[str, Field(max_length=64)] | None = None

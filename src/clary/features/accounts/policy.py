@@ -4,6 +4,7 @@ import ipaddress
 import unicodedata
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Literal
 from urllib.parse import urlsplit
 
 from clary.features.accounts.errors import (
@@ -13,6 +14,9 @@ from clary.features.accounts.errors import (
     UsernameInvalidError,
 )
 from clary.kit.text import has_control_characters
+
+AuthMode = Literal["native", "trusted_proxy", "oauth"]
+"""How people come to this server (platform.md 3.1)."""
 
 ACCESS_SECONDS = 3600
 COOKIE_SECONDS = 1_209_600
@@ -72,7 +76,8 @@ def clean_email(email: str | None) -> str | None:
     if not address:
         return None
     local, _, domain = address.partition("@")
-    if not local or not domain or "@" in domain or len(address) > 254 or any(char.isspace() for char in address):
+    is_plain = not any(char.isspace() for char in address) and not has_control_characters(address)
+    if not local or not domain or "@" in domain or len(address) > 254 or not is_plain:
         raise EmailInvalidError
     return address
 
@@ -96,6 +101,11 @@ def is_avatar(address: str) -> bool:
     except ValueError:
         return False
     return parts.scheme == "https" and bool(parts.hostname)
+
+
+def is_code(text: str) -> bool:
+    """Whether a text looks like a code: six ASCII digits."""
+    return len(text) == 6 and text.isascii() and text.isdigit()
 
 
 def require_password(password: str, *, username: str, email: str | None) -> None:

@@ -64,17 +64,21 @@ class AccessTokens(Protocol):
         ...
 
 
-class BearerReader(Protocol):
+class KeepsIdentities(Protocol):
+    """Somebody who keeps for a moment who a caller is."""
+
+    def forget_user(self, user_id: str) -> None:
+        """Something about a user changed: nothing kept of them counts any more."""
+        ...
+
+
+class BearerReader(KeepsIdentities, Protocol):
     """Reads Bearers of one kind, told by their prefix: personal API keys, OAuth2 access tokens (platform.md 2.1)."""
 
     prefix: str
 
     async def identify(self, token: str, *, address: str) -> Identity | Text:
         """The caller, read anew or kept for at most a second; else the text of what is wrong with the token."""
-        ...
-
-    def forget_user(self, user_id: str) -> None:
-        """Something about a user changed: nothing kept of their Bearers counts any more."""
         ...
 
 
@@ -157,5 +161,21 @@ class OwnedThings(Protocol):
         """Removes or hands on everything of a user, in transactions of its own; may be called again after a crash.
 
         Returns how many of what were removed and handed on (`{"agents_deleted": 2}`).
+        """
+        ...
+
+
+class MailError(Exception):
+    """A message could not be handed over."""
+
+
+class Mailer(Protocol):
+    """Sends messages to people."""
+
+    async def send(self, *, to: str, subject: str, text: str) -> None:
+        """Hands a plain message over for delivery; returns when it was taken.
+
+        Raises:
+            MailError
         """
         ...

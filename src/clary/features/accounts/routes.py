@@ -11,7 +11,9 @@ from clary.features.accounts.payloads import (
     LoginRequest,
     ProfileRequest,
     RefreshRequest,
+    RegisterRequest,
     ResetPasswordRequest,
+    SendCodeRequest,
     UserAddRequest,
     UserDeleteRequest,
     UserUpdateRequest,
@@ -22,10 +24,12 @@ from clary.features.accounts.service import (
     NewUser,
     Origin,
     OwnAccount,
+    Registration,
     SignIn,
     Tokens,
     UserAdministration,
     UserDeletion,
+    Wanted,
     claims,
 )
 from clary.features.audit.service import Actor
@@ -51,6 +55,10 @@ async def _sign_in(request: Request) -> SignIn:
     return request.app.state.sign_in
 
 
+async def _registration(request: Request) -> Registration:
+    return request.app.state.registration
+
+
 async def _administration(request: Request) -> UserAdministration:
     return request.app.state.user_administration
 
@@ -65,10 +73,28 @@ async def _own(request: Request) -> OwnAccount:
 
 Accounts = Annotated[AccountService, Depends(_accounts)]
 SignInService = Annotated[SignIn, Depends(_sign_in)]
+Registering = Annotated[Registration, Depends(_registration)]
 Administration = Annotated[UserAdministration, Depends(_administration)]
 Deletion = Annotated[UserDeletion, Depends(_deletion)]
 Own = Annotated[OwnAccount, Depends(_own)]
 SessionId = Annotated[str, Path(max_length=64)]
+
+
+@router.post("/auth/register/send-code", summary="Send a code by mail", openapi_extra=public())
+@router.post("/user/register/send-code", summary="Send a code by mail (alias)", openapi_extra=public())
+async def send_code(body: SendCodeRequest, request: Request, registration: Registering) -> Envelope[Json]:
+    """The same answer whether the address is known or not."""
+    life, wait = await registration.send_code(email=body.email, address=request.state.peer.address)
+    return answer({"expires_in": life, "retry_after": wait}, Text("验证码发送成功", "Verification code sent"))
+
+
+@router.post("/auth/register", summary="Register", openapi_extra=public())
+@router.post("/user/register", summary="Register (alias)", openapi_extra=public())
+async def register(body: RegisterRequest, request: Request, registration: Registering) -> Envelope[Json]:
+    """Makes an account with a mailed code; does not sign in."""
+    wanted = Wanted(body.username, body.password, body.email, body.phonenum, body.verification_code)
+    user_id = await registration.register(wanted, address=request.state.peer.address)
+    return answer({"user_id": user_id}, Text("注册成功", "Registered"))
 
 
 @router.post("/auth/login", summary="Sign in", openapi_extra=public(sets_cookie=True))
@@ -117,8 +143,8 @@ async def logout(
         fault = NotSignedInError(getattr(request.state, "identity_fault", None))
         fault.headers["Set-Cookie"] = response.headers["set-cookie"]
         raise fault
-    await sign_in.logout(db, identity=user)
-    return answer(Json(), Text("退出成功", "Signed out"))
+    data = await sign_in.logout(db, identity=user)
+    return answer(data, Text("退出成功", "Signed out"))
 
 
 @router.post("/user/change-password", summary="Change own password", openapi_extra=needs("write", interactive=True))
@@ -225,6 +251,23 @@ async def end_other_sessions(user: CurrentUser, own: Own, db: UnitOfWork) -> Env
 async def end_session(id: SessionId, user: CurrentUser, own: Own, db: UnitOfWork) -> Envelope[Json]:
     """Ends one of the caller's."""
     await own.end_session(db, identity=user, session_id=id)
+    return answer(Json())
+
+
+@router.get("/user/identities", summary="List linked identities", openapi_extra=needs("read", interactive=True))
+async def list_identities(user: CurrentUser, own: Own, db: ReadUnit) -> Envelope[list[Json]]:
+    """The caller as other services know them."""
+    return answer(await own.list_identities(db, identity=user))
+
+
+@router.delete(
+    "/user/identities/{provider_id}", summary="Unlink an identity", openapi_extra=needs("write", interactive=True)
+)
+async def unlink_identity(
+    provider_id: Annotated[str, Path(max_length=64)], user: CurrentUser, own: Own, db: UnitOfWork
+) -> Envelope[Json]:
+    """Another way to sign in must remain."""
+    await own.unlink(db, identity=user, provider_id=provider_id)
     return answer(Json())
 
 

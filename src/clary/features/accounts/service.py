@@ -24,13 +24,16 @@ from clary.features.accounts.policy import (
     HAND,
     KNOWN_ADDRESS_LIFE,
     REFRESH_LIFE,
+    AuthMode,
     clean_email,
     clean_username,
     require_password,
     username_key,
 )
 from clary.features.accounts.ports import GroupDirectory, GroupName, Onboarding, PasswordHashing
-from clary.features.accounts.repository import AccountRepository
+from clary.features.accounts.proxied import ProxiedIdentities, ProxyRules
+from clary.features.accounts.registration import Registration, RegistrationRules, Wanted
+from clary.features.accounts.repository import AccountRepository, IdentityRepository
 from clary.features.accounts.sign_in import Origin, SignIn, Tokens
 from clary.features.accounts.tables import SigningKeyRow, UserConfigRow, UserRow
 from clary.features.accounts.throttling import AttemptQueue, LoginBrake
@@ -55,10 +58,15 @@ __all__ = [
     "OutsideUser",
     "OwnAccount",
     "Person",
+    "ProxiedIdentities",
+    "ProxyRules",
+    "Registration",
+    "RegistrationRules",
     "SignIn",
     "Tokens",
     "UserAdministration",
     "UserDeletion",
+    "Wanted",
     "claims",
     "ensure_signing_key",
     "generate_password",
@@ -66,6 +74,7 @@ __all__ = [
 
 ACCESS_KEY = "access_token"
 RESERVED_KEYS = Text("config: 以 _ 开头的键不允许", "config: keys starting with _ are not allowed")
+PASSWORD_WANTED = Text("password: 必填", "password: Field required")
 CONFIG_FULL = Text("config: 合并后超过 64 KiB", "config: larger than 64 KiB when merged")
 Directory = Literal["all", "groups", "self"]
 Json = dict[str, Any]
@@ -76,7 +85,7 @@ class NewUser:
     """A user to be made."""
 
     username: str
-    password: str
+    password: str | None
     email: str | None = None
     phonenum: str | None = None
     nickname: str | None = None
@@ -97,6 +106,7 @@ class AccountService:
         audit: AuditLog,
         clock: Clock,
         directory: Directory,
+        mode: AuthMode,
         new_password: Callable[[], str],
     ) -> None:
         self._database = database
@@ -107,14 +117,17 @@ class AccountService:
         self._audit = audit
         self._clock = clock
         self._directory: Directory = directory
+        self._mode: AuthMode = mode
         self._new_password = new_password
         self._attempts = AttemptQueue()
 
     async def ensure_admin(self, *, username: str, password: str | None, email: str | None) -> str | None:
         """Makes the first admin when there is none; returns the generated password, once (4.5).
 
-        Two processes starting together make one.
+        Two processes starting together make one. Not in mode `oauth`, where a mapping gives the role.
         """
+        if self._mode == "oauth":
+            return None
         async with self._database.read() as db:
             if await AccountRepository(db).has_admin():
                 return None
@@ -155,7 +168,11 @@ class AccountService:
 
     async def _row(self, wanted: NewUser, *, verified: bool) -> UserRow:
         username, email = clean_username(wanted.username), clean_email(wanted.email)
-        require_password(wanted.password, username=username, email=email)
+        password = None if self._mode == "oauth" else wanted.password
+        if password is None and self._mode == "native":
+            raise ValidationFailedError(PASSWORD_WANTED.render())
+        if password is not None:
+            require_password(password, username=username, email=email)
         return UserRow(
             user_id=new_hex(32),
             username=username,
@@ -168,7 +185,7 @@ class AccountService:
             role=wanted.role,
             role_source=HAND if wanted.role == "admin" else None,
             status="active",
-            password_hash=await self._passwords.hash(wanted.password),
+            password_hash=None if password is None else await self._passwords.hash(password),
             created_at=self._clock.now(),
             last_login_at=None,
         )
@@ -198,7 +215,7 @@ class AccountService:
         """The caller, who knows the present password; guessing it is braked as at sign-in."""
         async with self._database.write() as db:
             user = await self._self(db, identity)
-            if user.password_hash is None:
+            if user.password_hash is None or self._mode == "oauth":
                 raise NoLocalPasswordError
             brake = LoginBrake(db, self._clock.now(), account=user.username, address=address)
             await brake.require_attempt(user_id=user.user_id, device_hash=None)
@@ -229,7 +246,7 @@ class AccountService:
             "user": {**claims(user), "groups": groups.get(user.user_id, [])},
             "has_provider": await self._onboarding.has_provider(db, user_id=user.user_id),
             "has_agent": await self._onboarding.has_agent(db, user_id=user.user_id),
-            "auth_method": session.method if session is not None else identity.credential,
+            "auth_method": session.method if session is not None else _method_of(identity),
             "expires_at": wire_time(session.expires_at) if session is not None else None,
         }
 
@@ -264,8 +281,11 @@ class AccountService:
         rows, total = await AccountRepository(db).list_users(
             offset=page.offset, limit=page.size, text=text, role=role, status=status
         )
-        groups = await self._groups.groups_by_user(db, user_ids=[row.user_id for row in rows])
-        return {"items": [user_object(row, groups.get(row.user_id, [])) for row in rows], "total": total}
+        ids = [row.user_id for row in rows]
+        groups = await self._groups.groups_by_user(db, user_ids=ids)
+        linked = await IdentityRepository(db).providers_of(ids)
+        items = [user_object(row, groups.get(row.user_id, []), linked.get(row.user_id, [])) for row in rows]
+        return {"items": items, "total": total}
 
     async def list_options(self, db: Session, *, identity: Identity, text: str | None) -> list[Json]:
         """Names for a selector, as far as the directory is open."""
@@ -289,6 +309,10 @@ class AccountService:
         return user
 
 
+def _method_of(identity: Identity) -> str:
+    return "trusted_proxy" if identity.credential == "proxy" else identity.credential
+
+
 def generate_password() -> str:
     """20 random characters."""
     return new_token()[:20]
@@ -308,7 +332,7 @@ def claims(user: UserRow) -> Json:
     }
 
 
-def user_object(user: UserRow, groups: list[GroupName]) -> Json:
+def user_object(user: UserRow, groups: list[GroupName], linked: list[str]) -> Json:
     """UserDTO of 4.8."""
     return {
         "user_id": user.user_id,
@@ -319,7 +343,7 @@ def user_object(user: UserRow, groups: list[GroupName]) -> Json:
         "role": cast("Role", user.role),
         "status": user.status,
         "groups": groups,
-        "auth_sources": ["native"] if user.password_hash else [],
+        "auth_sources": [*(["native"] if user.password_hash else []), *linked],
         "created_at": wire_time(user.created_at),
         "last_login_at": wire_time(user.last_login_at),
     }

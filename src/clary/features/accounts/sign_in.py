@@ -7,7 +7,9 @@ from clary.db.session import Session, after_commit
 from clary.features.accounts.credentials import Credentials
 from clary.features.accounts.errors import (
     AccountDisabledError,
+    AdminOnlyLoginError,
     InvalidCredentialsError,
+    LocalLoginDisabledError,
     RefreshReusedError,
 )
 from clary.features.accounts.policy import (
@@ -15,6 +17,7 @@ from clary.features.accounts.policy import (
     REFRESH_LIFE,
     REFRESHES_PER_MINUTE,
     SESSION_ABSOLUTE,
+    AuthMode,
     throttle_address,
     username_key,
 )
@@ -69,20 +72,27 @@ class SignIn:
         credentials: Credentials,
         audit: AuditLog,
         clock: Clock,
+        mode: AuthMode = "native",
+        proxy_logout_url: str | None = None,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._credentials = credentials
         self._audit = audit
         self._clock = clock
+        self._mode: AuthMode = mode
+        self._proxy_logout_url = proxy_logout_url
         self._attempts = AttemptQueue()
 
     async def login(self, *, account: str, password: str, origin: Origin) -> SignedIn:
         """Checks a password and opens a session.
 
         Raises:
-            LoginThrottledError, InvalidCredentialsError, AccountDisabledError
+            LocalLoginDisabledError, LoginThrottledError, InvalidCredentialsError, AccountDisabledError,
+            AdminOnlyLoginError
         """
+        if self._mode == "oauth":
+            raise LocalLoginDisabledError
         async with self._attempts.turn(origin.address):
             user = await self._check(account, password, origin)
         stored, renewed = user.password_hash, None
@@ -90,6 +100,8 @@ class SignIn:
             target = AuditObject("user", user.user_id, user.user_id)
             await self._audit.record_refusal(Act("auth.login_failed", ANONYMOUS, target, outcome="denied"))
             raise AccountDisabledError
+        if self._mode == "trusted_proxy" and user.role != "admin":
+            raise AdminOnlyLoginError
         if stored is not None and self._passwords.is_outdated(stored):
             renewed = await self._passwords.hash(password)
         return await self._open(user.user_id, stored, renewed, account, origin)
@@ -146,14 +158,17 @@ class SignIn:
         self._credentials.forget_session(reused)
         raise RefreshReusedError
 
-    async def logout(self, db: Session, *, identity: Identity) -> None:
-        """Ends the session of the caller."""
+    async def logout(self, db: Session, *, identity: Identity) -> dict[str, str]:
+        """Ends the session of the caller; `logout_url`: where to go on, if the way of signing in wants that (5.1)."""
         session_id = identity.login_session_id
         if session_id is not None:
             await AccountRepository(db).end_session(session_id)
             after_commit(db, lambda: self._credentials.forget_session(session_id))
             target = AuditObject("user", identity.user_id, identity.user_id)
             await self._audit.record(db, Act("auth.logout", Actor.of(identity), target))
+        if identity.credential == "proxy" and self._proxy_logout_url:
+            return {"logout_url": self._proxy_logout_url}
+        return {}
 
     async def _find(self, db: Session, account: str) -> UserRow | None:
         accounts = AccountRepository(db)

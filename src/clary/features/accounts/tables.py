@@ -88,6 +88,17 @@ class UserDeletionRow(Row):
     requested_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
+class EmailCodeRow(Row):
+    """A code that was sent to an address: what the server's secret key makes of both (platform.md 4.6)."""
+
+    __tablename__ = "email_codes"
+
+    email: Mapped[str] = mapped_column(String(254), primary_key=True)
+    code_mac: Mapped[str] = mapped_column(DIGEST)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    guesses: Mapped[int] = mapped_column(Integer)
+
+
 class RefreshTokenRow(Row):
     """A refresh token; a spent one stays until its session ends, so that its reuse is noticed."""
 

@@ -106,24 +106,37 @@ class LoginBrake:
         return row
 
 
-async def require_rate(db: Session, now: datetime, *, kind: str, key: str, limit: int) -> None:
-    """At most `limit` calls a minute.
+async def require_rate(
+    db: Session, now: datetime, *, kind: str, key: str, limit: int, window: timedelta = timedelta(minutes=1)
+) -> None:
+    """At most `limit` calls in a window.
 
     Raises:
         ThrottledError
     """
+    wait = await count_within(db, now, kind=kind, key=key, limit=limit, window=window)
+    if wait is not None:
+        raise ThrottledError(wait)
+
+
+async def count_within(db: Session, now: datetime, *, kind: str, key: str, limit: int, window: timedelta) -> int | None:
+    """Counts a call; one too many is not counted, and the seconds to wait are returned."""
     accounts, key_hash = AccountRepository(db), _hash(key)
     row = await accounts.counter(kind, key_hash)
     if row is None:
-        row = ThrottleCounterRow(
-            kind=kind, key_hash=key_hash, count=0, window_ends_at=now + timedelta(minutes=1), blocked_until=None
-        )
+        row = ThrottleCounterRow(kind=kind, key_hash=key_hash, count=0, window_ends_at=now + window, blocked_until=None)
         accounts.add_counter(row)
     elif row.window_ends_at <= now:
-        row.count, row.window_ends_at = 0, now + timedelta(minutes=1)
+        row.count, row.window_ends_at = 0, now + window
     if row.count >= limit:
-        raise ThrottledError(_seconds(row.window_ends_at - now))
+        return _seconds(row.window_ends_at - now)
     row.count += 1
+    return None
+
+
+async def forget_count(db: Session, *, kind: str, key: str) -> None:
+    """Forgets what was counted."""
+    await AccountRepository(db).drop_counter(kind, _hash(key))
 
 
 def _hash(text: str) -> str:

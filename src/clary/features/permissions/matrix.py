@@ -57,7 +57,7 @@ class RouteTerms(NamedTuple):
 def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool) -> RouteTerms:
     """A route with the object its path names. `scope` None: public."""
     named: list[ObjectType] = [OBJECT_OF[name] for name in re.findall(r"\{(\w+)\}", path) if name in OBJECT_OF]
-    is_own_only = path.startswith("/api/user/") and "{id}" in path and scope != "admin"
+    is_own_only = path.startswith("/api/user/") and scope != "admin" and "{id}" in path
     return RouteTerms(method, path, scope, is_interactive, named[-1] if named else None, is_own_only)
 
 

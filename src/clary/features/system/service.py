@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -31,6 +31,9 @@ class SystemFacts:
     share_mode: str
     demo_model: bool
     upload_max_mb: int
+    auth_mode: Literal["native", "trusted_proxy", "oauth"] = "native"
+    allow_registration: bool = False
+    can_mail: bool = False
 
 
 class SystemService:
@@ -53,23 +56,23 @@ class SystemService:
 
     def info(self, *, signed_in: bool) -> dict[str, Any]:
         """Public facts; version and features only for signed-in callers (platform.md 9.1)."""
-        providers = self.auth_providers()
+        providers, mode = self.auth_providers(), self._facts.auth_mode
         data: dict[str, Any] = {
-            "allow_registration": False,
-            "auth_mode": "native",
+            "allow_registration": self._facts.allow_registration and mode == "native",
+            "auth_mode": mode,
             "auth_providers": providers,
             "default_auth_provider": providers[0]["id"],
-            "has_local_auth": True,
-            "has_oauth_auth": False,
+            "has_local_auth": mode != "oauth",
+            "has_oauth_auth": mode == "oauth",
             "oauth_enabled": False,
-            "native_login_admin_only": False,
+            "native_login_admin_only": mode == "trusted_proxy",
             "oauth_provider_name": None,
             "instance_name": self._facts.instance_name,
             "announcement": "",
             "languages": ["zh-CN", "en-US"],
             "share_mode": self._facts.share_mode,
             "demo_model": self._facts.demo_model,
-            "mail": False,
+            "mail": self._facts.can_mail,
             "limits": {"upload_max_mb": self._facts.upload_max_mb, "password_min": 8},
         }
         if signed_in:

@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clary.features.accounts.tables import (
+    EmailCodeRow,
     LoginAddressRow,
     LoginDeviceRow,
     LoginSessionRow,
@@ -235,6 +236,7 @@ class AccountRepository:
             delete(RefreshTokenRow).where(RefreshTokenRow.session_id.in_(dead)),
             delete(LoginSessionRow).where(LoginSessionRow.session_id.in_(dead)),
             delete(ThrottleCounterRow).where(ThrottleCounterRow.window_ends_at <= now),
+            delete(EmailCodeRow).where(EmailCodeRow.expires_at <= now),
             delete(LoginDeviceRow).where(LoginDeviceRow.last_login_at <= now - devices),
             delete(LoginAddressRow).where(LoginAddressRow.last_login_at <= now - places),
         ):
