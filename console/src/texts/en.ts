@@ -25,6 +25,7 @@ export const en = {
   errorNetwork: "The server cannot be reached. Please check the connection.",
   errorStatus: (status: number) => `The server answered with an error (${status}).`,
   errorUnknown: "Something went wrong. Please try again.",
+  close: "Close",
 
   // Accounts
   loginIntro: "Sign in to talk to your agents",
@@ -41,6 +42,17 @@ export const en = {
   passwordHint: "At least 8 characters",
   passwordsDiffer: "The two new passwords differ.",
   accountOf: (name: string) => `Account: ${name}`,
+  myAccount: "My account",
+  administration: "Administration",
+  showPassword: "Show password",
+  hidePassword: "Hide password",
+  noAccountYet: "No account yet?",
+  signUp: "Sign up",
+  signedInAs: (name: string) => `You are signed in as ${name}.`,
+  goOnAs: (name: string) => `Continue as ${name}`,
+  tryAgainIn: (seconds: number) => `Try again in ${seconds} s`,
+  orElse: "or",
+  noSignIn: "This server offers no way to sign in. Please ask its administrator.",
 
   // Shell
   sidebar: "Side bar",

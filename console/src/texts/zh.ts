@@ -1,13 +1,8 @@
 /** Chinese texts. */
 import type { en } from "./en";
+import type { Shape } from "./shape";
 
-type Shape = {
-  [K in keyof typeof en]: (typeof en)[K] extends (...args: infer A) => string
-    ? (...args: A) => string
-    : string;
-};
-
-export const zh: Shape = {
+export const zh: Shape<typeof en> = {
   // Common
   loading: "加载中",
   cancel: "取消",
@@ -33,6 +28,7 @@ export const zh: Shape = {
   errorNetwork: "无法连接服务器，请检查网络。",
   errorStatus: (status) => `服务器返回错误（${status}）。`,
   errorUnknown: "出了点问题，请重试。",
+  close: "关闭",
 
   // Accounts
   loginIntro: "登录后与你的智能体对话",
@@ -49,6 +45,17 @@ export const zh: Shape = {
   passwordHint: "至少 8 个字符",
   passwordsDiffer: "两次输入的新密码不一致。",
   accountOf: (name) => `账号：${name}`,
+  myAccount: "我的账号",
+  administration: "系统管理",
+  showPassword: "显示密码",
+  hidePassword: "隐藏密码",
+  noAccountYet: "还没有账号？",
+  signUp: "注册",
+  signedInAs: (name) => `当前已登录：${name}`,
+  goOnAs: (name) => `以 ${name} 的身份继续`,
+  tryAgainIn: (seconds) => `${seconds} 秒后可重试`,
+  orElse: "或",
+  noSignIn: "此服务器没有可用的登录方式，请联系管理员。",
 
   // Shell
   sidebar: "侧边栏",

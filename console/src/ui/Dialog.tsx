@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { type FormEvent, type ReactNode, type SyntheticEvent, useEffect, useId, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 import { errorText } from "../kit/errors";
 import { useTexts } from "../kit/i18n";
@@ -8,10 +8,13 @@ interface DialogProps {
   title: string;
   onClose: () => void;
   children: ReactNode;
+  isWide?: boolean;
+  /** Escape does not close it: what it shows cannot be seen again. */
+  isSticky?: boolean;
 }
 
 /** A modal window; the browser keeps the focus inside and closes it with Escape. It stands outside of what opened it. */
-export function Dialog({ title, onClose, children }: DialogProps) {
+export function Dialog({ title, onClose, children, isWide = false, isSticky = false }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   useEffect(() => {
@@ -19,8 +22,19 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     dialog?.showModal();
     return () => dialog?.close();
   }, []);
+  const cancel = (event: SyntheticEvent) => {
+    if (event.target !== ref.current) return;
+    if (isSticky) event.preventDefault();
+    else onClose();
+  };
   return createPortal(
-    <dialog ref={ref} className="dialog" aria-labelledby={titleId} onCancel={onClose} onClose={onClose}>
+    <dialog
+      ref={ref}
+      className={isWide ? "dialog wide" : "dialog"}
+      aria-labelledby={titleId}
+      onCancel={cancel}
+      onClose={(event) => event.target === ref.current && onClose()}
+    >
       <h2 id={titleId}>{title}</h2>
       {children}
     </dialog>,
@@ -36,13 +50,15 @@ interface ActionDialogProps extends DialogProps {
 }
 
 /** A question or small form with one action. */
-export function ActionDialog({ title, onClose, children, action, isDangerous, onAction }: ActionDialogProps) {
+export function ActionDialog(props: ActionDialogProps) {
+  const { title, onClose, children, action, isDangerous, isWide, onAction } = props;
   const t = useTexts();
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
+    setError(null);
     try {
       await onAction();
       onClose();
@@ -52,7 +68,7 @@ export function ActionDialog({ title, onClose, children, action, isDangerous, on
     }
   };
   return (
-    <Dialog title={title} onClose={onClose}>
+    <Dialog title={title} onClose={onClose} isWide={isWide}>
       <form onSubmit={submit}>
         {children}
         {error !== null && <Notice kind="error">{errorText(error)}</Notice>}
