@@ -3,6 +3,7 @@ import { accountStore, startAccount } from "../features/accounts/account-store";
 import { LoginPage } from "../features/accounts/LoginPage";
 import { errorText } from "../kit/errors";
 import { useLocale, useTexts } from "../kit/i18n";
+import { isSignInAddress, signInWishes } from "../kit/next-address";
 import { useStore } from "../kit/store";
 import { Notice } from "../ui/Notice";
 import { Spinner } from "../ui/Spinner";
@@ -16,9 +17,12 @@ export function App() {
   useEffect(() => {
     void startAccount();
   }, []);
+  const wishes = signInWishes();
   if (state.step === "starting") return <Waiting />;
   if (state.step === "unreachable") return <Unreachable error={state.error} />;
   if (state.step === "signed-out") return <LoginPage info={state.info} reason={state.error} />;
+  if (isSignInAddress() && (wishes.next !== null || wishes.error !== null))
+    return <LoginPage info={state.info} reason={null} account={state.account} />;
   return (
     <Suspense fallback={<Waiting />}>
       <Shell key={state.account.user.userid} account={state.account} info={state.info} />

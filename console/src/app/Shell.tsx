@@ -19,6 +19,9 @@ const ProvidersPage = lazy(() =>
   import("../features/llm_providers/ProvidersPage").then((module) => ({ default: module.ProvidersPage })),
 );
 
+const AccountPage = lazy(() => import("./AccountPage").then((module) => ({ default: module.AccountPage })));
+const AdminPage = lazy(() => import("./AdminPage").then((module) => ({ default: module.AdminPage })));
+
 interface ShellProps {
   account: Account;
   info: SystemInfo;
@@ -88,7 +91,11 @@ export function Shell({ account, info }: ShellProps) {
 function Page({ route, account, info }: ShellProps & { route: Route }) {
   if (route.page === "agents") return <AgentsPage agentId={route.agentId} account={account} />;
   if (route.page === "models") return <ProvidersPage />;
-  return <ChatPage sessionId={route.sessionId} account={account} info={info} />;
+  if (route.page === "account") return <AccountPage {...route} account={account} info={info} />;
+  if (route.page === "admin" && account.user.role === "admin")
+    return <AdminPage {...route} account={account} />;
+  const sessionId = route.page === "chat" ? route.sessionId : null;
+  return <ChatPage sessionId={sessionId} account={account} info={info} />;
 }
 
 /** The list of conversations, read again whenever a run starts or ends. */

@@ -6,7 +6,7 @@ export type Route =
   | { page: "agents"; agentId: string | null }
   | { page: "models" }
   | { page: "sign-up" }
-  | { page: "account"; section: AccountSection }
+  | { page: "account"; section: AccountSection; id?: string | null }
   | { page: "admin"; section: AdminSection; id?: string | null };
 
 export const ACCOUNT_SECTIONS = ["profile", "security", "keys", "apps", "groups", "activity"] as const;
@@ -19,9 +19,9 @@ export function parseRoute(hash: string): Route {
   const value = id ? safeDecode(id) : null;
   if (page === "agents") return { page, agentId: value };
   if (page === "models" || page === "sign-up") return { page };
-  if (page === "account") return { page, section: oneOf(ACCOUNT_SECTIONS, value) };
-  if (page === "admin")
-    return { page, section: oneOf(ADMIN_SECTIONS, value), id: more ? safeDecode(more) : null };
+  const inner = more ? safeDecode(more) : null;
+  if (page === "account") return { page, section: oneOf(ACCOUNT_SECTIONS, value), id: inner };
+  if (page === "admin") return { page, section: oneOf(ADMIN_SECTIONS, value), id: inner };
   return { page: "chat", sessionId: page === "c" ? value : null };
 }
 
@@ -40,11 +40,8 @@ export function hrefOf(route: Route): string {
   if (route.page === "agents")
     return route.agentId ? `#/agents/${encodeURIComponent(route.agentId)}` : "#/agents";
   if (route.page === "models" || route.page === "sign-up") return `#/${route.page}`;
-  if (route.page === "account") return `#/account/${route.section}`;
-  if (route.page === "admin")
-    return route.id
-      ? `#/admin/${route.section}/${encodeURIComponent(route.id)}`
-      : `#/admin/${route.section}`;
+  if (route.page === "account" || route.page === "admin")
+    return `#/${route.page}/${route.section}${route.id ? `/${encodeURIComponent(route.id)}` : ""}`;
   return route.sessionId ? `#/c/${encodeURIComponent(route.sessionId)}` : "#/";
 }
 

@@ -1,4 +1,4 @@
-import { type FormEvent, type ReactNode, type SyntheticEvent, useEffect, useId, useRef, useState } from "react";
+import { type FormEvent, type ReactNode, type SyntheticEvent, useId, useLayoutEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 import { errorText } from "../kit/errors";
 import { useTexts } from "../kit/i18n";
@@ -17,10 +17,15 @@ interface DialogProps {
 export function Dialog({ title, onClose, children, isWide = false, isSticky = false }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
+  // Closed while it still stands in the page: only then does the browser give the focus back to what opened it.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      // What opened it may be gone, such as the row that was deleted.
+      if (document.activeElement === document.body) document.getElementById("main")?.focus();
+    };
   }, []);
   const cancel = (event: SyntheticEvent) => {
     if (event.target !== ref.current) return;
@@ -33,7 +38,9 @@ export function Dialog({ title, onClose, children, isWide = false, isSticky = fa
       className={isWide ? "dialog wide" : "dialog"}
       aria-labelledby={titleId}
       onCancel={cancel}
-      onClose={(event) => event.target === ref.current && onClose()}
+      // A second Escape closes a window in spite of a refusal, unless the key itself is taken.
+      onKeyDown={(event) => isSticky && event.key === "Escape" && event.preventDefault()}
+      onClose={(event) => event.target === ref.current && !ref.current.open && onClose()}
     >
       <h2 id={titleId}>{title}</h2>
       {children}
