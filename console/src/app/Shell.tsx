@@ -93,7 +93,7 @@ function Page({ route, account, info }: ShellProps & { route: Route }) {
   if (route.page === "models") return <ProvidersPage />;
   if (route.page === "account") return <AccountPage {...route} account={account} info={info} />;
   if (route.page === "admin" && account.user.role === "admin")
-    return <AdminPage {...route} account={account} />;
+    return <AdminPage {...route} account={account} info={info} />;
   const sessionId = route.page === "chat" ? route.sessionId : null;
   return <ChatPage sessionId={sessionId} account={account} info={info} />;
 }

@@ -48,7 +48,5 @@ export function IconAction({ icon, label, onClick }: IconActionProps) {
 
 /** The further actions of a row behind one button. */
 export function MoreActions({ label, entries }: { label: string; entries: MenuEntry[] }) {
-  return (
-    <Menu label={label} triggerClass="icon-button" trigger={<Icon name="more" />} entries={entries} />
-  );
+  return <Menu label={label} triggerClass="icon-button" trigger={<Icon name="more" />} entries={entries} />;
 }

@@ -5,7 +5,12 @@ import { ActionDialog } from "../../ui/Dialog";
 import { PasswordField } from "../../ui/PasswordField";
 import { changePassword } from "./api";
 
-export function ChangePasswordDialog({ onClose }: { onClose: () => void }) {
+interface ChangePasswordProps {
+  onChanged?: () => void;
+  onClose: () => void;
+}
+
+export function ChangePasswordDialog({ onChanged, onClose }: ChangePasswordProps) {
   const t = useTexts();
   const [old, setOld] = useState("");
   const [fresh, setFresh] = useState("");
@@ -13,6 +18,7 @@ export function ChangePasswordDialog({ onClose }: { onClose: () => void }) {
   const save = async () => {
     if (fresh !== again) throw new ApiError(t.passwordsDiffer, 400, "passwords_differ");
     await changePassword(old, fresh);
+    onChanged?.();
   };
   return (
     <ActionDialog title={t.changePassword} action={t.save} onAction={save} onClose={onClose}>

@@ -1,6 +1,6 @@
 import { useState } from "react";
-import { fromLines, toLines } from "../../kit/lines";
 import { useTexts } from "../../kit/i18n";
+import { fromLines, toLines } from "../../kit/lines";
 import { dayOf, endOfDay } from "../../kit/time";
 import { useLoad } from "../../kit/use-load";
 import { useIdentityTexts } from "../../texts/identity";
@@ -50,7 +50,14 @@ export function KeyForm({ apiKey, isAdmin, onFresh, onSaved, onClose }: KeyFormP
       onAction={save}
       onClose={onClose}
     >
-      <TextField label={t.name} required maxLength={64} value={name} onChange={setName} hint={i.keyNameHint} />
+      <TextField
+        label={t.name}
+        required
+        maxLength={64}
+        value={name}
+        onChange={setName}
+        hint={i.keyNameHint}
+      />
       <fieldset className="field">
         <legend>{i.scopes}</legend>
         {SCOPES.filter((scope) => scope !== "admin" || isAdmin).map((scope) => (

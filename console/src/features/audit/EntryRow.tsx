@@ -27,7 +27,9 @@ export function EntryRow({ entry, hasActor = true }: { entry: Entry; hasActor?: 
           {hasActor && <span className="entry-actor">{actorName(entry, i)}</span>}
           <code>{entry.action}</code>
           {outcome !== "success" && (
-            <span className={`badge ${outcome === "denied" ? "warn" : "bad"}`}>{i[`outcome_${outcome}`]}</span>
+            <span className={`badge ${outcome === "denied" ? "warn" : "bad"}`}>
+              {i[`outcome_${outcome}`]}
+            </span>
           )}
           {object !== null && <span className="entry-object">{`${object.type}:${object.id}`}</span>}
         </summary>

@@ -38,12 +38,7 @@ export function AddMembersDialog({ group, mayName, onAdded, onClose }: AddMember
         />
       )}
       {mayName && (
-        <Check
-          label={i.asManagers}
-          detail={i.managersHint}
-          isChecked={isManager}
-          onChange={setManager}
-        />
+        <Check label={i.asManagers} detail={i.managersHint} isChecked={isManager} onChange={setManager} />
       )}
     </ActionDialog>
   );

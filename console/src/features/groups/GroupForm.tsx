@@ -22,8 +22,7 @@ export function GroupForm({ group, mayRename, onSaved, onClose }: GroupFormProps
   const save = async () => {
     const fields = { name: name.trim(), description: description.trim() };
     if (group === null) await onSaved(await createGroup(fields));
-    else
-      await onSaved(await updateGroup(group.id, mayRename ? fields : { description: fields.description }));
+    else await onSaved(await updateGroup(group.id, mayRename ? fields : { description: fields.description }));
   };
   return (
     <ActionDialog

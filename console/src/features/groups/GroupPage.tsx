@@ -21,7 +21,7 @@ interface GroupPageProps {
   isAdmin: boolean;
 }
 
-type Open = { do: "edit" | "delete" | "add" } | { do: "remove"; member: Member } | null;
+type Open = { do: "edit" } | { do: "delete" } | { do: "add" } | { do: "remove"; member: Member } | null;
 
 /** One group with its members. Managers change who is in it, administrators everything. */
 export function GroupPage({ id, page, userId, isAdmin }: GroupPageProps) {

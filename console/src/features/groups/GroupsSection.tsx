@@ -1,5 +1,4 @@
 import { useState } from "react";
-import { useTexts } from "../../kit/i18n";
 import { goTo, hrefOf } from "../../kit/route";
 import { useDebounced } from "../../kit/use-debounced";
 import { useLoad } from "../../kit/use-load";

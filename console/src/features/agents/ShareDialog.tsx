@@ -1,0 +1,73 @@
+import { useEffect, useState } from "react";
+import { useTexts } from "../../kit/i18n";
+import { useLoad } from "../../kit/use-load";
+import { useIdentityTexts } from "../../texts/identity";
+import { type Choice, ChoiceList } from "../../ui/ChoiceList";
+import { ActionDialog } from "../../ui/Dialog";
+import { LoadState } from "../../ui/LoadState";
+import { groupOptions, type Option, userOptions } from "../groups/api";
+import { type Agent, type AgentGrants, getAgentGrants, shareAgent } from "./api";
+
+/** Who may use an agent beside its owner: people and groups. */
+export function ShareDialog({ agent, onClose }: { agent: Agent; onClose: () => void }) {
+  const t = useTexts();
+  const i = useIdentityTexts();
+  const loaded = useLoad(() => loadShares(agent.id), agent.id);
+  const [users, setUsers] = useState<string[]>([]);
+  const [groups, setGroups] = useState<string[]>([]);
+  const { data } = loaded;
+  useEffect(() => {
+    if (data === null) return;
+    setUsers(data.grants.user_ids);
+    setGroups(data.grants.group_ids);
+  }, [data]);
+  const save = async () => {
+    // Before the present state is known, saving would take everything away.
+    if (data !== null) await shareAgent(agent.id, users, groups);
+  };
+  return (
+    <ActionDialog title={t.shareNamed(agent.name)} action={t.save} isWide onAction={save} onClose={onClose}>
+      <p className="muted">{i.shareIntro}</p>
+      <LoadState of={loaded} />
+      {data !== null && (
+        <>
+          <ChoiceList
+            label={i.people}
+            choices={choicesOf(data.users, data.grants, "user").filter(
+              ({ value }) => value !== agent.user_id,
+            )}
+            chosen={users}
+            onChange={setUsers}
+            emptyText={i.nobodyElse}
+          />
+          <ChoiceList
+            label={i.groups}
+            choices={choicesOf(data.groups, data.grants, "group")}
+            chosen={groups}
+            onChange={setGroups}
+            emptyText={i.noGroups}
+          />
+        </>
+      )}
+    </ActionDialog>
+  );
+}
+
+interface Shares {
+  grants: AgentGrants;
+  users: Option[];
+  groups: Option[];
+}
+
+async function loadShares(agentId: string): Promise<Shares> {
+  const [grants, users, groups] = await Promise.all([getAgentGrants(agentId), userOptions(), groupOptions()]);
+  return { grants, users, groups };
+}
+
+/** Those one may choose, and those who have a grant although the directory does not show them. */
+function choicesOf(options: Option[], { grants }: AgentGrants, kind: "user" | "group"): Choice[] {
+  const hidden = grants.filter(
+    (grant) => grant.kind === kind && !options.some((option) => option.value === grant.id),
+  );
+  return [...options, ...hidden.map((grant) => ({ value: grant.id, label: grant.name || grant.id }))];
+}
