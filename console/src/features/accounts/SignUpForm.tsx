@@ -38,18 +38,7 @@ export function SignUpForm({ next }: { next: string | null }) {
   };
   return (
     <form className="login-form" onSubmit={submit} aria-label={t.signUp}>
-      <EmailWithCode email={email} onEmail={setEmail} />
-      <TextField
-        label={i.code}
-        hint={i.codeHint}
-        inputMode="numeric"
-        autoComplete="one-time-code"
-        pattern="\s*[0-9]{6}\s*"
-        title={i.codeHint}
-        required
-        value={code}
-        onChange={setCode}
-      />
+      <EmailWithCode email={email} onEmail={setEmail} code={code} onCode={setCode} />
       <TextField
         label={i.username}
         hint={i.usernameHint}
@@ -86,7 +75,14 @@ async function enter(name: string, password: string, next: string | null): Promi
   if (followNext(next)) await startAccount();
 }
 
-function EmailWithCode({ email, onEmail }: { email: string; onEmail: (email: string) => void }) {
+interface EmailWithCodeProps {
+  email: string;
+  onEmail: (email: string) => void;
+  code: string;
+  onCode: (code: string) => void;
+}
+
+function EmailWithCode({ email, onEmail, code, onCode }: EmailWithCodeProps) {
   const t = useTexts();
   const i = useIdentityTexts();
   const [wait, startWait] = useCountdown();
@@ -107,15 +103,25 @@ function EmailWithCode({ email, onEmail }: { email: string; onEmail: (email: str
   };
   return (
     <>
+      <TextField
+        label={i.email}
+        type="email"
+        autoComplete="email"
+        maxLength={254}
+        required
+        value={email}
+        onChange={onEmail}
+      />
       <div className="field-with-action">
         <TextField
-          label={i.email}
-          type="email"
-          autoComplete="email"
-          maxLength={254}
+          label={i.code}
+          inputMode="numeric"
+          autoComplete="one-time-code"
+          pattern="\s*[0-9]{6}\s*"
+          title={i.codeHint}
           required
-          value={email}
-          onChange={onEmail}
+          value={code}
+          onChange={onCode}
         />
         <button type="button" className="button" onClick={send} disabled={wait > 0 || email.trim() === ""}>
           {wait > 0 ? t.tryAgainIn(wait) : i.sendCode}

@@ -123,7 +123,7 @@ function UserRow({ user, isSelf, onOpen }: UserRowProps) {
     const isOn = user.status === "active";
     const always: MenuEntry[] = [
       { label: t.edit, icon: "edit", onSelect: () => onOpen({ do: "edit", user }) },
-      { label: i.resetPassword, icon: "key", onSelect: () => onOpen({ do: "reset", user }) },
+      { label: i.resetPassword, icon: "turn", onSelect: () => onOpen({ do: "reset", user }) },
       { label: i.keys, icon: "key", onSelect: () => onOpen({ do: "keys", user }) },
     ];
     if (isSelf) return always;
