@@ -60,18 +60,21 @@ export function Dialog({ title, onClose, children, isWide = false, isSticky = fa
 interface ActionDialogProps extends DialogProps {
   action: string;
   isDangerous?: boolean;
+  /** False while there is nothing yet that the action could be about. */
+  isReady?: boolean;
   /** The window closes when this is done and stays open with the error when it fails. */
   onAction: () => Promise<void>;
 }
 
 /** A question or small form with one action. */
 export function ActionDialog(props: ActionDialogProps) {
-  const { title, onClose, children, action, isDangerous, isWide, onAction } = props;
+  const { title, onClose, children, action, isDangerous, isReady = true, isWide, onAction } = props;
   const t = useTexts();
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
+    if (isBusy || !isReady) return;
     setBusy(true);
     setError(null);
     try {
@@ -94,7 +97,7 @@ export function ActionDialog(props: ActionDialogProps) {
           <button
             type="submit"
             className={isDangerous ? "button danger" : "button primary"}
-            disabled={isBusy}
+            disabled={isBusy || !isReady}
           >
             {action}
           </button>

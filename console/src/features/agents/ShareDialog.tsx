@@ -22,11 +22,18 @@ export function ShareDialog({ agent, onClose }: { agent: Agent; onClose: () => v
     setGroups(data.grants.group_ids);
   }, [data]);
   const save = async () => {
-    // Before the present state is known, saving would take everything away.
-    if (data !== null) await shareAgent(agent.id, users, groups);
+    await shareAgent(agent.id, users, groups);
   };
   return (
-    <ActionDialog title={t.shareNamed(agent.name)} action={t.save} isWide onAction={save} onClose={onClose}>
+    <ActionDialog
+      title={t.shareNamed(agent.name)}
+      action={t.save}
+      isWide
+      // Before the present state is known, saving would take everything away.
+      isReady={data !== null}
+      onAction={save}
+      onClose={onClose}
+    >
       <p className="muted">{i.shareIntro}</p>
       <LoadState of={loaded} />
       {data !== null && (
