@@ -25,7 +25,7 @@ function servePage(request, response) {
   const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname));
   const file = join(DIST, path === "/" || path === "/login" ? "index.html" : path);
   if (!file.startsWith(DIST) || !existsSync(file) || !statSync(file).isFile()) {
-    response.writeHead(404).end();
+    response.writeHead(404, { "Content-Type": "text/plain" }).end("not found");
     return;
   }
   response.writeHead(200, {

@@ -236,7 +236,7 @@ test("a new account is signed in at once and goes where it was asked to", async 
   });
   await openSignUp();
   type("E-mail", "ann@example.com");
-  type("Code from the e-mail", " 123456 ");
+  type("E-mail code", " 123456 ");
   type("User name", "ann");
   type("Password", "a good password");
   fireEvent.submit(screen.getByRole("form", { name: "Sign up" }));
@@ -256,11 +256,11 @@ test("a new account is signed in at once and goes where it was asked to", async 
 test("a taken name can be corrected with the same code", async () => {
   serve({ "POST /api/auth/register": new Refused(409, "User name already exists", "username_taken") });
   await openSignUp();
-  type("Code from the e-mail", "123456");
+  type("E-mail code", "123456");
   type("User name", "ann");
   fireEvent.submit(screen.getByRole("form", { name: "Sign up" }));
   expect((await screen.findByRole("alert")).textContent).toBe("User name already exists");
-  expect(screen.getByLabelText<HTMLInputElement>("Code from the e-mail").value).toBe("123456");
+  expect(screen.getByLabelText<HTMLInputElement>("E-mail code").value).toBe("123456");
   expect(screen.getByRole("button", { name: "Create account" }).hasAttribute("disabled")).toBe(false);
 });
 

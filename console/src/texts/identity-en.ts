@@ -5,7 +5,7 @@ export const identityEn = {
   username: "User name",
   usernameHint: "Letters, digits and _ . - without blanks",
   email: "E-mail",
-  code: "Code from the e-mail",
+  code: "E-mail code",
   codeHint: "Six digits",
   sendCode: "Send code",
   codeSent: (email: string) => `A code is on its way to ${email}. It is valid for five minutes.`,
