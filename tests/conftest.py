@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import structlog
 
 from clary.db.columns import Row
 from clary.db.database import Database
+from support.crowd import Crowd
 from support.house import House, house_in
 
 
@@ -46,3 +48,10 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     """The whole product on a fresh data directory."""
     async with house_in(tmp_path) as built:
         yield built
+
+
+@pytest.fixture
+async def crowd(house: House) -> AsyncIterator[Crowd]:
+    """Nobody yet but the admin."""
+    async with AsyncExitStack() as stack:
+        yield Crowd(house, stack)

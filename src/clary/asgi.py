@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
@@ -14,12 +15,17 @@ from clary import __version__
 from clary.errors import ProblemError
 from clary.features.accounts import routes as account_routes
 from clary.features.agents import routes as agent_routes
+from clary.features.api_keys import routes as key_routes
+from clary.features.audit import routes as audit_routes
 from clary.features.chat import routes as chat_routes
 from clary.features.conversations import routes as conversation_routes
 from clary.features.groups import routes as group_routes
 from clary.features.llm_providers import routes as provider_routes
+from clary.features.permissions import routes as permission_routes
+from clary.features.permissions.service import table_of, terms_of
 from clary.features.runs import routes as run_routes
 from clary.features.system import routes as system_routes
+from clary.http.access import access_of
 from clary.http.console import Console
 from clary.http.middleware import Edge
 from clary.http.reference import mount_reference
@@ -28,6 +34,16 @@ from clary.http.routing import Gate
 from clary.settings import Settings
 from clary.wiring import Services, build_services
 
+PERMISSION_PAGE = """# Who may call what
+
+Made by `clary permissions matrix` from the routes and the permission rule; a test holds the server to it.
+Objects belong to "owner", are granted to "granted user", and to a group of "group member"; for groups themselves
+"owner" stands for a manager. The narrow key is the owner's, with scope `read` alone. `unknown`: as if the object did
+not exist. `yes`: the rule lets the call through; what it says may still be refused. The object is the one that the
+path names; ids in queries and bodies follow the same rule and are tried one by one.
+
+"""
+
 
 def routers() -> list[APIRouter]:
     """The routes of every slice."""
@@ -35,6 +51,9 @@ def routers() -> list[APIRouter]:
         system_routes.router,
         account_routes.router,
         group_routes.router,
+        audit_routes.router,
+        key_routes.router,
+        permission_routes.router,
         provider_routes.router,
         agent_routes.router,
         conversation_routes.router,
@@ -75,6 +94,18 @@ def create_api(services: Services) -> FastAPI:
     api.add_exception_handler(ClientDisconnect, render_gone)
     api.add_exception_handler(Exception, render_unforeseen)
     return api
+
+
+def permission_table() -> str:
+    """Every route × kind of caller × outcome, from what the routes say about themselves (platform.md 7.4)."""
+    routes = [route for router in routers() for route in router.routes if isinstance(route, APIRoute)]
+    return PERMISSION_PAGE + table_of(
+        terms_of(method, route.path, scope=access.scope, is_interactive=access.interactive)
+        for route in routes
+        if route.include_in_schema
+        for access in [access_of(route.openapi_extra, route.path)]
+        for method in sorted((route.methods or set()) - {"HEAD"})
+    )
 
 
 def create_app(settings: Settings, services: Services | None = None) -> ASGIApp:

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from clary.asgi import routers
 from clary.http.access import Access, access_of
+from support.house import PASSWORD
 
 UNKNOWN = {
     "session_id": "session_unknown",
@@ -17,6 +18,8 @@ UNKNOWN = {
     "run_id": "00000000-0000-4000-8000-000000000000",
     "user_id": "0" * 32,
     "group_id": "grp_" + "0" * 16,
+    "login_session_id": "0" * 32,
+    "key_id": "0" * 32,
     "provider_url": "https://api.example.com/v1",
 }
 KEY = "sk-matrix-000000000000"
@@ -60,6 +63,24 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/user/options"): FREE,
     ("GET", "/api/user/list"): FREE,
     ("POST", "/api/user/add"): Call(body={"username": "new", "password": "long-enough-1"}, owned=False),
+    ("POST", "/api/user/update"): Call(body={"user_id": "{user_id}", "phonenum": "1"}),
+    ("POST", "/api/user/reset-password"): Call(body={"user_id": "{user_id}", "new_password": PASSWORD}),
+    ("POST", "/api/user/delete"): Call(body={"user_id": "{user_id}"}),
+    ("PUT", "/api/user/profile"): Call(body={"phonenum": "1"}, owned=False),
+    ("GET", "/api/user/sessions"): FREE,
+    ("DELETE", "/api/user/sessions/{id}"): Call(path="/api/user/sessions/{login_session_id}"),
+    ("DELETE", "/api/user/sessions"): FREE,
+    ("GET", "/api/user/audit"): FREE,
+    ("GET", "/api/user/keys"): FREE,
+    ("POST", "/api/user/keys"): Call(body={"name": "new"}, owned=False),
+    ("PUT", "/api/user/keys/{id}"): Call(path="/api/user/keys/{key_id}", body={"name": "stolen"}),
+    ("POST", "/api/user/keys/{id}/rotate"): Call(path="/api/user/keys/{key_id}/rotate", body={}),
+    ("GET", "/api/user/{user_id}/keys"): Call(),
+    ("DELETE", "/api/user/{user_id}/keys/{id}"): Call(path="/api/user/{user_id}/keys/{key_id}"),
+    ("DELETE", "/api/user/keys/{id}"): Call(path="/api/user/keys/{key_id}"),
+    ("GET", "/api/audit"): FREE,
+    ("GET", "/api/audit/export"): FREE,
+    ("POST", "/api/audit/verify"): Call(body={}, owned=False),
     ("GET", "/api/groups"): FREE,
     ("GET", "/api/groups/options"): FREE,
     ("POST", "/api/groups"): Call(body={"name": "new"}, owned=False),
@@ -83,6 +104,11 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/agent/{agent_id}"): Call(),
     ("PUT", "/api/agent/{agent_id}"): Call(body={"name": "renamed"}),
     ("DELETE", "/api/agent/{agent_id}"): Call(),
+    ("GET", "/api/agent/{agent_id}/auth"): Call(),
+    ("POST", "/api/agent/{agent_id}/auth"): Call(body={"user_ids": []}),
+    ("GET", "/api/permissions/explain"): Call(
+        path="/api/permissions/explain?user_id={user_id}&verb=read&object=agent:{agent_id}"
+    ),
     ("GET", "/api/conversations"): FREE,
     ("GET", "/api/conversations/{session_id}/messages"): Call(),
     ("GET", "/api/share/conversations/{session_id}/messages"): Call(),

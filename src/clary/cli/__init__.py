@@ -2,7 +2,7 @@
 
 import typer
 
-from clary.cli import development, examining, groups, people, serving
+from clary.cli import audit, development, examining, groups, keys, people, permissions, serving
 
 app = typer.Typer(
     help="Clary: a self-hosted AI agent platform server.",
@@ -15,6 +15,9 @@ app.command("migrate")(examining.migrate)
 app.command("doctor")(examining.doctor)
 app.add_typer(people.commands, name="user")
 app.add_typer(groups.commands, name="group")
+app.add_typer(keys.commands, name="key")
+app.add_typer(permissions.commands, name="permissions")
+app.add_typer(audit.commands, name="audit")
 app.add_typer(development.commands, name="dev")
 
 

@@ -25,9 +25,10 @@ def add_user(
     if role not in ("user", "admin"):
         fail("role must be user or admin")
     from clary.features.accounts.service import NewUser
+    from clary.features.audit.service import CLI
 
     async def work(services: Any) -> str:
-        return await services.accounts.add_user(NewUser(name, password, email, role=role))
+        return await services.accounts.add_user(NewUser(name, password, email, role=role), by=CLI)
 
     user_id = run_on_services(work)
     typer.echo(f"added {name} ({user_id})")
@@ -60,7 +61,7 @@ def set_role(account: Account, role: Annotated[str, typer.Argument(help="user or
         fail("role must be user or admin")
 
     async def work(services: Any, user_id: str) -> None:
-        await services.user_administration.set_role(user_id=user_id, role=role)
+        await services.user_administration.set_role(user_id=user_id, role=role, by=_cli())
 
     _change(account, work)
     typer.echo(f"{account} is now {role}")
@@ -71,7 +72,7 @@ def disable_user(account: Account) -> None:
     """Lock somebody out and end all sessions of theirs; nothing is deleted."""
 
     async def work(services: Any, user_id: str) -> None:
-        await services.user_administration.set_disabled(user_id=user_id, disabled=True)
+        await services.user_administration.set_disabled(user_id=user_id, disabled=True, by=_cli())
 
     _change(account, work)
     typer.echo(f"disabled {account}")
@@ -82,7 +83,7 @@ def enable_user(account: Account) -> None:
     """Let somebody in again."""
 
     async def work(services: Any, user_id: str) -> None:
-        await services.user_administration.set_disabled(user_id=user_id, disabled=False)
+        await services.user_administration.set_disabled(user_id=user_id, disabled=False, by=_cli())
 
     _change(account, work)
     typer.echo(f"enabled {account}")
@@ -99,10 +100,36 @@ def reset_password(
     given = _password_line() if password_stdin else None
 
     async def work(services: Any, user_id: str) -> Any:
-        return await services.user_administration.reset_password(user_id=user_id, password=given)
+        return await services.user_administration.reset_password(user_id=user_id, password=given, by=_cli())
 
     made = _change(account, work)
     typer.echo(f"new password of {account}" + (f": {made}" if made else " set"))
+
+
+@commands.command("delete")
+def delete_user(
+    account: Account,
+    objects: Annotated[str, typer.Option(help="delete, transfer or delete_all.")] = "delete",
+    transfer_to: Annotated[str | None, typer.Option(help="Who gets what is handed on.")] = None,
+) -> None:
+    """Delete somebody; shared agents pass to an administrator, unless something else is wanted."""
+    if objects not in ("delete", "transfer", "delete_all"):
+        fail("objects must be delete, transfer or delete_all")
+
+    async def work(services: Any, user_id: str) -> None:
+        administration, deletion = services.user_administration, services.identity.deletion
+        heir = await administration.get_user_id(transfer_to) if transfer_to else None
+        await deletion.delete(user_id=user_id, mode=objects, transfer_to=heir, by=_cli())
+        await deletion.finish()
+
+    _change(account, work)
+    typer.echo(f"deleted {account}")
+
+
+def _cli() -> Any:
+    from clary.features.audit.service import CLI
+
+    return CLI
 
 
 def _change(account: str, work: Any) -> Any:

@@ -94,6 +94,8 @@ class Settings(BaseSettings):
     bootstrap_admin_password: SecretStr | None = None
     bootstrap_admin_email: str | None = Field(default=None, max_length=254)
     user_directory: Literal["all", "groups", "self"] = "all"
+    api_key_max_days: int = Field(default=0, ge=0, le=36_500)
+    audit_days: int = Field(default=0, ge=0, le=36_500)
 
     # Models, money
     default_llm_api_key: SecretStr | None = None

@@ -2,27 +2,35 @@
 
 from typing import Any
 
+import structlog
+
 from clary.adapters.access_tokens import JwtAccessTokens
-from clary.db.database import Database
+from clary.db.database import Database, UnavailableError
 from clary.features.accounts.guards import RequestAuthenticator
 from clary.features.accounts.ports import AccessTokens, Onboarding, PasswordHashing
 from clary.features.accounts.service import (
     AccountService,
     Credentials,
     Identities,
+    OwnAccount,
     SignIn,
     UserAdministration,
+    UserDeletion,
     ensure_signing_key,
     generate_password,
 )
-from clary.features.audit.service import AuditLog
+from clary.features.api_keys.service import ApiKeyService, KeyReader
+from clary.features.audit.service import SYSTEM, Act, AuditLog, AuditReading
 from clary.features.groups.ports import CurrencyRates
 from clary.features.groups.service import GroupMemberships, GroupService
+from clary.features.permissions.service import Grants
 from clary.http.access import Authenticator
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex
 from clary.settings import Settings
+
+log = structlog.get_logger()
 
 
 class IdentityServices:
@@ -43,10 +51,14 @@ class IdentityServices:
         self._clock = clock
         self._secret_box = secret_box
         self.tokens: AccessTokens | None = None
-        self.audit = AuditLog(clock=clock, new_salt=_new_salt)
-        self.credentials = Credentials(database=database, tokens=self._access_tokens, clock=clock)
-        self.authenticator: Authenticator = RequestAuthenticator(self.credentials)
+        self.audit = AuditLog(database=database, clock=clock, new_salt=_new_salt, keep_days=settings.audit_days)
+        self.audit_reading = AuditReading(database=database)
         self.memberships = GroupMemberships(audit=self.audit, clock=clock, new_id=_new_group_id)
+        self.credentials = Credentials(
+            database=database, tokens=self._access_tokens, groups=self.memberships, clock=clock
+        )
+        self.authenticator: Authenticator = RequestAuthenticator(self.credentials)
+        self.grants = Grants(clock=clock)
         self.identities = Identities(
             credentials=self.credentials, groups=self.memberships, audit=self.audit, clock=clock
         )
@@ -56,6 +68,7 @@ class IdentityServices:
             credentials=self.credentials,
             onboarding=onboarding,
             groups=self.memberships,
+            audit=self.audit,
             clock=clock,
             directory=settings.user_directory,
             new_password=generate_password,
@@ -68,13 +81,31 @@ class IdentityServices:
             directory=settings.user_directory,
             new_id=_new_group_id,
         )
+        self.key_reader = KeyReader(database=database, credentials=self.credentials, audit=self.audit, clock=clock)
+        self.credentials.add_reader(self.key_reader)
+        self.keys = ApiKeyService(
+            reader=self.key_reader,
+            accounts=self.accounts,
+            rates=rates,
+            audit=self.audit,
+            clock=clock,
+            max_days=lambda: settings.api_key_max_days,
+        )
+        self.groups.add_references(self.grants)
         self.user_administration = UserAdministration(
             database=database,
             passwords=passwords,
             credentials=self.credentials,
+            audit=self.audit,
             new_password=generate_password,
         )
-        self.sign_in = SignIn(database=database, passwords=passwords, credentials=self.credentials, clock=clock)
+        self.deletion = UserDeletion(
+            database=database, administration=self.user_administration, audit=self.audit, clock=clock
+        )
+        self.own_account = OwnAccount(credentials=self.credentials, audit=self.audit, clock=clock)
+        self.sign_in = SignIn(
+            database=database, passwords=passwords, credentials=self.credentials, audit=self.audit, clock=clock
+        )
 
     def _access_tokens(self) -> AccessTokens:
         assert self.tokens is not None, "services are not started"
@@ -88,12 +119,31 @@ class IdentityServices:
         """
         self.tokens = JwtAccessTokens(*await ensure_signing_key(self._database, self._secret_box, self._clock))
 
+    async def record_start(self, version: str) -> None:
+        """Writes down that the server works from now on."""
+        async with self._database.write() as db:
+            await self.audit.record(db, Act("server.started", SYSTEM, detail={"version": version}))
+
+    async def stop(self) -> None:
+        """Writes down what the audit log still holds back, and where it ends."""
+        try:
+            await self.audit.tend(is_last=True)
+            await self.audit.log_head()
+        except UnavailableError:
+            log.warning("audit_end_not_written")
+
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
         state.authenticator = self.authenticator
         state.accounts = self.accounts
         state.sign_in = self.sign_in
+        state.user_administration = self.user_administration
+        state.user_deletion = self.deletion
+        state.own_account = self.own_account
         state.groups = self.groups
+        state.audit = self.audit
+        state.api_keys = self.keys
+        state.audit_reading = self.audit_reading
 
 
 def _new_salt() -> str:

@@ -1,6 +1,7 @@
 """The composition root: says which adapter fills which port, and starts and stops what has to be. Nothing else does."""
 
 import asyncio
+import itertools
 import os
 from contextlib import AsyncExitStack
 from typing import Any
@@ -16,10 +17,12 @@ from clary.db.database import Database, UnavailableError
 from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
 from clary.features.agents.service import (
+    AgentLeaving,
     AgentLimits,
     AgentReferences,
     AgentResolver,
     AgentService,
+    AgentSharing,
     ConfigurationCheck,
     FixedTools,
 )
@@ -28,15 +31,18 @@ from clary.features.chat.preparing import RunPreparer
 from clary.features.chat.resolving import ContextShares, LoopLimits, RunResolver
 from clary.features.chat.service import ChatLimits, ChatService
 from clary.features.chat.supervisor import RunSupervisor
+from clary.features.conversations.leaving import ConversationLeaving
 from clary.features.conversations.service import ConversationService, HistoryReader
 from clary.features.conversations.shares import ShareService
 from clary.features.llm_providers.service import (
     KeyVault,
     Money,
+    ProviderLeaving,
     ProviderResolver,
     ProviderService,
     ProviderVerification,
 )
+from clary.features.permissions.service import PermissionExplainer
 from clary.features.runs.service import RunService
 from clary.features.system.service import SystemFacts, SystemService
 from clary.features.toolbox.service import ALIASES, Toolbox
@@ -52,7 +58,10 @@ from clary.settings.values import plain
 from clary.streams.hub import Hub
 from clary.wiring.identity import IdentityServices
 from clary.wiring.parts import (
+    AuditWitness,
     FirstSteps,
+    GrantsLeaving,
+    PeopleAskedAbout,
     VerificationLedger,
     announce_password,
     csrf_rule,
@@ -64,6 +73,8 @@ from clary.wiring.parts import (
 log = structlog.get_logger()
 
 LOG_SWEEP_SECONDS = 600.0
+AUDIT_TEND_SECONDS = 60.0
+TENDS_PER_HEAD = 60
 
 
 class Services:
@@ -90,6 +101,7 @@ class Services:
         self._add_conversations()
         self._add_execution()
         self._add_chat()
+        self._add_explainer()
         self._add_system()
 
     def _add_identity(self) -> None:
@@ -107,6 +119,22 @@ class Services:
         self.authenticator = self.identity.authenticator
         self.credentials = self.identity.credentials
         self.user_administration = self.identity.user_administration
+
+    def _add_explainer(self) -> None:
+        identity = self.identity
+        self.permission_explainer = PermissionExplainer(
+            people=PeopleAskedAbout(identity.user_administration, identity.memberships, identity.keys),
+            objects={
+                "agent": self.agent_resolver,
+                "conversation": self.shares,
+                "run": self.runs,
+                "provider": self.provider_resolver,
+                "group": identity.memberships,
+                "user": identity.user_administration,
+                "key": identity.keys,
+            },
+            witness=AuditWitness(identity.audit),
+        )
 
     def _add_system(self) -> None:
         settings = self.settings
@@ -164,6 +192,7 @@ class Services:
             guard=self.guard,
             money=self.money,
             references=AgentReferences(),
+            audit=self.identity.audit,
             clock=clock,
             new_id=new_uuid,
         )
@@ -183,11 +212,23 @@ class Services:
         self.agent_resolver = AgentResolver(limits=limits)
         self.agents = AgentService(
             check=ConfigurationCheck(
-                providers=self.provider_resolver, tools=FixedTools((*self.toolbox.names, *ALIASES)), money=self.money
+                providers=self.provider_resolver,
+                tools=FixedTools((*self.toolbox.names, *ALIASES)),
+                money=self.money,
+                grants=self.identity.grants,
+                groups=self.identity.memberships,
             ),
+            grants=self.identity.grants,
+            audit=self.identity.audit,
             limits=limits,
             clock=clock,
             new_agent_id=lambda: "agent_" + new_hex(8),
+        )
+        self.agent_sharing = AgentSharing(
+            grants=self.identity.grants,
+            accounts=self.accounts,
+            groups=self.identity.memberships,
+            audit=self.identity.audit,
         )
         self.workspaces = WorkspaceService(settings.workspaces)
 
@@ -205,6 +246,7 @@ class Services:
             runs=self.runs,
             history=history,
             workspaces=self.workspaces,
+            audit=self.identity.audit,
             clock=clock,
             shares_by_link=settings.share_mode == "link",
         )
@@ -212,6 +254,7 @@ class Services:
             database=self.database,
             conversations=self.conversations,
             history=history,
+            audit=self.identity.audit,
             clock=clock,
             mode=settings.share_mode,
         )
@@ -272,6 +315,17 @@ class Services:
             limits=ChatLimits(settings.max_active_runs_per_user, settings.max_views_per_run),
         )
         self.conversations.stop_runs_with(self.chat)
+        self.identity.user_administration.stop_runs_with(self.chat)
+        self.identity.deletion.set_things(
+            (
+                ConversationLeaving(
+                    database=self.database, conversations=self.conversations, workspaces=self.workspaces
+                ),
+                ProviderLeaving(database=self.database, references=AgentReferences()),
+                AgentLeaving(database=self.database, grants=self.identity.grants, clock=self.clock),
+                GrantsLeaving(self.database, self.identity.grants),
+            )
+        )
 
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
@@ -281,6 +335,8 @@ class Services:
         state.system = self.system
         state.heartbeat_seconds = self.settings.stream_heartbeat_seconds
         state.agents = self.agents
+        state.agent_sharing = self.agent_sharing
+        state.permission_explainer = self.permission_explainer
         state.llm_providers = self.llm_providers
         state.llm_provider_verification = self.verification
         state.conversations = self.conversations
@@ -303,7 +359,10 @@ class Services:
         limits = SandboxLimits(cpu_seconds=self.settings.sandbox_cpu_seconds, memory_mb=self.settings.sandbox_memory_mb)
         self.sandbox = await make_sandbox("on" if self.settings.sandbox else "off", limits=limits)
         await self.supervisor.start(self.preparer.prepare)
+        await self.identity.record_start(__version__)
         self._sweeper = asyncio.create_task(self._sweep_logs())
+        await self.identity.deletion.resume()
+        self._audit_tender = asyncio.create_task(self._tend_audit())
         if self.admin_password is not None:
             announce_password(self.settings.bootstrap_admin_username, self.admin_password)
 
@@ -329,8 +388,19 @@ class Services:
             try:
                 await self.runs.sweep_expired_logs()
                 await self.accounts.sweep()
+                await self.identity.deletion.resume()
             except UnavailableError:
                 log.warning("log_sweep_put_off")
+
+    async def _tend_audit(self) -> None:
+        for tends in itertools.count(1):
+            await asyncio.sleep(AUDIT_TEND_SECONDS)
+            try:
+                await self.identity.audit.tend()
+                if tends % TENDS_PER_HEAD == 0:
+                    await self.identity.audit.log_head()
+            except UnavailableError:
+                log.warning("audit_tending_put_off")
 
     def drain_soon(self) -> None:
         """Called from a signal: readiness turns, runs are given back and streams end, inside the loop."""
@@ -343,7 +413,9 @@ class Services:
     async def _drain(self) -> None:
         self.system.draining = True
         self._sweeper.cancel()
+        self._audit_tender.cancel()
         self.active_runs.close_all()
+        await self.identity.deletion.stop()
         await self.supervisor.stop()
 
     async def stop(self) -> None:
@@ -353,6 +425,7 @@ class Services:
         assert self._draining is not None
         await self._draining
         await self.event_log.stop()
+        await self.identity.stop()
         await self._close()
 
     async def _close(self) -> None:

@@ -4,6 +4,7 @@ import httpx2
 import pytest
 
 from clary.features.accounts.errors import LastAdminError, PasswordIsNameError, UserNotFoundError
+from clary.features.audit.service import CLI
 from support.house import ADMIN_PASSWORD, House, bearer, login
 
 pytestmark = pytest.mark.anyio
@@ -25,11 +26,11 @@ async def test_what_takes_rights_away_ends_every_session_at_once(house: House, c
         assert (await client.get("/api/auth/session")).status_code == 200
         match change:
             case "demote":
-                await administration.set_role(user_id=user_id, role="user")
+                await administration.set_role(user_id=user_id, role="user", by=CLI)
             case "disable":
-                await administration.set_disabled(user_id=user_id, disabled=True)
+                await administration.set_disabled(user_id=user_id, disabled=True, by=CLI)
             case _:
-                assert await administration.reset_password(user_id=user_id, password="Another-4711") is None
+                assert await administration.reset_password(user_id=user_id, password="Another-4711", by=CLI) is None
         assert await statuses(client, bearer(tokens)) == (401, 401)
         again = await client.post("/api/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
         assert again.status_code == 401
@@ -40,7 +41,7 @@ async def test_a_promotion_counts_at_once_and_ends_no_session(house: House) -> N
     async with house.browser() as client:
         tokens = await login(client, "pia")
         assert (await client.get("/api/user/list")).json()["code"] == 403
-        await house.services.user_administration.set_role(user_id=user_id, role="admin")
+        await house.services.user_administration.set_role(user_id=user_id, role="admin", by=CLI)
         assert (await client.get("/api/user/list")).json()["code"] == 200
         assert await statuses(client, bearer(tokens)) == (200, 200)
 
@@ -49,14 +50,14 @@ async def test_one_active_administrator_always_remains(house: House) -> None:
     administration = house.services.user_administration
     admin = await administration.get_user_id("Admin")
     second = await house.make_user("second", role="admin")
-    await administration.set_disabled(user_id=second, disabled=True)
+    await administration.set_disabled(user_id=second, disabled=True, by=CLI)
     for change in (
-        administration.set_role(user_id=admin, role="user"),
-        administration.set_disabled(user_id=admin, disabled=True),
+        administration.set_role(user_id=admin, role="user", by=CLI),
+        administration.set_disabled(user_id=admin, disabled=True, by=CLI),
     ):
         with pytest.raises(LastAdminError):
             await change
-    await administration.set_role(user_id=second, role="user")
+    await administration.set_role(user_id=second, role="user", by=CLI)
     async with house.browser() as client:
         await login(client, "admin", ADMIN_PASSWORD)
 
@@ -64,13 +65,13 @@ async def test_one_active_administrator_always_remains(house: House) -> None:
 async def test_who_is_not_there_cannot_be_changed_and_a_name_is_no_password(house: House) -> None:
     administration = house.services.user_administration
     for change in (
-        administration.set_role(user_id="", role="user"),
-        administration.set_disabled(user_id="x", disabled=False),
-        administration.reset_password(user_id="x"),
+        administration.set_role(user_id="", role="user", by=CLI),
+        administration.set_disabled(user_id="x", disabled=False, by=CLI),
+        administration.reset_password(user_id="x", by=CLI),
     ):
         with pytest.raises(UserNotFoundError):
             await change
     user_id = await house.make_user("some-person", email="pia@example.org")
     with pytest.raises(PasswordIsNameError):
-        await administration.reset_password(user_id=user_id, password="Some-Person")
+        await administration.reset_password(user_id=user_id, password="Some-Person", by=CLI)
     assert await administration.get_user_id(" PIA@example.org") == user_id

@@ -138,3 +138,18 @@ async def test_after_an_interrupt_every_call_has_a_result_and_the_next_request_w
     assert [each["tool_call_id"] for each in history if each["role"] == "tool"] == ["c0", "c1", "c2"]
     assert answered == ["c0", "c1", "c2"]
     assert end_of(after) == ("completed", "answered")
+
+
+@pytest.mark.parametrize(("route", "body"), [("update", {"disabled": True}), ("delete", {})])
+async def test_what_runs_ends_when_its_owner_is_locked_out(tmp_path: Path, route: str, body: dict[str, bool]) -> None:
+    async with chat_in(tmp_path, slow()) as chat:
+        stream = await chat.alice.open("/api/web-stream", said("[[play:slow]]"))
+        await stream.line()
+        async with chat.house.browser() as admin:
+            headers = bearer(await login(admin, "admin", ADMIN_PASSWORD))
+            path, wanted = f"/api/user/{route}", {"user_id": chat.alice.user_id, **body}
+            answer = await admin.post(path, json=wanted, headers=headers)
+        assert answer.json()["code"] == 200, answer.text
+        await asyncio.wait_for(chat.provider.requests[0].client_left.wait(), 5)
+        lines = await asyncio.wait_for(stream.lines(), 5)
+    assert end_of(lines) == ("interrupted", "interrupt_request")

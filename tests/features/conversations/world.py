@@ -10,6 +10,7 @@ import sqlalchemy
 from clary.adapters.event_log import SqliteEventLog
 from clary.db.columns import Row
 from clary.db.database import Database
+from clary.features.audit.service import AuditLog
 from clary.features.conversations.service import (
     ConversationRow,
     ConversationService,
@@ -59,6 +60,9 @@ class RememberedFolders:
     async def delete_session_workspace(self, user_id: str, session_id: str) -> None:
         self.deleted.append((user_id, session_id))
 
+    async def delete_agent_workspace(self, user_id: str, agent_id: str) -> None:
+        self.deleted.append((user_id, agent_id))
+
 
 def text(role: str, content: Any, message_id: str, **more: Any) -> NewMessage:
     """A message with text; an assistant's is an answer."""
@@ -72,6 +76,7 @@ class World:
     def __init__(self, database: Database, event_log: SqliteEventLog, clock: SetClock) -> None:
         self.database, self.event_log, self.clock = database, event_log, clock
         self.folders = RememberedFolders()
+        self.audit = AuditLog(database=database, clock=clock, new_salt=lambda: "salt")
         self.runs = RunService(database=database, event_log=event_log, clock=clock, log_ttl_hours=24)
         self.history = HistoryReader(database=database, runs=self.runs, event_log=event_log)
         self.conversations = self.service()
@@ -83,6 +88,7 @@ class World:
             runs=self.runs,
             history=self.history,
             workspaces=self.folders,
+            audit=self.audit,
             clock=self.clock,
             shares_by_link=by_link,
         )
@@ -92,6 +98,7 @@ class World:
             database=self.database,
             conversations=self.conversations,
             history=self.history,
+            audit=self.audit,
             clock=self.clock,
             mode=mode,
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from features.groups.crowd import Crowd
+from support.crowd import Crowd
 from support.house import house_in
 
 pytestmark = pytest.mark.anyio

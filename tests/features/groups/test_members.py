@@ -7,7 +7,8 @@ from sqlalchemy import delete, select
 
 from clary.features.accounts.tables import UserRow
 from clary.features.audit.tables import AuditRow
-from features.groups.crowd import Crowd
+from clary.kit import json_text
+from support.crowd import Crowd
 
 pytestmark = pytest.mark.anyio
 
@@ -146,7 +147,7 @@ async def test_every_change_is_written_down_with_who_made_it(crowd: Crowd) -> No
     async with crowd.house.services.database.read() as db:
         rows = (await db.scalars(select(AuditRow).where(AuditRow.action.like("group.%")).order_by(AuditRow.seq))).all()
     admin = (await crowd.get("admin", "/api/auth/session"))["user"]["userid"]
-    assert [(row.action, row.actor_user_id, row.entry["detail"]) for row in rows] == [
+    assert [(row.action, row.actor_user_id, json_text.loads(row.stored)["detail"]) for row in rows] == [
         ("group.created", admin, {"name": "Team"}),
         ("group.member_added", admin, {"user_id": boss, "role": "manager", "source": "manual"}),
         ("group.member_added", boss, {"user_id": ann, "role": "member", "source": "manual"}),

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from clary.features.audit.tables import AuditRow
-from features.groups.crowd import Crowd
+from clary.kit import json_text
+from support.crowd import Crowd
 from support.house import house_in
 
 pytestmark = pytest.mark.anyio
@@ -150,7 +151,7 @@ async def test_mapped_changes_are_written_down_and_a_sign_in_without_one_is_not(
     async with crowd.house.services.database.read() as db:
         rows = (await db.scalars(select(AuditRow).where(AuditRow.action.like("group.%")).order_by(AuditRow.seq))).all()
     member = {"user_id": crowd.ids["ann"], "source": CORP}
-    assert [(row.action, row.actor_user_id, row.entry["detail"]) for row in rows] == [
+    assert [(row.action, row.actor_user_id, json_text.loads(row.stored)["detail"]) for row in rows] == [
         ("group.created", None, {"name": "ops", "source": CORP}),
         ("group.member_added", None, member),
         ("group.member_removed", None, member),

@@ -26,6 +26,8 @@ from clary.features.agents.service import (
     ConfigurationCheck,
     FixedTools,
 )
+from clary.features.audit.service import AuditLog
+from clary.features.groups.service import GroupMemberships
 from clary.features.llm_providers.ports import ConnectionProbe, ImageProbe, StructuredProbe
 from clary.features.llm_providers.routes import router as provider_router
 from clary.features.llm_providers.service import (
@@ -37,7 +39,7 @@ from clary.features.llm_providers.service import (
     ProviderSnapshot,
     ProviderVerification,
 )
-from clary.features.permissions.service import ALL_SCOPES, Identity
+from clary.features.permissions.service import ALL_SCOPES, Grants, Identity
 from clary.http.csrf import CsrfRule
 from clary.http.middleware import Edge, EdgeRules
 from clary.http.peers import AddressList
@@ -238,15 +240,22 @@ def _assembled(database: Database, default: DefaultProvider | None, demo_model: 
         "clock": clock,
         "new_id": numbered("00000000-0000-4000-8000-0000"),
     }
-    providers = ProviderService(money=money, references=AgentReferences(), **shared)
-    check = ConfigurationCheck(providers=resolver, tools=FixedTools(KNOWN_TOOLS), money=money)
+    audit = AuditLog(database=database, clock=StandingClock(), new_salt=lambda: "salt")
+    grants = Grants(clock=StandingClock())
+    memberships = GroupMemberships(audit=audit, clock=StandingClock(), new_id=lambda: "grp_1")
+    providers = ProviderService(money=money, references=AgentReferences(), audit=audit, **shared)
+    check = ConfigurationCheck(
+        providers=resolver, tools=FixedTools(KNOWN_TOOLS), money=money, grants=grants, groups=memberships
+    )
     api = _api(
         database=database,
         llm_providers=providers,
         llm_provider_verification=ProviderVerification(
             database=database, providers=providers, probe=probe, ledger=VerificationLedger(), money=money, **shared
         ),
-        agents=AgentService(check=check, limits=limits, clock=clock, new_agent_id=numbered("agent_")),
+        agents=AgentService(
+            check=check, grants=grants, audit=audit, limits=limits, clock=clock, new_agent_id=numbered("agent_")
+        ),
     )
     rules = EdgeRules(AddressList([]), frozenset(), frozenset(), strict_transport=False)
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(api, rules)), base_url="http://clary.test")

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from clary.db.database import Database
+from clary.db.session import Session
 from clary.features.accounts.policy import ACCESS_SECONDS, COOKIE_RENEWAL, SESSION_IDLE
 from clary.features.accounts.ports import (
     AccessClaims,
     AccessTokens,
     BearerReader,
     ExpiredTokenError,
+    GroupDirectory,
     MalformedTokenError,
 )
 from clary.features.accounts.repository import AccountRepository
@@ -41,6 +43,16 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """A person who may act at this moment."""
+
+    user_id: str
+    username: str
+    role: Role
+    group_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Kept:
     identity: Identity
     until: float
@@ -49,8 +61,16 @@ class _Kept:
 class Credentials:
     """See the module."""
 
-    def __init__(self, *, database: Database, tokens: Callable[[], AccessTokens], clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        tokens: Callable[[], AccessTokens],
+        groups: GroupDirectory,
+        clock: Clock,
+    ) -> None:
         self._database = database
+        self._groups = groups
         self._tokens = tokens
         self._clock = clock
         self._readers: list[BearerReader] = []
@@ -87,6 +107,8 @@ class Credentials:
 
     def forget_user(self, user_id: str) -> None:
         """Something about a user changed."""
+        for reader in self._readers:
+            reader.forget_user(user_id)
         self._generation += 1
         self._kept = {key: kept for key, kept in self._kept.items() if kept.identity.user_id != user_id}
 
@@ -110,7 +132,7 @@ class Credentials:
         generation = self._generation
         async with self._database.read() as db:
             session = await AccountRepository(db).find_session(claims.session_id)
-            identity = await self._alive(AccountRepository(db), session, "access_token")
+            identity = await self._alive(db, session, "access_token")
         if identity is None or identity.user_id != claims.user_id:
             return NotSignedInError.EXPIRED
         return self._keep(key, identity, generation)
@@ -124,7 +146,7 @@ class Credentials:
         generation = self._generation
         async with self._database.read() as db:
             session = await AccountRepository(db).find_session_by_cookie(cookie_hash)
-            identity = await self._alive(AccountRepository(db), session, "cookie")
+            identity = await self._alive(db, session, "cookie")
         if identity is None or session is None:
             return Found(None)
         stale = self._clock.now() - session.cookie_issued_at > COOKIE_RENEWAL
@@ -132,20 +154,31 @@ class Credentials:
             await self._touch(session.session_id)
         return Found(self._keep(key, identity, generation), renew_cookie=stale)
 
-    async def _alive(
-        self, accounts: AccountRepository, session: LoginSessionRow | None, credential: Credential
-    ) -> Identity | None:
+    async def _alive(self, db: Session, session: LoginSessionRow | None, credential: Credential) -> Identity | None:
         now = self._clock.now()
         if session is None or session.expires_at <= now:
             return None
         if credential == "cookie" and now - session.last_seen_at > SESSION_IDLE:
             return None
-        user = await accounts.find_user(session.user_id)
-        if user is None or user.status != "active":
+        caller = await self.find_caller(db, user_id=session.user_id)
+        if caller is None:
             return None
         return Identity(
-            user.user_id, user.username, cast("Role", user.role), credential, login_session_id=session.session_id
+            caller.user_id,
+            caller.username,
+            caller.role,
+            credential,
+            login_session_id=session.session_id,
+            group_ids=caller.group_ids,
         )
+
+    async def find_caller(self, db: Session, *, user_id: str) -> Caller | None:
+        """The person behind a session, key or token; None when disabled or gone."""
+        user = await AccountRepository(db).find_user(user_id)
+        if user is None or user.status != "active":
+            return None
+        groups = await self._groups.groups_of(db, user_id=user_id)
+        return Caller(user.user_id, user.username, cast("Role", user.role), groups)
 
     async def _touch(self, session_id: str) -> None:
         async with self._database.write() as db:

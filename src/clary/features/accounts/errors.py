@@ -181,3 +181,21 @@ class LastCredentialError(ConflictError):
     code = 409
     http_status = 200
     text = Text("至少需要保留一种登录方式", "At least one way to sign in must remain")
+
+
+class AdminProtectedError(ForbiddenError):
+    """Administrators are not deleted, and nobody deletes themselves."""
+
+    slug = "admin_protected"
+    code = 403
+    http_status = 200
+    text = Text("无法删除管理员用户", "Administrators cannot be deleted; take the role away first")
+
+
+class LoginSessionNotFoundError(NotFoundError):
+    """No such login session of the caller."""
+
+    slug = "session_not_found"
+    code = 404
+    http_status = 200
+    text = Text("登录会话不存在", "Login session not found")

@@ -1,14 +1,23 @@
 """Request bodies of accounts."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from clary.features.accounts.policy import is_avatar
 from clary.http.payload import Payload
 from clary.kit import json_text
 from clary.kit.text import has_control_characters
 
 MAX_CONFIG_BYTES = 64 * 1024
+UserId = Annotated[str, Field(max_length=64)]
+
+
+def require_printable(value: str | None) -> str | None:
+    """The value, if it holds no control character."""
+    if value is not None and has_control_characters(value):
+        raise ValueError("control characters are not allowed")
+    return value
 
 
 class LoginRequest(Payload):
@@ -44,6 +53,68 @@ class ConfigRequest(Payload):
         return value
 
 
+class ProfileRequest(Payload):
+    """What people change about themselves; absent = unchanged, an empty text clears."""
+
+    nickname: Annotated[str, Field(max_length=64)] | None = None
+    phonenum: Annotated[str, Field(max_length=32)] | None = None
+    avatar_url: Annotated[str, Field(max_length=512)] | None = None
+
+    @field_validator("nickname", "phonenum")
+    @classmethod
+    def _printable(cls, value: str | None) -> str | None:
+        return require_printable(value)
+
+    @field_validator("avatar_url")
+    @classmethod
+    def _is_avatar(cls, value: str | None) -> str | None:
+        if value and not is_avatar(value):
+            raise ValueError("avatar_url must be an https address or an own object path")
+        return value
+
+    def sent(self) -> dict[str, str]:
+        """The fields that were sent."""
+        return self.model_dump(exclude_none=True)
+
+
+class UserUpdateRequest(Payload):
+    """What an admin changes about a user: absent = unchanged; null clears nickname, e-mail and phone number."""
+
+    null_clears: ClassVar[frozenset[str]] = frozenset({"nickname", "email", "phonenum"})
+
+    user_id: UserId
+    nickname: Annotated[str, Field(max_length=64)] | None = None
+    email: str | None = None
+    phonenum: Annotated[str, Field(max_length=32)] | None = None
+    role: Literal["user", "admin"] | None = None
+    disabled: bool | None = None
+
+    @field_validator("phonenum", "nickname")
+    @classmethod
+    def _printable(cls, value: str | None) -> str | None:
+        return require_printable(value)
+
+    def sent(self) -> dict[str, Any]:
+        """The fields that were sent."""
+        whole = self.model_dump()
+        return {field: whole[field] for field in self.model_fields_set - {"user_id"}}
+
+
+class ResetPasswordRequest(Payload):
+    """A new password for a user; without one, one is made."""
+
+    user_id: UserId
+    new_password: Annotated[str, Field(max_length=256)] | None = None
+
+
+class UserDeleteRequest(Payload):
+    """A user to delete, and what becomes of their things."""
+
+    user_id: UserId
+    objects: Literal["delete", "transfer", "delete_all"] = "delete"
+    transfer_to: UserId | None = None
+
+
 class UserAddRequest(Payload):
     """A user made by an admin."""
 
@@ -57,6 +128,4 @@ class UserAddRequest(Payload):
     @field_validator("username", "phonenum", "nickname")
     @classmethod
     def _printable(cls, value: str | None) -> str | None:
-        if value is not None and has_control_characters(value):
-            raise ValueError("control characters are not allowed")
-        return value
+        return require_printable(value)

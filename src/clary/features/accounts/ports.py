@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypedDict
+from typing import Literal, NamedTuple, Protocol, TypedDict
 
 from clary.db.session import Session
 from clary.features.permissions.service import Identity
@@ -73,6 +73,10 @@ class BearerReader(Protocol):
         """The caller, read anew or kept for at most a second; else the text of what is wrong with the token."""
         ...
 
+    def forget_user(self, user_id: str) -> None:
+        """Something about a user changed: nothing kept of their Bearers counts any more."""
+        ...
+
 
 class Onboarding(Protocol):
     """What the first-steps dialog of clients asks about a user (platform.md 4.6)."""
@@ -100,6 +104,10 @@ class GroupDirectory(Protocol):
         """User id → groups by name; people without a group may be left out."""
         ...
 
+    async def groups_of(self, session: Session, *, user_id: str) -> frozenset[str]:
+        """Ids of the groups a person belongs to now."""
+        ...
+
     async def companions_of(self, db: Session, *, user_id: str) -> frozenset[str]:
         """Ids of all people who share a group with this person."""
         ...
@@ -120,4 +128,34 @@ class TokensElsewhere(Protocol):
 
     async def end_tokens(self, db: Session, *, user_id: str) -> None:
         """Ends all of them in the caller's transaction; after the commit nothing kept of them counts."""
+        ...
+
+
+class RunStopper(Protocol):
+    """Ends what runs for a user."""
+
+    async def stop_runs_of(self, user_id: str) -> None:
+        """Asks every run to end, durably; does not wait for the ends."""
+        ...
+
+
+class Heir(NamedTuple):
+    """What becomes of the things of somebody who is deleted (platform.md 4.8).
+
+    `mode` `delete`: private things go, shared ones pass to `heir_id`, the acting admin. `transfer`: all that can be
+    handed on passes to `heir_id`. `delete_all`: everything goes; `heir_id` is None.
+    """
+
+    mode: Literal["delete", "transfer", "delete_all"]
+    heir_id: str | None
+
+
+class OwnedThings(Protocol):
+    """What a slice keeps for its users; asked when one is deleted."""
+
+    async def let_go(self, *, user_id: str, heir: Heir) -> dict[str, int]:
+        """Removes or hands on everything of a user, in transactions of its own; may be called again after a crash.
+
+        Returns how many of what were removed and handed on (`{"agents_deleted": 2}`).
+        """
         ...

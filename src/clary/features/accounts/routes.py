@@ -2,24 +2,39 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 
 from clary.features.accounts.guards import DEVICE_COOKIE, SESSION_COOKIE
 from clary.features.accounts.payloads import (
     ChangePasswordRequest,
     ConfigRequest,
     LoginRequest,
+    ProfileRequest,
     RefreshRequest,
+    ResetPasswordRequest,
     UserAddRequest,
+    UserDeleteRequest,
+    UserUpdateRequest,
 )
 from clary.features.accounts.policy import COOKIE_SECONDS, DEVICE_SECONDS
-from clary.features.accounts.service import AccountService, NewUser, Origin, SignIn, Tokens
+from clary.features.accounts.service import (
+    AccountService,
+    NewUser,
+    Origin,
+    OwnAccount,
+    SignIn,
+    Tokens,
+    UserAdministration,
+    UserDeletion,
+    claims,
+)
+from clary.features.audit.service import Actor
 from clary.features.permissions.guards import CurrentUser, MaybeUser
 from clary.http.access import needs, public
 from clary.http.cookies import clear_cookie, set_cookie
 from clary.http.envelope import Envelope, answer
 from clary.http.paging import PageOf20
-from clary.http.problems import NotSignedInError
+from clary.http.problems import NotSignedInError, RoleMissingError
 from clary.http.routing import slice_router
 from clary.http.unit_of_work import ReadUnit, UnitOfWork
 from clary.kit.text import Text
@@ -36,8 +51,24 @@ async def _sign_in(request: Request) -> SignIn:
     return request.app.state.sign_in
 
 
+async def _administration(request: Request) -> UserAdministration:
+    return request.app.state.user_administration
+
+
+async def _deletion(request: Request) -> UserDeletion:
+    return request.app.state.user_deletion
+
+
+async def _own(request: Request) -> OwnAccount:
+    return request.app.state.own_account
+
+
 Accounts = Annotated[AccountService, Depends(_accounts)]
 SignInService = Annotated[SignIn, Depends(_sign_in)]
+Administration = Annotated[UserAdministration, Depends(_administration)]
+Deletion = Annotated[UserDeletion, Depends(_deletion)]
+Own = Annotated[OwnAccount, Depends(_own)]
+SessionId = Annotated[str, Path(max_length=64)]
 
 
 @router.post("/auth/login", summary="Sign in", openapi_extra=public(sets_cookie=True))
@@ -79,6 +110,8 @@ async def logout(
     request: Request, response: Response, user: MaybeUser, sign_in: SignInService, db: UnitOfWork
 ) -> Envelope[Json]:
     """Ends the session and clears the cookie; an anonymous call answers 401 and clears it as well."""
+    if user is not None and not user.is_interactive:
+        raise RoleMissingError
     clear_cookie(request, response, SESSION_COOKIE)
     if user is None:
         fault = NotSignedInError(getattr(request.state, "identity_fault", None))
@@ -140,7 +173,59 @@ async def list_users(
 async def add_user(body: UserAddRequest, user: CurrentUser, accounts: Accounts) -> Envelope[Json]:
     """Makes a user with a password."""
     wanted = NewUser(body.username, body.password, body.email, body.phonenum, body.nickname, body.role)
-    return answer({"user_id": await accounts.add_user(wanted)}, Text("用户添加成功", "User added"))
+    user_id = await accounts.add_user(wanted, by=Actor.of(user))
+    return answer({"user_id": user_id}, Text("用户添加成功", "User added"))
+
+
+@router.post("/user/update", summary="Change a user", openapi_extra=needs("admin"))
+async def update_user(body: UserUpdateRequest, user: CurrentUser, administration: Administration) -> Envelope[Json]:
+    """Changes what was sent; role and lock only by a person, not by a key or token."""
+    if (body.role is not None or body.disabled is not None) and not user.is_interactive:
+        raise RoleMissingError
+    await administration.update(user_id=body.user_id, fields=body.sent(), by=Actor.of(user))
+    return answer({"user_id": body.user_id}, Text("用户更新成功", "User updated"))
+
+
+@router.post("/user/reset-password", summary="Set a user's password", openapi_extra=needs("admin", interactive=True))
+async def reset_password(
+    body: ResetPasswordRequest, user: CurrentUser, administration: Administration
+) -> Envelope[Json]:
+    """Ends every session of the user; a generated password is shown this once."""
+    made = await administration.reset_password(user_id=body.user_id, password=body.new_password, by=Actor.of(user))
+    return answer({"password": made} if made else Json(), Text("密码重置成功", "Password reset"))
+
+
+@router.post("/user/delete", summary="Delete a user", openapi_extra=needs("admin", interactive=True))
+async def delete_user(body: UserDeleteRequest, user: CurrentUser, deletion: Deletion) -> Envelope[Json]:
+    """Locks the user out at once; what they keep goes, or is handed on, in the background."""
+    await deletion.delete(user_id=body.user_id, mode=body.objects, transfer_to=body.transfer_to, by=Actor.of(user))
+    return answer(Json(), Text("用户删除成功", "User deleted"))
+
+
+@router.put("/user/profile", summary="Change own profile", openapi_extra=needs("write", interactive=True))
+async def update_profile(body: ProfileRequest, user: CurrentUser, own: Own, db: UnitOfWork) -> Envelope[Json]:
+    """Nickname, phone number and avatar; nothing else can be changed here."""
+    row = await own.update_profile(db, identity=user, fields=body.sent())
+    return answer(claims(row), Text("资料更新成功", "Profile saved"))
+
+
+@router.get("/user/sessions", summary="List own login sessions", openapi_extra=needs("read", interactive=True))
+async def list_sessions(user: CurrentUser, own: Own, db: ReadUnit) -> Envelope[list[Json]]:
+    """Where the caller is signed in."""
+    return answer(await own.list_sessions(db, identity=user))
+
+
+@router.delete("/user/sessions", summary="End other login sessions", openapi_extra=needs("write", interactive=True))
+async def end_other_sessions(user: CurrentUser, own: Own, db: UnitOfWork) -> Envelope[Json]:
+    """Ends all but the present one."""
+    return answer({"ended": await own.end_other_sessions(db, identity=user)})
+
+
+@router.delete("/user/sessions/{id}", summary="End a login session", openapi_extra=needs("write", interactive=True))
+async def end_session(id: SessionId, user: CurrentUser, own: Own, db: UnitOfWork) -> Envelope[Json]:
+    """Ends one of the caller's."""
+    await own.end_session(db, identity=user, session_id=id)
+    return answer(Json())
 
 
 def _tokens(tokens: Tokens) -> Json:

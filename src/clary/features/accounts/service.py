@@ -7,8 +7,9 @@ from typing import Any, Literal, cast
 
 from clary.db.database import Database
 from clary.db.session import Session, after_commit
-from clary.features.accounts.administration import UserAdministration
-from clary.features.accounts.credentials import Credentials
+from clary.features.accounts.administration import Person, UserAdministration, person_of
+from clary.features.accounts.credentials import Caller, Credentials
+from clary.features.accounts.deletion import UserDeletion
 from clary.features.accounts.errors import (
     EmailTakenError,
     NoLocalPasswordError,
@@ -16,6 +17,7 @@ from clary.features.accounts.errors import (
     WrongOldPasswordError,
 )
 from clary.features.accounts.identities import Identities, OutsideClaims, OutsideUser
+from clary.features.accounts.own_account import OwnAccount
 from clary.features.accounts.payloads import MAX_CONFIG_BYTES
 from clary.features.accounts.policy import (
     DEVICE_SECONDS,
@@ -32,6 +34,7 @@ from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.sign_in import Origin, SignIn, Tokens
 from clary.features.accounts.tables import SigningKeyRow, UserConfigRow, UserRow
 from clary.features.accounts.throttling import AttemptQueue, LoginBrake
+from clary.features.audit.service import SYSTEM, Act, Actor, AuditLog, AuditObject
 from clary.features.permissions.service import Identity, Role
 from clary.http.paging import Page
 from clary.http.problems import NotSignedInError, ValidationFailedError
@@ -43,16 +46,20 @@ from clary.kit.text import Text
 
 __all__ = [
     "AccountService",
+    "Caller",
     "Credentials",
     "Identities",
     "NewUser",
     "Origin",
     "OutsideClaims",
     "OutsideUser",
+    "OwnAccount",
     "Person",
     "SignIn",
     "Tokens",
     "UserAdministration",
+    "UserDeletion",
+    "claims",
     "ensure_signing_key",
     "generate_password",
 ]
@@ -76,15 +83,6 @@ class NewUser:
     role: Role = "user"
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A user as others see one; `nickname` falls back to the name."""
-
-    user_id: str
-    username: str
-    nickname: str
-
-
 class AccountService:
     """The door of the slice."""
 
@@ -96,6 +94,7 @@ class AccountService:
         credentials: Credentials,
         onboarding: Onboarding,
         groups: GroupDirectory,
+        audit: AuditLog,
         clock: Clock,
         directory: Directory,
         new_password: Callable[[], str],
@@ -105,6 +104,7 @@ class AccountService:
         self._credentials = credentials
         self._onboarding = onboarding
         self._groups = groups
+        self._audit = audit
         self._clock = clock
         self._directory: Directory = directory
         self._new_password = new_password
@@ -124,10 +124,11 @@ class AccountService:
             accounts = AccountRepository(db)
             if await accounts.has_admin() or not await accounts.add_user(row):
                 return None
+            await self._record_new(db, row, SYSTEM)
         return chosen if password is None else None
 
-    async def add_user(self, wanted: NewUser) -> str:
-        """Makes a user; returns the id.
+    async def add_user(self, wanted: NewUser, *, by: Actor) -> str:
+        """Makes a user; returns the id. `by`: who acts.
 
         Raises:
             UsernameInvalidError, EmailInvalidError, PasswordTooShortError, PasswordIsNameError, UsernameTakenError,
@@ -142,7 +143,15 @@ class AccountService:
                 raise EmailTakenError
             if not await accounts.add_user(row):
                 raise UsernameTakenError
+            await self._record_new(db, row, by)
         return row.user_id
+
+    async def _record_new(self, db: Session, row: UserRow, by: Actor) -> None:
+        target = AuditObject("user", row.user_id, row.user_id)
+        detail = {"username": row.username, "email": row.email, "role": row.role}
+        await self._audit.record(
+            db, Act("user.created", by, target, detail=detail, person=frozenset({"username", "email"}))
+        )
 
     async def _row(self, wanted: NewUser, *, verified: bool) -> UserRow:
         username, email = clean_username(wanted.username), clean_email(wanted.email)
@@ -180,6 +189,8 @@ class AccountService:
             fresh.password_hash = hashed
             accounts = AccountRepository(db)
             await accounts.end_other_sessions(identity.user_id, identity.login_session_id)
+            target = AuditObject("user", identity.user_id, identity.user_id)
+            await self._audit.record(db, Act("auth.password_changed", Actor.of(identity), target))
             await LoginBrake(db, self._clock.now(), account=user.username, address=address).succeeded()
             after_commit(db, lambda: self._credentials.forget_user(identity.user_id))
 
@@ -269,7 +280,7 @@ class AccountService:
     async def list_people(self, db: Session, *, user_ids: Collection[str]) -> dict[str, Person]:
         """User id → those of these people who exist, disabled ones too."""
         rows = await AccountRepository(db).list_by_ids(user_ids)
-        return {row.user_id: Person(row.user_id, row.username, row.nickname or row.username) for row in rows}
+        return {row.user_id: person_of(row) for row in rows}
 
     async def _self(self, db: Session, identity: Identity) -> UserRow:
         user = await AccountRepository(db).find_user(identity.user_id)

@@ -22,6 +22,7 @@ from clary.features.accounts.ports import PasswordHashing
 from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.tables import LoginSessionRow, RefreshTokenRow, UserRow
 from clary.features.accounts.throttling import AttemptQueue, LoginBrake, require_rate
+from clary.features.audit.service import ANONYMOUS, Act, Actor, AuditLog, AuditObject
 from clary.features.permissions.service import Identity
 from clary.http.problems import NotSignedInError
 from clary.kit.clock import Clock
@@ -61,11 +62,18 @@ class SignIn:
     """Use cases of login, refresh and logout."""
 
     def __init__(
-        self, *, database: Database, passwords: PasswordHashing, credentials: Credentials, clock: Clock
+        self,
+        *,
+        database: Database,
+        passwords: PasswordHashing,
+        credentials: Credentials,
+        audit: AuditLog,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._credentials = credentials
+        self._audit = audit
         self._clock = clock
         self._attempts = AttemptQueue()
 
@@ -79,6 +87,8 @@ class SignIn:
             user = await self._check(account, password, origin)
         stored, renewed = user.password_hash, None
         if user.status != "active":
+            target = AuditObject("user", user.user_id, user.user_id)
+            await self._audit.record_refusal(Act("auth.login_failed", ANONYMOUS, target, outcome="denied"))
             raise AccountDisabledError
         if stored is not None and self._passwords.is_outdated(stored):
             renewed = await self._passwords.hash(password)
@@ -96,8 +106,14 @@ class SignIn:
         if not fits or user is None:
             async with self._database.write() as db:
                 await LoginBrake(db, self._clock.now(), account=account, address=origin.address).failed()
+            await self._record_failure(user)
             raise InvalidCredentialsError
         return user
+
+    async def _record_failure(self, user: UserRow | None) -> None:
+        """Nothing of what was typed is kept: people type passwords into the wrong field."""
+        target = AuditObject("user", user.user_id, user.user_id) if user is not None else None
+        await self._audit.record_refusal(Act("auth.login_failed", ANONYMOUS, target, outcome="failed"))
 
     async def refresh(self, *, refresh_token: str, address: str) -> Tokens:
         """A new pair for a refresh token, which is spent by it.
@@ -118,6 +134,8 @@ class SignIn:
             if row.spent_at is not None or not await accounts.spend_refresh(token_hash, now):
                 reused = session.session_id
                 await accounts.end_session(session.session_id)
+                target = AuditObject("user", session.user_id, session.user_id)
+                await self._audit.record(db, Act("auth.refresh_reused", ANONYMOUS, target, outcome="denied"))
             else:
                 user = await accounts.find_user(session.user_id)
                 dead = user is None or user.status != "active" or row.expires_at <= now or session.expires_at <= now
@@ -134,6 +152,8 @@ class SignIn:
         if session_id is not None:
             await AccountRepository(db).end_session(session_id)
             after_commit(db, lambda: self._credentials.forget_session(session_id))
+            target = AuditObject("user", identity.user_id, identity.user_id)
+            await self._audit.record(db, Act("auth.logout", Actor.of(identity), target))
 
     async def _find(self, db: Session, account: str) -> UserRow | None:
         accounts = AccountRepository(db)
@@ -200,6 +220,8 @@ class SignIn:
         )
         accounts.add(session)
         await accounts.flush()
+        actor, target = Actor("user", user.user_id, user.username), AuditObject("user", user.user_id, user.user_id)
+        await self._audit.record(db, Act("auth.login", actor, target, detail={"method": method}))
         return SignedIn(self._issue(accounts, session), cookie, device)
 
     def _issue(self, accounts: AccountRepository, session: LoginSessionRow) -> Tokens:

@@ -77,6 +77,17 @@ class UserIdentityRow(Row):
     linked_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
+class UserDeletionRow(Row):
+    """The wish to delete a user; goes with the user, when everything else is gone."""
+
+    __tablename__ = "user_deletions"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True)
+    mode: Mapped[str] = mapped_column(String(16))
+    heir_id: Mapped[str | None] = mapped_column(String(64))
+    requested_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
 class RefreshTokenRow(Row):
     """A refresh token; a spent one stays until its session ends, so that its reuse is noticed."""
 

@@ -11,6 +11,8 @@ from clary.errors import ConflictError, ForbiddenError, InvalidRequestError, Not
 from clary.kit.text import Text
 
 MAY_NOT_CHANGE = Text("无权更新该Agent", "You may not change this agent")
+MAY_NOT_SEE_GRANTS = Text("无权查看授权用户", "You may not see this agent's authorizations")
+MAY_NOT_SHARE = Text("无权修改授权", "You may not change this agent's authorizations")
 MAY_NOT_DELETE = Text("无权删除该Agent", "You may not delete this agent")
 
 

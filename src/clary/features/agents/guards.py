@@ -1,14 +1,19 @@
-"""The service of this slice, as a type in a route's signature."""
+"""The services of this slice, as types in a route's signature."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from clary.features.agents.service import AgentService
+from clary.features.agents.service import AgentService, AgentSharing
 
 
 async def _agents(request: Request) -> AgentService:
     return request.app.state.agents
 
 
+async def _sharing(request: Request) -> AgentSharing:
+    return request.app.state.agent_sharing
+
+
 Agents = Annotated[AgentService, Depends(_agents)]
+Sharing = Annotated[AgentSharing, Depends(_sharing)]

@@ -237,3 +237,10 @@ class PromptTemplate(BaseModel):
     """Answer of the default system prompt."""
 
     content: str
+
+
+class SharingRequest(Payload):
+    """Who may use an agent; groups stay as they are when none are named."""
+
+    user_ids: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=1000)]
+    group_ids: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=1000)] | None = None

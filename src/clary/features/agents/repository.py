@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Text, case, cast, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Text, and_, case, cast, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from clary.db.session import Session
 from clary.features.agents.errors import AgentExistsError
 from clary.features.agents.tables import AgentRow, AgentVersionRow
-from clary.features.permissions.service import Identity, owned_by, visible_to
+from clary.features.permissions.service import Identity, granted_to, owned_by, visible_to
 
 _SUB_AGENTS = "availableSubAgentIds"
 _CHUNK = 500
@@ -46,14 +46,11 @@ class AgentRepository:
 
     async def find_visible(self, agent_id: str, identity: Identity) -> AgentRow | None:
         """An agent the caller may see."""
-        query = select(AgentRow).where(AgentRow.id == agent_id, visible_to(identity, AgentRow.owner_id))
-        return await self._session.scalar(query)
+        return await self._session.scalar(select(AgentRow).where(AgentRow.id == agent_id, _seen_by(identity)))
 
     async def find_for_change(self, agent_id: str, identity: Identity) -> AgentRow | None:
         """The same, locked until the transaction ends, so that two saves never build on one version."""
-        query = (
-            select(AgentRow).where(AgentRow.id == agent_id, visible_to(identity, AgentRow.owner_id)).with_for_update()
-        )
+        query = select(AgentRow).where(AgentRow.id == agent_id, _seen_by(identity)).with_for_update()
         return await self._session.scalar(query)
 
     async def find_default(self, user_id: str) -> AgentRow | None:
@@ -63,7 +60,13 @@ class AgentRepository:
 
     async def list_visible(self, identity: Identity) -> Sequence[AgentRow]:
         """All agents the caller may see, in no order."""
-        query = select(AgentRow).where(visible_to(identity, AgentRow.owner_id))
+        return (await self._session.scalars(select(AgentRow).where(_seen_by(identity)))).all()
+
+    async def list_granted(self, identity: Identity) -> Sequence[AgentRow]:
+        """Agents of others that are granted to the caller, in no order."""
+        query = select(AgentRow).where(
+            _seen_by(identity), granted_to(identity, "agent", AgentRow.id), AgentRow.owner_id != identity.user_id
+        )
         return (await self._session.scalars(query)).all()
 
     async def list_owned(self, user_id: str) -> Sequence[AgentRow]:
@@ -121,6 +124,12 @@ class AgentRepository:
             row.llm_provider_id = None if row.llm_provider_id == provider_id else row.llm_provider_id
             row.fast_llm_provider_id = None if row.fast_llm_provider_id == provider_id else row.fast_llm_provider_id
         return sorted(ids)
+
+
+def _seen_by(identity: Identity) -> ColumnElement[bool]:
+    """Own, granted, or all for an admin; of these, only the agents a key is limited to (platform.md 2.1, 7.1)."""
+    seen = or_(visible_to(identity, AgentRow.owner_id), granted_to(identity, "agent", AgentRow.id))
+    return seen if identity.agent_ids is None else and_(seen, AgentRow.id.in_(sorted(identity.agent_ids)))
 
 
 _COLUMNS = ("name", "is_default", "llm_provider_id", "fast_llm_provider_id")

@@ -5,8 +5,15 @@ from typing import Annotated, Any, NoReturn
 
 from fastapi import Header, Query
 
-from clary.features.agents.guards import Agents
-from clary.features.agents.payloads import AgentRequest, AgentResponse, DeletedAgent, PromptTemplate, SavedAgent
+from clary.features.agents.guards import Agents, Sharing
+from clary.features.agents.payloads import (
+    AgentRequest,
+    AgentResponse,
+    DeletedAgent,
+    PromptTemplate,
+    SavedAgent,
+    SharingRequest,
+)
 from clary.features.agents.policy import FIXED_WORDS
 from clary.features.agents.service import ListScope
 from clary.features.permissions.guards import CurrentUser
@@ -88,3 +95,22 @@ async def delete_agent(agent_id: str, user: CurrentUser, agents: Agents, db: Uni
     """Refusals: E-AGENT, E-AGENT-EDIT."""
     deleted = await agents.delete(db, identity=user, agent_id=agent_id)
     return answer(deleted, said(f"Agent '{agent_id}' 删除成功"))
+
+
+@router.get("/{agent_id}/auth", summary="Who may use an agent", openapi_extra=needs("read"), response_model=None)
+async def read_grants(
+    agent_id: str, user: CurrentUser, sharing: Sharing, db: UnitOfWork, detail: bool = False
+) -> Envelope[Any]:
+    """Ids of people in the order granted; with `detail` the groups and when it was by whom as well."""
+    if detail:
+        return answer(await sharing.describe(db, identity=user, agent_id=agent_id))
+    return answer(await sharing.list_users(db, identity=user, agent_id=agent_id))
+
+
+@router.post("/{agent_id}/auth", summary="Say who may use an agent", openapi_extra=needs("write"))
+async def replace_grants(
+    agent_id: str, body: SharingRequest, user: CurrentUser, sharing: Sharing, db: UnitOfWork
+) -> Envelope[dict[str, Any]]:
+    """Replaces the people and, if they are named, the groups."""
+    await sharing.replace(db, identity=user, agent_id=agent_id, user_ids=body.user_ids, group_ids=body.group_ids)
+    return answer({})

@@ -1,8 +1,9 @@
 """What an act is, and how entries are chained (platform.md 7.3). No I/O."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, cast
 
 from clary.features.permissions.service import Identity
@@ -34,6 +35,8 @@ class Actor:
         """The actor of a request."""
         if identity is None:
             return ANONYMOUS
+        if identity.credential == "system":
+            return SYSTEM if identity.user_id else CLI
         kind: ActorKind = "key" if identity.key_id else "client" if identity.client_id else "user"
         return Actor(kind, identity.user_id, identity.username, identity.key_id, identity.client_id)
 
@@ -65,6 +68,20 @@ class Act:
     outcome: Outcome = "success"
     detail: Json = field(default_factory=dict[str, Any])
     person: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a reader of the log asks for; None: anything. `action`: a name, or a prefix such as `auth.`."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    user_id: str | None = None
+    action: str | None = None
+    object_type: str | None = None
+    object_id: str | None = None
+    outcome: str | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +136,11 @@ def hash_of(stored: Json) -> str:
     return hashlib.sha256(canonical({key: value for key, value in stored.items() if key != "hash"})).hexdigest()
 
 
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Json:
+    """The detail of a change: old and new of what differs, by name."""
+    return {key: {"old": before.get(key), "new": after[key]} for key in sorted(after) if before.get(key) != after[key]}
+
+
 def bounded(detail: Json) -> Json:
     """The detail, or a note of what was too large to keep."""
     if len(canonical(detail)) <= MAX_DETAIL_BYTES:
@@ -138,36 +160,48 @@ def commitments_of(
 
 def replaced(entry: Json, field_name: str, value: Any) -> None:
     """Puts a value at a place such as `address` or `actor.username`."""
-    parent, _, key = field_name.rpartition(".")
-    target = cast("Json", entry[parent]) if parent else entry
-    target[key] = value
+    parent, _, key = field_name.partition(".")
+    if key:
+        cast("Json", entry[parent])[key] = value
+    else:
+        entry[parent] = value
 
 
 def value_at(entry: Json, field_name: str) -> Any:
     """The value at a place; None when there is none."""
-    parent, _, key = field_name.rpartition(".")
-    target = cast("Json", entry.get(parent) or {}) if parent else entry
-    return target.get(key)
+    parent, _, key = field_name.partition(".")
+    return cast("Json", entry.get(parent) or {}).get(key) if key else entry.get(parent)
+
+
+def shown(stored: Json, clear: dict[str, Any]) -> Json:
+    """An entry for people: commitments give way to the clear values; erased ones read null with `erased`."""
+    entry = {key: value for key, value in stored.items() if key != "commitments"}
+    entry["actor"], entry["detail"] = dict(entry["actor"]), dict(entry["detail"])
+    for name in stored["commitments"]:
+        replaced(entry, name, clear.get(name))
+        if name not in clear:
+            entry["erased"] = True
+    return entry
 
 
 def actor_object(actor: Actor) -> Json:
     """The actor of an entry; ids of a key or client only where there is one."""
-    shown: Json = {"kind": actor.kind, "user_id": actor.user_id, "username": actor.username}
+    known: Json = {"kind": actor.kind, "user_id": actor.user_id, "username": actor.username}
     if actor.key_id is not None:
-        shown["key_id"] = actor.key_id
+        known["key_id"] = actor.key_id
     if actor.client_id is not None:
-        shown["client_id"] = actor.client_id
-    return shown
+        known["client_id"] = actor.client_id
+    return known
 
 
 def object_of(target: AuditObject | None) -> Json | None:
     """The object of an entry; its owner only where there is one."""
     if target is None:
         return None
-    shown: Json = {"type": target.type, "id": target.id}
+    known: Json = {"type": target.type, "id": target.id}
     if target.owner_id is not None:
-        shown["owner_id"] = target.owner_id
-    return shown
+        known["owner_id"] = target.owner_id
+    return known
 
 
 def person_of(act: Act, field_name: str) -> str:

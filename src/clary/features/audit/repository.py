@@ -2,28 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import Select, delete, func, select
 
 from clary.db.session import Session
-from clary.features.audit.policy import FIRST_HASH
+from clary.features.audit.policy import FIRST_HASH, Act, AuditObject, Filters
 from clary.features.audit.tables import AuditHeadRow, AuditPersonRow, AuditRow
 
 HEAD_ID = 1
-
-
-class Filters(NamedTuple):
-    """What a reader of the log asks for; None: anything."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-    user_id: str | None = None
-    action: str | None = None
-    object_type: str | None = None
-    object_id: str | None = None
-    outcome: str | None = None
-    address: str | None = None
 
 
 class AuditRepository:
@@ -39,6 +25,10 @@ class AuditRepository:
             head = AuditHeadRow(head_id=HEAD_ID, seq=0, hash=FIRST_HASH, pruned_seq=0, pruned_hash=FIRST_HASH)
             self._session.add(head)
         return head
+
+    async def find(self, seq: int) -> AuditRow | None:
+        """An entry."""
+        return await self._session.get(AuditRow, seq)
 
     async def find_head(self) -> AuditHeadRow | None:
         """The end of the chain; None before the first entry."""
@@ -68,17 +58,18 @@ class AuditRepository:
             found.setdefault(row.seq, []).append(row)
         return found
 
-    async def was_recorded(
-        self, *, action: str, user_id: str, object_type: str, object_id: str, since: datetime
-    ) -> bool:
-        """Whether this person did this to this object since then."""
+    async def was_recorded(self, act: Act, *, since: datetime, address: str | None = None) -> bool:
+        """Whether the same person did the same to the same object since then, from this address if one is named."""
+        target = act.object or AuditObject("", "")
         query = select(AuditRow.seq).where(
-            AuditRow.actor_user_id == user_id,
-            AuditRow.action == action,
-            AuditRow.object_type == object_type,
-            AuditRow.object_id == object_id,
+            AuditRow.actor_user_id == act.actor.user_id,
+            AuditRow.action == act.action,
+            AuditRow.object_type == target.type,
+            AuditRow.object_id == target.id,
             AuditRow.at >= since,
         )
+        if address is not None:
+            query = query.where(AuditRow.seq.in_(_seen_from(address)))
         return await self._session.scalar(query.limit(1)) is not None
 
     async def erase_person(self, user_id: str) -> None:
@@ -115,8 +106,9 @@ def _filtered(filters: Filters) -> Select[AuditRow]:
     if filters.until is not None:
         query = query.where(AuditRow.at < filters.until)
     if filters.address is not None:
-        here = select(AuditPersonRow.seq).where(
-            AuditPersonRow.field == "address", AuditPersonRow.value == filters.address
-        )
-        query = query.where(AuditRow.seq.in_(here))
+        query = query.where(AuditRow.seq.in_(_seen_from(filters.address)))
     return query
+
+
+def _seen_from(address: str) -> Select[int]:
+    return select(AuditPersonRow.seq).where(AuditPersonRow.field == "address", AuditPersonRow.value == address)

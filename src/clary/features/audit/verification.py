@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from clary.features.audit.policy import FIRST_HASH, BrokenReason, Head, commitment_of, hash_of, value_at
+from clary.features.audit.tables import AuditRow
+from clary.kit import json_text
+from clary.kit.clock import wire_time
 
 
 @dataclass(slots=True)
@@ -57,8 +60,30 @@ class ChainWalk:
             "reason": self.reason,
         }
 
+    def stop_at(self, seq: int) -> None:
+        """Something beside the chain itself does not fit an entry."""
+        if self.broken_at is None:
+            self._break(seq, "hash")
+
     def _break(self, seq: int, reason: BrokenReason) -> bool:
         self.broken_at, self.reason = seq, reason
+        return False
+
+
+def agrees(row: AuditRow) -> bool:
+    """Whether the copies that filters look at say the same as the stored entry."""
+    try:
+        stored: dict[str, Any] = json_text.loads(row.stored)
+        target: dict[str, Any] = stored["object"] or {}
+        return (row.seq, row.hash, wire_time(row.at), row.action, row.outcome, row.actor_user_id) == (
+            stored["seq"],
+            stored["hash"],
+            stored["at"],
+            stored["action"],
+            stored["outcome"],
+            stored["actor"]["user_id"],
+        ) and (row.object_type, row.object_id) == (target.get("type"), target.get("id"))
+    except (ValueError, KeyError, TypeError, AttributeError):
         return False
 
 

@@ -225,6 +225,15 @@ class ChatService:
         if status is not None and is_active(status):
             raise SessionReleasingError
 
+    async def stop_runs_of(self, user_id: str) -> None:
+        """Stops everything that runs for somebody who is locked out; durable when this returns, waits for no end."""
+        async with self._database.write() as db:
+            runs = await RunRepository(db).list_active(user_id)
+            for run in runs:
+                await self._runs.request_stop(db, run=run, reason="interrupt_request")
+        for run in runs:
+            self._supervisor.signal_stop(run.run_id, "interrupt_request")
+
     async def _stop(self, run_id: str, reason: StopReason, seconds: float) -> str | None:
         self._supervisor.signal_stop(run_id, reason)
         await self._supervisor.finished(run_id, seconds)

@@ -12,7 +12,11 @@ class RunStopper(Protocol):
 
 
 class SessionWorkspaces(Protocol):
-    """Folders of conversations without a saved agent."""
+    """Folders of conversations without a saved agent, and of a person's agents."""
+
+    async def delete_agent_workspace(self, user_id: str, agent_id: str) -> None:
+        """Removes the folder a person has with an agent; harmless when there is none."""
+        ...
 
     async def delete_session_workspace(self, user_id: str, session_id: str) -> None:
         """Removes one; harmless when there is none."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from clary.db.database import Database
 from clary.db.session import Session
+from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
 from clary.features.conversations.errors import SessionAmbiguousError, SessionNotFoundError, TitleEmptyError
 from clary.features.conversations.export import as_markdown
 from clary.features.conversations.history import HistoryReader, page_of
@@ -71,6 +72,7 @@ class ConversationService:
         runs: RunService,
         history: HistoryReader,
         workspaces: SessionWorkspaces,
+        audit: AuditLog,
         clock: Clock,
         shares_by_link: bool = False,
     ) -> None:
@@ -78,6 +80,7 @@ class ConversationService:
         self._runs = runs
         self._history = history
         self._workspaces = workspaces
+        self._audit = audit
         self._clock = clock
         self._shares_by_link = shares_by_link
         self._stopper: RunStopper | None = None
@@ -175,6 +178,8 @@ class ConversationService:
                 if run is None:
                     await self._runs.delete_of_conversation(db, conversation_id=row.conversation_id)
                     await ConversationRepository(db).delete(row)
+                    actor, target = Actor.of(identity), AuditObject("conversation", session_id, row.user_id)
+                    await self._audit.record(db, Act("conversation.deleted", actor, target))
             if run is None:
                 await self._workspaces.delete_session_workspace(row.user_id, session_id)
                 return {"session_id": session_id}

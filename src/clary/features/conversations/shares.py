@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from clary.db.database import Database
 from clary.db.session import Session
+from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
 from clary.features.conversations.errors import (
     SessionNotFoundError,
     ShareConflictError,
@@ -17,8 +18,8 @@ from clary.features.conversations.payloads import share_object
 from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.service import ConversationService, without_index
 from clary.features.conversations.tables import ConversationRow, ShareRow
-from clary.features.permissions.service import Identity
-from clary.kit.clock import Clock
+from clary.features.permissions.service import Identity, Target
+from clary.kit.clock import Clock, wire_time
 from clary.kit.ids import new_hex
 
 MISSES_PER_MINUTE = 30
@@ -63,12 +64,14 @@ class ShareService:
         database: Database,
         conversations: ConversationService,
         history: HistoryReader,
+        audit: AuditLog,
         clock: Clock,
         mode: Literal["explicit", "link"],
     ) -> None:
         self._database = database
         self._conversations = conversations
         self._history = history
+        self._audit = audit
         self._clock = clock
         self._mode = mode
         self._guesses = GuessCounter(clock)
@@ -104,6 +107,7 @@ class ShareService:
         elif share.conversation_id != row.conversation_id:
             raise ShareConflictError
         share.secret, share.expires_at, row.link_off = secret, expires_at, False
+        await self._record(db, identity, row, {"shared": True, "expires_at": wire_time(expires_at)})
         return self._shown(share, session_id)
 
     async def describe(
@@ -132,7 +136,22 @@ class ShareService:
         row = await self._conversations.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
         await ConversationRepository(db).delete_share(row.conversation_id)
         row.link_off = True
+        await self._record(db, identity, row, {"shared": False})
         return share_object(None, session_id)
+
+    async def _record(self, db: Session, identity: Identity, row: ConversationRow, detail: dict[str, Any]) -> None:
+        target = AuditObject("conversation", row.session_id, row.user_id)
+        await self._audit.record(db, Act("conversation.shared", Actor.of(identity), target, detail=detail))
+
+    async def find_target(self, db: Session, *, object_id: str) -> Target | None:
+        """What the permission rule has to know of a conversation; of several of one name, the oldest."""
+        conversations = ConversationRepository(db)
+        holders = await conversations.list_holders(object_id)
+        if not holders:
+            return None
+        share = await conversations.find_share(holders[0].conversation_id)
+        is_open = share is not None and self._is_live(share)
+        return Target("conversation", object_id, holders[0].user_id, is_open=is_open)
 
     async def view(self, *, name: str, address: str) -> dict[str, Any]:
         """The shared view by share id or session id: messages and nothing else.

@@ -11,6 +11,7 @@ from clary.features.audit.service import SYSTEM, Act, AuditLog, AuditObject
 from clary.features.groups.policy import mapped_names, name_key
 from clary.features.groups.repository import GroupRepository
 from clary.features.groups.tables import GroupRow
+from clary.features.permissions.service import Target
 from clary.kit.clock import Clock
 
 
@@ -32,6 +33,16 @@ class GroupMemberships:
         for user_id, group_id, name in await GroupRepository(db).list_groups_of(user_ids):
             found.setdefault(user_id, []).append({"id": group_id, "name": name})
         return found
+
+    async def names_of(self, db: Session, *, group_ids: Collection[str]) -> dict[str, str]:
+        """Id → name, of those of these groups that exist. At most 30,000."""
+        return dict(await GroupRepository(db).list_names(group_ids))
+
+    async def find_target(self, db: Session, *, object_id: str) -> Target | None:
+        """What the permission rule has to know of a group: its members may read it."""
+        if await GroupRepository(db).find(object_id) is None:
+            return None
+        return Target("group", object_id, granted_groups=frozenset({object_id}))
 
     async def companions_of(self, db: Session, *, user_id: str) -> frozenset[str]:
         """Ids of all people who share a group with this person."""

@@ -8,7 +8,7 @@ from clary.db.session import Session
 class GroupReferences(Protocol):
     """Those who name groups in grants."""
 
-    async def forget_group(self, session: Session, *, group_id: str) -> None:
+    async def forget_group(self, db: Session, *, group_id: str) -> None:
         """Removes every grant that names the group, in the caller's transaction."""
         ...
 

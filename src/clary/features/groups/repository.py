@@ -160,6 +160,11 @@ class GroupRepository:
         )
         return [(user_id, group_id, name) for user_id, group_id, name in await self._session.execute(query)]
 
+    async def list_names(self, group_ids: Collection[str]) -> Sequence[tuple[str, str]]:
+        """(id, name) of those of these groups that exist."""
+        query = select(GroupRow.id, GroupRow.name).where(GroupRow.id.in_(group_ids))
+        return [(group_id, name) for group_id, name in await self._session.execute(query)]
+
     async def list_companions(self, user_id: str) -> Sequence[str]:
         """Ids of all people who share a group with this person, who is one of them if in any group."""
         members = GroupMemberRow

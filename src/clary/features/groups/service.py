@@ -6,7 +6,8 @@ from typing import Any, Literal
 from clary.db.session import Session
 from clary.features.accounts.errors import UserNotFoundError
 from clary.features.accounts.service import AccountService
-from clary.features.audit.service import CLI, Act, Actor, AuditLog, AuditObject
+from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
+from clary.features.audit.service import changes as audited_changes
 from clary.features.groups.errors import GroupExistsError, GroupNotFoundError
 from clary.features.groups.memberships import GroupMemberships, new_group
 from clary.features.groups.policy import (
@@ -133,14 +134,13 @@ class GroupService:
             same_name = await groups.find_by_name(key)
             if same_name is not None and same_name.id != row.id:
                 raise GroupExistsError
-        old = {field: getattr(row, field) for field in changes}
+        detail = audited_changes({field: getattr(row, field) for field in changes}, changes)
         for field, value in changes.items():
             setattr(row, field, value)
         row.name_key = name_key(row.name)
         if not await groups.save(row):
             raise GroupExistsError
         if changes:
-            detail = {field: {"old": old[field], "new": value} for field, value in changes.items()}
             await self._record(db, identity, "group.updated", row.id, detail)
         (described,) = await self._describe(db, identity, [row])
         return described
@@ -258,8 +258,7 @@ class GroupService:
             self._rates.require_rate(budget["currency"], field="budget.currency")
 
     async def _record(self, db: Session, identity: Identity, action: str, group_id: str, detail: Json) -> None:
-        actor = CLI if identity.credential == "system" else Actor.of(identity)
-        await self._audit.record(db, Act(action, actor, AuditObject("group", group_id), detail=detail))
+        await self._audit.record(db, Act(action, Actor.of(identity), AuditObject("group", group_id), detail=detail))
 
 
 def group_object(row: GroupRow, member_count: int, my_role: MemberRole | None) -> Json:

@@ -27,6 +27,10 @@ class ProviderRepository:
         await self._session.delete(row)
         await self._session.flush()
 
+    async def find(self, provider_id: str) -> LlmProviderRow | None:
+        """A row of anybody."""
+        return await self._session.get(LlmProviderRow, provider_id)
+
     async def list_owned(self, user_id: str) -> Sequence[LlmProviderRow]:
         """A person's own rows, newest first."""
         query = select(LlmProviderRow).where(owned_by(user_id, LlmProviderRow.owner_id)).order_by(*NEWEST_FIRST)

@@ -1,15 +1,48 @@
 """The door of the slice."""
 
-from clary.features.permissions.policy import ALL_SCOPES, Credential, Identity, Role, Verb, decide
-from clary.features.permissions.repository import owned_by, visible_to
+from clary.features.permissions.explaining import PermissionExplainer, Person, Question, acting_with, read_object
+from clary.features.permissions.grants import Grants
+from clary.features.permissions.matrix import table_of, terms_of
+from clary.features.permissions.policy import (
+    ALL_SCOPES,
+    GRANTABLE,
+    Credential,
+    Grant,
+    GranteeKind,
+    Identity,
+    ObjectType,
+    Role,
+    Target,
+    Verb,
+    decide,
+    examine,
+    is_allowed,
+)
+from clary.features.permissions.repository import granted_to, owned_by, visible_to
 
 __all__ = [
     "ALL_SCOPES",
+    "GRANTABLE",
     "Credential",
+    "Grant",
+    "GranteeKind",
+    "Grants",
     "Identity",
+    "ObjectType",
+    "PermissionExplainer",
+    "Person",
+    "Question",
     "Role",
+    "Target",
     "Verb",
+    "acting_with",
     "decide",
+    "examine",
+    "granted_to",
+    "is_allowed",
     "owned_by",
+    "read_object",
+    "table_of",
+    "terms_of",
     "visible_to",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from clary.db.database import Database
 from clary.db.session import Session
-from clary.features.permissions.service import Identity
+from clary.features.permissions.service import Identity, Target
 from clary.features.runs.errors import RunNotFoundError
 from clary.features.runs.payloads import run_object
 from clary.features.runs.policy import MAX_FRUITLESS_TAKEOVERS, Endpoint, EndReason, StopReason, is_active, status_of
@@ -64,6 +64,11 @@ class RunService:
             head = await self._event_log.head(run.log_id)
             line_count = head.length if head is not None else 0
         return run_object(run, line_count)
+
+    async def find_target(self, db: Session, *, object_id: str) -> Target | None:
+        """What the permission rule has to know of a run."""
+        row = await RunRepository(db).find(object_id)
+        return Target("run", object_id, row.user_id) if row is not None else None
 
     async def find_active(self, db: Session, *, conversation_id: int) -> RunRow | None:
         """The active root run of a conversation, or None."""

@@ -26,6 +26,11 @@ class WorkspaceService:
         """Removes the folder of a conversation with the built-in agent; harmless when there is none."""
         await asyncio.to_thread(_remove, self._folder(user_id, None, session_id))
 
+    async def delete_agent_workspace(self, user_id: str, agent_id: str) -> None:
+        """Removes the folder a person has with a saved agent; harmless when there is none."""
+        if agent_id != BUILT_IN_AGENT:
+            await asyncio.to_thread(_remove, self._folder(user_id, agent_id, ""))
+
     def _folder(self, user_id: str, agent_id: str | None, session_id: str) -> Path:
         if agent_id and agent_id != BUILT_IN_AGENT:
             place = f"agent\n{user_id}\n{agent_id}"

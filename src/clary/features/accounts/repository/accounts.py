@@ -15,6 +15,7 @@ from clary.features.accounts.tables import (
     SigningKeyRow,
     ThrottleCounterRow,
     UserConfigRow,
+    UserDeletionRow,
     UserRow,
 )
 
@@ -53,6 +54,40 @@ class AccountRepository:
             .limit(1)
         )
         return found is not None
+
+    async def find_first_admin(self) -> str | None:
+        """The oldest active admin."""
+        return await self._session.scalar(
+            select(UserRow.user_id)
+            .where(UserRow.role == "admin", UserRow.status == "active")
+            .order_by(UserRow.created_at, UserRow.user_id)
+            .limit(1)
+        )
+
+    async def find_deletion(self, user_id: str) -> UserDeletionRow | None:
+        """The wish to delete a user."""
+        return await self._session.get(UserDeletionRow, user_id)
+
+    async def list_deletions(self) -> Sequence[UserDeletionRow]:
+        """Deletions that were begun and are not done."""
+        return (await self._session.scalars(select(UserDeletionRow).order_by(UserDeletionRow.requested_at))).all()
+
+    async def delete_user(self, user_id: str) -> None:
+        """Removes a user; what belongs to the account goes by cascade."""
+        await self._session.execute(delete(UserRow).where(UserRow.user_id == user_id))
+
+    async def list_sessions(self, user_id: str, *, now: datetime, silent_since: datetime) -> Sequence[LoginSessionRow]:
+        """Login sessions of a user that may still be used, newest sign of life first."""
+        rows = await self._session.scalars(
+            select(LoginSessionRow)
+            .where(
+                LoginSessionRow.user_id == user_id,
+                LoginSessionRow.expires_at > now,
+                LoginSessionRow.last_seen_at > silent_since,
+            )
+            .order_by(LoginSessionRow.last_seen_at.desc(), LoginSessionRow.session_id)
+        )
+        return rows.all()
 
     async def add_user(self, row: UserRow) -> bool:
         """Adds a user; False when name or address were taken in the same moment."""
@@ -115,7 +150,7 @@ class AccountRepository:
         """What a client stored."""
         return await self._session.get(UserConfigRow, user_id)
 
-    def add(self, row: UserConfigRow | LoginSessionRow | RefreshTokenRow | SigningKeyRow) -> None:
+    def add(self, row: UserConfigRow | UserDeletionRow | LoginSessionRow | RefreshTokenRow | SigningKeyRow) -> None:
         """Adds a row."""
         self._session.add(row)
 
@@ -136,12 +171,13 @@ class AccountRepository:
         await self._session.execute(delete(RefreshTokenRow).where(RefreshTokenRow.session_id == session_id))
         await self._session.execute(delete(LoginSessionRow).where(LoginSessionRow.session_id == session_id))
 
-    async def end_other_sessions(self, user_id: str, keep: str | None) -> None:
-        """Ends all sessions of a user but one."""
+    async def end_other_sessions(self, user_id: str, keep: str | None) -> list[str]:
+        """Ends all sessions of a user but one; returns their ids."""
         rows = await self._session.scalars(select(LoginSessionRow.session_id).where(LoginSessionRow.user_id == user_id))
-        for session_id in rows.all():
-            if session_id != keep:
-                await self.end_session(session_id)
+        ended = [session_id for session_id in rows.all() if session_id != keep]
+        for session_id in ended:
+            await self.end_session(session_id)
+        return ended
 
     async def find_refresh(self, token_hash: str) -> RefreshTokenRow | None:
         """A refresh token."""

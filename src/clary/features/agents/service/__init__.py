@@ -5,13 +5,17 @@ from clary.features.agents.ports import AgentSnapshot, FixedTools
 from clary.features.agents.service.agents import AgentService, ListScope
 from clary.features.agents.service.checking import ConfigurationCheck
 from clary.features.agents.service.in_use import AgentResolver
+from clary.features.agents.service.leaving import AgentLeaving
 from clary.features.agents.service.references import AgentReferences
+from clary.features.agents.service.sharing import AgentSharing
 
 __all__ = [
+    "AgentLeaving",
     "AgentLimits",
     "AgentReferences",
     "AgentResolver",
     "AgentService",
+    "AgentSharing",
     "AgentSnapshot",
     "ConfigurationCheck",
     "FixedTools",

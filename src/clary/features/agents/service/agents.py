@@ -28,7 +28,8 @@ from clary.features.agents.repository import AgentRepository, configuration_of, 
 from clary.features.agents.service.checking import ConfigurationCheck
 from clary.features.agents.service.describing import describe_built_in, describe_row, warnings_of
 from clary.features.agents.tables import AgentRow, AgentVersionRow
-from clary.features.permissions.service import Identity, Verb, decide
+from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
+from clary.features.permissions.service import Grants, Identity, Verb, decide
 from clary.kit.clock import Clock
 from clary.kit.text import Text
 
@@ -39,19 +40,31 @@ class AgentService:
     """Rows of agents."""
 
     def __init__(
-        self, *, check: ConfigurationCheck, limits: AgentLimits, clock: Clock, new_agent_id: Callable[[], str]
+        self,
+        *,
+        check: ConfigurationCheck,
+        grants: Grants,
+        audit: AuditLog,
+        limits: AgentLimits,
+        clock: Clock,
+        new_agent_id: Callable[[], str],
     ) -> None:
         self._check = check
+        self._grants = grants
+        self._audit = audit
         self._limits = limits
         self._clock = clock
         self._new_agent_id = new_agent_id
 
     async def list_agents(self, session: Session, *, identity: Identity, scope: ListScope) -> list[AgentResponse]:
-        """Agents by name (code point), then id; nothing is granted as yet, so `granted` is empty."""
+        """Agents by name (code point), then id."""
         agents = AgentRepository(session)
         if scope == "granted":
-            return []
-        rows = await (agents.list_owned(identity.user_id) if scope == "own" else agents.list_visible(identity))
+            rows = await agents.list_granted(identity)
+        elif scope == "own":
+            rows = [row for row in await agents.list_visible(identity) if row.owner_id == identity.user_id]
+        else:
+            rows = await agents.list_visible(identity)
         # Sorted here: what a database calls alphabetical depends on its collation.
         ordered = sorted(rows, key=lambda row: (row.name, row.id))
         return [await self._describe(session, row, identity) for row in ordered]
@@ -62,7 +75,7 @@ class AgentService:
         Raises:
             AgentNotFoundError
         """
-        if agent_id == BUILT_IN_ID:
+        if agent_id == BUILT_IN_ID and identity.may_reach_agent(BUILT_IN_ID):
             return describe_built_in(self._limits)
         row = await AgentRepository(session).find_visible(agent_id, identity) if is_agent_id(agent_id) else None
         if row is None:
@@ -83,6 +96,7 @@ class AgentService:
         if await agents.count_owned(identity.user_id) >= self._limits.max_agents_per_user:
             raise AgentLimitError(self._limits.max_agents_per_user)
         row = AgentRow(id=agent_id, owner_id=identity.user_id, version=1, created_at=now, updated_at=now)
+        await self._record(session, identity, "agent.created", row, {"name": configuration["name"]})
         return await self._save(session, row, configuration, remarks, changed=[], author_id=identity.user_id)
 
     async def update(
@@ -100,7 +114,7 @@ class AgentService:
             AgentNotFoundError, AgentForbiddenError, AgentStaleError, AgentNameEmptyError, AgentExistsError,
             NamedProviderNotFoundError, ValidationFailedError
         """
-        row = await self._get_for(session, identity, agent_id, "write", MAY_NOT_CHANGE)
+        row = await get_for(session, identity, agent_id, "write", MAY_NOT_CHANGE)
         if not may_save(if_match, row.version):
             raise AgentStaleError
         before = configuration_of(row)
@@ -112,6 +126,7 @@ class AgentService:
             return await self._saved(session, row, remarks)
         row.version += 1
         row.updated_at = self._clock.now()
+        await self._record(session, identity, "agent.updated", row, {"fields": changed, "version": row.version})
         return await self._save(session, row, configuration, remarks, changed=changed, author_id=identity.user_id)
 
     async def delete(self, session: Session, *, identity: Identity, agent_id: str) -> DeletedAgent:
@@ -120,22 +135,18 @@ class AgentService:
         Raises:
             AgentNotFoundError, AgentForbiddenError
         """
-        row = await self._get_for(session, identity, agent_id, "delete", MAY_NOT_DELETE)
+        row = await get_for(session, identity, agent_id, "delete", MAY_NOT_DELETE)
         await AgentRepository(session).forget_sub_agent(row.id)
+        await self._grants.forget_object(session, object_type="agent", object_id=row.id)
         await AgentRepository(session).remove(row)
+        await self._record(session, identity, "agent.deleted", row, {"name": row.name})
         return DeletedAgent(agent_id=agent_id)
 
-    async def _get_for(
-        self, session: Session, identity: Identity, agent_id: str, verb: Verb, refusal: Text
-    ) -> AgentRow:
-        if agent_id == BUILT_IN_ID:
-            raise AgentForbiddenError(refusal)
-        row = await AgentRepository(session).find_for_change(agent_id, identity) if is_agent_id(agent_id) else None
-        if row is None:
-            raise AgentNotFoundError(agent_id)
-        if not decide(identity, verb, owner_id=row.owner_id).allowed:
-            raise AgentForbiddenError(refusal)
-        return row
+    async def _record(
+        self, session: Session, identity: Identity, action: str, row: AgentRow, detail: dict[str, Any]
+    ) -> None:
+        target = AuditObject("agent", row.id, row.owner_id)
+        await self._audit.record(session, Act(action, Actor.of(identity), target, detail=detail))
 
     async def _free_id(self, agents: AgentRepository) -> str:
         # Eight hex digits meet again among some ten thousand agents, so a taken id is drawn anew.
@@ -184,3 +195,19 @@ class AgentService:
     async def _describe(self, session: Session, row: AgentRow, identity: Identity) -> AgentResponse:
         remarks = await self._check.without_effect(session, configuration_of(row), owner_id=row.owner_id)
         return describe_row(row, remarks, identity)
+
+
+async def get_for(session: Session, identity: Identity, agent_id: str, verb: Verb, refusal: Text) -> AgentRow:
+    """A row locked for a change by the caller.
+
+    Raises:
+        AgentNotFoundError, AgentForbiddenError: seen, but not the caller's to change.
+    """
+    if agent_id == BUILT_IN_ID and identity.may_reach_agent(BUILT_IN_ID):
+        raise AgentForbiddenError(refusal)
+    row = await AgentRepository(session).find_for_change(agent_id, identity) if is_agent_id(agent_id) else None
+    if row is None:
+        raise AgentNotFoundError(agent_id)
+    if not decide(identity, verb, owner_id=row.owner_id).allowed:
+        raise AgentForbiddenError(refusal)
+    return row

@@ -8,14 +8,20 @@ from clary.features.agents.errors import AgentNameEmptyError
 from clary.features.agents.policy import BUILT_IN_ID, Remark, without
 from clary.features.agents.ports import KnownTools
 from clary.features.agents.repository import AgentRepository
+from clary.features.groups.service import GroupMemberships
 from clary.features.llm_providers.service import Money, ProviderResolver
+from clary.features.permissions.service import Grants
 
 
 class ConfigurationCheck:
     """Refuses what must not be saved, removes what the owner cannot reach, remarks on what has no effect."""
 
-    def __init__(self, *, providers: ProviderResolver, tools: KnownTools, money: Money) -> None:
+    def __init__(
+        self, *, providers: ProviderResolver, tools: KnownTools, money: Money, grants: Grants, groups: GroupMemberships
+    ) -> None:
         self._providers = providers
+        self._grants = grants
+        self._groups = groups
         self._tools = tools
         self._money = money
 
@@ -66,5 +72,11 @@ class ConfigurationCheck:
         return remarks + [Remark("availableSkills", each, "unknown") for each in configuration["availableSkills"]]
 
     async def _lost_sub_agents(self, session: Session, wanted: Sequence[str], *, owner_id: str) -> list[str]:
+        """Those that are neither the owner's nor granted to the owner."""
         owners = await AgentRepository(session).find_owners(wanted) if wanted else {}
-        return [each for each in wanted if each != BUILT_IN_ID and (not owner_id or owners.get(each) != owner_id)]
+        foreign = [each for each in wanted if each != BUILT_IN_ID and (not owner_id or owners.get(each) != owner_id)]
+        if not foreign or not owner_id:
+            return foreign
+        groups = await self._groups.groups_of(session, user_id=owner_id)
+        granted = await self._grants.find_reachable(session, object_type="agent", user_id=owner_id, group_ids=groups)
+        return [each for each in foreign if each not in granted or each not in owners]

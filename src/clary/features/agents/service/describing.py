@@ -14,8 +14,9 @@ from clary.kit.clock import wire_time
 
 
 def access_of(row: AgentRow, identity: Identity) -> AgentAccess:
-    """Why the caller sees a row."""
-    return cast("AgentAccess", decide(identity, "read", owner_id=row.owner_id).rule)
+    """Why the caller sees a row: what was read is seen, so neither owner nor admin means that it was granted."""
+    decision = decide(identity, "read", owner_id=row.owner_id)
+    return cast("AgentAccess", decision.rule) if decision.allowed else "use"
 
 
 def describe_row(row: AgentRow, remarks: Iterable[Remark], identity: Identity) -> AgentResponse:

@@ -13,7 +13,7 @@ from clary.features.agents.ports import AgentSnapshot
 from clary.features.agents.repository import AgentRepository, configuration_of
 from clary.features.agents.service.describing import access_of
 from clary.features.agents.tables import AgentRow
-from clary.features.permissions.service import Identity
+from clary.features.permissions.service import Identity, Target
 
 
 class AgentResolver:
@@ -28,15 +28,22 @@ class AgentResolver:
         Raises:
             AgentNotFoundError: the named agent is unknown, or not for this person.
         """
-        if agent_id == BUILT_IN_ID:
-            return self.built_in()
         if not agent_id:
             row = await AgentRepository(session).find_default(identity.user_id)
-            return self.built_in() if row is None else _snapshot(row, identity)
+            agent_id = row.id if row is not None else BUILT_IN_ID
+        if agent_id == BUILT_IN_ID and identity.may_reach_agent(BUILT_IN_ID):
+            return self.built_in()
         row = await AgentRepository(session).find_visible(agent_id, identity) if is_agent_id(agent_id) else None
         if row is None:
             raise AgentNotFoundError(agent_id)
         return _snapshot(row, identity)
+
+    async def find_target(self, db: Session, *, object_id: str) -> Target | None:
+        """What the permission rule has to know of an agent."""
+        if object_id == BUILT_IN_ID:
+            return Target("agent", object_id, is_builtin=True)
+        owner = (await AgentRepository(db).find_owners([object_id])).get(object_id)
+        return Target("agent", object_id, owner) if owner is not None else None
 
     async def has_agent(self, session: Session, *, user_id: str) -> bool:
         """Whether the person owns an agent."""

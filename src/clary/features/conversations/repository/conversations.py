@@ -27,6 +27,16 @@ class ConversationRepository:
             return None
         return await self._session.scalar(FIND_OWNED, {"of_user": user_id, "of_session": session_id})
 
+    async def list_of(self, user_id: str, *, limit: int) -> Sequence[ConversationRow]:
+        """Some conversations of a person, the oldest first."""
+        rows = await self._session.scalars(
+            select(ConversationRow)
+            .where(ConversationRow.user_id == user_id)
+            .order_by(ConversationRow.conversation_id)
+            .limit(limit)
+        )
+        return rows.all()
+
     async def list_holders(self, session_id: str) -> Sequence[ConversationRow]:
         """Every conversation of this id, whoever holds it; at most three."""
         rows = await self._session.scalars(

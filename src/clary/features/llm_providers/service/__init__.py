@@ -1,6 +1,7 @@
 """The door of the slice: rows of providers, which one a run uses, verification."""
 
 from clary.features.llm_providers.ports import DefaultProvider, ProviderSnapshot
+from clary.features.llm_providers.service.leaving import ProviderLeaving
 from clary.features.llm_providers.service.money import Money
 from clary.features.llm_providers.service.providers import ProviderService
 from clary.features.llm_providers.service.resolution import ProviderResolver
@@ -11,6 +12,7 @@ __all__ = [
     "DefaultProvider",
     "KeyVault",
     "Money",
+    "ProviderLeaving",
     "ProviderResolver",
     "ProviderService",
     "ProviderSnapshot",

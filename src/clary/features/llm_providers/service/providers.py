@@ -1,8 +1,11 @@
 """Use cases of the providers page: list, create, change, delete."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from clary.db.session import Session
+from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
+from clary.features.audit.service import changes as audited_changes
 from clary.features.llm_providers.errors import (
     ProviderIsDefaultError,
     ProviderIsSystemError,
@@ -47,6 +50,7 @@ class ProviderService:
         guard: OutboundGuard,
         money: Money,
         references: ProviderReferences,
+        audit: AuditLog,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
@@ -55,6 +59,7 @@ class ProviderService:
         self._guard = guard
         self._money = money
         self._references = references
+        self._audit = audit
         self._clock = clock
         self._new_id = new_id
 
@@ -89,6 +94,7 @@ class ProviderService:
         row.is_system = is_system
         row.group_ids = list(dict.fromkeys(wanted.group_ids)) if is_system else []
         ProviderRepository(session).add(row)
+        await self._record(session, identity, "provider.created", row, {"name": row.name, "model": row.model})
         return self._describe(row, identity)
 
     async def update(
@@ -103,6 +109,7 @@ class ProviderService:
         row = await self.get_editable(session, identity=identity, provider_id=provider_id)
         new_key = self.new_key(row, changes)
         self._require_allowed(changes)
+        before = _audited(row)
         if changes.base_url is not None:
             row.base_url = changes.base_url
         if new_key is not None:
@@ -115,6 +122,10 @@ class ProviderService:
             _offer(row, changes, acting_admin_id=identity.user_id)
         await self._mark_default(session, row, changes)
         row.updated_at = self._clock.now()
+        detail = audited_changes(before, _audited(row))
+        if new_key is not None:
+            detail["api_key"] = "replaced"
+        await self._record(session, identity, "provider.updated", row, detail)
         return self._describe(row, identity)
 
     async def delete(self, session: Session, *, identity: Identity, provider_id: str) -> DeletedProvider:
@@ -131,6 +142,7 @@ class ProviderService:
         _require_editable(row, identity)
         agent_ids = await self._references.forget_provider(session, provider_id=row.id)
         await ProviderRepository(session).remove(row)
+        await self._record(session, identity, "provider.deleted", row, {"name": row.name})
         return DeletedProvider(provider_id=row.id, agents=agent_ids)
 
     async def get_editable(self, session: Session, *, identity: Identity, provider_id: str) -> LlmProviderRow:
@@ -180,6 +192,12 @@ class ProviderService:
             row.is_default = changes.is_default
             if changes.is_default:
                 await ProviderRepository(session).make_only_default(row)
+
+    async def _record(
+        self, session: Session, identity: Identity, action: str, row: LlmProviderRow, detail: dict[str, Any]
+    ) -> None:
+        target = AuditObject("provider", row.id, row.owner_id or None)
+        await self._audit.record(session, Act(action, Actor.of(identity), target, detail=detail))
 
     def _require_allowed(self, body: ProviderCreateRequest | ProviderUpdateRequest) -> None:
         if body.prices is not None:
@@ -232,6 +250,12 @@ def require_allowed_address(guard: OutboundGuard, url: str) -> None:
 def _require_editable(row: LlmProviderRow, identity: Identity) -> None:
     if not decide(identity, "write", owner_id=row.owner_id, is_system=row.is_system).allowed:
         raise ProviderIsSystemError
+
+
+def _audited(row: LlmProviderRow) -> dict[str, Any]:
+    """What the audit log says about a row: never the key."""
+    named = ("name", "base_url", "model", "is_default", "is_system", "group_ids", "prices", "owner_id")
+    return {name: getattr(row, name) for name in named}
 
 
 def _is_for_others(body: ProviderCreateRequest | ProviderUpdateRequest) -> bool:

@@ -23,6 +23,7 @@ from clary.features.llm_providers.ports import (
 from clary.features.llm_providers.repository import ProviderRepository
 from clary.features.llm_providers.service.vault import KeyVault
 from clary.features.llm_providers.tables import LlmProviderRow
+from clary.features.permissions.service import Target
 
 
 class ProviderResolver:
@@ -90,6 +91,17 @@ class ProviderResolver:
     async def is_offered_to(self, session: Session, row: LlmProviderRow, *, user_id: str) -> bool:
         """Whether a system row is for this person."""
         return is_offered(row.group_ids, await self._groups.groups_of(session, user_id=user_id))
+
+    async def find_target(self, db: Session, *, object_id: str) -> Target | None:
+        """What the permission rule has to know of a provider: nobody but its owner may use its key."""
+        if self.built_in(object_id) is not None:
+            return Target("provider", object_id, is_system=True)
+        row = await ProviderRepository(db).find(object_id) if is_provider_id(object_id) else None
+        if row is None:
+            return None
+        if row.group_ids:
+            return Target("provider", object_id, granted_groups=frozenset(row.group_ids))
+        return Target("provider", object_id, row.owner_id, is_system=row.is_system)
 
     def built_in(self, provider_id: str) -> ProviderSnapshot | None:
         """The provider behind one of the two fixed ids, if it is there."""

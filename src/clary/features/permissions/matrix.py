@@ -1,0 +1,132 @@
+"""What each kind of caller meets at a route, by the one rule (platform.md 7.4)."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal, NamedTuple
+
+from clary.features.permissions.policy import (
+    GRANTABLE,
+    Identity,
+    ObjectType,
+    Target,
+    Verb,
+    examine,
+    is_allowed,
+)
+
+Kind = Literal[
+    "anonymous", "disabled user", "other user", "group member", "granted user", "owner", "narrow API key", "admin"
+]
+Outcome = Literal["open", "yes", "401", "forbidden", "unknown"]
+
+KINDS: tuple[Kind, ...] = (
+    "anonymous",
+    "disabled user",
+    "other user",
+    "group member",
+    "granted user",
+    "owner",
+    "narrow API key",
+    "admin",
+)
+"""`narrow API key`: the owner's, with scope `read` alone."""
+
+OBJECT_OF: dict[str, ObjectType] = {
+    "agent_id": "agent",
+    "session_id": "conversation",
+    "run_id": "run",
+    "provider_id": "provider",
+    "group_id": "group",
+}
+"""Which object a parameter of a path names."""
+
+
+class RouteTerms(NamedTuple):
+    """A route as the rule sees it."""
+
+    method: str
+    path: str
+    scope: str | None
+    is_interactive: bool
+    target: ObjectType | None
+    is_own_only: bool
+    """It names something of the caller's own account; not even an admin reaches another's there."""
+
+
+def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool) -> RouteTerms:
+    """A route with the object its path names. `scope` None: public."""
+    named: list[ObjectType] = [OBJECT_OF[name] for name in re.findall(r"\{(\w+)\}", path) if name in OBJECT_OF]
+    is_own_only = path.startswith("/api/user/") and "{id}" in path and scope != "admin"
+    return RouteTerms(method, path, scope, is_interactive, named[-1] if named else None, is_own_only)
+
+
+def table_of(routes: Iterable[RouteTerms]) -> str:
+    """Every route × kind of caller × outcome, as a table in Markdown."""
+    head = ["route", "scope", *KINDS]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for terms in sorted(routes, key=lambda each: (each.path, each.method)):
+        scope = terms.scope or "public"
+        marked = f"{scope}, in person" if terms.is_interactive else scope
+        outcomes = [outcome_of(terms, kind) for kind in KINDS]
+        lines.append("| " + " | ".join([f"{terms.method} `{terms.path}`", marked, *outcomes]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def outcome_of(terms: RouteTerms, kind: Kind) -> Outcome:
+    """What a caller meets whose request is otherwise in order.
+
+    `open`: public. `unknown`: as if the object did not exist. `yes`: the rule lets it through.
+    """
+    if terms.scope is None:
+        return "open"
+    if kind in ("anonymous", "disabled user"):
+        return "401"
+    identity = _identity(kind)
+    lacks_role = terms.scope == "admin" and not identity.is_admin
+    if lacks_role or not identity.has_scope(terms.scope) or (terms.is_interactive and not identity.is_interactive):
+        return "forbidden"
+    if terms.is_own_only:
+        return "yes" if kind == "owner" else "unknown"
+    if terms.target is None or terms.scope == "admin":
+        return "yes"
+    # The gate has judged the scope that the route asks for.
+    passed, target = replace(identity, scopes=identity.scopes | {"read", "chat", "write"}), _target(terms.target)
+    if is_allowed(examine(passed, _verb(terms), target, is_active=True)):
+        return "yes"
+    is_seen = is_allowed(examine(passed, "read", target, is_active=True))
+    # Nobody shares a conversation of somebody else, so that it is none of theirs.
+    return "forbidden" if is_seen and terms.target != "conversation" else "unknown"
+
+
+def _identity(kind: Kind) -> Identity:
+    match kind:
+        case "owner":
+            return Identity("owner", "owner", "user", "access_token")
+        case "narrow API key":
+            return Identity("owner", "owner", "user", "api_key", scopes=frozenset({"read"}))
+        case "granted user":
+            return Identity("granted", "granted", "user", "access_token")
+        case "group member":
+            return Identity("member", "member", "user", "access_token", group_ids=frozenset({"group"}))
+        case "admin":
+            return Identity("admin", "admin", "admin", "access_token")
+        case _:
+            return Identity("other", "other", "user", "access_token")
+
+
+def _target(kind: ObjectType) -> Target:
+    if kind not in GRANTABLE:
+        return Target(kind, "object", "owner")
+    people = frozenset[str]() if kind == "group" else frozenset({"granted"})
+    return Target(kind, "object", "owner", granted_users=people, granted_groups=frozenset({"group"}))
+
+
+def _verb(terms: RouteTerms) -> Verb:
+    if terms.path.endswith("/auth") or (terms.method == "POST" and terms.path.endswith("/share")):
+        return "share"
+    if terms.scope == "chat":
+        return "use"
+    if terms.scope == "read":
+        return "read"
+    return "delete" if terms.method == "DELETE" else "write"
