@@ -447,7 +447,7 @@ function auditRoutes({ on }) {
   on("GET", "/api/audit/export", ({ response }) => {
     response.writeHead(200, {
       "Content-Type": "application/x-ndjson",
-      "Content-Disposition": 'attachment; filename="clary-audit.ndjson"',
+      "Content-Disposition": 'attachment; filename="audit.jsonl"',
     });
     const { seq, hash } = log.at(-1);
     response.end([...log, { head: { seq, hash } }].map((line) => `${JSON.stringify(line)}\n`).join(""));

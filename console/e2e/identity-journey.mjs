@@ -169,27 +169,41 @@ async function audit(page) {
   await button(page, "Export").click();
   const download = page.waitForEvent("download");
   await page.getByRole("link", { name: "Download" }).click();
-  need((await download).suggestedFilename().endsWith(".ndjson"), "the export is no file of lines");
+  need((await download).suggestedFilename().endsWith("jsonl"), "the export is no file of lines");
 }
 
-/** An agent is shared with a person, and the window knows it when it is opened again. */
+/** One request of the page itself, for what the page is not asked to do here. */
+const ask = (page, path, method, body) =>
+  page.evaluate(
+    async ([path, method, body]) => {
+      const headers = { "Content-Type": "application/json" };
+      const answer = await fetch(path, { method, headers, body: JSON.stringify(body) });
+      return (await answer.json()).data;
+    },
+    [path, method, body],
+  );
+
+/** An agent is shared with a group, and the window knows it when it is opened again. */
 async function share(page) {
+  const name = `Readers ${unique}`;
   await open(page, "agents");
+  const group = await ask(page, "/api/groups", "POST", { name });
   const starter = page.locator("[data-action=starter-agent]");
-  const button = page.getByRole("button", { name: /^Share / });
-  await starter.or(button).first().waitFor();
-  if ((await button.count()) === 0) await starter.click();
-  await button.first().click();
-  const first = dialog(page).locator(".choices input").first();
-  await first.check();
+  const opener = page.getByRole("button", { name: /^Share / });
+  await starter.or(opener).first().waitFor();
+  if ((await opener.count()) === 0) await starter.click();
+  await opener.first().click();
+  const choice = dialog(page).getByLabel(name);
+  await choice.check();
   await dialog(page).getByRole("button", { name: "Save" }).click();
   await gone(page);
-  await button.first().click();
-  await first.waitFor();
-  need(await first.isChecked(), "the grant is not there any more");
-  await first.uncheck();
+  await opener.first().click();
+  await choice.waitFor();
+  need(await choice.isChecked(), "the grant is not there any more");
+  await choice.uncheck();
   await dialog(page).getByRole("button", { name: "Save" }).click();
   await gone(page);
+  await ask(page, `/api/groups/${group.id}`, "DELETE");
 }
 
 async function account(page) {
