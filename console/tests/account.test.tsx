@@ -196,11 +196,15 @@ test("an edited key keeps what was not touched, also an agent that is not seen a
     expect(sent(calls, "PUT /api/user/keys/k1")).toEqual({
       name: "Nightly report",
       scopes: ["read", "chat"],
-      expires_at: "2027-06-01T10:20:30.000000Z",
       agent_ids: ["gone"],
       addresses: [],
     }),
   );
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+  await choose("Report", "Edit");
+  type("Valid until", "");
+  submit();
+  await waitFor(() => expect(calls.at(-2)?.body).toMatchObject({ name: "Report", expires_at: null }));
 });
 
 test("a key gets a new secret while the old one goes on for a while", async () => {

@@ -44,3 +44,23 @@ test("nothing is taken away before it is known who has access", async () => {
   submit();
   expect(calls.map((call) => call.to).filter((to) => to.startsWith("POST"))).toEqual([]);
 });
+
+test("a directory of more than one answer is searched on the server, and keeps the names of the chosen", async () => {
+  const many = Array.from({ length: 1000 }, (_, n) => ({ label: `person-${n}`, value: `p${n}` }));
+  const calls = serve({
+    "GET /api/agent/a1/auth": { user_ids: [], group_ids: [], grants: [] },
+    "GET /api/user/options": (_: unknown, to: string) =>
+      to.includes("q=zo") ? [{ label: "zoe", value: "z" }] : to.includes("q=") ? [] : many,
+    "GET /api/groups/options": [],
+    "POST /api/agent/a1/auth": {},
+  });
+  render(<ShareDialog agent={AGENT} onClose={() => {}} />);
+  const filter = await screen.findByRole("searchbox", { name: "Filter People" });
+  fireEvent.change(filter, { target: { value: "zo" } });
+  fireEvent.click(await screen.findByLabelText("zoe"));
+  fireEvent.change(filter, { target: { value: "" } });
+  submit();
+  await waitFor(() =>
+    expect(sent(calls, "POST /api/agent/a1/auth")).toEqual({ user_ids: ["z"], group_ids: [] }),
+  );
+});

@@ -38,6 +38,7 @@ export function Shell({ account, info }: ShellProps) {
   useEffect(() => {
     void loadAgents();
   }, []);
+  useFocusAfterMoving();
   // biome-ignore lint/correctness/useExhaustiveDependencies: every change of place closes the drawer
   useEffect(() => setDrawerOpen(false), [location.hash]);
   return (
@@ -117,6 +118,18 @@ function useHistory(userId: string): ConversationHistory {
     };
   }, [history]);
   return history;
+}
+
+/** When what was followed is gone with its page, the keyboard goes on at the new page and not at the top of all. */
+function useFocusAfterMoving(): void {
+  useEffect(() => {
+    const catchUp = () =>
+      requestAnimationFrame(() => {
+        if (document.activeElement === document.body) document.getElementById("main")?.focus();
+      });
+    addEventListener("hashchange", catchUp);
+    return () => removeEventListener("hashchange", catchUp);
+  }, []);
 }
 
 function skipToMain(event: React.MouseEvent): void {

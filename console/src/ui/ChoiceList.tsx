@@ -14,12 +14,14 @@ interface ChoiceListProps {
   chosen: string[];
   onChange: (chosen: string[]) => void;
   emptyText?: string;
+  /** Told what is looked for, where there may be more than what is at hand. */
+  onFilter?: (text: string) => void;
 }
 
 const SHOWN = 200;
 
 /** Any number out of many: check boxes with a filter. What was chosen at first stands on top and stays there. */
-export function ChoiceList({ label, choices, chosen, onChange, emptyText }: ChoiceListProps) {
+export function ChoiceList({ label, choices, chosen, onChange, emptyText, onFilter }: ChoiceListProps) {
   const t = useTexts();
   const [filter, setFilter] = useState("");
   const [first] = useState(() => new Set(chosen));
@@ -41,7 +43,10 @@ export function ChoiceList({ label, choices, chosen, onChange, emptyText }: Choi
           aria-label={t.filterNamed(label)}
           placeholder={t.search}
           value={filter}
-          onChange={(event) => setFilter(event.target.value)}
+          onChange={(event) => {
+            setFilter(event.target.value);
+            onFilter?.(event.target.value);
+          }}
           // Enter filters; it does not send the form around it.
           onKeyDown={(event) => event.key === "Enter" && event.preventDefault()}
         />

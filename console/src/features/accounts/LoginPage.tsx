@@ -96,7 +96,9 @@ function SignInWays({ info, reason }: { info: SystemInfo; reason: unknown }) {
 const ICONS: Record<string, IconName> = {
   "key-round": "key",
   "shield-check": "shield",
-  building2: "people",
+  building2: "building",
+  github: "branch",
+  mail: "mail",
 };
 
 function Providers({ providers }: { providers: SignInProvider[] }): ReactNode {

@@ -6,20 +6,23 @@ import { type Choice, ChoiceList } from "../../ui/ChoiceList";
 import { ActionDialog } from "../../ui/Dialog";
 import { LoadState } from "../../ui/LoadState";
 import { groupOptions, type Option, userOptions } from "../groups/api";
+import { useOptions } from "../groups/use-options";
 import { type Agent, type AgentGrants, getAgentGrants, shareAgent } from "./api";
 
 /** Who may use an agent beside its owner: people and groups. */
 export function ShareDialog({ agent, onClose }: { agent: Agent; onClose: () => void }) {
   const t = useTexts();
   const i = useIdentityTexts();
-  const loaded = useLoad(() => loadShares(agent.id), agent.id);
+  const grants = useLoad(() => getAgentGrants(agent.id), agent.id);
+  const people = useOptions(userOptions);
+  const circles = useOptions(groupOptions);
   const [users, setUsers] = useState<string[]>([]);
   const [groups, setGroups] = useState<string[]>([]);
-  const { data } = loaded;
+  const { data } = grants;
   useEffect(() => {
     if (data === null) return;
-    setUsers(data.grants.user_ids);
-    setGroups(data.grants.group_ids);
+    setUsers(data.user_ids);
+    setGroups(data.group_ids);
   }, [data]);
   const save = async () => {
     await shareAgent(agent.id, users, groups);
@@ -35,40 +38,30 @@ export function ShareDialog({ agent, onClose }: { agent: Agent; onClose: () => v
       onClose={onClose}
     >
       <p className="muted">{i.shareIntro}</p>
-      <LoadState of={loaded} />
+      <LoadState of={grants} />
+      {data !== null && <LoadState of={people.loaded} />}
       {data !== null && (
         <>
           <ChoiceList
             label={i.people}
-            choices={choicesOf(data.users, data.grants, "user").filter(
-              ({ value }) => value !== agent.user_id,
-            )}
+            choices={choicesOf(people.known, data, "user").filter(({ value }) => value !== agent.user_id)}
             chosen={users}
             onChange={setUsers}
+            onFilter={people.onFilter}
             emptyText={i.nobodyElse}
           />
           <ChoiceList
             label={i.groups}
-            choices={choicesOf(data.groups, data.grants, "group")}
+            choices={choicesOf(circles.known, data, "group")}
             chosen={groups}
             onChange={setGroups}
+            onFilter={circles.onFilter}
             emptyText={i.noGroups}
           />
         </>
       )}
     </ActionDialog>
   );
-}
-
-interface Shares {
-  grants: AgentGrants;
-  users: Option[];
-  groups: Option[];
-}
-
-async function loadShares(agentId: string): Promise<Shares> {
-  const [grants, users, groups] = await Promise.all([getAgentGrants(agentId), userOptions(), groupOptions()]);
-  return { grants, users, groups };
 }
 
 /** Those one may choose, and those who have a grant although the directory does not show them. */

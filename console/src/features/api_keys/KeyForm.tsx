@@ -25,19 +25,19 @@ export function KeyForm({ apiKey, isAdmin, onFresh, onSaved, onClose }: KeyFormP
   const agents = useLoad(listAgents, "agents");
   const [name, setName] = useState(apiKey?.name ?? "");
   const [scopes, setScopes] = useState<Scope[]>(apiKey?.scopes ?? ["read", "chat", "write"]);
-  const [day, setDay] = useState(apiKey?.expires_at ? dayOf(apiKey.expires_at) : "");
+  const [day, setDay] = useState(dayOfEnd(apiKey));
   const [agentIds, setAgentIds] = useState(apiKey?.agent_ids ?? []);
   const [addresses, setAddresses] = useState(fromLines(apiKey?.addresses ?? []));
   const save = async () => {
     const fields: KeyFields = {
       name: name.trim(),
       scopes: SCOPES.filter((scope) => scopes.includes(scope)),
-      expires_at: expiryOf(day, apiKey),
+      expires_at: day === "" ? null : endOfDay(day),
       agent_ids: agentIds,
       addresses: toLines(addresses),
     };
     if (apiKey === null) onFresh(await createKey(fields));
-    else await updateKey(apiKey.id, fields);
+    else await updateKey(apiKey.id, day === dayOfEnd(apiKey) ? withoutEnd(fields) : fields);
     await onSaved();
   };
   const toggle = (scope: Scope, isOn: boolean) =>
@@ -90,11 +90,11 @@ export function KeyForm({ apiKey, isAdmin, onFresh, onSaved, onClose }: KeyFormP
   );
 }
 
-/** The moment a key had before, as long as its day was not changed. */
-function expiryOf(day: string, apiKey: ApiKey | null): string | null {
-  if (day === "") return null;
-  const old = apiKey?.expires_at ?? null;
-  return old !== null && dayOf(old) === day ? old : endOfDay(day);
+const dayOfEnd = (apiKey: ApiKey | null): string => (apiKey?.expires_at ? dayOf(apiKey.expires_at) : "");
+
+/** An end that was not changed is not sent: it may lie in the past, where no new one may. */
+function withoutEnd({ expires_at: _, ...fields }: KeyFields): Omit<KeyFields, "expires_at"> {
+  return fields;
 }
 
 /** The agents one sees, and those a key already names although they are not seen any more. */

@@ -32,7 +32,8 @@ const path = (id: string) => `${PATH}/${encodeURIComponent(id)}`;
 
 export const listKeys = () => get<ApiKey[]>(PATH);
 export const createKey = (fields: KeyFields) => post<FreshKey>(PATH, fields);
-export const updateKey = (id: string, fields: KeyFields) => put<ApiKey>(path(id), fields);
+/** Absent fields stay; a null end makes the key last as long as the server allows. */
+export const updateKey = (id: string, fields: Partial<KeyFields>) => put<ApiKey>(path(id), fields);
 export const rotateKey = (id: string, overlapSeconds: number) =>
   post<FreshKey>(`${path(id)}/rotate`, { overlap_seconds: overlapSeconds });
 export const deleteKey = (id: string) => remove<unknown>(path(id));

@@ -1,11 +1,11 @@
 import { useState } from "react";
-import { useLoad } from "../../kit/use-load";
 import { useIdentityTexts } from "../../texts/identity";
 import { ChoiceList } from "../../ui/ChoiceList";
 import { ActionDialog } from "../../ui/Dialog";
 import { LoadState } from "../../ui/LoadState";
 import { Check } from "../../ui/TextField";
 import { addMembers, type Group, type Member, userOptions } from "./api";
+import { useOptions } from "./use-options";
 
 interface AddMembersProps {
   group: Group & { members: Member[] };
@@ -17,7 +17,7 @@ interface AddMembersProps {
 
 export function AddMembersDialog({ group, mayName, onAdded, onClose }: AddMembersProps) {
   const i = useIdentityTexts();
-  const users = useLoad(userOptions, "users");
+  const users = useOptions(userOptions);
   const [chosen, setChosen] = useState<string[]>([]);
   const [isManager, setManager] = useState(false);
   const present = new Set(group.members.map((member) => member.user_id));
@@ -27,13 +27,14 @@ export function AddMembersDialog({ group, mayName, onAdded, onClose }: AddMember
   };
   return (
     <ActionDialog title={i.addMembers} action={i.addMembers} isWide onAction={add} onClose={onClose}>
-      <LoadState of={users} />
-      {users.data !== null && (
+      <LoadState of={users.loaded} />
+      {users.loaded.data !== null && (
         <ChoiceList
           label={i.people}
-          choices={users.data.filter((user) => !present.has(user.value))}
+          choices={users.known.filter((user) => !present.has(user.value))}
           chosen={chosen}
           onChange={setChosen}
+          onFilter={users.onFilter}
           emptyText={i.nobodyElse}
         />
       )}

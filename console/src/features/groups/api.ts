@@ -45,5 +45,6 @@ export const addMembers = (id: string, userIds: string[], role?: GroupRole) =>
 export const removeMember = (id: string, userId: string) =>
   remove<unknown>(`${path(id)}/members/${encodeURIComponent(userId)}`);
 
-export const groupOptions = () => get<Option[]>("/api/groups/options");
-export const userOptions = () => get<Option[]>("/api/user/options");
+/** Up to 1000 by name; `q` narrows them. */
+export const groupOptions = (q = "") => get<Option[]>(`/api/groups/options${query({ q })}`);
+export const userOptions = (q = "") => get<Option[]>(`/api/user/options${query({ q })}`);
