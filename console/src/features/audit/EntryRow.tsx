@@ -1,6 +1,7 @@
 import { currentLocaleTag } from "../../kit/i18n";
 import { momentText } from "../../kit/time";
 import { useIdentityTexts } from "../../texts/identity";
+import { Icon } from "../../ui/Icon";
 import { Badge } from "../../ui/Rows";
 import type { Entry } from "./api";
 
@@ -23,6 +24,7 @@ export function EntryRow({ entry, hasActor = true }: { entry: Entry; hasActor?: 
     <li className="entry">
       <details>
         <summary>
+          <Icon name="right" size={14} />
           <time dateTime={entry.at}>{momentText(entry.at, currentLocaleTag())}</time>
           {hasActor && <span className="entry-actor">{actorName(entry, i)}</span>}
           <code>{entry.action}</code>
