@@ -50,6 +50,9 @@ class IdentityServices:
         self._database = database
         self._clock = clock
         self._secret_box = secret_box
+        self._settings = settings
+        self._passwords = passwords
+        self._rates = rates
         self.tokens: AccessTokens | None = None
         self.audit = AuditLog(database=database, clock=clock, new_salt=_new_salt, keep_days=settings.audit_days)
         self.audit_reading = AuditReading(database=database)
@@ -73,6 +76,14 @@ class IdentityServices:
             directory=settings.user_directory,
             new_password=generate_password,
         )
+        self._add_groups_and_keys()
+        self._add_administration()
+        self.sign_in = SignIn(
+            database=database, passwords=passwords, credentials=self.credentials, audit=self.audit, clock=clock
+        )
+
+    def _add_groups_and_keys(self) -> None:
+        settings, clock, rates = self._settings, self._clock, self._rates
         self.groups = GroupService(
             accounts=self.accounts,
             rates=rates,
@@ -81,7 +92,10 @@ class IdentityServices:
             directory=settings.user_directory,
             new_id=_new_group_id,
         )
-        self.key_reader = KeyReader(database=database, credentials=self.credentials, audit=self.audit, clock=clock)
+        self.groups.add_references(self.grants)
+        self.key_reader = KeyReader(
+            database=self._database, credentials=self.credentials, audit=self.audit, clock=clock
+        )
         self.credentials.add_reader(self.key_reader)
         self.keys = ApiKeyService(
             reader=self.key_reader,
@@ -91,10 +105,12 @@ class IdentityServices:
             clock=clock,
             max_days=lambda: settings.api_key_max_days,
         )
-        self.groups.add_references(self.grants)
+
+    def _add_administration(self) -> None:
+        database, clock = self._database, self._clock
         self.user_administration = UserAdministration(
             database=database,
-            passwords=passwords,
+            passwords=self._passwords,
             credentials=self.credentials,
             audit=self.audit,
             new_password=generate_password,
@@ -103,9 +119,6 @@ class IdentityServices:
             database=database, administration=self.user_administration, audit=self.audit, clock=clock
         )
         self.own_account = OwnAccount(credentials=self.credentials, audit=self.audit, clock=clock)
-        self.sign_in = SignIn(
-            database=database, passwords=passwords, credentials=self.credentials, audit=self.audit, clock=clock
-        )
 
     def _access_tokens(self) -> AccessTokens:
         assert self.tokens is not None, "services are not started"

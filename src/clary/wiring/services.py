@@ -1,7 +1,6 @@
 """The composition root: says which adapter fills which port, and starts and stops what has to be. Nothing else does."""
 
 import asyncio
-import itertools
 import os
 from contextlib import AsyncExitStack
 from typing import Any
@@ -13,7 +12,7 @@ from clary.adapters.event_log import SqliteEventLog
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.passwords import Argon2Passwords
 from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
-from clary.db.database import Database, UnavailableError
+from clary.db.database import Database
 from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
 from clary.features.agents.service import (
@@ -42,7 +41,6 @@ from clary.features.llm_providers.service import (
     ProviderService,
     ProviderVerification,
 )
-from clary.features.permissions.service import PermissionExplainer
 from clary.features.runs.service import RunService
 from clary.features.system.service import SystemFacts, SystemService
 from clary.features.toolbox.service import ALIASES, Toolbox
@@ -58,10 +56,7 @@ from clary.settings.values import plain
 from clary.streams.hub import Hub
 from clary.wiring.identity import IdentityServices
 from clary.wiring.parts import (
-    AuditWitness,
     FirstSteps,
-    GrantsLeaving,
-    PeopleAskedAbout,
     VerificationLedger,
     announce_password,
     csrf_rule,
@@ -69,12 +64,10 @@ from clary.wiring.parts import (
     default_provider,
     edge_rules,
 )
+from clary.wiring.permissions import GrantsLeaving, make_explainer
+from clary.wiring.upkeep import Upkeep
 
 log = structlog.get_logger()
-
-LOG_SWEEP_SECONDS = 600.0
-AUDIT_TEND_SECONDS = 60.0
-TENDS_PER_HEAD = 60
 
 
 class Services:
@@ -101,7 +94,14 @@ class Services:
         self._add_conversations()
         self._add_execution()
         self._add_chat()
-        self._add_explainer()
+        self.permission_explainer = make_explainer(
+            self.identity,
+            agents=self.agent_resolver,
+            conversations=self.shares,
+            runs=self.runs,
+            providers=self.provider_resolver,
+        )
+        self.upkeep = Upkeep(runs=self.runs, identity=self.identity)
         self._add_system()
 
     def _add_identity(self) -> None:
@@ -119,22 +119,6 @@ class Services:
         self.authenticator = self.identity.authenticator
         self.credentials = self.identity.credentials
         self.user_administration = self.identity.user_administration
-
-    def _add_explainer(self) -> None:
-        identity = self.identity
-        self.permission_explainer = PermissionExplainer(
-            people=PeopleAskedAbout(identity.user_administration, identity.memberships, identity.keys),
-            objects={
-                "agent": self.agent_resolver,
-                "conversation": self.shares,
-                "run": self.runs,
-                "provider": self.provider_resolver,
-                "group": identity.memberships,
-                "user": identity.user_administration,
-                "key": identity.keys,
-            },
-            witness=AuditWitness(identity.audit),
-        )
 
     def _add_system(self) -> None:
         settings = self.settings
@@ -360,9 +344,7 @@ class Services:
         self.sandbox = await make_sandbox("on" if self.settings.sandbox else "off", limits=limits)
         await self.supervisor.start(self.preparer.prepare)
         await self.identity.record_start(__version__)
-        self._sweeper = asyncio.create_task(self._sweep_logs())
-        await self.identity.deletion.resume()
-        self._audit_tender = asyncio.create_task(self._tend_audit())
+        await self.upkeep.start()
         if self.admin_password is not None:
             announce_password(self.settings.bootstrap_admin_username, self.admin_password)
 
@@ -382,26 +364,6 @@ class Services:
         except InvalidRequestError as problem:
             raise SettingsError(f"CLARY_BOOTSTRAP_ADMIN_{culprit(problem)}", problem.message.en) from None
 
-    async def _sweep_logs(self) -> None:
-        while True:
-            await asyncio.sleep(LOG_SWEEP_SECONDS)
-            try:
-                await self.runs.sweep_expired_logs()
-                await self.accounts.sweep()
-                await self.identity.deletion.resume()
-            except UnavailableError:
-                log.warning("log_sweep_put_off")
-
-    async def _tend_audit(self) -> None:
-        for tends in itertools.count(1):
-            await asyncio.sleep(AUDIT_TEND_SECONDS)
-            try:
-                await self.identity.audit.tend()
-                if tends % TENDS_PER_HEAD == 0:
-                    await self.identity.audit.log_head()
-            except UnavailableError:
-                log.warning("audit_tending_put_off")
-
     def drain_soon(self) -> None:
         """Called from a signal: readiness turns, runs are given back and streams end, inside the loop."""
         if self._loop is not None:
@@ -412,10 +374,8 @@ class Services:
 
     async def _drain(self) -> None:
         self.system.draining = True
-        self._sweeper.cancel()
-        self._audit_tender.cancel()
+        await self.upkeep.stop()
         self.active_runs.close_all()
-        await self.identity.deletion.stop()
         await self.supervisor.stop()
 
     async def stop(self) -> None:

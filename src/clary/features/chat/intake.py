@@ -1,5 +1,6 @@
 """The messages of a request: which are new, what they ask for, how they are stored (stream-runtime.md 3.3)."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -8,7 +9,7 @@ from typing import Any, cast
 from clary.db.session import Session
 from clary.features.chat.control_tags import ControlTags, split_control_tags
 from clary.features.chat.errors import MessagesEmptyError
-from clary.features.chat.payloads import ChatMessage
+from clary.features.chat.payloads import ChatMessage, ChatRequest
 from clary.features.conversations.service import (
     ConversationRow,
     MessageReader,
@@ -18,6 +19,7 @@ from clary.features.conversations.service import (
     text_of,
 )
 from clary.http.problems import ValidationFailedError
+from clary.kit import json_text
 from clary.kit.ids import new_uuid
 from clary.kit.text import Text, current_locale
 from clary.runtime.messages import ToolCall
@@ -258,3 +260,14 @@ def _has_content(content: Any) -> bool:
 
 def _invalid(text: Text) -> ValidationFailedError:
     return ValidationFailedError(text.render(current_locale.get()))
+
+
+def content_hash_of(endpoint: str, request: ChatRequest) -> str:
+    """What makes two requests the same: endpoint, session id if sent, agent, messages (6.8)."""
+    content = [
+        endpoint,
+        request.session_id,
+        request.agent_id,
+        [message.model_dump(mode="json") for message in request.messages],
+    ]
+    return hashlib.sha256(json_text.dumps(content)).hexdigest()

@@ -1,14 +1,20 @@
 """Use cases of chat: start, join, read on, stop."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from clary.db.database import Database
 from clary.db.session import Session
-from clary.features.chat.intake import Intake, read_messages, require_own_words, without_history, without_known
+from clary.features.chat.intake import (
+    Intake,
+    content_hash_of,
+    read_messages,
+    require_own_words,
+    without_history,
+    without_known,
+)
 from clary.features.chat.lines import fallback_end
 from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.preparing import input_place
@@ -41,7 +47,6 @@ from clary.features.runs.service import (
     StopReason,
     is_active,
 )
-from clary.kit import json_text
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_uuid
@@ -137,7 +142,7 @@ class ChatService:
         """
         if idempotency_key is None:
             return await self._start(identity, request, endpoint, None, "")
-        content_hash = _content_hash(endpoint, request)
+        content_hash = content_hash_of(endpoint, request)
         async with self._lock(identity, "key", idempotency_key):
             joined = await self._join(identity, idempotency_key, content_hash)
             return joined or await self._start(identity, request, endpoint, idempotency_key, content_hash)
@@ -392,14 +397,3 @@ def _first_user(conversation: ConversationRow, stored: Sequence[NewMessage]) -> 
     if conversation.user_count:
         return None
     return next((each for each in stored if each.role == "user"), None)
-
-
-def _content_hash(endpoint: Endpoint, request: ChatRequest) -> str:
-    """What makes two requests the same: endpoint, session id if sent, agent, messages (6.8)."""
-    content = [
-        endpoint,
-        request.session_id,
-        request.agent_id,
-        [message.model_dump(mode="json") for message in request.messages],
-    ]
-    return hashlib.sha256(json_text.dumps(content)).hexdigest()

@@ -1,6 +1,13 @@
 """The door of the slice."""
 
-from clary.features.permissions.explaining import PermissionExplainer, Person, Question, acting_with, read_object
+from clary.features.permissions.explaining import (
+    ObjectSource,
+    PermissionExplainer,
+    Person,
+    Question,
+    acting_with,
+    read_object,
+)
 from clary.features.permissions.grants import Grants
 from clary.features.permissions.matrix import table_of, terms_of
 from clary.features.permissions.policy import (
@@ -28,6 +35,7 @@ __all__ = [
     "GranteeKind",
     "Grants",
     "Identity",
+    "ObjectSource",
     "ObjectType",
     "PermissionExplainer",
     "Person",

@@ -1,0 +1,56 @@
+"""What is done from time to time while the process lives."""
+
+import asyncio
+import itertools
+
+import structlog
+
+from clary.db.database import UnavailableError
+from clary.features.runs.service import RunService
+from clary.wiring.identity import IdentityServices
+
+log = structlog.get_logger()
+
+SWEEP_SECONDS = 600.0
+AUDIT_SECONDS = 60.0
+TENDS_PER_HEAD = 60
+
+
+class Upkeep:
+    """Sweeps what has lost its meaning; tends the audit log. A database that is away puts it off."""
+
+    def __init__(self, *, runs: RunService, identity: IdentityServices) -> None:
+        self._runs = runs
+        self._identity = identity
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begins, and goes on with what an ended process left."""
+        await self._identity.deletion.resume()
+        self._tasks = [asyncio.create_task(self._sweep()), asyncio.create_task(self._tend_audit())]
+
+    async def stop(self) -> None:
+        """Ends it."""
+        for task in self._tasks:
+            task.cancel()
+        await self._identity.deletion.stop()
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                await self._runs.sweep_expired_logs()
+                await self._identity.accounts.sweep()
+                await self._identity.deletion.resume()
+            except UnavailableError:
+                log.warning("sweep_put_off")
+
+    async def _tend_audit(self) -> None:
+        for tends in itertools.count(1):
+            await asyncio.sleep(AUDIT_SECONDS)
+            try:
+                await self._identity.audit.tend()
+                if tends % TENDS_PER_HEAD == 0:
+                    await self._identity.audit.log_head()
+            except UnavailableError:
+                log.warning("audit_tending_put_off")
