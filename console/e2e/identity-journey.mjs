@@ -56,7 +56,7 @@ async function next(browser) {
   const loaded = page.waitForRequest((request) => request.isNavigationRequest());
   await page.keyboard.press("Enter");
   need((await loaded).url() === `${settings.url}${wanted}`, `it went to ${(await loaded).url()}`);
-  await page.waitForLoadState();
+  await page.waitForURL((url) => url.pathname.startsWith("/oauth2/"));
   await page.goto(`${settings.url}/login?next=${encodeURIComponent("//evil.example/")}`);
   await page.locator(".composer textarea").waitFor();
   return page;
