@@ -1,5 +1,6 @@
 /** Routes of the fake server: the envelope, a login, and rows in memory. */
 import { randomBytes, randomUUID } from "node:crypto";
+import { addIdentity } from "./fake-identity.mjs";
 import { activeSnapshot, interrupt, onActiveChange, resumeInto, startInto } from "./fake-runs.mjs";
 
 const USER = {
@@ -13,7 +14,7 @@ const USER = {
   avatar_url: "",
 };
 const state = {
-  password: "fake-password",
+  passwords: new Map([["admin", "fake-password"]]),
   cookies: new Set(),
   agents: new Map(),
   providers: [],
@@ -125,14 +126,40 @@ const info = {
   auth_providers: [
     { id: "native", type: "native", name: "Password", button_text: "Sign in with a password", login_url: "" },
   ],
+  allow_registration: process.env.FAKE_REGISTRATION === "on",
   demo_model: true,
 };
+// A server of the mode `oauth` has no form, but both are wanted on one picture.
+if (process.env.FAKE_PROVIDERS === "on") {
+  for (const [id, name, icon] of [
+    ["corp", "Corp SSO", "building2"],
+    ["github", "GitHub", "github"],
+  ]) {
+    const login_url = `/api/auth/upstream/login/${id}`;
+    info.auth_providers.push({
+      id,
+      type: "oidc",
+      name,
+      icon,
+      button_text: `Sign in with ${name}`,
+      login_url,
+    });
+  }
+}
 on("GET", "/api/system/info", () => info, true);
+const words = (isEnglish, english, chinese) => (isEnglish ? english : chinese);
+addIdentity({
+  on,
+  Refusal,
+  missing,
+  words,
+  account: { user: USER, passwords: state.passwords },
+});
 on(
   "POST",
   "/api/auth/login",
   ({ body, response, isEnglish }) => {
-    if (body.username_or_email !== USER.username || body.password !== state.password) {
+    if (body.password === undefined || state.passwords.get(body.username_or_email) !== body.password) {
       throw new Refusal(
         400,
         isEnglish ? "Wrong user name or password" : "用户名或密码错误",
@@ -156,10 +183,10 @@ on("POST", "/api/auth/logout", ({ cookie }) => {
   return {};
 });
 on("POST", "/api/user/change-password", ({ body, isEnglish }) => {
-  if (body.old_password !== state.password) {
+  if (body.old_password !== state.passwords.get(USER.username)) {
     throw new Refusal(400, isEnglish ? "Old password is wrong" : "旧密码错误", "wrong_old_password");
   }
-  state.password = body.new_password;
+  state.passwords.set(USER.username, body.new_password);
   return {};
 });
 

@@ -1,6 +1,7 @@
 /**
  * A small stand-in for the server, for work on the console and for its browser tests. Keeps everything in memory.
  * PORT (8090), FAKE_SPEED (1; larger is faster). Signs in `admin` with `fake-password`.
+ * FAKE_REGISTRATION=on lets people sign up (every code is 123456), FAKE_PROVIDERS=on shows other ways to sign in.
  * With UPSTREAM (an address such as http://127.0.0.1:8000) only the pages come from here, the API from there.
  */
 import { createReadStream, existsSync, statSync } from "node:fs";
@@ -22,9 +23,9 @@ const PAGE_POLICY =
 
 function servePage(request, response) {
   const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname));
-  const file = join(DIST, path === "/" ? "index.html" : path);
+  const file = join(DIST, path === "/" || path === "/login" ? "index.html" : path);
   if (!file.startsWith(DIST) || !existsSync(file) || !statSync(file).isFile()) {
-    response.writeHead(404).end();
+    response.writeHead(404, { "Content-Type": "text/plain" }).end("not found");
     return;
   }
   response.writeHead(200, {

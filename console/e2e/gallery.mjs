@@ -1,6 +1,7 @@
 /** Takes a picture of every screen of the console, wide and narrow, light and dark, from the fake server. */
 import AxeBuilder from "@axe-core/playwright";
 import { DESKTOP, newPage, PHONE, settings, shoot, signIn, startBrowser } from "./browser.mjs";
+import { identityScreens, signUpScreens } from "./identity-screens.mjs";
 
 settings.shots ||= "shots";
 const VARIANTS = [
@@ -90,6 +91,8 @@ async function otherScreens(page, variant, isPhone) {
   await page.locator(".account-button").click();
   await page.getByRole("menuitemradio", { name: "中文" }).click();
   await check(page, `${variant}-17-chinese`);
+  await page.locator(".account-button").click();
+  await page.getByRole("menuitemradio", { name: "English" }).click();
 }
 
 const browser = await startBrowser();
@@ -100,9 +103,13 @@ try {
     await page.goto(settings.url);
     await page.getByLabel("Password", { exact: true }).waitFor();
     await check(page, `${variant}-1-login`);
+    await signUpScreens(page, variant, check);
     await signIn(page);
-    await chatScreens(page, variant);
-    await otherScreens(page, variant, viewport === PHONE);
+    if (process.env.SCREENS !== "identity") {
+      await chatScreens(page, variant);
+      await otherScreens(page, variant, viewport === PHONE);
+    }
+    await identityScreens(page, variant, check);
     for (const fault of page.faults) console.log(`${variant}: ${fault}`);
     await page.context().close();
   }

@@ -10,7 +10,7 @@ const assets = readdirSync(new URL("assets/", dist)).map((name) => `assets/${nam
 const html = readFileSync(new URL("index.html", dist), "utf8");
 
 // The chat page needs everything but what is loaded on a later demand.
-const LATER = /(highlight|AgentsPage|ProvidersPage)-/;
+const LATER = /(highlight|AgentsPage|ProvidersPage|AccountPage|AdminPage|SignUpForm|identity)-/;
 const groups = {
   "first page": ["index.html", ...assets.filter((name) => html.includes(name))],
   "chat with Markdown": ["index.html", ...assets.filter((name) => !LATER.test(name))],

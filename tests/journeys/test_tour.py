@@ -1,31 +1,16 @@
 """The README's tour and a person's first visit, against a real server."""
 
-import asyncio
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from support.programs import finished
 from support.server_process import ADMIN_PASSWORD, running
 
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-async def finished(*command: str, cwd: Path, **environment: str) -> tuple[int, str]:
-    """(exit status, what it said) of a program."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=cwd,
-        env={**os.environ, **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(150):
-        said, _ = await process.communicate()
-    return process.returncode or 0, said.decode("utf-8", "replace")
 
 
 @pytest.mark.timeout(180)

@@ -3,6 +3,7 @@ import { accountStore, startAccount } from "../features/accounts/account-store";
 import { LoginPage } from "../features/accounts/LoginPage";
 import { errorText } from "../kit/errors";
 import { useLocale, useTexts } from "../kit/i18n";
+import { followNext, isSignInAddress, signInWishes } from "../kit/next-address";
 import { useStore } from "../kit/store";
 import { Notice } from "../ui/Notice";
 import { Spinner } from "../ui/Spinner";
@@ -16,9 +17,17 @@ export function App() {
   useEffect(() => {
     void startAccount();
   }, []);
+  const wishes = signInWishes();
+  const hasErrand = wishes.next !== null || wishes.error !== null;
+  // Whoever is signed in already has nothing to do on the sign-in page, unless it was asked for something.
+  useEffect(() => {
+    if (state.step === "signed-in" && isSignInAddress() && !hasErrand) followNext(null);
+  }, [state.step, hasErrand]);
   if (state.step === "starting") return <Waiting />;
   if (state.step === "unreachable") return <Unreachable error={state.error} />;
   if (state.step === "signed-out") return <LoginPage info={state.info} reason={state.error} />;
+  if (isSignInAddress() && hasErrand)
+    return <LoginPage info={state.info} reason={null} account={state.account} />;
   return (
     <Suspense fallback={<Waiting />}>
       <Shell key={state.account.user.userid} account={state.account} info={state.info} />

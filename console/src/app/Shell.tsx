@@ -19,6 +19,9 @@ const ProvidersPage = lazy(() =>
   import("../features/llm_providers/ProvidersPage").then((module) => ({ default: module.ProvidersPage })),
 );
 
+const AccountPage = lazy(() => import("./AccountPage").then((module) => ({ default: module.AccountPage })));
+const AdminPage = lazy(() => import("./AdminPage").then((module) => ({ default: module.AdminPage })));
+
 interface ShellProps {
   account: Account;
   info: SystemInfo;
@@ -35,6 +38,7 @@ export function Shell({ account, info }: ShellProps) {
   useEffect(() => {
     void loadAgents();
   }, []);
+  useFocusAfterMoving();
   // biome-ignore lint/correctness/useExhaustiveDependencies: every change of place closes the drawer
   useEffect(() => setDrawerOpen(false), [location.hash]);
   return (
@@ -88,7 +92,11 @@ export function Shell({ account, info }: ShellProps) {
 function Page({ route, account, info }: ShellProps & { route: Route }) {
   if (route.page === "agents") return <AgentsPage agentId={route.agentId} account={account} />;
   if (route.page === "models") return <ProvidersPage />;
-  return <ChatPage sessionId={route.sessionId} account={account} info={info} />;
+  if (route.page === "account") return <AccountPage {...route} account={account} info={info} />;
+  if (route.page === "admin" && account.user.role === "admin")
+    return <AdminPage {...route} account={account} info={info} />;
+  const sessionId = route.page === "chat" ? route.sessionId : null;
+  return <ChatPage sessionId={sessionId} account={account} info={info} />;
 }
 
 /** The list of conversations, read again whenever a run starts or ends. */
@@ -110,6 +118,18 @@ function useHistory(userId: string): ConversationHistory {
     };
   }, [history]);
   return history;
+}
+
+/** When what was followed is gone with its page, the keyboard goes on at the new page and not at the top of all. */
+function useFocusAfterMoving(): void {
+  useEffect(() => {
+    const catchUp = () =>
+      requestAnimationFrame(() => {
+        if (document.activeElement === document.body) document.getElementById("main")?.focus();
+      });
+    addEventListener("hashchange", catchUp);
+    return () => removeEventListener("hashchange", catchUp);
+  }, []);
 }
 
 function skipToMain(event: React.MouseEvent): void {

@@ -72,6 +72,14 @@ export function Sidebar({ account, info, history, route, isOpen, onClose }: Side
             href={hrefOf({ page: "models" })}
             isHere={route.page === "models"}
           />
+          {account.user.role === "admin" && (
+            <SideLink
+              icon="shield"
+              label={t.administration}
+              href={hrefOf({ page: "admin", section: "users" })}
+              isHere={route.page === "admin"}
+            />
+          )}
         </div>
         <ConversationList history={history} openId={route.page === "chat" ? route.sessionId : null} />
         <AccountMenu account={account} info={info} />

@@ -1,13 +1,11 @@
 /** Two typed catalogues and one current language, remembered in the browser. */
 import { useSyncExternalStore } from "react";
 import { en } from "../texts/en";
+import type { Shape } from "../texts/shape";
 import { zh } from "../texts/zh";
 
 export type Locale = "zh" | "en";
 export type Texts = typeof en;
-type Shape<T> = {
-  [K in keyof T]: T[K] extends (...args: infer A) => string ? (...args: A) => string : string;
-};
 
 const STORAGE_KEY = "clary.locale";
 const catalogues: Record<Locale, Shape<Texts>> = { en, zh };
@@ -55,3 +53,9 @@ function subscribe(listener: () => void): () => void {
 /** The texts of the current language; the component renders again when it changes. */
 export const useTexts = (): Shape<Texts> => catalogues[useLocale()];
 export const useLocale = (): Locale => useSyncExternalStore(subscribe, currentLocale);
+
+/** The hook for a further pair of catalogues, which travels with the pages that use it and not with the first one. */
+export function textsOf<T>(english: T, chinese: Shape<T>): () => Shape<T> {
+  const pair: Record<Locale, Shape<T>> = { en: english as Shape<T>, zh: chinese };
+  return () => pair[useLocale()];
+}

@@ -1,13 +1,8 @@
 /** Chinese texts. */
 import type { en } from "./en";
+import type { Shape } from "./shape";
 
-type Shape = {
-  [K in keyof typeof en]: (typeof en)[K] extends (...args: infer A) => string
-    ? (...args: A) => string
-    : string;
-};
-
-export const zh: Shape = {
+export const zh: Shape<typeof en> = {
   // Common
   loading: "加载中",
   cancel: "取消",
@@ -33,6 +28,17 @@ export const zh: Shape = {
   errorNetwork: "无法连接服务器，请检查网络。",
   errorStatus: (status) => `服务器返回错误（${status}）。`,
   errorUnknown: "出了点问题，请重试。",
+  close: "关闭",
+  search: "搜索",
+  filterNamed: (name) => `筛选${name}`,
+  moreHidden: (count) => `还有 ${count} 项，请筛选查看。`,
+  pages: "分页",
+  rowsOf: (first, last, total) => `第 ${first}–${last} 项，共 ${total} 项`,
+  previousPage: "上一页",
+  nextPage: "下一页",
+  shownOnce: "仅此一次显示，之后无法再查看。请复制并妥善保存。",
+  savedIt: "我已保存",
+  copyNamed: (name) => `复制${name}`,
 
   // Accounts
   loginIntro: "登录后与你的智能体对话",
@@ -49,6 +55,39 @@ export const zh: Shape = {
   passwordHint: "至少 8 个字符",
   passwordsDiffer: "两次输入的新密码不一致。",
   accountOf: (name) => `账号：${name}`,
+  myAccount: "我的账号",
+  administration: "系统管理",
+  showPassword: "显示密码",
+  hidePassword: "隐藏密码",
+  noAccountYet: "还没有账号？",
+  signUp: "注册",
+  signedInAs: (name) => `当前已登录：${name}`,
+  goOnAs: (name) => `以 ${name} 的身份继续`,
+  tryAgainIn: (seconds) => `${seconds} 秒后可重试`,
+  orElse: "或",
+  noSignIn: "此服务器没有可用的登录方式，请联系管理员。",
+  signInWith: "其他登录方式",
+
+  // What came back from another sign-in service, by its slug
+  signInFailed: "登录失败，请重试。",
+  oauth_provider_unknown: "OAuth Provider 不存在",
+  no_oauth_provider: "未配置可用的 OAuth Provider",
+  redirect_uri_invalid: "OAuth 回调地址非法",
+  oauth_flow_expired: "OAuth 登录状态已失效",
+  oauth_state_invalid: "OAuth 登录状态校验失败",
+  oauth_provider_mismatch: "OAuth Provider 不匹配",
+  oauth_metadata_unavailable: "获取 OAuth Provider 元数据失败",
+  oauth_metadata_incomplete: "OAuth Provider 元数据不完整",
+  oauth_denied: "登录已取消",
+  oauth_upstream_error: "上游登录失败",
+  oauth_exchange_failed: "OAuth Token 交换失败",
+  oauth_token_invalid: "OAuth 身份令牌校验失败",
+  oauth_userinfo_failed: "从 OAuth Provider 获取用户信息失败",
+  oauth_subject_missing: "OAuth 用户信息缺少 subject",
+  signup_not_allowed: "该账号不允许登录",
+  identity_email_taken: "该邮箱已属于其他账号，请先登录该账号再绑定",
+  identity_taken: "该身份已绑定其他账号",
+  account_disabled: "账号已被禁用",
 
   // Shell
   sidebar: "侧边栏",
@@ -81,6 +120,8 @@ export const zh: Shape = {
   newAgent: "新建智能体",
   editAgent: "编辑智能体",
   chat: "对话",
+  share: "共享",
+  shareNamed: (name) => `共享 ${name}`,
   toolCount: (count) => (count === 0 ? "无工具" : `${count} 个工具`),
   deleteAgentTitle: "删除这个智能体？",
   deleteAgentText: (name) => `“${name}”将被删除。它的对话会保留，此后由默认智能体回答。`,

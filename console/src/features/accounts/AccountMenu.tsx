@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { errorText } from "../../kit/errors";
 import { setLocale, useLocale, useTexts } from "../../kit/i18n";
+import { goTo } from "../../kit/route";
 import { Menu } from "../../ui/Menu";
 import { Notice } from "../../ui/Notice";
 import { leave } from "./account-store";
@@ -33,6 +34,11 @@ export function AccountMenu({ account, info }: { account: Account; info: SystemI
         entries={[
           { label: "中文", icon: "globe", isChecked: locale === "zh", onSelect: () => setLocale("zh") },
           { label: "English", icon: "globe", isChecked: locale === "en", onSelect: () => setLocale("en") },
+          {
+            label: t.myAccount,
+            icon: "user",
+            onSelect: () => goTo({ page: "account", section: "profile" }),
+          },
           ...(info.auth_mode === "oauth" ? [] : [password]),
           { label: t.signOut, icon: "leave", onSelect: () => leave().catch(setError) },
         ]}

@@ -2,10 +2,15 @@ import { useState } from "react";
 import { ApiError } from "../../kit/http";
 import { useTexts } from "../../kit/i18n";
 import { ActionDialog } from "../../ui/Dialog";
-import { Field } from "../../ui/Field";
+import { PasswordField } from "../../ui/PasswordField";
 import { changePassword } from "./api";
 
-export function ChangePasswordDialog({ onClose }: { onClose: () => void }) {
+interface ChangePasswordProps {
+  onChanged?: () => void;
+  onClose: () => void;
+}
+
+export function ChangePasswordDialog({ onChanged, onClose }: ChangePasswordProps) {
   const t = useTexts();
   const [old, setOld] = useState("");
   const [fresh, setFresh] = useState("");
@@ -13,6 +18,7 @@ export function ChangePasswordDialog({ onClose }: { onClose: () => void }) {
   const save = async () => {
     if (fresh !== again) throw new ApiError(t.passwordsDiffer, 400, "passwords_differ");
     await changePassword(old, fresh);
+    onChanged?.();
   };
   return (
     <ActionDialog title={t.changePassword} action={t.save} onAction={save} onClose={onClose}>
@@ -20,30 +26,5 @@ export function ChangePasswordDialog({ onClose }: { onClose: () => void }) {
       <PasswordField label={t.newPassword} value={fresh} onChange={setFresh} hint={t.passwordHint} />
       <PasswordField label={t.repeatPassword} value={again} onChange={setAgain} />
     </ActionDialog>
-  );
-}
-
-interface PasswordFieldProps {
-  label: string;
-  value: string;
-  onChange: (value: string) => void;
-  hint?: string;
-  autoComplete?: string;
-}
-
-function PasswordField({ label, value, onChange, hint, autoComplete = "new-password" }: PasswordFieldProps) {
-  return (
-    <Field label={label} hint={hint}>
-      {(ids) => (
-        <input
-          {...ids}
-          type="password"
-          required
-          autoComplete={autoComplete}
-          value={value}
-          onChange={(event) => onChange(event.target.value)}
-        />
-      )}
-    </Field>
   );
 }

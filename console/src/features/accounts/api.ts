@@ -5,6 +5,7 @@ export interface SignInProvider {
   type: string;
   name: string;
   button_text: string;
+  icon?: string;
   login_url: string;
 }
 
@@ -15,12 +16,24 @@ export interface SystemInfo {
   has_local_auth: boolean;
   native_login_admin_only: boolean;
   auth_providers: SignInProvider[];
+  allow_registration?: boolean;
   demo_model: boolean;
   version?: string;
 }
 
+/** What the server says about a person; every text is empty when it is not set. */
+export interface Claims {
+  userid: string;
+  username: string;
+  nickname: string;
+  phonenum: string;
+  email: string;
+  role: string;
+  avatar_url: string;
+}
+
 export interface Account {
-  user: { userid: string; username: string; nickname: string; email: string; role: string };
+  user: Claims & { groups?: { id: string; name: string }[] };
   has_provider: boolean;
   has_agent: boolean;
 }
@@ -32,3 +45,16 @@ export const signIn = (name: string, password: string) =>
 export const signOut = () => post<{ logout_url?: string } | null>("/api/auth/logout");
 export const changePassword = (oldPassword: string, newPassword: string) =>
   post<unknown>("/api/user/change-password", { old_password: oldPassword, new_password: newPassword });
+
+/** Mails a code; answers in how many seconds the next one may be asked for. */
+export const sendCode = (email: string) =>
+  post<{ expires_in: number; retry_after: number }>("/api/auth/register/send-code", { email });
+
+export interface Registration {
+  username: string;
+  password: string;
+  email: string;
+  verification_code: string;
+}
+export const register = (registration: Registration) =>
+  post<{ user_id: string }>("/api/auth/register", registration);

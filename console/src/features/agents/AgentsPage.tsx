@@ -12,6 +12,7 @@ import type { Account } from "../accounts/api";
 import { AgentForm } from "./AgentForm";
 import { agentStore, chooseAgent, loadAgents, ownsAgent } from "./agent-store";
 import { type Agent, deleteAgent } from "./api";
+import { ShareDialog } from "./ShareDialog";
 import { StarterOffer } from "./StarterOffer";
 
 export function AgentsPage({ agentId, account }: { agentId: string | null; account: Account }) {
@@ -26,6 +27,7 @@ function AgentList({ account }: { account: Account }) {
   const t = useTexts();
   const state = useStore(agentStore);
   const [doomed, setDoomed] = useState<Agent | null>(null);
+  const [shared, setShared] = useState<Agent | null>(null);
   return (
     <div className="page">
       <header className="page-head">
@@ -43,15 +45,27 @@ function AgentList({ account }: { account: Account }) {
       {!ownsAgent(state, account.user.userid) && <StarterOffer />}
       <ul className="cards">
         {state.agents?.map((agent) => (
-          <AgentCard key={agent.id} agent={agent} onDelete={() => setDoomed(agent)} />
+          <AgentCard
+            key={agent.id}
+            agent={agent}
+            onShare={() => setShared(agent)}
+            onDelete={() => setDoomed(agent)}
+          />
         ))}
       </ul>
+      {shared !== null && <ShareDialog agent={shared} onClose={() => setShared(null)} />}
       {doomed !== null && <DeleteDialog agent={doomed} onClose={() => setDoomed(null)} />}
     </div>
   );
 }
 
-function AgentCard({ agent, onDelete }: { agent: Agent; onDelete: () => void }) {
+interface CardProps {
+  agent: Agent;
+  onShare: () => void;
+  onDelete: () => void;
+}
+
+function AgentCard({ agent, onShare, onDelete }: CardProps) {
   const t = useTexts();
   const isEditable = agent.access === "owner" || agent.access === "admin";
   const chat = () => {
@@ -81,6 +95,15 @@ function AgentCard({ agent, onDelete }: { agent: Agent; onDelete: () => void }) 
             >
               <Icon name="edit" />
             </a>
+            <button
+              type="button"
+              className="icon-button"
+              onClick={onShare}
+              aria-label={t.shareNamed(agent.name)}
+              title={t.share}
+            >
+              <Icon name="people" />
+            </button>
             <button
               type="button"
               className="icon-button"

@@ -1,0 +1,52 @@
+import type { ReactNode } from "react";
+import { Icon, type IconName } from "./Icon";
+import { Menu, type MenuEntry } from "./Menu";
+
+interface RowProps {
+  title: ReactNode;
+  /** Short marks behind the title. */
+  marks?: (string | false | null | undefined)[];
+  lines?: (ReactNode | false | null | undefined)[];
+  actions?: ReactNode;
+  isFaded?: boolean;
+}
+
+/** One thing of a list: what it is called, what there is to know, and what can be done with it. */
+export function Row({ title, marks = [], lines = [], actions, isFaded = false }: RowProps) {
+  const shown = lines.map((line, place) => ({ line, place })).filter(({ line }) => Boolean(line));
+  return (
+    <li className={isFaded ? "card faded" : "card"}>
+      <div className="card-text">
+        <strong>{title}</strong>
+        {marks.map((mark) => mark && <Badge key={mark}>{mark}</Badge>)}
+        {shown.map(({ line, place }) => (
+          <p className="muted" key={place}>
+            {line}
+          </p>
+        ))}
+      </div>
+      {actions && <div className="card-actions">{actions}</div>}
+    </li>
+  );
+}
+
+export const Badge = ({ children }: { children: ReactNode }) => <span className="badge">{children}</span>;
+
+interface IconActionProps {
+  icon: IconName;
+  label: string;
+  onClick: () => void;
+}
+
+export function IconAction({ icon, label, onClick }: IconActionProps) {
+  return (
+    <button type="button" className="icon-button" aria-label={label} title={label} onClick={onClick}>
+      <Icon name={icon} />
+    </button>
+  );
+}
+
+/** The further actions of a row behind one button. */
+export function MoreActions({ label, entries }: { label: string; entries: MenuEntry[] }) {
+  return <Menu label={label} triggerClass="icon-button" trigger={<Icon name="more" />} entries={entries} />;
+}
