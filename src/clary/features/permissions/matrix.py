@@ -56,7 +56,10 @@ class RouteTerms(NamedTuple):
 
 def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool) -> RouteTerms:
     """A route with the object its path names. `scope` None: public."""
-    named: list[ObjectType] = [OBJECT_OF[name] for name in re.findall(r"\{(\w+)\}", path) if name in OBJECT_OF]
+    names = re.findall(r"\{(\w+)\}", path)
+    # What is linked to an account is named by the provider it came from; that is no object.
+    is_identity = path.startswith("/api/user/identities/")
+    named: list[ObjectType] = [OBJECT_OF[name] for name in names if name in OBJECT_OF and not is_identity]
     is_own_only = path.startswith("/api/user/") and scope != "admin" and "{id}" in path
     return RouteTerms(method, path, scope, is_interactive, named[-1] if named else None, is_own_only)
 
