@@ -28,12 +28,12 @@ from clary.features.audit.service import SYSTEM, Act, AuditLog, AuditReading
 from clary.features.groups.ports import CurrencyRates
 from clary.features.groups.service import GroupMemberships, GroupService
 from clary.features.permissions.service import Grants
-from clary.http.access import Authenticator
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex
 from clary.settings import Settings
 from clary.wiring.arrivals import make_mailer, proxy_headers, proxy_rules
+from clary.wiring.oauth import OAuthParts
 
 log = structlog.get_logger()
 
@@ -84,6 +84,7 @@ class IdentityServices:
         self._add_groups_and_keys()
         self._add_administration()
         self._add_arrivals()
+        self._add_oauth()
 
     def _add_arrivals(self) -> None:
         """The ways in: passwords, mailed codes, a trusted proxy."""
@@ -121,11 +122,24 @@ class IdentityServices:
         )
         self.credentials.add_listener(self.proxied)
         is_behind_proxy = settings.auth_mode == "trusted_proxy"
-        self.authenticator: Authenticator = RequestAuthenticator(
+        self.authenticator = RequestAuthenticator(
             self.credentials,
             proxied=self.proxied if is_behind_proxy else None,
             headers=proxy_headers(settings),
         )
+
+    def _add_oauth(self) -> None:
+        self.oauth = OAuthParts(
+            self._settings,
+            database=self._database,
+            clock=self._clock,
+            secret_box=self._secret_box,
+            accounts=self.accounts,
+            credentials=self.credentials,
+            audit=self.audit,
+        )
+        self.credentials.add_reader(self.oauth.reader)
+        self.user_administration.add_tokens(self.oauth.server.clients)
 
     def _add_groups_and_keys(self) -> None:
         settings, clock, rates = self._settings, self._clock, self._rates
@@ -158,6 +172,7 @@ class IdentityServices:
             passwords=self._passwords,
             credentials=self.credentials,
             audit=self.audit,
+            clock=clock,
             new_password=generate_password,
         )
         self.deletion = UserDeletion(
@@ -176,6 +191,7 @@ class IdentityServices:
             DecryptionError: the secret key does not fit the database.
         """
         self.tokens = JwtAccessTokens(*await ensure_signing_key(self._database, self._secret_box, self._clock))
+        await self.oauth.start()
 
     async def record_start(self, version: str) -> None:
         """Writes down that the server works from now on."""
@@ -195,6 +211,8 @@ class IdentityServices:
         state.authenticator = self.authenticator
         state.accounts = self.accounts
         state.sign_in = self.sign_in
+        state.oauth2 = self.oauth.server
+        state.browser_identity = self.authenticator.at_browser
         state.registration = self.registration
         state.user_administration = self.user_administration
         state.user_deletion = self.deletion

@@ -41,6 +41,7 @@ class Upkeep:
             try:
                 await self._runs.sweep_expired_logs()
                 await self._identity.accounts.sweep()
+                await self._identity.oauth.server.clients.sweep()
                 await self._identity.deletion.resume()
             except UnavailableError:
                 log.warning("sweep_put_off")

@@ -1,10 +1,11 @@
 """Reads the credentials of a request and puts the caller where the gate finds it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import Request
 
-from clary.features.accounts.credentials import Credentials
+from clary.features.accounts.credentials import Credentials, Found
 from clary.features.accounts.policy import COOKIE_SECONDS
 from clary.features.accounts.proxied import ProxiedIdentities, ProxiedPerson
 from clary.features.permissions.service import Identity
@@ -66,11 +67,10 @@ class RequestAuthenticator:
 
     async def identify(self, request: Request) -> Identity | None:
         """See the port."""
-        if self._proxied is not None and self._headers is not None:
-            proxied = await self._proxied.find(*self._headers.read(request))
-            if proxied is not None:
-                request.state.identity_fault = proxied.fault
-                return proxied.identity
+        proxied = await self._by_proxy(request)
+        if proxied is not None:
+            request.state.identity_fault = proxied.fault
+            return proxied.identity
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         bearer = token.strip() if scheme.lower() == "bearer" else None
         cookie = request.cookies.get(SESSION_COOKIE)
@@ -79,3 +79,18 @@ class RequestAuthenticator:
         if found.renew_cookie and cookie:
             request.state.cookies_to_set = [(SESSION_COOKIE, cookie, COOKIE_SECONDS)]
         return found.identity
+
+    async def at_browser(self, request: Request) -> tuple[Identity | None, datetime | None]:
+        """Who sits at the browser, and since when: by proxy or cookie, never by a token (platform.md 6.3)."""
+        proxied = await self._by_proxy(request)
+        if proxied is not None:
+            return proxied.identity, self._credentials.now()
+        found = await self._credentials.find(bearer=None, cookie=request.cookies.get(SESSION_COOKIE))
+        if found.identity is None or found.identity.login_session_id is None:
+            return None, None
+        return found.identity, await self._credentials.find_session_start(found.identity.login_session_id)
+
+    async def _by_proxy(self, request: Request) -> Found | None:
+        if self._proxied is None or self._headers is None:
+            return None
+        return await self._proxied.find(*self._headers.read(request))

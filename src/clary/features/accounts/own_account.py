@@ -35,6 +35,7 @@ class OwnAccount:
         detail = changes({key: getattr(user, key) for key in wanted}, wanted)
         for key, value in wanted.items():
             setattr(user, key, value)
+        user.updated_at = self._clock.now() if detail else user.updated_at
         if detail:
             target = AuditObject("user", user.user_id, user.user_id)
             await self._audit.record(db, Act("user.updated", Actor.of(identity), target, detail=detail, person=PROFILE))

@@ -1,13 +1,13 @@
 """Use cases on users (platform.md 4.5–4.8)."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, cast
 
 from clary.db.database import Database
 from clary.db.session import Session, after_commit
-from clary.features.accounts.administration import Person, UserAdministration, person_of
+from clary.features.accounts.administration import Person, Profile, UserAdministration, person_of
 from clary.features.accounts.credentials import Caller, Credentials
 from clary.features.accounts.deletion import UserDeletion
 from clary.features.accounts.errors import (
@@ -36,7 +36,7 @@ from clary.features.accounts.registration import Registration, RegistrationRules
 from clary.features.accounts.repository import AccountRepository, IdentityRepository
 from clary.features.accounts.sign_in import Origin, SignIn, Tokens
 from clary.features.accounts.tables import SigningKeyRow, UserConfigRow, UserRow
-from clary.features.accounts.throttling import AttemptQueue, LoginBrake
+from clary.features.accounts.throttling import AddressRate, AttemptQueue, LoginBrake
 from clary.features.audit.service import SYSTEM, Act, Actor, AuditLog, AuditObject
 from clary.features.permissions.service import Identity, Role
 from clary.http.paging import Page
@@ -57,7 +57,9 @@ __all__ = [
     "OutsideClaims",
     "OutsideUser",
     "OwnAccount",
+    "AddressRate",
     "Person",
+    "Profile",
     "ProxiedIdentities",
     "ProxyRules",
     "Registration",
@@ -69,6 +71,7 @@ __all__ = [
     "Wanted",
     "claims",
     "ensure_signing_key",
+    "ensure_signing_keys",
     "generate_password",
 ]
 
@@ -297,6 +300,25 @@ class AccountService:
         rows = await AccountRepository(db).list_options(text=text, only=only)
         return [{"label": row.username, "value": row.user_id} for row in rows]
 
+    async def find_profile(self, db: Session, *, user_id: str) -> Profile | None:
+        """A person, disabled or not."""
+        user = await AccountRepository(db).find_user(user_id)
+        if user is None:
+            return None
+        groups = await self._groups.groups_by_user(db, user_ids=[user_id])
+        return Profile(
+            user.user_id,
+            user.username,
+            user.nickname,
+            cast("Role", user.role),
+            user.email,
+            user.email_verified,
+            user.avatar_url,
+            tuple(group["name"] for group in groups.get(user_id, [])),
+            user.updated_at or user.created_at,
+            user.status == "active",
+        )
+
     async def list_people(self, db: Session, *, user_ids: Collection[str]) -> dict[str, Person]:
         """User id → those of these people who exist, disabled ones too."""
         rows = await AccountRepository(db).list_by_ids(user_ids)
@@ -368,3 +390,25 @@ async def ensure_signing_key(database: Database, box: SecretBox, clock: Clock) -
             )
             accounts.add(row)
         return row.key_id, box.open(row.sealed, place=f"signing_keys.sealed:{row.key_id}")
+
+
+async def ensure_signing_keys(
+    database: Database, box: SecretBox, clock: Clock, *, purpose: str, new_secret: Callable[[], Awaitable[str]]
+) -> list[tuple[str, str]]:
+    """(key id, secret) of a purpose, the newest first; one is made when there is none, sealed at rest.
+
+    Raises:
+        DecryptionError: the server's secret key does not fit this database.
+    """
+    async with database.read() as db:
+        has_one = await AccountRepository(db).signing_key(purpose) is not None
+    fresh = None if has_one else await new_secret()
+    async with database.write() as db:
+        accounts = AccountRepository(db)
+        if fresh is not None and await accounts.signing_key(purpose) is None:
+            key_id = new_hex(16)
+            sealed = box.seal(fresh, place=f"signing_keys.sealed:{key_id}")
+            accounts.add(SigningKeyRow(key_id=key_id, purpose=purpose, sealed=sealed, created_at=clock.now()))
+            await accounts.flush()
+        rows = await accounts.list_signing_keys(purpose)
+    return [(row.key_id, box.open(row.sealed, place=f"signing_keys.sealed:{row.key_id}")) for row in rows]
