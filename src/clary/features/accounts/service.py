@@ -1,6 +1,6 @@
 """Use cases on users (platform.md 4.5–4.8)."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, cast
@@ -35,7 +35,8 @@ from clary.features.accounts.proxied import ProxiedIdentities, ProxyRules
 from clary.features.accounts.registration import Registration, RegistrationRules, Wanted
 from clary.features.accounts.repository import AccountRepository, IdentityRepository
 from clary.features.accounts.sign_in import Origin, SignIn, Tokens
-from clary.features.accounts.tables import SigningKeyRow, UserConfigRow, UserRow
+from clary.features.accounts.signing_keys import ensure_signing_key, ensure_signing_keys
+from clary.features.accounts.tables import UserConfigRow, UserRow
 from clary.features.accounts.throttling import AddressRate, AttemptQueue, LoginBrake
 from clary.features.audit.service import SYSTEM, Act, Actor, AuditLog, AuditObject
 from clary.features.permissions.service import Identity, Role
@@ -43,7 +44,6 @@ from clary.http.paging import Page
 from clary.http.problems import NotSignedInError, ValidationFailedError
 from clary.kit import json_text
 from clary.kit.clock import Clock, wire_time
-from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex, new_token
 from clary.kit.text import Text
 
@@ -75,7 +75,6 @@ __all__ = [
     "generate_password",
 ]
 
-ACCESS_KEY = "access_token"
 RESERVED_KEYS = Text("config: 以 _ 开头的键不允许", "config: keys starting with _ are not allowed")
 PASSWORD_WANTED = Text("password: 必填", "password: Field required")
 CONFIG_FULL = Text("config: 合并后超过 64 KiB", "config: larger than 64 KiB when merged")
@@ -369,46 +368,3 @@ def user_object(user: UserRow, groups: list[GroupName], linked: list[str]) -> Js
         "created_at": wire_time(user.created_at),
         "last_login_at": wire_time(user.last_login_at),
     }
-
-
-async def ensure_signing_key(database: Database, box: SecretBox, clock: Clock) -> tuple[str, str]:
-    """(key id, secret) of login access tokens; made at the first start, sealed at rest.
-
-    Raises:
-        DecryptionError: the server's secret key does not fit this database.
-    """
-    async with database.write() as db:
-        accounts = AccountRepository(db)
-        row = await accounts.signing_key(ACCESS_KEY)
-        if row is None:
-            key_id, secret = new_hex(16), new_token()
-            row = SigningKeyRow(
-                key_id=key_id,
-                purpose=ACCESS_KEY,
-                sealed=box.seal(secret, place=f"signing_keys.sealed:{key_id}"),
-                created_at=clock.now(),
-            )
-            accounts.add(row)
-        return row.key_id, box.open(row.sealed, place=f"signing_keys.sealed:{row.key_id}")
-
-
-async def ensure_signing_keys(
-    database: Database, box: SecretBox, clock: Clock, *, purpose: str, new_secret: Callable[[], Awaitable[str]]
-) -> list[tuple[str, str]]:
-    """(key id, secret) of a purpose, the newest first; one is made when there is none, sealed at rest.
-
-    Raises:
-        DecryptionError: the server's secret key does not fit this database.
-    """
-    async with database.read() as db:
-        has_one = await AccountRepository(db).signing_key(purpose) is not None
-    fresh = None if has_one else await new_secret()
-    async with database.write() as db:
-        accounts = AccountRepository(db)
-        if fresh is not None and await accounts.signing_key(purpose) is None:
-            key_id = new_hex(16)
-            sealed = box.seal(fresh, place=f"signing_keys.sealed:{key_id}")
-            accounts.add(SigningKeyRow(key_id=key_id, purpose=purpose, sealed=sealed, created_at=clock.now()))
-            await accounts.flush()
-        rows = await accounts.list_signing_keys(purpose)
-    return [(row.key_id, box.open(row.sealed, place=f"signing_keys.sealed:{row.key_id}")) for row in rows]

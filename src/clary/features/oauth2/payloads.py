@@ -121,6 +121,21 @@ class ClientRegistration(_ClientFields):
         return self.model_dump(exclude_none=True, exclude={"response_types"})
 
 
+def check_client(sent: dict[str, Any], *, is_new: bool) -> dict[str, Any]:
+    """The fields of a client, by the rules of the API.
+
+    Raises:
+        ValueError: one sentence about the first field that is wrong.
+    """
+    shape = ClientCreateRequest if is_new else ClientUpdateRequest
+    try:
+        return shape.model_validate(sent).sent()
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{field}: {first['msg']}".removeprefix(": ").replace("Value error, ", "")) from None
+
+
 def read_registration(raw: bytes, *, allowed: tuple[str, ...]) -> dict[str, Any]:
     """The fields of a client that registers itself; its scope is within `allowed`, all of it by default.
 

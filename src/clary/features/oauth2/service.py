@@ -9,6 +9,7 @@ from clary.features.oauth2.authorizing import Authorization, Browser, ConsentPag
 from clary.features.oauth2.clients import ClientRegistry, MadeClient
 from clary.features.oauth2.issuing import TokenIssuer
 from clary.features.oauth2.pages import consent_html, failure_html, page_policy
+from clary.features.oauth2.payloads import check_client
 from clary.features.oauth2.policy import SCOPES, metadata, once
 from clary.features.oauth2.ports import IdTokens
 from clary.features.oauth2.reader import AccessTokenReader
@@ -29,6 +30,7 @@ __all__ = [
     "Place",
     "TokenEndpoints",
     "TokenIssuer",
+    "check_client",
     "consent_html",
     "failure_html",
     "metadata",
