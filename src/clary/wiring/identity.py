@@ -178,7 +178,9 @@ class IdentityServices:
         self.deletion = UserDeletion(
             database=database, administration=self.user_administration, audit=self.audit, clock=clock
         )
-        self.own_account = OwnAccount(credentials=self.credentials, audit=self.audit, clock=clock)
+        self.own_account = OwnAccount(
+            credentials=self.credentials, audit=self.audit, clock=clock, mode=self._settings.auth_mode
+        )
 
     def _access_tokens(self) -> AccessTokens:
         assert self.tokens is not None, "services are not started"

@@ -13,7 +13,6 @@ from clary.http.peers import AddressList, socket_peer
 
 SESSION_COOKIE = "clary_session"
 USER_ALIAS = "X-Sage-Internal-UserId"
-MAX_HEADER = 8192
 DEVICE_COOKIE = "clary_device"
 
 
@@ -37,7 +36,8 @@ class ProxyHeaders:
 
         def first(name: str) -> str | None:
             sent = request.headers.get(name) if name else None
-            return None if sent is None else _text(sent).strip()[:MAX_HEADER]
+            # Not cut: the rest of a name could be another name.
+            return None if sent is None else _text(sent).strip()
 
         more = (first(self.email) or None, first(self.name) or None, first(self.groups), first(self.role) or None)
         return values, ProxiedPerson(named, *more)
