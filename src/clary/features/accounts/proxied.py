@@ -68,7 +68,7 @@ class ProxiedIdentities:
         self._kept = {
             person: kept
             for person, kept in self._kept.items()
-            if kept.found.identity is None or kept.found.identity.user_id != user_id
+            if kept.found.identity is not None and kept.found.identity.user_id != user_id
         }
 
     async def find(self, values: Sequence[str], person: ProxiedPerson) -> Found | None:
