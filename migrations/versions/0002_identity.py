@@ -83,6 +83,12 @@ def upgrade() -> None:
         batch_op.create_index("ix_grants_grantee", ["kind", "grantee_id", "object_type"], unique=False)
 
     op.create_table(
+        "system_settings",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_system_settings")),
+    )
+    op.create_table(
         "user_groups",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -200,6 +206,7 @@ def downgrade() -> None:
 
     op.drop_table("api_keys")
     op.drop_table("user_groups")
+    op.drop_table("system_settings")
     with op.batch_alter_table("grants", schema=None) as batch_op:
         batch_op.drop_index("ix_grants_grantee")
 
