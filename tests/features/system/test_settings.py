@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from clary.adapters.scripted_provider import Gate, Say
+from clary.features.audit.service import SYSTEM
 from clary.features.system.service import RuntimeSettings
 from clary.kit.safe_http import OutboundBlockedError
 from clary.wiring.upkeep import SETTINGS_SECONDS
+from features.chat.world import chat_in, end_of, said
 from support.crowd import Answer, Crowd
-from support.house import House, bearer, house_in, login
+from support.house import House, house_in
 
 pytestmark = pytest.mark.anyio
 
@@ -209,7 +212,7 @@ async def test_another_process_follows_when_it_reads_anew(crowd: Crowd) -> None:
 
 async def test_a_process_reads_anew_by_itself_within_a_second(house: House) -> None:
     assert SETTINGS_SECONDS < 1
-    await second_process(house).update({"announcement": "from elsewhere"}, by=_somebody())
+    await second_process(house).update({"announcement": "from elsewhere"}, by=SYSTEM)
     async with asyncio.timeout(1.5), house.browser() as client:
         while (await client.get("/api/system/info")).json()["data"]["announcement"] != "from elsewhere":
             await asyncio.sleep(0.05)
@@ -230,7 +233,7 @@ async def test_registration_opens_for_listed_domains_only(crowd: Crowd) -> None:
             answer = await stranger.post("/api/auth/register/send-code", json={"email": email})
             return answer.json().get("error_detail")
 
-        assert await ask("a@example.org") == "registration_disabled"
+        assert await ask("a@example.org") == "registration_closed"
         await put(crowd, allow_registration=True, registration_domains=["@Example.org"])
         assert await ask("a@elsewhere.org") == "email_domain_not_allowed"
         assert await ask("a@example.org") is None
@@ -268,7 +271,7 @@ async def test_new_keys_end_after_the_longest_time(crowd: Crowd) -> None:
 
 async def test_the_demo_model_goes_and_comes_back(crowd: Crowd) -> None:
     async def names() -> list[str]:
-        return [entry["id"] for entry in await crowd.get("pia", "/api/llm-provider/list")]
+        return [entry["id"] for entry in await crowd.get("pia", "/api/llm-provider/list?include=system")]
 
     before = await names()
     await put(crowd, demo_model=False)
@@ -277,17 +280,32 @@ async def test_the_demo_model_goes_and_comes_back(crowd: Crowd) -> None:
     assert await names() == before != []
 
 
-async def test_runs_at_once_and_sharing_ask_the_live_values(crowd: Crowd) -> None:
-    services = crowd.house.services
-    await put(crowd, max_active_runs_per_user=1, share_mode="link")
-    async with crowd.house.browser() as client:
-        tokens = await login(client, "admin", "First-Admin-4711")
-        info = (await client.get("/api/system/info", headers=bearer(tokens))).json()["data"]
-    assert info["share_mode"] == "link"
-    assert services.identity.live.values.max_active_runs_per_user == 1
+async def test_the_cap_of_runs_of_one_person_changes_for_new_runs(tmp_path: Path) -> None:
+    gate = Gate(Say("done"), text="begun")
+    async with chat_in(tmp_path, {"slow": [gate]}) as chat, AsyncExitStack() as stack:
+        crowd = Crowd(chat.house, stack)
+        await put(crowd, max_active_runs_per_user=1)
+        assert (await chat.alice.open("/api/web-stream", said("[[play:slow]]"))).status == 200
+        refused = await chat.alice.open("/api/web-stream", said("x", "s2"))
+        while not refused.ended:
+            await refused.piece()
+        assert refused.status == 429
+        await put(crowd, max_active_runs_per_user=2)
+        assert end_of(await chat.alice.say("[[play:plain]]", "s2")) == ("completed", "answered")
 
 
-def _somebody() -> Any:
-    from clary.features.audit.service import SYSTEM
+async def test_conversations_open_by_link_while_that_is_the_mode(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat, AsyncExitStack() as stack:
+        crowd = Crowd(chat.house, stack)
+        await chat.alice.say("[[play:plain]]", "s1")
+        stranger = await stack.enter_async_context(chat.house.browser())
 
-    return SYSTEM
+        async def opens() -> bool:
+            return (await stranger.get("/api/share/conversations/s1/messages")).json()["code"] == 200
+
+        assert not await opens()
+        await put(crowd, share_mode="link")
+        assert await opens()
+        assert (await chat.alice.data("GET", "/api/conversations"))["list"][0]["is_shared"] is True
+        await put(crowd, share_mode="explicit")
+        assert not await opens()

@@ -40,7 +40,7 @@ Targets = Annotated[list[Annotated[str, Field(max_length=300), AfterValidator(_t
 
 
 class SettingsUpdateRequest(Payload):
-    """Absent = unchanged. A key that is no setting is refused, so that a slip of the pen does not look like a change."""
+    """Absent = unchanged. Unknown keys are refused, so that a slip of the pen does not look like a change."""
 
     model_config = ConfigDict(extra="forbid")
 

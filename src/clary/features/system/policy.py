@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 Json = dict[str, Any]
 
@@ -33,10 +33,17 @@ def in_force(start: LiveValues, stored: Mapping[str, Any], locked: Set[str]) -> 
     Rows of a key that this version does not know are passed over.
     """
     chosen = {key: value for key, value in stored.items() if key in KEYS and key not in locked}
-    return replace(start, **{key: tuple(value) if isinstance(value, list) else value for key, value in chosen.items()})
+    return replace(start, **{key: _as_value(value) for key, value in chosen.items()})
 
 
 def on_wire(values: LiveValues) -> Json:
     """Key → value as clients and the audit log see it."""
-    whole = {key: getattr(values, key) for key in KEYS}
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in whole.items()}
+    return {key: _as_json(getattr(values, key)) for key in KEYS}
+
+
+def _as_value(json: Any) -> Any:
+    return tuple(cast("list[str]", json)) if isinstance(json, list) else json
+
+
+def _as_json(value: Any) -> Any:
+    return list(cast("tuple[str, ...]", value)) if isinstance(value, tuple) else value

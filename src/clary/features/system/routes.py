@@ -1,4 +1,4 @@
-"""`/api/system/info`, settings, health and readiness (platform.md 9.1 to 9.3), and the list of ways to sign in (5.1)."""
+"""`/api/system/info`, health, readiness, settings (platform.md 9.1 to 9.3), and the ways to sign in (5.1)."""
 
 from typing import Annotated, Any
 
