@@ -306,6 +306,6 @@ async def test_conversations_open_by_link_while_that_is_the_mode(tmp_path: Path)
         assert not await opens()
         await put(crowd, share_mode="link")
         assert await opens()
-        assert (await chat.alice.data("GET", "/api/conversations"))["list"][0]["is_shared"] is True
+        assert (await chat.alice.data("GET", "/api/conversations"))["list"][0]["shared"] is True
         await put(crowd, share_mode="explicit")
         assert not await opens()
