@@ -204,6 +204,8 @@ REFUSED_TO = {
         ("GET", "/api/user/{user_id}/keys"): "forbidden",
         ("GET", "/api/permissions/explain"): "forbidden",
         ("DELETE", "/api/user/{user_id}/keys/{id}"): "forbidden",
+        ("GET", "/api/system/settings"): "forbidden",
+        ("POST", "/api/system/update_settings"): "forbidden",
         ("GET", "/api/audit"): "forbidden",
         ("GET", "/api/audit/export"): "forbidden",
         ("POST", "/api/audit/verify"): "forbidden",
