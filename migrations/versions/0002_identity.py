@@ -107,6 +107,12 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_oauth2_clients_created_at"), ["created_at"], unique=False)
 
     op.create_table(
+        "system_settings",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_system_settings")),
+    )
+    op.create_table(
         "user_groups",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -375,6 +381,7 @@ def downgrade() -> None:
 
     op.drop_table("api_keys")
     op.drop_table("user_groups")
+    op.drop_table("system_settings")
     with op.batch_alter_table("oauth2_clients", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_oauth2_clients_created_at"))
 

@@ -225,6 +225,8 @@ REFUSED_TO = {
         ("PUT", "/api/oauth2/clients/{client_id}"): "forbidden",
         ("POST", "/api/oauth2/clients/{client_id}/secret"): "forbidden",
         ("DELETE", "/api/oauth2/clients/{client_id}"): "forbidden",
+        ("GET", "/api/system/settings"): "forbidden",
+        ("POST", "/api/system/update_settings"): "forbidden",
         ("GET", "/api/audit"): "forbidden",
         ("GET", "/api/audit/export"): "forbidden",
         ("POST", "/api/audit/verify"): "forbidden",

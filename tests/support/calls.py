@@ -43,6 +43,8 @@ def provider_body(url: str = "https://api.example.com/v1") -> dict[str, Any]:
 FREE = Call(owned=False)
 CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/system/info"): FREE,
+    ("GET", "/api/system/settings"): FREE,
+    ("POST", "/api/system/update_settings"): Call(body={"announcement": "new"}, owned=False),
     ("GET", "/api/auth/providers"): FREE,
     ("GET", "/api/user/auth-providers"): FREE,
     ("GET", "/api/health"): FREE,

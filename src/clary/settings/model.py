@@ -181,6 +181,7 @@ class Settings(BaseSettings):
     workspace_quota_mb: int = Field(default=2048, ge=0, le=10_485_760)
     max_agents_per_user: int = Field(default=500, ge=1, le=100_000)
     share_mode: Literal["explicit", "link"] = "explicit"
+    skill_approval: Literal["scan", "owner", "admin"] = "scan"
 
     @classmethod
     def settings_customise_sources(

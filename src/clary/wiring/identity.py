@@ -28,12 +28,14 @@ from clary.features.audit.service import SYSTEM, Act, AuditLog, AuditReading
 from clary.features.groups.ports import CurrencyRates
 from clary.features.groups.service import GroupMemberships, GroupService
 from clary.features.permissions.service import Grants
+from clary.features.system.service import RuntimeSettings
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex
 from clary.settings import Settings
 from clary.wiring.arrivals import make_mailer, proxy_headers, proxy_rules
 from clary.wiring.oauth import OAuthParts
+from clary.wiring.parts import live_values
 
 log = structlog.get_logger()
 
@@ -60,6 +62,10 @@ class IdentityServices:
         self._rates = rates
         self.tokens: AccessTokens | None = None
         self.audit = AuditLog(database=database, clock=clock, new_salt=_new_salt, keep_days=settings.audit_days)
+        # What was set has been set by the operator; code that starts a server counts as that.
+        self.live = live = RuntimeSettings(
+            database=database, audit=self.audit, start=live_values(settings), locked=settings.model_fields_set
+        )
         self.audit_reading = AuditReading(database=database)
         self.memberships = GroupMemberships(audit=self.audit, clock=clock, new_id=_new_group_id)
         self.credentials = Credentials(
@@ -77,7 +83,7 @@ class IdentityServices:
             groups=self.memberships,
             audit=self.audit,
             clock=clock,
-            directory=settings.user_directory,
+            directory=lambda: live.values.user_directory,
             mode=settings.auth_mode,
             new_password=generate_password,
         )
@@ -88,7 +94,7 @@ class IdentityServices:
 
     def _add_arrivals(self) -> None:
         """The ways in: passwords, mailed codes, a trusted proxy."""
-        settings, database, clock = self._settings, self._database, self._clock
+        settings, database, clock, live = self._settings, self._database, self._clock, self.live
         self.sign_in = SignIn(
             database=database,
             passwords=self._passwords,
@@ -107,9 +113,9 @@ class IdentityServices:
             clock=clock,
             rules=RegistrationRules(
                 mode=settings.auth_mode,
-                is_open=lambda: settings.allow_registration,
-                domains=lambda: settings.registration_domains,
-                instance_name=lambda: settings.instance_name,
+                is_open=lambda: live.values.allow_registration,
+                domains=lambda: live.values.registration_domains,
+                instance_name=lambda: live.values.instance_name,
             ),
             new_code=_new_code,
         )
@@ -142,13 +148,13 @@ class IdentityServices:
         self.user_administration.add_tokens(self.oauth.server.clients)
 
     def _add_groups_and_keys(self) -> None:
-        settings, clock, rates = self._settings, self._clock, self._rates
+        clock, rates, live = self._clock, self._rates, self.live
         self.groups = GroupService(
             accounts=self.accounts,
             rates=rates,
             audit=self.audit,
             clock=clock,
-            directory=settings.user_directory,
+            directory=lambda: live.values.user_directory,
             new_id=_new_group_id,
         )
         self.groups.add_references(self.grants)
@@ -162,7 +168,7 @@ class IdentityServices:
             rates=rates,
             audit=self.audit,
             clock=clock,
-            max_days=lambda: settings.api_key_max_days,
+            max_days=lambda: live.values.api_key_max_days,
         )
 
     def _add_administration(self) -> None:
@@ -187,11 +193,12 @@ class IdentityServices:
         return self.tokens
 
     async def start(self) -> None:
-        """Reads or makes the keys that sign tokens.
+        """Reads the settings that admins chose, and reads or makes the keys that sign tokens.
 
         Raises:
             DecryptionError: the secret key does not fit the database.
         """
+        await self.live.refresh()
         self.tokens = JwtAccessTokens(*await ensure_signing_key(self._database, self._secret_box, self._clock))
         await self.oauth.start()
 
@@ -222,6 +229,7 @@ class IdentityServices:
         state.groups = self.groups
         state.audit = self.audit
         state.api_keys = self.keys
+        state.runtime_settings = self.live
         state.audit_reading = self.audit_reading
 
 

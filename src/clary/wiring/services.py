@@ -86,7 +86,7 @@ class Services:
         self.csrf = csrf_rule(settings)
         prepare_data_dir(settings)
         self.database = Database(settings.database, pool_size=settings.database_pool)
-        self.guard = OutboundGuard(settings.outbound_allow)
+        self.guard = OutboundGuard()
         self.secret_box = SecretBox(secret_key(settings), settings.old_key_bytes)
         self.passwords = passwords or Argon2Passwords()
         self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
@@ -115,6 +115,7 @@ class Services:
             onboarding=FirstSteps(lambda: self.provider_resolver, lambda: self.agent_resolver),
             rates=self.money,
         )
+        self.identity.live.add_listener(lambda values: self.guard.replace_allow(values.outbound_allow))
         self.accounts = self.identity.accounts
         self.groups = self.identity.groups
         self.authenticator = self.identity.authenticator
@@ -125,6 +126,7 @@ class Services:
         settings = self.settings
         self.system = SystemService(
             facts=system_facts(settings, __version__),
+            live=lambda: self.identity.live.values,
             checks={
                 "database": self._database_answers,
                 "migrations": self._schema_is_current,
@@ -166,7 +168,7 @@ class Services:
             vault=vault,
             groups=self.identity.memberships,
             default=default_provider(settings),
-            demo_model=settings.demo_model_on,
+            demo_model=lambda: self.identity.live.values.demo_model,
         )
         self.llm_providers = ProviderService(
             resolver=self.provider_resolver,
@@ -230,7 +232,7 @@ class Services:
             workspaces=self.workspaces,
             audit=self.identity.audit,
             clock=clock,
-            shares_by_link=settings.share_mode == "link",
+            shares_by_link=lambda: self.identity.live.values.share_mode == "link",
         )
         self.shares = ShareService(
             database=self.database,
@@ -238,7 +240,7 @@ class Services:
             history=history,
             audit=self.identity.audit,
             clock=clock,
-            mode=settings.share_mode,
+            mode=lambda: self.identity.live.values.share_mode,
         )
 
     def _add_execution(self) -> None:
@@ -294,7 +296,7 @@ class Services:
             runs=self.runs,
             secret_box=self.secret_box,
             clock=self.clock,
-            limits=ChatLimits(settings.max_active_runs_per_user, settings.max_views_per_run),
+            limits=ChatLimits(lambda: self.identity.live.values.max_active_runs_per_user, settings.max_views_per_run),
         )
         self.conversations.stop_runs_with(self.chat)
         self.identity.user_administration.stop_runs_with(self.chat)

@@ -90,7 +90,7 @@ class World:
             workspaces=self.folders,
             audit=self.audit,
             clock=self.clock,
-            shares_by_link=by_link,
+            shares_by_link=lambda: by_link,
         )
 
     def share_service(self, mode: Any) -> ShareService:
@@ -100,7 +100,7 @@ class World:
             history=self.history,
             audit=self.audit,
             clock=self.clock,
-            mode=mode,
+            mode=lambda: mode,
         )
 
     async def conversation(

@@ -107,7 +107,7 @@ class AccountService:
         groups: GroupDirectory,
         audit: AuditLog,
         clock: Clock,
-        directory: Directory,
+        directory: Callable[[], Directory],
         mode: AuthMode,
         new_password: Callable[[], str],
     ) -> None:
@@ -118,7 +118,7 @@ class AccountService:
         self._groups = groups
         self._audit = audit
         self._clock = clock
-        self._directory: Directory = directory
+        self._directory = directory
         self._mode: AuthMode = mode
         self._new_password = new_password
         self._attempts = AttemptQueue()
@@ -292,9 +292,10 @@ class AccountService:
     async def list_options(self, db: Session, *, identity: Identity, text: str | None) -> list[Json]:
         """Names for a selector, as far as the directory is open."""
         only: Collection[str] | None = None
-        if self._directory != "all" and not identity.is_admin:
+        directory = self._directory()
+        if directory != "all" and not identity.is_admin:
             only = {identity.user_id}
-            if self._directory == "groups":
+            if directory == "groups":
                 only |= await self._groups.companions_of(db, user_id=identity.user_id)
         rows = await AccountRepository(db).list_options(text=text, only=only)
         return [{"label": row.username, "value": row.user_id} for row in rows]
