@@ -16,7 +16,6 @@ from clary.db.database import Database
 from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
 from clary.features.agents.service import (
-    AgentLeaving,
     AgentLimits,
     AgentReferences,
     AgentResolver,
@@ -30,13 +29,11 @@ from clary.features.chat.preparing import RunPreparer
 from clary.features.chat.resolving import ContextShares, LoopLimits, RunResolver
 from clary.features.chat.service import ChatLimits, ChatService
 from clary.features.chat.supervisor import RunSupervisor
-from clary.features.conversations.leaving import ConversationLeaving
 from clary.features.conversations.service import ConversationService, HistoryReader
 from clary.features.conversations.shares import ShareService
 from clary.features.llm_providers.service import (
     KeyVault,
     Money,
-    ProviderLeaving,
     ProviderResolver,
     ProviderService,
     ProviderVerification,
@@ -54,6 +51,7 @@ from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.settings.values import plain
 from clary.streams.hub import Hub
+from clary.wiring.departures import departures
 from clary.wiring.identity import IdentityServices
 from clary.wiring.parts import (
     FirstSteps,
@@ -65,7 +63,7 @@ from clary.wiring.parts import (
     edge_rules,
     system_facts,
 )
-from clary.wiring.permissions import GrantsLeaving, make_explainer
+from clary.wiring.permissions import make_explainer
 from clary.wiring.upkeep import Upkeep
 
 log = structlog.get_logger()
@@ -222,7 +220,11 @@ class Services:
         self.hub = Hub(self.event_log)
         self.active_runs = ActiveRuns(self.database)
         self.runs = RunService(
-            database=self.database, event_log=self.event_log, clock=clock, log_ttl_hours=settings.run_log_ttl_hours
+            database=self.database,
+            event_log=self.event_log,
+            audit=self.identity.audit,
+            clock=clock,
+            log_ttl_hours=settings.run_log_ttl_hours,
         )
         history = HistoryReader(database=self.database, runs=self.runs, event_log=self.event_log)
         self.conversations = ConversationService(
@@ -301,13 +303,12 @@ class Services:
         self.conversations.stop_runs_with(self.chat)
         self.identity.user_administration.stop_runs_with(self.chat)
         self.identity.deletion.set_things(
-            (
-                ConversationLeaving(
-                    database=self.database, conversations=self.conversations, workspaces=self.workspaces
-                ),
-                ProviderLeaving(database=self.database, references=AgentReferences()),
-                AgentLeaving(database=self.database, grants=self.identity.grants, clock=self.clock),
-                GrantsLeaving(self.database, self.identity.grants),
+            departures(
+                self.database,
+                conversations=self.conversations,
+                workspaces=self.workspaces,
+                grants=self.identity.grants,
+                clock=self.clock,
             )
         )
 

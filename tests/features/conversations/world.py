@@ -77,7 +77,7 @@ class World:
         self.database, self.event_log, self.clock = database, event_log, clock
         self.folders = RememberedFolders()
         self.audit = AuditLog(database=database, clock=clock, new_salt=lambda: "salt")
-        self.runs = RunService(database=database, event_log=event_log, clock=clock, log_ttl_hours=24)
+        self.runs = RunService(database=database, event_log=event_log, audit=self.audit, clock=clock, log_ttl_hours=24)
         self.history = HistoryReader(database=database, runs=self.runs, event_log=event_log)
         self.conversations = self.service()
         self.shares = self.share_service("explicit")

@@ -137,6 +137,7 @@ class ConversationService:
         """
         async with self._database.read() as db:
             row = await self.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
+        await self._audit.record_admin_read(identity, AuditObject("conversation", session_id, row.user_id))
         data = await self._history.read(row)
         if limit is not None or before is not None:
             data["messages"], data["has_more"] = page_of(data["messages"], limit=limit, before=before)
