@@ -39,8 +39,8 @@ PERMISSION_PAGE = """# Who may call what
 
 Made by `clary permissions matrix` from the routes and the permission rule; a test holds the server to it.
 Objects belong to "owner", are granted to "granted user", and to a group of "group member"; for groups themselves
-"owner" stands for a manager. The narrow key is the owner's, with scope `read` alone. `unknown`: as if the object did
-not exist. `yes`: the rule lets the call through; what it says may still be refused. The object is the one that the
+"owner" stands for a manager. The narrow key is the owner's, with scope `read` alone, the narrow token the owner's with
+`openid` alone. `unknown`: as if the object did not exist. `yes`: the rule lets the call through; what it says may still be refused. The object is the one that the
 path names; ids in queries and bodies follow the same rule and are tried one by one.
 
 """
@@ -103,7 +103,7 @@ def permission_table() -> str:
     """Every route × kind of caller × outcome, from what the routes say about themselves (platform.md 7.4)."""
     routes = [route for router in routers() for route in router.routes if isinstance(route, APIRoute)]
     return PERMISSION_PAGE + table_of(
-        terms_of(method, route.path, scope=access.scope, is_interactive=access.interactive)
+        terms_of(method, route.path, scope=access.scope, is_interactive=access.interactive, any_token=access.any_token)
         for route in routes
         if route.include_in_schema
         for access in [access_of(route.openapi_extra, route.path)]

@@ -10,6 +10,7 @@ import pytest
 
 from clary.adapters.scripted_provider import ScriptedProvider
 from clary.asgi import permission_table
+from features.oauth2.party import Party
 from permissions.objects import caller, objects_of
 from support.calls import CALLS, ENDLESS, ROUTES, send
 from support.house import House, bearer, house_in, login
@@ -82,6 +83,9 @@ async def client_of(house: House, stack: AsyncExitStack, kind: str) -> httpx2.As
             made = await owner.post("/api/user/keys", json={"name": "narrow", "scopes": ["read"]})
         key = {"Authorization": f"Bearer {made.json()['data']['key']}"}
         return await stack.enter_async_context(house.browser(**key))
+    if kind == "narrow OAuth2 token":
+        token = {"Authorization": f"Bearer {await narrow_token(house)}"}
+        return await stack.enter_async_context(house.browser(**token))
     if kind == "disabled user":
         async with house.browser() as client:
             headers = bearer(await login(client, "off"))
@@ -90,6 +94,15 @@ async def client_of(house: House, stack: AsyncExitStack, kind: str) -> httpx2.As
             await admin.post("/api/user/update", json={"user_id": users[0]["user_id"], "disabled": True})
         return await stack.enter_async_context(house.browser(**headers))
     return await stack.enter_async_context(caller(house, names.get(kind, kind)))
+
+
+async def narrow_token(house: House) -> str:
+    """An access token of the owner with scope `openid` alone."""
+    async with house.browser() as browser, house.browser() as app:
+        await login(browser, "owner")
+        party = Party(house, browser, app)
+        await party.make_client(token_endpoint_auth_method="none")
+        return (await party.tokens(scope="openid"))["access_token"]
 
 
 def seen(answer: httpx2.Response) -> str:
@@ -104,7 +117,7 @@ def seen(answer: httpx2.Response) -> str:
 
 @pytest.mark.parametrize(
     "kind",
-    ["anonymous", "disabled user", "other user", "group member", "granted user", "narrow API key", "owner", "admin"],
+    list(published()),
 )
 async def test_the_server_does_what_the_page_says(house: House, provider: ScriptedProvider, kind: str) -> None:
     for name in ("owner", "other", "off"):

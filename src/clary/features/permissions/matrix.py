@@ -16,7 +16,15 @@ from clary.features.permissions.policy import (
 )
 
 Kind = Literal[
-    "anonymous", "disabled user", "other user", "group member", "granted user", "owner", "narrow API key", "admin"
+    "anonymous",
+    "disabled user",
+    "other user",
+    "group member",
+    "granted user",
+    "owner",
+    "narrow API key",
+    "narrow OAuth2 token",
+    "admin",
 ]
 Outcome = Literal["open", "yes", "401", "forbidden", "unknown"]
 
@@ -28,9 +36,10 @@ KINDS: tuple[Kind, ...] = (
     "granted user",
     "owner",
     "narrow API key",
+    "narrow OAuth2 token",
     "admin",
 )
-"""`narrow API key`: the owner's, with scope `read` alone."""
+"""`narrow API key`: the owner's, with scope `read` alone; `narrow OAuth2 token`: with `openid` alone."""
 
 OBJECT_OF: dict[str, ObjectType] = {
     "agent_id": "agent",
@@ -50,18 +59,19 @@ class RouteTerms(NamedTuple):
     scope: str | None
     is_interactive: bool
     target: ObjectType | None
+    any_token: bool
     is_own_only: bool
     """It names something of the caller's own account; not even an admin reaches another's there."""
 
 
-def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool) -> RouteTerms:
+def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool, any_token: bool) -> RouteTerms:
     """A route with the object its path names. `scope` None: public."""
     names = re.findall(r"\{(\w+)\}", path)
     # What is linked to an account is named by the provider it came from; that is no object.
     is_identity = path.startswith("/api/user/identities/")
     named: list[ObjectType] = [OBJECT_OF[name] for name in names if name in OBJECT_OF and not is_identity]
     is_own_only = path.startswith("/api/user/") and scope != "admin" and "{id}" in path
-    return RouteTerms(method, path, scope, is_interactive, named[-1] if named else None, is_own_only)
+    return RouteTerms(method, path, scope, is_interactive, named[-1] if named else None, any_token, is_own_only)
 
 
 def table_of(routes: Iterable[RouteTerms]) -> str:
@@ -87,7 +97,8 @@ def outcome_of(terms: RouteTerms, kind: Kind) -> Outcome:
         return "401"
     identity = _identity(kind)
     lacks_role = terms.scope == "admin" and not identity.is_admin
-    if lacks_role or not identity.has_scope(terms.scope) or (terms.is_interactive and not identity.is_interactive):
+    has_scope = terms.any_token or identity.has_scope(terms.scope)
+    if lacks_role or not has_scope or (terms.is_interactive and not identity.is_interactive):
         return "forbidden"
     if terms.is_own_only:
         return "yes" if kind == "owner" else "unknown"
@@ -108,6 +119,8 @@ def _identity(kind: Kind) -> Identity:
             return Identity("owner", "owner", "user", "access_token")
         case "narrow API key":
             return Identity("owner", "owner", "user", "api_key", scopes=frozenset({"read"}))
+        case "narrow OAuth2 token":
+            return Identity("owner", "owner", "user", "oauth2_token", scopes=frozenset(), client_id="client")
         case "granted user":
             return Identity("granted", "granted", "user", "access_token")
         case "group member":
