@@ -40,8 +40,9 @@ PERMISSION_PAGE = """# Who may call what
 Made by `clary permissions matrix` from the routes and the permission rule; a test holds the server to it.
 Objects belong to "owner", are granted to "granted user", and to a group of "group member"; for groups themselves
 "owner" stands for a manager. The narrow key is the owner's, with scope `read` alone, the narrow token the owner's with
-`openid` alone. `unknown`: as if the object did not exist. `yes`: the rule lets the call through; what it says may still be refused. The object is the one that the
-path names; ids in queries and bodies follow the same rule and are tried one by one.
+`openid` alone. `unknown`: as if the object did not exist. `yes`: the rule lets the call through; what it says may
+still be refused. The object is the one that the path names; ids in queries and bodies follow the same rule and are
+tried one by one.
 
 """
 
