@@ -8,7 +8,7 @@ MAX_NEXT = 2048
 OWN_PLACES = ("/api/", "/oauth2/", "/jaeger/")
 
 
-def local_address(next: str | None, *, own_origin: str, web_base: str) -> str:  # noqa: A002 (the parameter's wire name)
+def local_address(next: str | None, *, own_origin: str, web_base: str) -> str:
     """A path with query and fragment on this server; `<web_base>/` for whatever is not plainly that.
 
     `own_origin`: scheme and host as the browser sees them. `web_base`: path of the web client, without a slash at the
@@ -23,12 +23,12 @@ def local_address(next: str | None, *, own_origin: str, web_base: str) -> str:  
     return web_base + found
 
 
-def accepted_address(next: str | None, *, own_origin: str) -> str | None:  # noqa: A002 (the parameter's wire name)
+def accepted_address(next: str | None, *, own_origin: str) -> str | None:
     """The path of an acceptable `next`, None of any other; for callers with a default of their own."""
     if not next or len(next) > MAX_NEXT:
         return None
     if next.startswith(own_origin + "/"):
-        next = next[len(own_origin) :]  # noqa: A001
+        next = next[len(own_origin) :]
     return next if _is_local(next) and _is_local(unquote(next)) else None
 
 

@@ -134,6 +134,7 @@ class Services:
                 "event_log": self._is_started,
                 "jobs": None,
             },
+            external_providers=self.identity.upstream_login.list_providers,
             features=lambda: {
                 "sandbox": self.sandbox.unavailable_reason is None,
                 "scheduler": False,

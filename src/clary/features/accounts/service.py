@@ -34,7 +34,7 @@ from clary.features.accounts.ports import GroupDirectory, GroupName, Onboarding,
 from clary.features.accounts.proxied import ProxiedIdentities, ProxyRules
 from clary.features.accounts.registration import Registration, RegistrationRules, Wanted
 from clary.features.accounts.repository import AccountRepository, IdentityRepository
-from clary.features.accounts.sign_in import Origin, SignIn, Tokens
+from clary.features.accounts.sign_in import Origin, SignedIn, SignIn, Tokens
 from clary.features.accounts.tables import SigningKeyRow, UserConfigRow, UserRow
 from clary.features.accounts.throttling import AttemptQueue, LoginBrake
 from clary.features.audit.service import SYSTEM, Act, Actor, AuditLog, AuditObject
@@ -63,6 +63,7 @@ __all__ = [
     "Registration",
     "RegistrationRules",
     "SignIn",
+    "SignedIn",
     "Tokens",
     "UserAdministration",
     "UserDeletion",

@@ -4,6 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from clary.features.upstream_login.errors import (
+    ExchangeFailedError,
+    MetadataIncompleteError,
+    MetadataUnavailableError,
+    TokenInvalidError,
+    UserinfoFailedError,
+)
+
+__all__ = [
+    "Endpoints",
+    "Evidence",
+    "ExchangeFailedError",
+    "Grant",
+    "IdentityProviders",
+    "MetadataIncompleteError",
+    "MetadataUnavailableError",
+    "Provider",
+    "TokenInvalidError",
+    "UserinfoFailedError",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Provider:
@@ -98,10 +119,6 @@ class IdentityProviders(Protocol):
         Raises:
             MetadataUnavailableError, MetadataIncompleteError
         """
-        ...
-
-    def challenge(self, verifier: str) -> str:
-        """The S256 code challenge of a verifier (RFC 7636)."""
         ...
 
     async def redeem(self, provider: Provider, grant: Grant) -> Evidence:
