@@ -85,7 +85,8 @@ async def approve(address: str, *, name: str) -> str:
             if answer.status_code == 200:
                 prompt = re.search(r'name="prompt" value="(\w+)"', answer.text)
                 action = re.search(r'action="([^"]+)"', answer.text)
-                assert prompt and action, answer.text
+                assert prompt is not None, answer.text
+                assert action is not None, answer.text
                 form = {"prompt": prompt[1], "login": name, "password": "any"}
                 answer = await browser.post(str(answer.url.join(action[1])), data=form)
             assert answer.is_redirect, (answer.status_code, answer.text)

@@ -20,7 +20,12 @@ async def audited(house: House, admin: httpx2.AsyncClient, action: str) -> list[
 
 async def test_somebody_new_signs_in_and_comes_back_as_the_same_user(tmp_path: Path, upstream: OpenIdProvider) -> None:
     upstream.say(
-        "ada", name="Ada L.", preferred_username="ada", email="Ada@Example.org", email_verified=True, picture="https://p/a"
+        "ada",
+        name="Ada L.",
+        preferred_username="ada",
+        email="Ada@Example.org",
+        email_verified=True,
+        picture="https://p/a",
     )
     async with oauth_house(tmp_path, upstream.entry()) as house, house.browser() as client, house.browser() as second:
         arrived = await sign_in(client, "ada", query="?next=/agents%3Fa%3D1%26b%3D2%23c")
@@ -35,7 +40,7 @@ async def test_somebody_new_signs_in_and_comes_back_as_the_same_user(tmp_path: P
             "role": "user",
             "avatar": "https://p/a",
         }
-        upstream.say("ada", name="Another Name", preferred_username="other", email="new@example.org", email_verified=True)
+        upstream.say("ada", name="Another Name", preferred_username="other", email="new@example.org")
         await sign_in(second, "ada")
         again = await whoami(second)
         kept = ("userid", "username", "nickname", "email")

@@ -16,9 +16,10 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 """Never `none`, and never one whose key the client knows, too."""
 
 TOLERANCE_SECONDS = 60
-MAX_TOKEN = 100_000
+MAX_TOKEN = 1024 * 1024
 _KEY_TYPE = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 _REGISTRY = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+_REGISTRY.max_payload_length = MAX_TOKEN  # Some providers name thousands of groups.
 PublicKey = RSAKey | ECKey | OKPKey
 
 

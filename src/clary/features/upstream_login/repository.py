@@ -37,4 +37,4 @@ class FlowRepository:
         """First eight digits of a state's hash → when its flow began; flows that are over are missing."""
         mark = func.substr(UpstreamFlowRow.state_hash, 1, 8)
         rows = await self._session.execute(select(mark, UpstreamFlowRow.created_at).where(mark.in_(marks)))
-        return dict(rows.tuples().all())
+        return {row[0]: row[1] for row in rows}

@@ -1,5 +1,6 @@
 """Login and callback of providers outside (platform.md 5.2); the older paths are aliases of one implementation."""
 
+import re
 from typing import Annotated
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from clary.http.cookies import clear_cookie, set_cookie
 from clary.http.routing import slice_router
 
 router = slice_router("/api", "upstream login")
+FLOW_COOKIE = re.compile(COOKIE_PREFIX + r"[0-9a-f]{8}")
 TRUE = frozenset({"true", "1"})
 
 
@@ -73,7 +75,7 @@ def _wish(
         identity=user,
         fetch_site=request.headers.get("sec-fetch-site"),
         peer_origin=request.state.peer.origin,
-        cookies=[name for name in request.cookies if name.startswith(COOKIE_PREFIX)],
+        cookies=[name for name in request.cookies if FLOW_COOKIE.fullmatch(name)],
     )
 
 
