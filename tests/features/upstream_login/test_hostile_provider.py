@@ -282,9 +282,7 @@ async def test_an_administrators_address_and_a_closed_link_are_taken(tmp_path: P
             assert told(await try_in(stranger, hostile, "shut")) == (409, "identity_email_taken")
 
 
-async def test_a_disabled_user_stays_out_and_a_deleted_ones_subject_is_somebody_new(
-    tmp_path: Path, hostile: Hostile
-) -> None:
+async def test_a_disabled_user_stays_out_and_is_written_down(tmp_path: Path, hostile: Hostile) -> None:
     entry = hostile.entry(admin_subjects=["boss"])
     async with oauth_house(tmp_path, entry) as house, house.browser() as boss, house.browser() as client:
         hostile.person = {"sub": "boss"}
@@ -296,6 +294,20 @@ async def test_a_disabled_user_stays_out_and_a_deleted_ones_subject_is_somebody_
         assert told(await try_in(client, hostile)) == (403, "account_disabled")
         entries = (await boss.get("/api/audit?action=auth.login_failed")).json()["data"]["items"]
         assert [each["detail"] for each in entries] == [{"method": "upstream:corp", "reason": "account_disabled"}]
+
+
+async def test_the_subject_of_a_deleted_user_is_somebody_new(tmp_path: Path, hostile: Hostile) -> None:
+    entry = hostile.entry(admin_subjects=["boss"])
+    async with oauth_house(tmp_path, entry) as house, house.browser() as boss, house.browser() as client:
+        hostile.person = {"sub": "boss"}
+        await try_in(boss, hostile)
+        hostile.person = {"sub": "gone"}
+        await try_in(client, hostile)
+        user_id = (await whoami(client))["user"]["userid"]
+        assert (await boss.post("/api/user/delete", json={"user_id": user_id})).json()["code"] == 200
+        await house.services.identity.deletion.finish()
+        await try_in(client, hostile)
+        assert (await whoami(client))["user"]["userid"] != user_id
 
 
 async def test_who_may_sign_up_is_limited_by_domain_group_and_switch(tmp_path: Path, hostile: Hostile) -> None:
