@@ -143,6 +143,9 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/api/sessions/{session_id}/interrupt"): Call(body={"run_id": "{run_id}"}),
     ("GET", "/api/runs/{run_id}"): Call(),
 }
+UPSTREAM = frozenset(route for route in CALLS if "/auth/upstream/" in route[1] or "/user/oauth/" in route[1])
+"""Routes of sign-in elsewhere, which know no provider in mode `native`."""
+
 ENDLESS = ("GET", "/api/stream/active_sessions")
 
 
