@@ -83,6 +83,36 @@ def upgrade() -> None:
         batch_op.create_index("ix_grants_grantee", ["kind", "grantee_id", "object_type"], unique=False)
 
     op.create_table(
+        "oauth2_clients",
+        sa.Column("client_id", sa.String(length=128), nullable=False),
+        sa.Column("client_name", sa.String(length=128), nullable=False),
+        sa.Column("client_uri", sa.String(length=2048), nullable=True),
+        sa.Column("redirect_uris", sa.Text(), nullable=False),
+        sa.Column("auth_method", sa.String(length=32), nullable=False),
+        sa.Column("secret_hash", sa.String(length=64), nullable=True),
+        sa.Column("old_secret_hash", sa.String(length=64), nullable=True),
+        sa.Column("old_secret_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("grant_types", sa.Text(), nullable=False),
+        sa.Column("scope", sa.String(length=255), nullable=False),
+        sa.Column("skip_consent", sa.Boolean(), nullable=False),
+        sa.Column("require_pkce", sa.Boolean(), nullable=False),
+        sa.Column("introspect_all", sa.Boolean(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("source", sa.String(length=16), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("client_id", name=op.f("pk_oauth2_clients")),
+    )
+    with op.batch_alter_table("oauth2_clients", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_oauth2_clients_created_at"), ["created_at"], unique=False)
+
+    op.create_table(
+        "system_settings",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_system_settings")),
+    )
+    op.create_table(
         "upstream_flows",
         sa.Column("state_hash", sa.String(length=64), nullable=False),
         sa.Column("sealed", sa.Text(), nullable=False),
@@ -130,6 +160,130 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("api_keys", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_api_keys_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
+        "oauth2_access_tokens",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("family_id", sa.String(length=32), nullable=False),
+        sa.Column("client_id", sa.String(length=128), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("scope", sa.String(length=255), nullable=False),
+        sa.Column("resource", sa.String(length=512), nullable=True),
+        sa.Column("issued_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["client_id"],
+            ["oauth2_clients.client_id"],
+            name=op.f("fk_oauth2_access_tokens_client_id_oauth2_clients"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.user_id"], name=op.f("fk_oauth2_access_tokens_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_oauth2_access_tokens")),
+    )
+    with op.batch_alter_table("oauth2_access_tokens", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_oauth2_access_tokens_client_id"), ["client_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_oauth2_access_tokens_expires_at"), ["expires_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_oauth2_access_tokens_family_id"), ["family_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_oauth2_access_tokens_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
+        "oauth2_codes",
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("client_id", sa.String(length=128), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("login_session_id", sa.String(length=32), nullable=True),
+        sa.Column("sent_redirect_uri", sa.Text(), nullable=True),
+        sa.Column("scope", sa.String(length=255), nullable=False),
+        sa.Column("resource", sa.String(length=512), nullable=True),
+        sa.Column("nonce", sa.Text(), nullable=True),
+        sa.Column("challenge", sa.String(length=128), nullable=True),
+        sa.Column("challenge_method", sa.String(length=8), nullable=True),
+        sa.Column("auth_time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("family_id", sa.String(length=32), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("spent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["client_id"],
+            ["oauth2_clients.client_id"],
+            name=op.f("fk_oauth2_codes_client_id_oauth2_clients"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.user_id"], name=op.f("fk_oauth2_codes_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("code_hash", name=op.f("pk_oauth2_codes")),
+    )
+    with op.batch_alter_table("oauth2_codes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_oauth2_codes_expires_at"), ["expires_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_oauth2_codes_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
+        "oauth2_consents",
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("client_id", sa.String(length=128), nullable=False),
+        sa.Column("resource", sa.String(length=512), nullable=False),
+        sa.Column("scope", sa.String(length=255), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["client_id"],
+            ["oauth2_clients.client_id"],
+            name=op.f("fk_oauth2_consents_client_id_oauth2_clients"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.user_id"], name=op.f("fk_oauth2_consents_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", "client_id", "resource", name=op.f("pk_oauth2_consents")),
+    )
+    op.create_table(
+        "oauth2_refresh_tokens",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("family_id", sa.String(length=32), nullable=False),
+        sa.Column("client_id", sa.String(length=128), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("scope", sa.String(length=255), nullable=False),
+        sa.Column("resource", sa.String(length=512), nullable=True),
+        sa.Column("auth_time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("family_ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("spent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["client_id"],
+            ["oauth2_clients.client_id"],
+            name=op.f("fk_oauth2_refresh_tokens_client_id_oauth2_clients"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.user_id"], name=op.f("fk_oauth2_refresh_tokens_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_oauth2_refresh_tokens")),
+    )
+    with op.batch_alter_table("oauth2_refresh_tokens", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_oauth2_refresh_tokens_client_id"), ["client_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_oauth2_refresh_tokens_expires_at"), ["expires_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_oauth2_refresh_tokens_family_id"), ["family_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_oauth2_refresh_tokens_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
+        "oauth2_requests",
+        sa.Column("request_hash", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("login_session_id", sa.String(length=32), nullable=True),
+        sa.Column("csrf_hash", sa.String(length=64), nullable=True),
+        sa.Column("parameters", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["users.user_id"], name=op.f("fk_oauth2_requests_user_id_users"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("request_hash", name=op.f("pk_oauth2_requests")),
+    )
+    with op.batch_alter_table("oauth2_requests", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_oauth2_requests_created_at"), ["created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_oauth2_requests_user_id"), ["user_id"], unique=False)
 
     op.create_table(
         "user_deletions",
@@ -186,11 +340,13 @@ def upgrade() -> None:
 
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.add_column(sa.Column("role_source", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("updated_at", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
     """Back."""
     with op.batch_alter_table("users", schema=None) as batch_op:
+        batch_op.drop_column("updated_at")
         batch_op.drop_column("role_source")
 
     with op.batch_alter_table("login_sessions", schema=None) as batch_op:
@@ -205,6 +361,31 @@ def downgrade() -> None:
 
     op.drop_table("user_group_members")
     op.drop_table("user_deletions")
+    with op.batch_alter_table("oauth2_requests", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_oauth2_requests_user_id"))
+        batch_op.drop_index(batch_op.f("ix_oauth2_requests_created_at"))
+
+    op.drop_table("oauth2_requests")
+    with op.batch_alter_table("oauth2_refresh_tokens", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_oauth2_refresh_tokens_user_id"))
+        batch_op.drop_index(batch_op.f("ix_oauth2_refresh_tokens_family_id"))
+        batch_op.drop_index(batch_op.f("ix_oauth2_refresh_tokens_expires_at"))
+        batch_op.drop_index(batch_op.f("ix_oauth2_refresh_tokens_client_id"))
+
+    op.drop_table("oauth2_refresh_tokens")
+    op.drop_table("oauth2_consents")
+    with op.batch_alter_table("oauth2_codes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_oauth2_codes_user_id"))
+        batch_op.drop_index(batch_op.f("ix_oauth2_codes_expires_at"))
+
+    op.drop_table("oauth2_codes")
+    with op.batch_alter_table("oauth2_access_tokens", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_oauth2_access_tokens_user_id"))
+        batch_op.drop_index(batch_op.f("ix_oauth2_access_tokens_family_id"))
+        batch_op.drop_index(batch_op.f("ix_oauth2_access_tokens_expires_at"))
+        batch_op.drop_index(batch_op.f("ix_oauth2_access_tokens_client_id"))
+
+    op.drop_table("oauth2_access_tokens")
     with op.batch_alter_table("api_keys", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_api_keys_user_id"))
 
@@ -214,6 +395,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_upstream_flows_created_at"))
 
     op.drop_table("upstream_flows")
+    op.drop_table("system_settings")
+    with op.batch_alter_table("oauth2_clients", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_oauth2_clients_created_at"))
+
+    op.drop_table("oauth2_clients")
     with op.batch_alter_table("grants", schema=None) as batch_op:
         batch_op.drop_index("ix_grants_grantee")
 

@@ -31,6 +31,13 @@ async def managed_group(house: House, user_id: str) -> str:
     return group
 
 
+async def some_client(house: House) -> str:
+    """An OAuth2 client."""
+    async with caller(house, "admin") as admin:
+        made = await admin.post("/api/oauth2/clients", json={"redirect_uris": ["https://app.example.com/cb"]})
+    return made.json()["data"]["client_id"]
+
+
 async def objects_of(
     house: House, client: httpx2.AsyncClient, provider: ScriptedProvider, session: str = "session_owned"
 ) -> dict[str, str]:
@@ -48,6 +55,7 @@ async def objects_of(
         "run_id": chat.headers["x-clary-run-id"],
         "user_id": user_id,
         "group_id": await managed_group(house, user_id),
+        "client_id": await some_client(house),
         "key_id": (await client.post("/api/user/keys", json={"name": "mine"})).json()["data"]["id"],
         "login_session_id": (await client.get("/api/user/sessions")).json()["data"][0]["id"],
         "provider_url": provider.url,

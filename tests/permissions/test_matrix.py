@@ -184,6 +184,22 @@ REFUSED: dict[tuple[str, str], str] = {
     **dict.fromkeys(UPSTREAM, "oauth_provider_unknown"),
     ("GET", "/api/auth/upstream/login"): "no_oauth_provider",
     ("GET", "/api/user/oauth/login"): "no_oauth_provider",
+    **{
+        (method, f"{prefix}/{path}"): outcome
+        for prefix in ("/oauth2", "/api/oauth2")
+        for method, path, outcome in (
+            ("GET", "authorize", "invalid_client"),
+            ("GET", "consent", "302"),
+            ("POST", "consent", "csrf_failed"),
+            ("POST", "token", "invalid_request"),
+            ("POST", "revoke", "invalid_request"),
+            ("POST", "introspect", "invalid_request"),
+            ("GET", "userinfo", "invalid_token"),
+            ("POST", "userinfo", "invalid_token"),
+            ("POST", "register", "route_not_found"),
+        )
+    },
+    ("DELETE", "/api/oauth2/grants/{client_id}"): "grant_not_found",
     ("POST", "/api/auth/register/send-code"): "registration_closed",
     ("POST", "/api/user/register/send-code"): "registration_closed",
     ("POST", "/api/auth/register"): "registration_closed",
@@ -207,6 +223,13 @@ REFUSED_TO = {
         ("GET", "/api/user/{user_id}/keys"): "forbidden",
         ("GET", "/api/permissions/explain"): "forbidden",
         ("DELETE", "/api/user/{user_id}/keys/{id}"): "forbidden",
+        ("GET", "/api/oauth2/clients"): "forbidden",
+        ("POST", "/api/oauth2/clients"): "forbidden",
+        ("PUT", "/api/oauth2/clients/{client_id}"): "forbidden",
+        ("POST", "/api/oauth2/clients/{client_id}/secret"): "forbidden",
+        ("DELETE", "/api/oauth2/clients/{client_id}"): "forbidden",
+        ("GET", "/api/system/settings"): "forbidden",
+        ("POST", "/api/system/update_settings"): "forbidden",
         ("GET", "/api/audit"): "forbidden",
         ("GET", "/api/audit/export"): "forbidden",
         ("POST", "/api/audit/verify"): "forbidden",
@@ -248,9 +271,12 @@ def removes(route: tuple[str, str]) -> int:
 
 def outcome(answer: httpx2.Response) -> str:
     """`success`, or the slug of the refusal."""
-    if answer.headers["content-type"] != "application/json" or answer.url.path == "/active":
+    if answer.headers.get("content-type") != "application/json" or answer.url.path == "/active":
         return "success" if answer.status_code == 200 else str(answer.status_code)
     body = answer.json()
+    if "code" not in body:
+        # The OAuth2 protocol speaks without an envelope.
+        return str(body.get("error", "success"))
     return "success" if body["code"] == 200 else str(body["error_detail"])
 
 

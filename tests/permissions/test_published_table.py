@@ -96,7 +96,7 @@ def seen(answer: httpx2.Response) -> str:
     """An answer in the words of the page; what is refused for another reason has passed the rule."""
     if answer.status_code == 401:
         return "401"
-    if answer.headers["content-type"] != "application/json" or answer.url.path in ("/active", "/openapi.json"):
+    if answer.headers.get("content-type") != "application/json" or answer.url.path in ("/active", "/openapi.json"):
         return "yes"
     slug = answer.json().get("error_detail")
     return "forbidden" if slug in FORBIDDEN else "unknown" if slug in NOT_FOUND else "yes"

@@ -114,6 +114,16 @@ def test_a_secret_key_is_hex_or_base64(monkeypatch: pytest.MonkeyPatch, text: st
         ("CLARY_TIMEZONE", "Nonsense/Nowhere"),
         ("CLARY_LOG_LEVEL", "nonsense"),
         ("CLARY_SHUTDOWN_SECONDS", "0"),
+        ("CLARY_TRUSTED_IDENTITY_PROXY_IPS", "127.0.0.1,nonsense"),
+        ("CLARY_TRUSTED_PROXY_USER_HEADER", "X_nonsense"),
+        ("CLARY_TRUSTED_PROXY_GROUP_MAP", '{"a": ["nonsense"]}'),
+        ("CLARY_TRUSTED_PROXY_LOGOUT_URL", "nonsense"),
+        ("CLARY_SMTP_SECURITY", "nonsense"),
+        ("CLARY_SMTP_PORT", "nonsense"),
+        ("CLARY_MAIL_FROM", "nonsense"),
+        ("CLARY_OAUTH2_ISSUER", "http://nonsense.example"),
+        ("CLARY_OAUTH2_ACCESS_TOKEN_EXPIRES_IN", "59"),
+        ("CLARY_OAUTH2_REGISTRATION_SCOPES", "openid,admin,nonsense"),
         ("CLARY_CURRENCY", "nonsense"),
         ("CLARY_CURRENCY_RATES", "nonsense"),
         ("CLARY_CURRENCY_RATES", "@nonsense"),
@@ -130,7 +140,7 @@ def test_a_secret_key_is_hex_or_base64(monkeypatch: pytest.MonkeyPatch, text: st
         ("CLARY_CONTEXT_HISTORY_RATIO", "nonsense"),
         ("CLARY_DEFAULT_LLM_TOP_P", "2"),
         ("CLARY_RUN_LEASE_SECONDS", "nan"),
-        ("CLARY_AUTH_MODE", "trusted_proxy"),
+        ("CLARY_AUTH_MODE", "nonsense"),
         ("CLARY_DATABASE_URL", "mysql://nonsense"),
         ("CLARY_PROCESSES", "2"),
         ("CLARY_MAX_LOOP_COUNT", "10"),
@@ -152,9 +162,19 @@ def test_the_default_provider_is_given_whole_or_not_at_all(monkeypatch: pytest.M
     assert refused().startswith("CLARY_DEFAULT_LLM_API_BASE_URL: is missing")
 
 
+def test_what_belongs_together_for_mail_is_given_whole() -> None:
+    assert refused(smtp_host="mail.example.org") == "CLARY_MAIL_FROM: is required with CLARY_SMTP_HOST"
+    assert refused(smtp_username="clary").startswith("CLARY_SMTP_PASSWORD: is missing")
+    assert refused(smtp_password="secret").startswith("CLARY_SMTP_USERNAME: is missing")
+
+
+MAIL = {"smtp_host": "mail.example.org", "mail_from": "Clary <clary@example.org>", "smtp_security": "none"}
+
+
 @pytest.mark.parametrize(
     ("values", "variable"),
     [
+        ({**MAIL, "smtp_username": "clary", "smtp_password": "secret"}, "CLARY_SMTP_SECURITY"),
         ({"public_url": None}, "CLARY_PUBLIC_URL"),
         ({"public_url": "http://clary.example.org"}, "CLARY_PUBLIC_URL"),
         ({"cookie_secure": False}, "CLARY_COOKIE_SECURE"),
@@ -176,13 +196,20 @@ def test_the_demo_model_is_off_in_production_unless_wanted() -> None:
 
 
 def test_an_unknown_name_gets_one_warning_with_its_nearest_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings()
     monkeypatch.setenv("CLARY_DATA_DRI", "/x")
     monkeypatch.setenv("CLARY_XQZ", "1")
     monkeypatch.setenv("CLARY_PORT_FILE", "/nowhere")
-    assert setting_warnings() == [
+    assert setting_warnings(settings) == [
         "CLARY_DATA_DRI: unknown setting, ignored; did you mean CLARY_DATA_DIR?",
         "CLARY_XQZ: unknown setting, ignored",
     ]
+
+
+def test_a_proxy_mode_that_trusts_nobody_gets_a_warning() -> None:
+    warned = setting_warnings(load_settings(auth_mode="trusted_proxy"))
+    assert warned == ["CLARY_TRUSTED_IDENTITY_PROXY_IPS: is empty, so that no proxy is trusted"]
+    assert setting_warnings(load_settings(auth_mode="trusted_proxy", trusted_identity_proxy_ips=("unix",))) == []
 
 
 PRICES = '{"currency": "CNY", "input": 2.5, "output": 8, "unknown": 1}'

@@ -20,6 +20,7 @@ UNKNOWN = {
     "group_id": "grp_" + "0" * 16,
     "login_session_id": "0" * 32,
     "key_id": "0" * 32,
+    "client_id": "oc_none",
     "provider_url": "https://api.example.com/v1",
 }
 KEY = "sk-matrix-000000000000"
@@ -42,6 +43,8 @@ def provider_body(url: str = "https://api.example.com/v1") -> dict[str, Any]:
 FREE = Call(owned=False)
 CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/system/info"): FREE,
+    ("GET", "/api/system/settings"): FREE,
+    ("POST", "/api/system/update_settings"): Call(body={"announcement": "new"}, owned=False),
     ("GET", "/api/auth/providers"): FREE,
     ("GET", "/api/user/auth-providers"): FREE,
     ("GET", "/api/health"): FREE,
@@ -83,6 +86,27 @@ CALLS: dict[tuple[str, str], Call] = {
     ("DELETE", "/api/user/sessions/{id}"): Call(path="/api/user/sessions/{login_session_id}"),
     ("DELETE", "/api/user/sessions"): FREE,
     ("GET", "/api/user/audit"): FREE,
+    ("GET", "/api/oauth2/clients"): FREE,
+    ("POST", "/api/oauth2/clients"): Call(body={"redirect_uris": ["https://app.example.com/cb"]}, owned=False),
+    ("PUT", "/api/oauth2/clients/{client_id}"): Call(body={"client_name": "renamed"}),
+    ("POST", "/api/oauth2/clients/{client_id}/secret"): Call(body={}),
+    ("DELETE", "/api/oauth2/clients/{client_id}"): Call(),
+    ("GET", "/api/oauth2/grants"): FREE,
+    ("DELETE", "/api/oauth2/grants/{client_id}"): Call(path="/api/oauth2/grants/none", owned=False),
+    **{
+        (method, f"{prefix}/{path}"): FREE
+        for prefix in ("/oauth2", "/api/oauth2")
+        for method, path in (
+            *(("GET", each) for each in ("metadata", ".well-known/openid-configuration", "jwks", "authorize")),
+            *(("GET", each) for each in ("consent", "userinfo")),
+            *(("POST", each) for each in ("consent", "token", "revoke", "introspect", "userinfo", "register")),
+        )
+    },
+    **{
+        ("GET", f"/.well-known/{name}{end}"): FREE
+        for name in ("oauth-authorization-server", "openid-configuration")
+        for end in ("", "/oauth2")
+    },
     ("GET", "/api/user/keys"): FREE,
     ("POST", "/api/user/keys"): Call(body={"name": "new"}, owned=False),
     ("PUT", "/api/user/keys/{id}"): Call(path="/api/user/keys/{key_id}", body={"name": "stolen"}),

@@ -10,6 +10,7 @@ Answers = Literal["envelope", "stream", "file", "protocol"]
 MIB = 1024 * 1024
 JSON_BYTES = MIB
 CHAT_BYTES = 16 * MIB
+FORM_BYTES = 64 * 1024
 
 KEY = "x-clary-access"
 
@@ -18,7 +19,9 @@ class Access(NamedTuple):
     """Terms of one route.
 
     `scope` None: public. `interactive`: only cookie, login access token or proxied identity. `sets_cookie`: a public
-    POST that rule 1 of platform.md 2.5 guards. `answers` decides how refusals look (platform.md 1.1).
+    POST that rule 1 of platform.md 2.5 guards. `takes_forms`: a route of the OAuth2 protocol, whose forms have their
+    own rule against foreign pages. `any_token`: every token opens it, whatever its scopes. `answers` decides how
+    refusals look (platform.md 1.1).
     """
 
     scope: Scope | None
@@ -26,18 +29,28 @@ class Access(NamedTuple):
     sets_cookie: bool = False
     answers: Answers = "envelope"
     max_bytes: int = JSON_BYTES
+    takes_forms: bool = False
+    any_token: bool = False
 
 
-def public(*, sets_cookie: bool = False, answers: Answers = "envelope") -> dict[str, Any]:
+def public(*, sets_cookie: bool = False, answers: Answers = "envelope", takes_forms: bool = False) -> dict[str, Any]:
     """`openapi_extra` of a route that anonymous callers may use (platform.md 2.2)."""
-    return {KEY: Access(None, sets_cookie=sets_cookie, answers=answers)._asdict()}
+    size = FORM_BYTES if takes_forms else JSON_BYTES
+    access = Access(None, sets_cookie=sets_cookie, answers=answers, max_bytes=size, takes_forms=takes_forms)
+    return {KEY: access._asdict()}
 
 
 def needs(
-    scope: Scope, *, interactive: bool = False, answers: Answers = "envelope", max_bytes: int = JSON_BYTES
+    scope: Scope,
+    *,
+    interactive: bool = False,
+    answers: Answers = "envelope",
+    max_bytes: int = JSON_BYTES,
+    any_token: bool = False,
 ) -> dict[str, Any]:
     """`openapi_extra` of a route that needs a login with this scope; `admin` also needs the role."""
-    return {KEY: Access(scope, interactive=interactive, answers=answers, max_bytes=max_bytes)._asdict()}
+    access = Access(scope, interactive=interactive, answers=answers, max_bytes=max_bytes, any_token=any_token)
+    return {KEY: access._asdict()}
 
 
 def access_of(openapi_extra: dict[str, Any] | None, path: str) -> Access:

@@ -23,6 +23,7 @@ from clary.kit.origin import RequestOrigin, current_origin
 from clary.kit.text import Locale, current_locale
 
 MAX_HEADER_BYTES = 32 * 1024
+OPEN_ROUTES = frozenset({"metadata", "jwks", "token", "revoke", "userinfo", "register"})
 MAX_URL_BYTES = 16 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -107,7 +108,8 @@ class Edge:
                 await refusal(scope, receive, send)
                 return
             self._require_limits(scope, request)
-            if scope["query_string"] and scope["path"].startswith("/api/"):
+            is_own = scope["path"].startswith("/api/") and not scope["path"].startswith("/api/oauth2/")
+            if scope["query_string"] and is_own:
                 scope["query_string"] = drop_absent(scope["query_string"])
             await self._app(scope, receive, watching)
         except ProblemError as problem:
@@ -162,6 +164,8 @@ class Edge:
 
     def _add_cors(self, out: MutableHeaders, headers: Headers, scope: Scope) -> None:
         origin, listed = headers.get("origin"), self._rules.cors_origins
+        if _is_open(scope["path"]):
+            listed = frozenset({"*"})
         if listed:
             out.add_vary_header("Origin")
         if origin is None or not listed:
@@ -178,6 +182,14 @@ class Edge:
             out["Access-Control-Allow-Methods"] = ALL_METHODS
             out["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
             out["Access-Control-Max-Age"] = "600"
+
+
+def _is_open(path: str) -> bool:
+    """Documents and token endpoints of the OAuth2 server, which every page may call without credentials (2.4)."""
+    if path.startswith("/.well-known/") or path.endswith("/.well-known/openid-configuration"):
+        return True
+    prefix, _, last = path.rpartition("/")
+    return prefix in ("/oauth2", "/api/oauth2") and last in OPEN_ROUTES
 
 
 def as_get(scope: Scope, receive: Receive, send: Send) -> tuple[Scope, Receive, Send]:

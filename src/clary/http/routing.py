@@ -32,7 +32,7 @@ class Gate:
         request.state.identity = caller
         if access.scope is not None and caller is None:
             raise NotSignedInError(cast("Text | None", getattr(request.state, "identity_fault", None)))
-        if request.method not in SAFE_METHODS:
+        if request.method not in SAFE_METHODS and not access.takes_forms:
             self._refuse_cross_site(request, access, caller, takes_multipart=takes_multipart)
         if access.scope is not None and caller is not None:
             _require_rights(access, caller)
@@ -51,7 +51,8 @@ def _require_rights(access: Access, caller: Caller) -> None:
     assert access.scope is not None
     if access.scope == "admin" and not caller.is_admin:
         raise RoleMissingError
-    if not caller.has_scope(access.scope) or (access.interactive and not caller.is_interactive):
+    has_scope = access.any_token or caller.has_scope(access.scope)
+    if not has_scope or (access.interactive and not caller.is_interactive):
         raise RoleMissingError
 
 

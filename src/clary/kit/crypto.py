@@ -69,3 +69,8 @@ def key_fingerprint(key: bytes) -> str:
 def hash_token(token: str) -> str:
     """SHA-256 hex of a random token; fit for tokens of 256 random bits, not for passwords."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def same_text(one: str, other: str) -> bool:
+    """Whether two texts are equal, in a time that does not tell how far."""
+    return hmac.compare_digest(one.encode(), other.encode())

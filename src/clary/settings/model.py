@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from clary.settings.clients import ClientsValue, OAuthScopes
 from clary.settings.environment import Given, given_values, process_layers
 from clary.settings.prices import NameMap, PricesValue, RatesValue, read_price_file
 from clary.settings.providers import AuthProviders
@@ -19,6 +20,7 @@ from clary.settings.values import (
     EmptyIsNone,
     HeaderName,
     Hosts,
+    Issuer,
     MailSender,
     Origins,
     Outbound,
@@ -110,6 +112,12 @@ class Settings(BaseSettings):
     trusted_proxy_logout_url: WebAddress | None = None
     allow_registration: Switch = False
     registration_domains: CommaList = ()
+    oauth2_clients: ClientsValue = Field(default=())
+    oauth2_issuer: Issuer | None = None
+    oauth2_access_token_expires_in: int = Field(default=3600, ge=60, le=86_400)
+    oauth2_allow_plain_pkce: Switch = False
+    oauth2_dynamic_registration: Switch = False
+    oauth2_registration_scopes: OAuthScopes = ("openid", "profile", "email", "read", "chat", "mcp")
     bootstrap_admin_username: str = Field(default="admin", min_length=1, max_length=64)
     bootstrap_admin_password: SecretStr | None = None
     bootstrap_admin_email: str | None = Field(default=None, max_length=254)
@@ -175,6 +183,7 @@ class Settings(BaseSettings):
     workspace_quota_mb: int = Field(default=2048, ge=0, le=10_485_760)
     max_agents_per_user: int = Field(default=500, ge=1, le=100_000)
     share_mode: Literal["explicit", "link"] = "explicit"
+    skill_approval: Literal["scan", "owner", "admin"] = "scan"
 
     @classmethod
     def settings_customise_sources(

@@ -196,6 +196,19 @@ def _web_address(text: str) -> str:
     return text.strip()
 
 
+def _issuer(text: str) -> str:
+    text = text.strip().removesuffix("/")
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise ValueError("must be an https address without query") from None
+    if (parts.scheme != "https" and not is_loopback(parts.hostname or "")) or not parts.hostname:
+        raise ValueError("must be an https address without query")
+    if parts.query or parts.fragment or "?" in text or "#" in text:
+        raise ValueError("must be an https address without query")
+    return text
+
+
 def _mail_sender(text: str) -> str:
     """`Name <a@b>` or an address alone."""
     name, address = parseaddr(text)
@@ -224,6 +237,7 @@ SecretKeys = Annotated[SecretStr, AfterValidator(_secret_keys)]
 Currency = Annotated[str, AfterValidator(_currency)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Issuer = Annotated[str, AfterValidator(_issuer)]
 MailSender = Annotated[str, AfterValidator(_mail_sender)]
 EmptyIsNone = BeforeValidator(_optional)
 

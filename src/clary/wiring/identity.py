@@ -28,13 +28,15 @@ from clary.features.audit.service import SYSTEM, Act, AuditLog, AuditReading
 from clary.features.groups.ports import CurrencyRates
 from clary.features.groups.service import GroupMemberships, GroupService
 from clary.features.permissions.service import Grants
+from clary.features.system.service import RuntimeSettings
 from clary.features.upstream_login.service import UpstreamLogin
-from clary.http.access import Authenticator
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex
 from clary.settings import Settings
 from clary.wiring.arrivals import make_mailer, make_upstream, own_place, proxy_headers, proxy_rules
+from clary.wiring.oauth import OAuthParts
+from clary.wiring.parts import live_values
 
 log = structlog.get_logger()
 
@@ -61,6 +63,10 @@ class IdentityServices:
         self._rates = rates
         self.tokens: AccessTokens | None = None
         self.audit = AuditLog(database=database, clock=clock, new_salt=_new_salt, keep_days=settings.audit_days)
+        # What was set has been set by the operator; code that starts a server counts as that.
+        self.live = live = RuntimeSettings(
+            database=database, audit=self.audit, start=live_values(settings), locked=settings.model_fields_set
+        )
         self.audit_reading = AuditReading(database=database)
         self.memberships = GroupMemberships(audit=self.audit, clock=clock, new_id=_new_group_id)
         self.credentials = Credentials(
@@ -78,7 +84,7 @@ class IdentityServices:
             groups=self.memberships,
             audit=self.audit,
             clock=clock,
-            directory=settings.user_directory,
+            directory=lambda: live.values.user_directory,
             mode=settings.auth_mode,
             new_password=generate_password,
         )
@@ -86,10 +92,11 @@ class IdentityServices:
         self._add_administration()
         self._add_arrivals()
         self._add_upstream_login()
+        self._add_oauth()
 
     def _add_arrivals(self) -> None:
         """The ways in: passwords, mailed codes, a trusted proxy."""
-        settings, database, clock = self._settings, self._database, self._clock
+        settings, database, clock, live = self._settings, self._database, self._clock, self.live
         self.sign_in = SignIn(
             database=database,
             passwords=self._passwords,
@@ -108,9 +115,9 @@ class IdentityServices:
             clock=clock,
             rules=RegistrationRules(
                 mode=settings.auth_mode,
-                is_open=lambda: settings.allow_registration,
-                domains=lambda: settings.registration_domains,
-                instance_name=lambda: settings.instance_name,
+                is_open=lambda: live.values.allow_registration,
+                domains=lambda: live.values.registration_domains,
+                instance_name=lambda: live.values.instance_name,
             ),
             new_code=_new_code,
         )
@@ -123,7 +130,7 @@ class IdentityServices:
         )
         self.credentials.add_listener(self.proxied)
         is_behind_proxy = settings.auth_mode == "trusted_proxy"
-        self.authenticator: Authenticator = RequestAuthenticator(
+        self.authenticator = RequestAuthenticator(
             self.credentials,
             proxied=self.proxied if is_behind_proxy else None,
             headers=proxy_headers(settings),
@@ -142,18 +149,31 @@ class IdentityServices:
             clock=self._clock,
             place=own_place(settings),
             mailer=make_mailer(settings),
-            instance_name=settings.instance_name,
+            instance_name=lambda: self.live.values.instance_name,
         )
         self.sign_in.sign_out_through(self.upstream_login)
 
+    def _add_oauth(self) -> None:
+        self.oauth = OAuthParts(
+            self._settings,
+            database=self._database,
+            clock=self._clock,
+            secret_box=self._secret_box,
+            accounts=self.accounts,
+            credentials=self.credentials,
+            audit=self.audit,
+        )
+        self.credentials.add_reader(self.oauth.reader)
+        self.user_administration.add_tokens(self.oauth.server.clients)
+
     def _add_groups_and_keys(self) -> None:
-        settings, clock, rates = self._settings, self._clock, self._rates
+        clock, rates, live = self._clock, self._rates, self.live
         self.groups = GroupService(
             accounts=self.accounts,
             rates=rates,
             audit=self.audit,
             clock=clock,
-            directory=settings.user_directory,
+            directory=lambda: live.values.user_directory,
             new_id=_new_group_id,
         )
         self.groups.add_references(self.grants)
@@ -167,7 +187,7 @@ class IdentityServices:
             rates=rates,
             audit=self.audit,
             clock=clock,
-            max_days=lambda: settings.api_key_max_days,
+            max_days=lambda: live.values.api_key_max_days,
         )
 
     def _add_administration(self) -> None:
@@ -177,24 +197,29 @@ class IdentityServices:
             passwords=self._passwords,
             credentials=self.credentials,
             audit=self.audit,
+            clock=clock,
             new_password=generate_password,
         )
         self.deletion = UserDeletion(
             database=database, administration=self.user_administration, audit=self.audit, clock=clock
         )
-        self.own_account = OwnAccount(credentials=self.credentials, audit=self.audit, clock=clock)
+        self.own_account = OwnAccount(
+            credentials=self.credentials, audit=self.audit, clock=clock, mode=self._settings.auth_mode
+        )
 
     def _access_tokens(self) -> AccessTokens:
         assert self.tokens is not None, "services are not started"
         return self.tokens
 
     async def start(self) -> None:
-        """Reads or makes the keys that sign tokens.
+        """Reads the settings that admins chose, and reads or makes the keys that sign tokens.
 
         Raises:
             DecryptionError: the secret key does not fit the database.
         """
+        await self.live.refresh()
         self.tokens = JwtAccessTokens(*await ensure_signing_key(self._database, self._secret_box, self._clock))
+        await self.oauth.start()
 
     async def record_start(self, version: str) -> None:
         """Writes down that the server works from now on."""
@@ -214,6 +239,8 @@ class IdentityServices:
         state.authenticator = self.authenticator
         state.accounts = self.accounts
         state.sign_in = self.sign_in
+        state.oauth2 = self.oauth.server
+        state.browser_identity = self.authenticator.at_browser
         state.registration = self.registration
         state.upstream_login = self.upstream_login
         state.user_administration = self.user_administration
@@ -222,6 +249,7 @@ class IdentityServices:
         state.groups = self.groups
         state.audit = self.audit
         state.api_keys = self.keys
+        state.runtime_settings = self.live
         state.audit_reading = self.audit_reading
 
 

@@ -13,7 +13,7 @@ from clary.features.llm_providers.service import (
     DefaultProvider,
     ProviderResolver,
 )
-from clary.features.system.service import SystemFacts
+from clary.features.system.service import LiveValues, SystemFacts
 from clary.features.usage.service import LedgerEntry, record
 from clary.http.csrf import CsrfRule
 from clary.http.middleware import EdgeRules
@@ -43,14 +43,27 @@ def csrf_rule(settings: Settings) -> CsrfRule:
 def system_facts(settings: Settings, version: str) -> SystemFacts:
     """What never changes while the process runs (platform.md 9.1)."""
     return SystemFacts(
-        settings.instance_name,
         version,
-        settings.share_mode,
-        settings.demo_model_on,
         settings.upload_max_mb,
         auth_mode=settings.auth_mode,
-        allow_registration=settings.allow_registration,
         can_mail=settings.smtp_host is not None,
+    )
+
+
+def live_values(settings: Settings) -> LiveValues:
+    """What the settings that change while running start with: variables and defaults (platform.md 9.3)."""
+    return LiveValues(
+        allow_registration=settings.allow_registration,
+        registration_domains=settings.registration_domains,
+        instance_name=settings.instance_name,
+        announcement="",
+        user_directory=settings.user_directory,
+        share_mode=settings.share_mode,
+        outbound_allow=settings.outbound_allow,
+        api_key_max_days=settings.api_key_max_days,
+        max_active_runs_per_user=settings.max_active_runs_per_user,
+        demo_model=settings.demo_model_on,
+        skill_approval=settings.skill_approval,
     )
 
 

@@ -1,14 +1,11 @@
-"""Parts for grants, and for the question who may do what."""
+"""Parts for the question who may do what."""
 
-from clary.db.database import Database
 from clary.db.session import Session
-from clary.features.accounts.ports import Heir
 from clary.features.accounts.service import UserAdministration
 from clary.features.api_keys.service import ApiKeyService
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
 from clary.features.groups.service import GroupMemberships
 from clary.features.permissions.service import (
-    Grants,
     Identity,
     ObjectSource,
     PermissionExplainer,
@@ -40,19 +37,6 @@ def make_explainer(
         },
         witness=AuditWitness(identity.audit),
     )
-
-
-class GrantsLeaving:
-    """What was granted to a user who is deleted."""
-
-    def __init__(self, database: Database, grants: Grants) -> None:
-        self._database = database
-        self._grants = grants
-
-    async def let_go(self, *, user_id: str, heir: Heir) -> dict[str, int]:
-        """See `OwnedThings`."""
-        async with self._database.write() as db:
-            return {"grants_deleted": await self._grants.forget_user(db, user_id=user_id)}
 
 
 class PeopleAskedAbout:

@@ -16,7 +16,6 @@ from clary.db.database import Database
 from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
 from clary.features.agents.service import (
-    AgentLeaving,
     AgentLimits,
     AgentReferences,
     AgentResolver,
@@ -30,13 +29,11 @@ from clary.features.chat.preparing import RunPreparer
 from clary.features.chat.resolving import ContextShares, LoopLimits, RunResolver
 from clary.features.chat.service import ChatLimits, ChatService
 from clary.features.chat.supervisor import RunSupervisor
-from clary.features.conversations.leaving import ConversationLeaving
 from clary.features.conversations.service import ConversationService, HistoryReader
 from clary.features.conversations.shares import ShareService
 from clary.features.llm_providers.service import (
     KeyVault,
     Money,
-    ProviderLeaving,
     ProviderResolver,
     ProviderService,
     ProviderVerification,
@@ -54,6 +51,7 @@ from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.settings.values import plain
 from clary.streams.hub import Hub
+from clary.wiring.departures import departures
 from clary.wiring.identity import IdentityServices
 from clary.wiring.parts import (
     FirstSteps,
@@ -65,7 +63,7 @@ from clary.wiring.parts import (
     edge_rules,
     system_facts,
 )
-from clary.wiring.permissions import GrantsLeaving, make_explainer
+from clary.wiring.permissions import make_explainer
 from clary.wiring.upkeep import Upkeep
 
 log = structlog.get_logger()
@@ -86,7 +84,7 @@ class Services:
         self.csrf = csrf_rule(settings)
         prepare_data_dir(settings)
         self.database = Database(settings.database, pool_size=settings.database_pool)
-        self.guard = OutboundGuard(settings.outbound_allow)
+        self.guard = OutboundGuard()
         self.secret_box = SecretBox(secret_key(settings), settings.old_key_bytes)
         self.passwords = passwords or Argon2Passwords()
         self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
@@ -115,6 +113,7 @@ class Services:
             onboarding=FirstSteps(lambda: self.provider_resolver, lambda: self.agent_resolver),
             rates=self.money,
         )
+        self.identity.live.add_listener(lambda values: self.guard.replace_allow(values.outbound_allow))
         self.accounts = self.identity.accounts
         self.groups = self.identity.groups
         self.authenticator = self.identity.authenticator
@@ -125,6 +124,7 @@ class Services:
         settings = self.settings
         self.system = SystemService(
             facts=system_facts(settings, __version__),
+            live=lambda: self.identity.live.values,
             checks={
                 "database": self._database_answers,
                 "migrations": self._schema_is_current,
@@ -167,7 +167,7 @@ class Services:
             vault=vault,
             groups=self.identity.memberships,
             default=default_provider(settings),
-            demo_model=settings.demo_model_on,
+            demo_model=lambda: self.identity.live.values.demo_model,
         )
         self.llm_providers = ProviderService(
             resolver=self.provider_resolver,
@@ -221,7 +221,11 @@ class Services:
         self.hub = Hub(self.event_log)
         self.active_runs = ActiveRuns(self.database)
         self.runs = RunService(
-            database=self.database, event_log=self.event_log, clock=clock, log_ttl_hours=settings.run_log_ttl_hours
+            database=self.database,
+            event_log=self.event_log,
+            audit=self.identity.audit,
+            clock=clock,
+            log_ttl_hours=settings.run_log_ttl_hours,
         )
         history = HistoryReader(database=self.database, runs=self.runs, event_log=self.event_log)
         self.conversations = ConversationService(
@@ -231,7 +235,7 @@ class Services:
             workspaces=self.workspaces,
             audit=self.identity.audit,
             clock=clock,
-            shares_by_link=settings.share_mode == "link",
+            shares_by_link=lambda: self.identity.live.values.share_mode == "link",
         )
         self.shares = ShareService(
             database=self.database,
@@ -239,7 +243,7 @@ class Services:
             history=history,
             audit=self.identity.audit,
             clock=clock,
-            mode=settings.share_mode,
+            mode=lambda: self.identity.live.values.share_mode,
         )
 
     def _add_execution(self) -> None:
@@ -295,18 +299,17 @@ class Services:
             runs=self.runs,
             secret_box=self.secret_box,
             clock=self.clock,
-            limits=ChatLimits(settings.max_active_runs_per_user, settings.max_views_per_run),
+            limits=ChatLimits(lambda: self.identity.live.values.max_active_runs_per_user, settings.max_views_per_run),
         )
         self.conversations.stop_runs_with(self.chat)
         self.identity.user_administration.stop_runs_with(self.chat)
         self.identity.deletion.set_things(
-            (
-                ConversationLeaving(
-                    database=self.database, conversations=self.conversations, workspaces=self.workspaces
-                ),
-                ProviderLeaving(database=self.database, references=AgentReferences()),
-                AgentLeaving(database=self.database, grants=self.identity.grants, clock=self.clock),
-                GrantsLeaving(self.database, self.identity.grants),
+            departures(
+                self.database,
+                conversations=self.conversations,
+                workspaces=self.workspaces,
+                grants=self.identity.grants,
+                clock=self.clock,
             )
         )
 

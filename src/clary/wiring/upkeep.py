@@ -13,6 +13,8 @@ log = structlog.get_logger()
 
 SWEEP_SECONDS = 600.0
 AUDIT_SECONDS = 60.0
+SETTINGS_SECONDS = 0.9
+"""A change made elsewhere acts within a second (platform.md 9.3)."""
 TENDS_PER_HEAD = 60
 
 
@@ -27,7 +29,7 @@ class Upkeep:
     async def start(self) -> None:
         """Begins, and goes on with what an ended process left."""
         await self._identity.deletion.resume()
-        self._tasks = [asyncio.create_task(self._sweep()), asyncio.create_task(self._tend_audit())]
+        self._tasks = [asyncio.create_task(task) for task in (self._sweep(), self._tend_audit(), self._read_settings())]
 
     async def stop(self) -> None:
         """Ends it."""
@@ -41,9 +43,18 @@ class Upkeep:
             try:
                 await self._runs.sweep_expired_logs()
                 await self._identity.accounts.sweep()
+                await self._identity.oauth.server.clients.sweep()
                 await self._identity.deletion.resume()
             except UnavailableError:
                 log.warning("sweep_put_off")
+
+    async def _read_settings(self) -> None:
+        while True:
+            await asyncio.sleep(SETTINGS_SECONDS)
+            try:
+                await self._identity.live.refresh()
+            except UnavailableError:
+                log.warning("settings_not_read")
 
     async def _tend_audit(self) -> None:
         for tends in itertools.count(1):

@@ -8,7 +8,7 @@ import pytest
 from clary.features.audit.service import ANONYMOUS, SYSTEM, Act, Actor, AuditObject, Filters
 from clary.http.paging import Page
 from clary.kit import json_text
-from support.house import ADMIN_PASSWORD, House, bearer, login
+from support.house import ADMIN_PASSWORD, PASSWORD, House, bearer, login
 
 pytestmark = pytest.mark.anyio
 
@@ -144,6 +144,29 @@ async def test_the_same_reading_of_the_same_object_is_written_once_an_hour(house
     house.clock.move(minutes=61)
     await audit.record_once(admin)
     assert len(await entries(house, "action=admin.read")) == 2
+
+
+async def test_an_admin_who_looks_at_things_of_others_is_noted_and_at_own_things_not(house: House) -> None:
+    pia = await house.make_user("pia")
+    made: dict[str, str] = {}
+    for name in ("pia", "admin"):
+        async with house.browser() as client:
+            headers = bearer(await login(client, name, ADMIN_PASSWORD if name == "admin" else PASSWORD))
+            agent = await client.post("/api/agent/create", json={"name": "a"}, headers=headers)
+            made[name] = agent.json()["data"]["agent_id"]
+            body = {"messages": [{"role": "user", "content": "x"}], "session_id": f"s-{name}"}
+            chat = await client.post("/api/stream", json=body, headers=headers)
+            made[f"run of {name}"] = chat.headers["x-clary-run-id"]
+    async with house.browser() as admin:
+        headers = bearer(await login(admin, "admin", ADMIN_PASSWORD))
+        for name in ("pia", "admin", "pia"):
+            await admin.get(f"/api/agent/{made[name]}", headers=headers)
+            await admin.get(f"/api/conversations/s-{name}/messages", headers=headers)
+            await admin.get(f"/api/sessions/s-{name}/download", headers=headers)
+            await admin.get(f"/api/runs/{made[f'run of {name}']}", headers=headers)
+    found = [(entry["object"]["type"], entry["object"]["id"]) for entry in await entries(house, "action=admin.read")]
+    assert sorted(found) == [("agent", made["pia"]), ("conversation", "s-pia"), ("run", made["run of pia"])]
+    assert {entry["object"]["owner_id"] for entry in await entries(house, "action=admin.read")} == {pia}
 
 
 async def test_an_export_is_complete_in_order_ends_with_the_head_and_is_an_entry_itself(house: House) -> None:

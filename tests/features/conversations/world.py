@@ -77,7 +77,7 @@ class World:
         self.database, self.event_log, self.clock = database, event_log, clock
         self.folders = RememberedFolders()
         self.audit = AuditLog(database=database, clock=clock, new_salt=lambda: "salt")
-        self.runs = RunService(database=database, event_log=event_log, clock=clock, log_ttl_hours=24)
+        self.runs = RunService(database=database, event_log=event_log, audit=self.audit, clock=clock, log_ttl_hours=24)
         self.history = HistoryReader(database=database, runs=self.runs, event_log=event_log)
         self.conversations = self.service()
         self.shares = self.share_service("explicit")
@@ -90,7 +90,7 @@ class World:
             workspaces=self.folders,
             audit=self.audit,
             clock=self.clock,
-            shares_by_link=by_link,
+            shares_by_link=lambda: by_link,
         )
 
     def share_service(self, mode: Any) -> ShareService:
@@ -100,7 +100,7 @@ class World:
             history=self.history,
             audit=self.audit,
             clock=self.clock,
-            mode=mode,
+            mode=lambda: mode,
         )
 
     async def conversation(

@@ -232,7 +232,7 @@ async def staged(
 def _assembled(database: Database, default: DefaultProvider | None, demo_model: bool, limits: AgentLimits) -> Stage:
     clock, probe, groups, guard = StandingClock(), ScriptedProbe(), Groups(), OutboundGuard(["10.1.2.3"])
     vault, money = KeyVault(SecretBox(bytes(32))), Money("USD", {"EUR": Decimal("1.1")})
-    resolver = ProviderResolver(vault=vault, groups=groups, default=default, demo_model=demo_model)
+    resolver = ProviderResolver(vault=vault, groups=groups, default=default, demo_model=lambda: demo_model)
     shared: dict[str, Any] = {
         "resolver": resolver,
         "vault": vault,

@@ -6,11 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from clary.features.system.service import SystemFacts, SystemService
+from clary.features.system.service import LiveValues, SystemFacts, SystemService
 from support.house import ADMIN_PASSWORD, House, SteppedClock, house_in, login
 
 pytestmark = pytest.mark.anyio
 
+VALUES = LiveValues(
+    allow_registration=False,
+    registration_domains=(),
+    instance_name="Clary",
+    announcement="",
+    user_directory="all",
+    share_mode="explicit",
+    outbound_allow=(),
+    api_key_max_days=0,
+    max_active_runs_per_user=8,
+    demo_model=True,
+    skill_approval="scan",
+)
 PUBLIC = {
     "allow_registration": False,
     "auth_mode": "native",
@@ -117,9 +130,9 @@ async def test_a_server_that_cannot_work_says_what_fails_and_asks_again_after_tw
         return look
 
     clock = SteppedClock()
-    facts = SystemFacts("Clary", "1", "explicit", False, 100)
+    facts = SystemFacts("1", 100)
     checks = {"database": check("database"), "jobs": None}
-    system = SystemService(facts=facts, checks=checks, features=dict[str, bool], clock=clock)
+    system = SystemService(facts=facts, live=lambda: VALUES, checks=checks, features=dict[str, bool], clock=clock)
     for _ in range(2):
         with pytest.raises(Exception, match="Not ready: database"):
             await system.readiness()

@@ -5,6 +5,7 @@ At least one active administrator always remains. What takes rights away ends ev
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 from clary.db.database import Database
@@ -17,6 +18,7 @@ from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.tables import UserRow
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject, changes
 from clary.features.permissions.service import Role, Target
+from clary.kit.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,22 @@ class Person:
     username: str
     nickname: str
     role: Role
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a person lets others know, as far as they are told (platform.md 6.6); groups by name."""
+
+    user_id: str
+    username: str
+    nickname: str | None
+    role: Role
+    email: str | None
+    email_verified: bool
+    avatar_url: str | None
+    groups: tuple[str, ...]
+    updated_at: datetime
     is_active: bool
 
 
@@ -50,12 +68,14 @@ class UserAdministration:
         passwords: PasswordHashing,
         credentials: Credentials,
         audit: AuditLog,
+        clock: Clock,
         new_password: Callable[[], str],
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._credentials = credentials
         self._audit = audit
+        self._clock = clock
         self._new_password = new_password
         self._tokens: list[TokensElsewhere] = []
         self._stopper: RunStopper | None = None
@@ -164,6 +184,7 @@ class UserAdministration:
         detail = changes({key: getattr(user, key) for key in changed}, changed)
         for key, value in changed.items():
             setattr(user, key, value)
+        user.updated_at = self._clock.now() if changed else user.updated_at
         if "email" in changed:
             user.email_verified = email is not None
         if changed:

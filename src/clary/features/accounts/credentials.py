@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from clary.db.database import Database
-from clary.db.session import Session
+from clary.db.session import Session, after_commit
 from clary.features.accounts.policy import ACCESS_SECONDS, COOKIE_RENEWAL, SESSION_IDLE
 from clary.features.accounts.ports import (
     AccessClaims,
@@ -117,6 +117,25 @@ class Credentials:
             keeper.forget_user(user_id)
         self._generation += 1
         self._kept = {key: kept for key, kept in self._kept.items() if kept.identity.user_id != user_id}
+
+    def forget_user_after_commit(self, db: Session, user_id: str) -> None:
+        """Something about a user changes with this transaction."""
+        after_commit(db, lambda: self.forget_user(user_id))
+
+    async def is_session_alive(self, db: Session, *, session_id: str) -> bool:
+        """Whether a login session goes on."""
+        row = await AccountRepository(db).find_session(session_id)
+        return row is not None and row.expires_at > self._clock.now()
+
+    async def find_session_start(self, session_id: str) -> datetime | None:
+        """When a login session was opened."""
+        async with self._database.read() as db:
+            row = await AccountRepository(db).find_session(session_id)
+        return row.created_at if row is not None else None
+
+    def now(self) -> datetime:
+        """This moment."""
+        return self._clock.now()
 
     async def _by_bearer(self, token: str, address: str) -> Identity | Text:
         for reader in self._readers:

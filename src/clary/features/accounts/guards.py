@@ -1,10 +1,11 @@
 """Reads the credentials of a request and puts the caller where the gate finds it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import Request, Response
 
-from clary.features.accounts.credentials import Credentials
+from clary.features.accounts.credentials import Credentials, Found
 from clary.features.accounts.policy import COOKIE_SECONDS, DEVICE_SECONDS
 from clary.features.accounts.proxied import ProxiedIdentities, ProxiedPerson
 from clary.features.accounts.sign_in import Origin, SignedIn
@@ -14,7 +15,6 @@ from clary.http.peers import AddressList, socket_peer
 
 SESSION_COOKIE = "clary_session"
 USER_ALIAS = "X-Sage-Internal-UserId"
-MAX_HEADER = 8192
 DEVICE_COOKIE = "clary_device"
 
 
@@ -38,7 +38,8 @@ class ProxyHeaders:
 
         def first(name: str) -> str | None:
             sent = request.headers.get(name) if name else None
-            return None if sent is None else _text(sent).strip()[:MAX_HEADER]
+            # Not cut: the rest of a name could be another name.
+            return None if sent is None else _text(sent).strip()
 
         more = (first(self.email) or None, first(self.name) or None, first(self.groups), first(self.role) or None)
         return values, ProxiedPerson(named, *more)
@@ -84,11 +85,10 @@ class RequestAuthenticator:
 
     async def identify(self, request: Request) -> Identity | None:
         """See the port."""
-        if self._proxied is not None and self._headers is not None:
-            proxied = await self._proxied.find(*self._headers.read(request))
-            if proxied is not None:
-                request.state.identity_fault = proxied.fault
-                return proxied.identity
+        proxied = await self._by_proxy(request)
+        if proxied is not None:
+            request.state.identity_fault = proxied.fault
+            return proxied.identity
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         bearer = token.strip() if scheme.lower() == "bearer" else None
         cookie = request.cookies.get(SESSION_COOKIE)
@@ -97,3 +97,18 @@ class RequestAuthenticator:
         if found.renew_cookie and cookie:
             request.state.cookies_to_set = [(SESSION_COOKIE, cookie, COOKIE_SECONDS)]
         return found.identity
+
+    async def at_browser(self, request: Request) -> tuple[Identity | None, datetime | None]:
+        """Who sits at the browser, and since when: by proxy or cookie, never by a token (platform.md 6.3)."""
+        proxied = await self._by_proxy(request)
+        if proxied is not None:
+            return proxied.identity, self._credentials.now()
+        found = await self._credentials.find(bearer=None, cookie=request.cookies.get(SESSION_COOKIE))
+        if found.identity is None or found.identity.login_session_id is None:
+            return None, None
+        return found.identity, await self._credentials.find_session_start(found.identity.login_session_id)
+
+    async def _by_proxy(self, request: Request) -> Found | None:
+        if self._proxied is None or self._headers is None:
+            return None
+        return await self._proxied.find(*self._headers.read(request))

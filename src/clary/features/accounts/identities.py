@@ -45,6 +45,10 @@ class OutsideClaims:
     sent_groups: tuple[str, ...] | None = None
     user_id: str | None = None
 
+    def without_groups(self) -> "OutsideClaims":
+        """The same claims without a word about groups."""
+        return replace(self, groups=None, sent_groups=None)
+
     def with_user_id(self, user_id: str) -> "OutsideClaims":
         """The same claims of somebody whose new account should have this id."""
         return replace(self, user_id=user_id)
@@ -90,6 +94,9 @@ class Identities:
         gains = claims.is_admin is True and row.role != "admin" and row.role_source != HAND
         loses = claims.is_admin is False and row.role == "admin" and is_mapped
         fills = row.nickname is None and _nickname(claims) is not None
+        if loses:
+            # The last active administrator keeps the role, so that nothing would change.
+            loses = await AccountRepository(db).has_active_admin(besides=row.user_id)
         return same_groups and not gains and not loses and not fills
 
     async def has_identity_of(self, db: Session, *, user_id: str, provider_id: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from clary.db.session import Session, after_commit
 from clary.features.accounts.credentials import Credentials
 from clary.features.accounts.errors import IdentityNotFoundError, LastCredentialError, LoginSessionNotFoundError
-from clary.features.accounts.policy import REFRESH_LIFE
+from clary.features.accounts.policy import REFRESH_LIFE, AuthMode
 from clary.features.accounts.repository import AccountRepository, IdentityRepository
 from clary.features.accounts.tables import LoginSessionRow, UserRow
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject, changes
@@ -21,7 +21,8 @@ Json = dict[str, Any]
 class OwnAccount:
     """Every method works in the caller's transaction, on nobody but the caller."""
 
-    def __init__(self, *, credentials: Credentials, audit: AuditLog, clock: Clock) -> None:
+    def __init__(self, *, credentials: Credentials, audit: AuditLog, clock: Clock, mode: AuthMode = "native") -> None:
+        self._mode: AuthMode = mode
         self._credentials = credentials
         self._audit = audit
         self._clock = clock
@@ -35,6 +36,7 @@ class OwnAccount:
         detail = changes({key: getattr(user, key) for key in wanted}, wanted)
         for key, value in wanted.items():
             setattr(user, key, value)
+        user.updated_at = self._clock.now() if detail else user.updated_at
         if detail:
             target = AuditObject("user", user.user_id, user.user_id)
             await self._audit.record(db, Act("user.updated", Actor.of(identity), target, detail=detail, person=PROFILE))
@@ -94,13 +96,19 @@ class OwnAccount:
         if provider_id not in linked:
             raise IdentityNotFoundError
         user = await AccountRepository(db).find_user(identity.user_id)
-        if len(linked) == 1 and (user is None or user.password_hash is None):
+        if len(linked) == 1 and not self._has_password(user):
             raise LastCredentialError
         await identities.remove(identity.user_id, provider_id)
         target = AuditObject("user", identity.user_id, identity.user_id)
         await self._audit.record(
             db, Act("auth.identity_removed", Actor.of(identity), target, detail={"provider_id": provider_id})
         )
+
+    def _has_password(self, user: UserRow | None) -> bool:
+        """Whether there is a password that this server lets the person sign in with (3.1)."""
+        if user is None or user.password_hash is None:
+            return False
+        return self._mode == "native" or (self._mode == "trusted_proxy" and user.role == "admin")
 
     async def _record_end(self, db: Session, identity: Identity, detail: Json) -> None:
         target = AuditObject("user", identity.user_id, identity.user_id)

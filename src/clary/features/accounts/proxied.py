@@ -68,7 +68,7 @@ class ProxiedIdentities:
         self._kept = {
             person: kept
             for person, kept in self._kept.items()
-            if kept.found.identity is None or kept.found.identity.user_id != user_id
+            if kept.found.identity is not None and kept.found.identity.user_id != user_id
         }
 
     async def find(self, values: Sequence[str], person: ProxiedPerson) -> Found | None:
@@ -121,7 +121,8 @@ class ProxiedIdentities:
         if row is None or row.role == "admin":
             return None
         if row.status == "active":
-            await self._identities.link(db, user_id=row.user_id, claims=claims)
+            # Without the groups: what the proxy says of them is news for this user.
+            await self._identities.link(db, user_id=row.user_id, claims=claims.without_groups())
         return OutsideUser(row.user_id, row.username, row.role, row.status == "active", row.email_verified)
 
     async def _with_id(self, db: Session, claims: OutsideClaims) -> OutsideClaims:
@@ -166,10 +167,12 @@ def split_groups(header: str | None) -> tuple[str, ...] | None:
 
 
 def _is_admin(person: ProxiedPerson, sent: tuple[str, ...] | None, rules: ProxyRules) -> bool | None:
-    """None: nothing that counts says anything about the role."""
-    said: list[bool] = []
-    if rules.trusts_role and person.role is not None:
-        said.append(person.role.strip().lower() == "admin")
-    if rules.admin_groups and sent is not None:
-        said.append(bool(rules.admin_groups.intersection(sent)))
-    return any(said) if said else None
+    """None: the role is left alone, because something that could give it was not said this time."""
+    said: list[bool | None] = []
+    if rules.trusts_role:
+        said.append(None if person.role is None else person.role.strip().lower() == "admin")
+    if rules.admin_groups:
+        said.append(None if sent is None else bool(rules.admin_groups.intersection(sent)))
+    if True in said:
+        return True
+    return None if None in said or not said else False

@@ -33,7 +33,7 @@ from clary.features.accounts.tables import EmailCodeRow, UserRow
 from clary.features.accounts.throttling import count_within, forget_count, require_rate
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
 from clary.kit.clock import Clock
-from clary.kit.crypto import SecretBox
+from clary.kit.crypto import SecretBox, same_text
 from clary.kit.ids import new_hex
 from clary.kit.text import Text
 
@@ -96,7 +96,7 @@ class Registration:
     ) -> None:
         self._database = database
         self._passwords = passwords
-        self._mailer = mailer
+        self.mailer = mailer
         self._secret_box = secret_box
         self._audit = audit
         self._clock = clock
@@ -113,7 +113,7 @@ class Registration:
         self._require_open()
         wanted = _required(email, EmailRequiredError())
         self._require_domain(wanted)
-        if self._mailer is None:
+        if self.mailer is None:
             raise MailNotConfiguredError
         code = self._new_code()
         async with self._database.write() as db:
@@ -128,7 +128,7 @@ class Registration:
                         guesses=0,
                     )
                 )
-        await self._send(self._mailer, wanted, None if is_known else code)
+        await self._send(self.mailer, wanted, None if is_known else code)
         return CODE_SECONDS, RETRY_SECONDS
 
     async def register(self, wanted: Wanted, *, address: str) -> str:
@@ -209,7 +209,7 @@ class Registration:
         async with self._database.write() as db:
             codes = CodeRepository(db)
             row = await codes.find(email)
-            fits = row is not None and row.expires_at > self._clock.now() and row.code_mac == mac
+            fits = row is not None and row.expires_at > self._clock.now() and same_text(row.code_mac, mac)
             if row is not None and not fits:
                 row.guesses += 1
                 if row.guesses >= MAX_GUESSES:

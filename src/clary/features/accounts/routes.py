@@ -112,8 +112,8 @@ async def refresh(body: RefreshRequest, request: Request, sign_in: SignInService
     return answer(_tokens(tokens), Text("刷新成功", "Token refreshed"))
 
 
-@router.get("/auth/session", summary="Who am I", openapi_extra=needs("read"))
-@router.get("/user/check_login", summary="Who am I (alias)", openapi_extra=needs("read"))
+@router.get("/auth/session", summary="Who am I", openapi_extra=needs("read", any_token=True))
+@router.get("/user/check_login", summary="Who am I (alias)", openapi_extra=needs("read", any_token=True))
 async def read_session(user: CurrentUser, accounts: Accounts, db: ReadUnit) -> Envelope[Json]:
     """UserInfoResponse, read from the database."""
     data = await accounts.describe_session(db, identity=user)

@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 
 from clary.db.database import Database
 from clary.db.session import Session, after_commit
-from clary.features.accounts.administration import Person, UserAdministration, person_of
+from clary.features.accounts.administration import Person, Profile, UserAdministration, person_of
 from clary.features.accounts.credentials import Caller, Credentials
 from clary.features.accounts.deletion import UserDeletion
 from clary.features.accounts.errors import (
@@ -35,15 +35,15 @@ from clary.features.accounts.proxied import ProxiedIdentities, ProxyRules
 from clary.features.accounts.registration import Registration, RegistrationRules, Wanted
 from clary.features.accounts.repository import AccountRepository, IdentityRepository
 from clary.features.accounts.sign_in import Origin, SignedIn, SignIn, Tokens
-from clary.features.accounts.tables import SigningKeyRow, UserConfigRow, UserRow
-from clary.features.accounts.throttling import AttemptQueue, LoginBrake
+from clary.features.accounts.signing_keys import ensure_signing_key, ensure_signing_keys
+from clary.features.accounts.tables import UserConfigRow, UserRow
+from clary.features.accounts.throttling import AddressRate, AttemptQueue, LoginBrake
 from clary.features.audit.service import SYSTEM, Act, Actor, AuditLog, AuditObject
 from clary.features.permissions.service import Identity, Role
 from clary.http.paging import Page
 from clary.http.problems import NotSignedInError, ValidationFailedError
 from clary.kit import json_text
 from clary.kit.clock import Clock, wire_time
-from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex, new_token
 from clary.kit.text import Text
 
@@ -57,7 +57,9 @@ __all__ = [
     "OutsideClaims",
     "OutsideUser",
     "OwnAccount",
+    "AddressRate",
     "Person",
+    "Profile",
     "ProxiedIdentities",
     "ProxyRules",
     "Registration",
@@ -70,10 +72,10 @@ __all__ = [
     "Wanted",
     "claims",
     "ensure_signing_key",
+    "ensure_signing_keys",
     "generate_password",
 ]
 
-ACCESS_KEY = "access_token"
 RESERVED_KEYS = Text("config: 以 _ 开头的键不允许", "config: keys starting with _ are not allowed")
 PASSWORD_WANTED = Text("password: 必填", "password: Field required")
 CONFIG_FULL = Text("config: 合并后超过 64 KiB", "config: larger than 64 KiB when merged")
@@ -106,7 +108,7 @@ class AccountService:
         groups: GroupDirectory,
         audit: AuditLog,
         clock: Clock,
-        directory: Directory,
+        directory: Callable[[], Directory],
         mode: AuthMode,
         new_password: Callable[[], str],
     ) -> None:
@@ -117,7 +119,7 @@ class AccountService:
         self._groups = groups
         self._audit = audit
         self._clock = clock
-        self._directory: Directory = directory
+        self._directory = directory
         self._mode: AuthMode = mode
         self._new_password = new_password
         self._attempts = AttemptQueue()
@@ -291,12 +293,32 @@ class AccountService:
     async def list_options(self, db: Session, *, identity: Identity, text: str | None) -> list[Json]:
         """Names for a selector, as far as the directory is open."""
         only: Collection[str] | None = None
-        if self._directory != "all" and not identity.is_admin:
+        directory = self._directory()
+        if directory != "all" and not identity.is_admin:
             only = {identity.user_id}
-            if self._directory == "groups":
+            if directory == "groups":
                 only |= await self._groups.companions_of(db, user_id=identity.user_id)
         rows = await AccountRepository(db).list_options(text=text, only=only)
         return [{"label": row.username, "value": row.user_id} for row in rows]
+
+    async def find_profile(self, db: Session, *, user_id: str) -> Profile | None:
+        """A person, disabled or not."""
+        user = await AccountRepository(db).find_user(user_id)
+        if user is None:
+            return None
+        groups = await self._groups.groups_by_user(db, user_ids=[user_id])
+        return Profile(
+            user.user_id,
+            user.username,
+            user.nickname,
+            cast("Role", user.role),
+            user.email,
+            user.email_verified,
+            user.avatar_url,
+            tuple(group["name"] for group in groups.get(user_id, [])),
+            user.updated_at or user.created_at,
+            user.status == "active",
+        )
 
     async def list_people(self, db: Session, *, user_ids: Collection[str]) -> dict[str, Person]:
         """User id → those of these people who exist, disabled ones too."""
@@ -348,24 +370,3 @@ def user_object(user: UserRow, groups: list[GroupName], linked: list[str]) -> Js
         "created_at": wire_time(user.created_at),
         "last_login_at": wire_time(user.last_login_at),
     }
-
-
-async def ensure_signing_key(database: Database, box: SecretBox, clock: Clock) -> tuple[str, str]:
-    """(key id, secret) of login access tokens; made at the first start, sealed at rest.
-
-    Raises:
-        DecryptionError: the server's secret key does not fit this database.
-    """
-    async with database.write() as db:
-        accounts = AccountRepository(db)
-        row = await accounts.signing_key(ACCESS_KEY)
-        if row is None:
-            key_id, secret = new_hex(16), new_token()
-            row = SigningKeyRow(
-                key_id=key_id,
-                purpose=ACCESS_KEY,
-                sealed=box.seal(secret, place=f"signing_keys.sealed:{key_id}"),
-                created_at=clock.now(),
-            )
-            accounts.add(row)
-        return row.key_id, box.open(row.sealed, place=f"signing_keys.sealed:{row.key_id}")

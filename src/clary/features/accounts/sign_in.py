@@ -106,6 +106,8 @@ class SignIn:
             await self._audit.record_refusal(Act("auth.login_failed", ANONYMOUS, target, outcome="denied"))
             raise AccountDisabledError
         if self._mode == "trusted_proxy" and user.role != "admin":
+            target = AuditObject("user", user.user_id, user.user_id)
+            await self._audit.record_refusal(Act("auth.login_failed", ANONYMOUS, target, outcome="denied"))
             raise AdminOnlyLoginError
         if stored is not None and self._passwords.is_outdated(stored):
             renewed = await self._passwords.hash(password)

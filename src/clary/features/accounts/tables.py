@@ -31,6 +31,8 @@ class UserRow(Row):
     password_hash: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     last_login_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    updated_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When name, address or picture were changed last; None: never since the account was made."""
 
 
 class UserConfigRow(Row):

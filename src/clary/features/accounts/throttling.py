@@ -5,6 +5,7 @@ import hashlib
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
+from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.accounts.errors import LoginThrottledError
 from clary.features.accounts.policy import (
@@ -23,6 +24,7 @@ from clary.features.accounts.policy import (
 from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.tables import ThrottleCounterRow
 from clary.http.problems import ThrottledError
+from clary.kit.clock import Clock
 
 
 class AttemptQueue:
@@ -104,6 +106,20 @@ class LoginBrake:
             row.count, row.window_ends_at, row.blocked_until = 0, self._now + window, None
         row.count += 1
         return row
+
+
+class AddressRate:
+    """Counts what an address asks of other slices, in transactions of its own."""
+
+    def __init__(self, *, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def count(self, *, kind: str, address: str, limit: int, window: timedelta) -> int | None:
+        """Counts a call; for one too many the seconds to wait are returned."""
+        async with self._database.write() as db:
+            key = throttle_address(address)
+            return await count_within(db, self._clock.now(), kind=kind, key=key, limit=limit, window=window)
 
 
 async def require_rate(

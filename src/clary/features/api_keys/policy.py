@@ -40,11 +40,6 @@ def last_moment(max_days: int, now: datetime) -> datetime | None:
     return now + timedelta(days=max_days) if max_days else None
 
 
-def same_minute(one: datetime | None, other: datetime) -> bool:
-    """Whether a use is noted to the minute already."""
-    return one is not None and to_minute(one) == to_minute(other)
-
-
 def to_minute(moment: datetime) -> datetime:
     """The minute of a moment."""
     return moment.replace(second=0, microsecond=0)

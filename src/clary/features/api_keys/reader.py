@@ -6,7 +6,7 @@ from typing import cast
 
 from clary.db.database import Database
 from clary.features.accounts.service import Caller, Credentials
-from clary.features.api_keys.policy import PREFIX, SECRET, is_from, same_minute, to_minute
+from clary.features.api_keys.policy import PREFIX, SECRET, is_from, to_minute
 from clary.features.api_keys.repository import ApiKeyRepository
 from clary.features.api_keys.tables import ApiKeyRow
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
@@ -40,6 +40,7 @@ class KeyReader:
         self._audit = audit
         self._clock = clock
         self._kept: dict[str, _Known] = {}
+        self._noted: dict[tuple[str, str], datetime] = {}
         self._generation = 0
 
     def forget_key(self, key_id: str) -> None:
@@ -102,8 +103,12 @@ class KeyReader:
     async def _note_use(self, row: ApiKeyRow, address: str) -> None:
         """Notes the minute and the address of a use; the first use of a day from an address is an entry as well."""
         now = self._clock.now()
-        if same_minute(row.last_used_at, now) and row.last_used_address == address:
+        noted = (row.id, address)
+        if self._noted.get(noted) == to_minute(now):
             return
+        if len(self._noted) > MAX_KEPT:
+            self._noted.clear()
+        self._noted[noted] = to_minute(now)
         async with self._database.write() as db:
             fresh = await ApiKeyRepository(db).find(row.id)
             if fresh is None:
@@ -113,8 +118,6 @@ class KeyReader:
             fresh.last_used_at, fresh.last_used_address = to_minute(now), address[:64]
             if is_first:
                 await self._audit.record(db, use)
-        # The row that is kept answers the next request as well.
-        row.last_used_at, row.last_used_address = to_minute(now), address[:64]
 
 
 def _use(row: ApiKeyRow) -> Act:

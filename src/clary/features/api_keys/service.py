@@ -111,6 +111,7 @@ class ApiKeyService:
         detail = changes({name: _plain(getattr(row, name)) for name in fields}, _plainly(fields))
         for name, value in fields.items():
             setattr(row, name, value)
+        row.scopes, row.agent_ids = list(dict.fromkeys(row.scopes)), list(dict.fromkeys(row.agent_ids))
         await self._changed(db, row, Actor.of(identity), "key.updated", detail)
         return key_object(row, self._clock.now())
 

@@ -34,6 +34,7 @@ from clary.features.audit.repeats import Repeats
 from clary.features.audit.repository import AuditRepository
 from clary.features.audit.tables import AuditPersonRow, AuditRow
 from clary.features.audit.verification import walk_export
+from clary.features.permissions.service import Identity
 from clary.kit.clock import Clock, wire_time
 from clary.kit.origin import RequestOrigin, current_origin
 
@@ -91,6 +92,11 @@ class AuditLog:
         async with self._database.write() as db:
             if not await AuditRepository(db).was_recorded(act, since=since):
                 await self.record(db, act)
+
+    async def record_admin_read(self, identity: Identity, target: AuditObject) -> None:
+        """Notes that an administrator looked at an object of somebody else, once an hour."""
+        if identity.is_admin and target.owner_id and target.owner_id != identity.user_id:
+            await self.record_once(Act("admin.read", Actor.of(identity), target))
 
     async def was_recorded(self, db: Session, act: Act, *, since: datetime, address: str | None = None) -> bool:
         """Whether the same actor did the same to the same object since then, from this address if one is named."""

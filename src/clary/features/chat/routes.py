@@ -153,5 +153,8 @@ def _framed(line: bytes | None) -> bytes | None:
 
 
 async def _still_allowed(request: Request) -> bool:
-    """Whether the credential that opened the view is still good (stream-runtime.md 12, A2)."""
-    return await request.app.state.authenticator.identify(request) is not None
+    """Whether the credential that opened the view is still good, and still for it (stream-runtime.md 12, A2)."""
+    opened_by, now = request.state.identity, await request.app.state.authenticator.identify(request)
+    if now is None or (now.user_id, now.key_id) != (opened_by.user_id, opened_by.key_id):
+        return False
+    return opened_by.scopes <= now.scopes and opened_by.agent_ids == now.agent_ids

@@ -101,7 +101,7 @@ class _OccupiedError(Exception):
 class ChatLimits:
     """Caps per user and run."""
 
-    runs_per_user: int
+    runs_per_user: Callable[[], int]
     views_per_run: int
 
 
@@ -321,7 +321,7 @@ class ChatService:
             active = await self._runs.find_active(db, conversation_id=known.conversation_id)
         if active is not None:
             raise _OccupiedError(active.run_id) if replaces else SessionBusyError
-        if await RunRepository(db).count_active(identity.user_id) >= self._limits.runs_per_user:
+        if await RunRepository(db).count_active(identity.user_id) >= self._limits.runs_per_user():
             raise TooManyRunsError
 
     async def _store(

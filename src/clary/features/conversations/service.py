@@ -1,6 +1,6 @@
 """The door of the slice."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -74,7 +74,7 @@ class ConversationService:
         workspaces: SessionWorkspaces,
         audit: AuditLog,
         clock: Clock,
-        shares_by_link: bool = False,
+        shares_by_link: Callable[[], bool],
     ) -> None:
         self._database = database
         self._runs = runs
@@ -97,7 +97,7 @@ class ConversationService:
             rows, total = await find_page(db, identity, query)
             keys = [row.conversation_id for row in rows]
             statuses = await self._runs.statuses(db, conversation_ids=keys)
-            shared = await find_shared(db, rows, self._clock.now(), by_link=self._shares_by_link)
+            shared = await find_shared(db, rows, self._clock.now(), by_link=self._shares_by_link())
             snippets = await find_snippets(db, rows, query.words) if query.words else {}
         items = [
             list_item(
@@ -137,6 +137,7 @@ class ConversationService:
         """
         async with self._database.read() as db:
             row = await self.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
+        await self._audit.record_admin_read(identity, AuditObject("conversation", session_id, row.user_id))
         data = await self._history.read(row)
         if limit is not None or before is not None:
             data["messages"], data["has_more"] = page_of(data["messages"], limit=limit, before=before)

@@ -1,6 +1,7 @@
 """Sharing a conversation with people without a login (product.md 2.3)."""
 
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from datetime import datetime
 from math import ceil
 from typing import Any, Literal
@@ -66,7 +67,7 @@ class ShareService:
         history: HistoryReader,
         audit: AuditLog,
         clock: Clock,
-        mode: Literal["explicit", "link"],
+        mode: Callable[[], Literal["explicit", "link"]],
     ) -> None:
         self._database = database
         self._conversations = conversations
@@ -171,7 +172,7 @@ class ShareService:
         share = await conversations.find_share_named(name)
         if share is not None:
             return await conversations.get(share.conversation_id) if self._is_live(share) else None
-        if self._mode != "link":
+        if self._mode() != "link":
             return None
         holders = await conversations.list_holders(name)
         if len(holders) != 1 or await conversations.find_share(holders[0].conversation_id) is not None:
@@ -180,7 +181,7 @@ class ShareService:
 
     async def _is_open_by_link(self, conversations: ConversationRepository, row: ConversationRow) -> bool:
         """Whether mode `link` shares a conversation without a share of its own."""
-        if self._mode != "link" or row.link_off:
+        if self._mode() != "link" or row.link_off:
             return False
         return len(await conversations.list_holders(row.session_id)) == 1
 

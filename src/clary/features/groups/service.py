@@ -43,7 +43,7 @@ class GroupService:
         rates: CurrencyRates,
         audit: AuditLog,
         clock: Clock,
-        directory: Literal["all", "groups", "self"],
+        directory: Callable[[], Literal["all", "groups", "self"]],
         new_id: Callable[[], str],
     ) -> None:
         self._accounts = accounts
@@ -70,7 +70,7 @@ class GroupService:
 
     async def list_options(self, db: Session, *, identity: Identity, text: str | None) -> list[Json]:
         """Names for a selector, as far as the directory is open."""
-        sees_all = identity.is_admin or self._directory == "all"
+        sees_all = identity.is_admin or self._directory() == "all"
         rows = await GroupRepository(db).list_options(
             seen_by=None if sees_all else identity.user_id, key=name_key(text or "")
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from clary.db.database import Database
 from clary.db.session import Session
+from clary.features.audit.service import AuditLog, AuditObject
 from clary.features.permissions.service import Identity, Target
 from clary.features.runs.errors import RunNotFoundError
 from clary.features.runs.payloads import run_object
@@ -39,8 +40,11 @@ EXPIRED_LOGS_PER_SWEEP = 200
 class RunService:
     """The door of the slice."""
 
-    def __init__(self, *, database: Database, event_log: EventLog, clock: Clock, log_ttl_hours: float) -> None:
+    def __init__(
+        self, *, database: Database, event_log: EventLog, audit: AuditLog, clock: Clock, log_ttl_hours: float
+    ) -> None:
         self._database = database
+        self._audit = audit
         self._event_log = event_log
         self._clock = clock
         self._log_ttl = timedelta(hours=log_ttl_hours)
@@ -55,6 +59,7 @@ class RunService:
             run = await RunRepository(db).find_visible(run_id, identity)
             if run is None:
                 raise RunNotFoundError
+        await self._audit.record_admin_read(identity, AuditObject("run", run_id, run.user_id))
         return await self._object(run)
 
     async def _object(self, run: RunRow) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What the server says about itself: public facts for clients, health, readiness. Changes nothing."""
+"""What the server says about itself: public facts, health, readiness; and the settings that change while it runs."""

@@ -1,6 +1,6 @@
-"""Refusals of readiness."""
+"""Refusals of readiness and of settings."""
 
-from clary.errors import UpstreamError
+from clary.errors import ConflictError, UpstreamError
 from clary.kit.text import Text
 
 
@@ -26,3 +26,15 @@ class DrainingError(UpstreamError):
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "5"})
+
+
+class SettingsLockedError(ConflictError):
+    """A variable that is set fixes the value; the text names the settings (platform.md 9.3)."""
+
+    slug = "settings_locked"
+    code = 409
+    http_status = 200
+    text = Text("该设置由环境变量固定: {name}", "This setting is fixed by the environment: {name}")
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(name=", ".join(names))

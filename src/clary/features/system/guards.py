@@ -1,4 +1,4 @@
-"""What a route of this slice learns about its caller; `permissions` stands above and cannot be asked."""
+"""What the public routes of this slice learn about their caller."""
 
 from typing import Annotated
 

@@ -1,15 +1,19 @@
-"""`/api/system/info`, health and readiness (platform.md 9.1, 9.2), and the list of ways to sign in (5.1)."""
+"""`/api/system/info`, health, readiness, settings (platform.md 9.1 to 9.3), and the ways to sign in (5.1)."""
 
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from starlette.responses import Response
 
+from clary.features.audit.service import Actor
+from clary.features.permissions.guards import CurrentUser
 from clary.features.system.guards import SignedIn
-from clary.features.system.service import SystemService
-from clary.http.access import public
+from clary.features.system.payloads import SettingsUpdateRequest
+from clary.features.system.service import RuntimeSettings, SystemService
+from clary.http.access import needs, public
 from clary.http.envelope import Envelope, answer
 from clary.http.routing import slice_router
+from clary.http.unit_of_work import ReadUnit
 from clary.kit.text import Text
 
 router = slice_router("", "system")
@@ -20,13 +24,31 @@ async def _system(request: Request) -> SystemService:
     return request.app.state.system
 
 
+async def _runtime_settings(request: Request) -> RuntimeSettings:
+    return request.app.state.runtime_settings
+
+
 System = Annotated[SystemService, Depends(_system)]
+Runtime = Annotated[RuntimeSettings, Depends(_runtime_settings)]
 
 
 @router.get("/api/system/info", summary="Facts for clients", openapi_extra=public())
 async def read_info(signed_in: SignedIn, system: System) -> Envelope[Json]:
     """How to sign in, limits, languages; version and features only when signed in."""
     return answer(system.info(signed_in=signed_in), Text("获取系统信息成功", "System information loaded"))
+
+
+@router.get("/api/system/settings", summary="Settings that change while running", openapi_extra=needs("admin"))
+async def read_settings(runtime: Runtime, db: ReadUnit) -> Envelope[Json]:
+    """Each with its value, where it comes from, and whether it may be changed here."""
+    return answer(await runtime.show(db))
+
+
+@router.post("/api/system/update_settings", summary="Change settings", openapi_extra=needs("admin"))
+async def update_settings(body: SettingsUpdateRequest, user: CurrentUser, runtime: Runtime) -> Envelope[Json]:
+    """All or none; it acts at once here and within a second in other processes."""
+    await runtime.update(body.sent(), by=Actor.of(user))
+    return answer(Json(), Text("系统设置更新成功", "Settings saved"))
 
 
 @router.get("/api/auth/providers", summary="Ways to sign in", openapi_extra=public())

@@ -9,8 +9,12 @@ import structlog
 
 from clary.db.database import UnavailableError
 from clary.features.system.errors import DrainingError, NotReadyError
+from clary.features.system.live import RuntimeSettings
+from clary.features.system.policy import LiveValues
 from clary.kit.clock import Clock
 from clary.kit.text import Text
+
+__all__ = ["LiveValues", "RuntimeSettings", "SystemFacts", "SystemService"]
 
 log = structlog.get_logger()
 
@@ -26,13 +30,9 @@ NATIVE_DESCRIPTION = Text("输入账号和密码进入工作台", "Enter user na
 class SystemFacts:
     """What never changes while the process runs."""
 
-    instance_name: str
     version: str
-    share_mode: str
-    demo_model: bool
     upload_max_mb: int
     auth_mode: Literal["native", "trusted_proxy", "oauth"] = "native"
-    allow_registration: bool = False
     can_mail: bool = False
 
 
@@ -43,6 +43,7 @@ class SystemService:
         self,
         *,
         facts: SystemFacts,
+        live: Callable[[], LiveValues],
         checks: Mapping[str, Check | None],
         features: Callable[[], dict[str, bool]],
         clock: Clock,
@@ -50,6 +51,7 @@ class SystemService:
     ) -> None:
         self._external_providers = external_providers
         self._facts = facts
+        self._live = live
         self._checks = checks
         self._features = features
         self._clock = clock
@@ -58,9 +60,9 @@ class SystemService:
 
     def info(self, *, signed_in: bool) -> dict[str, Any]:
         """Public facts; version and features only for signed-in callers (platform.md 9.1)."""
-        providers, mode = self.auth_providers(), self._facts.auth_mode
+        providers, mode, live = self.auth_providers(), self._facts.auth_mode, self._live()
         data: dict[str, Any] = {
-            "allow_registration": self._facts.allow_registration and mode == "native",
+            "allow_registration": live.allow_registration and mode == "native",
             "auth_mode": mode,
             "auth_providers": providers,
             "default_auth_provider": providers[0]["id"],
@@ -69,11 +71,11 @@ class SystemService:
             "oauth_enabled": mode == "oauth",
             "native_login_admin_only": mode == "trusted_proxy",
             "oauth_provider_name": providers[0]["name"] if mode == "oauth" else None,
-            "instance_name": self._facts.instance_name,
-            "announcement": "",
+            "instance_name": live.instance_name,
+            "announcement": live.announcement,
             "languages": ["zh-CN", "en-US"],
-            "share_mode": self._facts.share_mode,
-            "demo_model": self._facts.demo_model,
+            "share_mode": live.share_mode,
+            "demo_model": live.demo_model,
             "mail": self._facts.can_mail,
             "limits": {"upload_max_mb": self._facts.upload_max_mb, "password_min": 8},
         }

@@ -4,7 +4,7 @@ Providers are asked outside of transactions.
 """
 
 import hmac
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -114,7 +114,7 @@ class UpstreamLogin:
         clock: Clock,
         place: Place,
         mailer: Mailer | None = None,
-        instance_name: str = "Clary",
+        instance_name: Callable[[], str] = lambda: "Clary",
     ) -> None:
         self._database = database
         self._providers = in_order(providers)
@@ -298,7 +298,7 @@ class UpstreamLogin:
     async def _tell(self, provider: Provider, *, username: str, email: str) -> None:
         if self._mailer is None:
             return
-        subject = LINKED_SUBJECT.fill(instance=self._instance_name).render()
+        subject = LINKED_SUBJECT.fill(instance=self._instance_name()).render()
         text = LINKED_TEXT.fill(username=username, provider=provider.name).render()
         try:
             await self._mailer.send(to=email, subject=subject, text=text)

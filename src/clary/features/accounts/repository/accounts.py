@@ -203,6 +203,11 @@ class AccountRepository:
             .limit(1)
         )
 
+    async def list_signing_keys(self, purpose: str) -> Sequence[SigningKeyRow]:
+        """All keys of a purpose, the newest first."""
+        query = select(SigningKeyRow).where(SigningKeyRow.purpose == purpose)
+        return (await self._session.scalars(query.order_by(SigningKeyRow.created_at.desc()))).all()
+
     async def remember_place(self, user_id: str, address: str, device_hash: str | None, now: datetime) -> None:
         """Notes where a sign-in succeeded."""
         known = await self._session.get(LoginAddressRow, (user_id, address))

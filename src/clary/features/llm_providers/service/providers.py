@@ -74,7 +74,7 @@ class ProviderService:
         if self._resolver.default is not None:
             listed.append(describe_default(self._resolver.default))
         listed += self._describe_all(await self._resolver.list_offered(session, user_id=identity.user_id), identity)
-        if self._resolver.demo_model:
+        if self._resolver.demo_model():
             listed.append(describe_demo())
         return listed
 

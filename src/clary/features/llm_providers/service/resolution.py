@@ -1,5 +1,6 @@
 """Which provider a run uses (platform.md 8.1)."""
 
+from collections.abc import Callable
 from typing import cast
 
 from clary.db.session import Session
@@ -30,7 +31,12 @@ class ProviderResolver:
     """Finds providers for use. A foreign id is like an unknown one; rights are looked at anew each time."""
 
     def __init__(
-        self, *, vault: KeyVault, groups: GroupMemberships, default: DefaultProvider | None, demo_model: bool
+        self,
+        *,
+        vault: KeyVault,
+        groups: GroupMemberships,
+        default: DefaultProvider | None,
+        demo_model: Callable[[], bool],
     ) -> None:
         self._vault = vault
         self._groups = groups
@@ -107,7 +113,7 @@ class ProviderResolver:
         """The provider behind one of the two fixed ids, if it is there."""
         if provider_id == SYSTEM_DEFAULT_ID and self.default is not None:
             return default_snapshot(self.default)
-        if provider_id == DEMO_ID and self.demo_model:
+        if provider_id == DEMO_ID and self.demo_model():
             return demo_snapshot()
         return None
 
@@ -133,7 +139,7 @@ class ProviderResolver:
         offered = await self.list_offered(session, user_id=user_id)
         if offered:
             return self.snapshot(offered[0])
-        if self.demo_model:
+        if self.demo_model():
             return demo_snapshot()
         raise ProviderMissingError
 
