@@ -137,10 +137,7 @@ class Services:
             external_providers=self.identity.upstream_login.list_providers,
             features=lambda: {
                 "sandbox": self.sandbox.unavailable_reason is None,
-                "scheduler": False,
-                "mcp_server": False,
-                "v1": False,
-                "ocr": False,
+                **dict.fromkeys(("scheduler", "mcp_server", "v1", "ocr"), False),
             },
             clock=self.clock,
         )
