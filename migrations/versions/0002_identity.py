@@ -113,6 +113,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_system_settings")),
     )
     op.create_table(
+        "upstream_flows",
+        sa.Column("state_hash", sa.String(length=64), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("state_hash", name=op.f("pk_upstream_flows")),
+    )
+    with op.batch_alter_table("upstream_flows", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_upstream_flows_created_at"), ["created_at"], unique=False)
+
+    op.create_table(
         "user_groups",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -381,6 +391,10 @@ def downgrade() -> None:
 
     op.drop_table("api_keys")
     op.drop_table("user_groups")
+    with op.batch_alter_table("upstream_flows", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_upstream_flows_created_at"))
+
+    op.drop_table("upstream_flows")
     op.drop_table("system_settings")
     with op.batch_alter_table("oauth2_clients", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_oauth2_clients_created_at"))

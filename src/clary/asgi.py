@@ -26,6 +26,7 @@ from clary.features.permissions import routes as permission_routes
 from clary.features.permissions.service import table_of, terms_of
 from clary.features.runs import routes as run_routes
 from clary.features.system import routes as system_routes
+from clary.features.upstream_login import routes as upstream_routes
 from clary.http.access import access_of
 from clary.http.console import Console
 from clary.http.middleware import Edge
@@ -52,6 +53,7 @@ def routers() -> list[APIRouter]:
     return [
         system_routes.router,
         account_routes.router,
+        upstream_routes.router,
         group_routes.router,
         audit_routes.router,
         key_routes.router,

@@ -16,7 +16,7 @@ from clary.adapters.scripted_provider import ScriptedProvider
 from clary.features.accounts.tables import UserRow
 from clary.kit.text import mask_secret
 from permissions.objects import HELLO, caller, objects_of
-from support.calls import CALLS, ENDLESS, KEY, ROUTES, UNKNOWN, filled, provider_body, send
+from support.calls import CALLS, ENDLESS, KEY, ROUTES, UNKNOWN, UPSTREAM, filled, provider_body, send
 from support.house import House, house_in
 
 pytestmark = pytest.mark.anyio
@@ -181,6 +181,9 @@ async def test_each_id_of_a_call_alone_may_not_be_a_strangers(house: House, prov
 
 
 REFUSED: dict[tuple[str, str], str] = {
+    **dict.fromkeys(UPSTREAM, "oauth_provider_unknown"),
+    ("GET", "/api/auth/upstream/login"): "no_oauth_provider",
+    ("GET", "/api/user/oauth/login"): "no_oauth_provider",
     **{
         (method, f"{prefix}/{path}"): outcome
         for prefix in ("/oauth2", "/api/oauth2")

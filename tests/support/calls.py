@@ -50,6 +50,12 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/health"): FREE,
     ("GET", "/api/ready"): FREE,
     ("GET", "/active"): FREE,
+    ("GET", "/api/auth/upstream/login/{provider_id}"): Call(path="/api/auth/upstream/login/none", owned=False),
+    ("GET", "/api/user/oauth/login/{provider_id}"): Call(path="/api/user/oauth/login/none", owned=False),
+    ("GET", "/api/auth/upstream/login"): FREE,
+    ("GET", "/api/user/oauth/login"): FREE,
+    ("GET", "/api/auth/upstream/callback/{provider_id}"): Call(path="/api/auth/upstream/callback/none", owned=False),
+    ("GET", "/api/user/oauth/callback/{provider_id}"): Call(path="/api/user/oauth/callback/none", owned=False),
     ("POST", "/api/auth/register/send-code"): Call(body={"email": "new@example.com"}, owned=False),
     ("POST", "/api/user/register/send-code"): Call(body={"email": "new@example.com"}, owned=False),
     ("POST", "/api/auth/register"): Call(body={"username": "x", "password": "long-enough-1"}, owned=False),
@@ -161,6 +167,9 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/api/sessions/{session_id}/interrupt"): Call(body={"run_id": "{run_id}"}),
     ("GET", "/api/runs/{run_id}"): Call(),
 }
+UPSTREAM = frozenset(route for route in CALLS if "/auth/upstream/" in route[1] or "/user/oauth/" in route[1])
+"""Routes of sign-in elsewhere, which know no provider in mode `native`."""
+
 ENDLESS = ("GET", "/api/stream/active_sessions")
 
 

@@ -3,16 +3,18 @@
 from fastapi import Request, Response
 
 
-def set_cookie(request: Request, response: Response, name: str, value: str, max_age_seconds: int) -> None:
+def set_cookie(
+    request: Request, response: Response, name: str, value: str, max_age_seconds: int, *, path: str = "/"
+) -> None:
     """Sets one."""
     response.set_cookie(
-        name, value, max_age=max_age_seconds, path="/", httponly=True, samesite="lax", secure=_is_secure(request)
+        name, value, max_age=max_age_seconds, path=path, httponly=True, samesite="lax", secure=_is_secure(request)
     )
 
 
-def clear_cookie(request: Request, response: Response, name: str) -> None:
+def clear_cookie(request: Request, response: Response, name: str, *, path: str = "/") -> None:
     """Clears one with the attributes it was set with."""
-    set_cookie(request, response, name, "", 0)
+    set_cookie(request, response, name, "", 0, path=path)
 
 
 def sets_cookie(response: Response, name: str) -> bool:

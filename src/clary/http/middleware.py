@@ -77,7 +77,8 @@ class Edge:
         is_forwarded = socket_peer(scope) in self._rules.trusted_forwarders
         state["request_id"] = choose_request_id(headers, is_forwarded=is_forwarded)
         state["trace_id"] = choose_trace_id(headers, is_forwarded=is_forwarded)
-        if scope["method"] == "HEAD":
+        state["is_head"] = scope["method"] == "HEAD"
+        if state["is_head"]:
             scope, receive, send = as_get(scope, receive, send)
         locale = choose_locale(headers)
         locale_token = current_locale.set(locale)

@@ -71,5 +71,5 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):
-        return ",".join(cast("tuple[str, ...]", value))
+        return ",".join(map(str, cast("tuple[object, ...]", value)))
     return str(value)

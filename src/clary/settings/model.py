@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from clary.settings.clients import ClientsValue, OAuthScopes
 from clary.settings.environment import Given, given_values, process_layers
 from clary.settings.prices import NameMap, PricesValue, RatesValue, read_price_file
+from clary.settings.providers import AuthProviders
 from clary.settings.values import (
     Addresses,
     CommaList,
@@ -97,6 +98,7 @@ class Settings(BaseSettings):
 
     # Identity
     auth_mode: Literal["native", "trusted_proxy", "oauth"] = "native"
+    auth_providers: AuthProviders = ()
     trusted_identity_proxy_ips: Addresses = ()
     trusted_proxy_user_header: HeaderName = Field(default="X-Clary-User", min_length=1)
     trusted_proxy_email_header: HeaderName = "X-Clary-Email"
@@ -261,4 +263,5 @@ class Settings(BaseSettings):
     def secrets(self) -> list[str]:
         """The plain secret values, for the log's mask."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        plain = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        return plain + [each.client_secret for each in self.auth_providers if each.client_secret]

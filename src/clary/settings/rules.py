@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from clary.settings.environment import SettingsError
 from clary.settings.model import Settings
 from clary.settings.prices import NO_RATE
+from clary.settings.providers import unsafe_address
 from clary.settings.values import is_loopback
 
 SHORTEST_PRODUCTION_PASSWORD = 12
@@ -25,6 +26,7 @@ def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _incomplete_groups(settings)
     yield from _money(settings)
     yield from _mail(settings)
+    yield from _providers(settings)
     if settings.default_max_loop_count > settings.max_loop_count:
         yield "CLARY_DEFAULT_MAX_LOOP_COUNT", "must not be larger than CLARY_MAX_LOOP_COUNT"
     if settings.is_production:
@@ -33,8 +35,6 @@ def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _not_yet(settings: Settings) -> Iterator[tuple[str, str]]:
     """What the settings know but this version cannot do."""
-    if settings.auth_mode == "oauth":
-        yield "CLARY_AUTH_MODE", "only native and trusted_proxy work in this version"
     if not settings.database.startswith("sqlite:///"):
         yield "CLARY_DATABASE_URL", "must start with sqlite:/// (this version has no other database)"
     if settings.processes > 1:
@@ -61,6 +61,15 @@ def _money(settings: Settings) -> Iterator[tuple[str, str]]:
         settings.price_list  # noqa: B018  (read here, so that a wrong file stops the start)
     except ValueError as error:
         yield "CLARY_PRICES_FILE", str(error)
+
+
+def _providers(settings: Settings) -> Iterator[tuple[str, str]]:
+    for provider in settings.auth_providers:
+        name = unsafe_address(provider, settings.outbound_allow)
+        if name is not None:
+            yield "CLARY_AUTH_PROVIDERS", f"{provider.id}: {name} must be https"
+    if settings.auth_mode == "oauth" and not any(each.is_enabled for each in settings.auth_providers):
+        yield "CLARY_AUTH_PROVIDERS", "has no enabled entry, which mode oauth needs"
 
 
 def _mail(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -1,11 +1,15 @@
 """Parts for the ways in: mail, and what a proxy may say."""
 
+from clary.adapters.oidc import OpenIdProviders
 from clary.adapters.smtp import LoggedMailer, SmtpMailer
 from clary.features.accounts.guards import ProxyHeaders
 from clary.features.accounts.ports import Mailer
 from clary.features.accounts.service import ProxyRules
+from clary.features.upstream_login.service import Place
 from clary.http.peers import AddressList
+from clary.kit.clock import Clock
 from clary.settings import Settings
+from clary.settings.providers import is_safe
 from clary.settings.values import plain
 
 
@@ -45,3 +49,18 @@ def proxy_rules(settings: Settings) -> ProxyRules:
         settings.trusted_proxy_group_map,
         settings.trusted_proxy_group_create,
     )
+
+
+def make_upstream(settings: Settings, clock: Clock) -> OpenIdProviders:
+    """Who talks to the configured providers."""
+    return OpenIdProviders(
+        providers=settings.auth_providers,
+        outbound_allow=settings.outbound_allow,
+        is_safe=lambda address: is_safe(address, settings.outbound_allow),
+        clock=clock,
+    )
+
+
+def own_place(settings: Settings) -> Place:
+    """Where browsers find this server."""
+    return Place(settings.public_url, settings.api_prefix, settings.web_base_path)

@@ -29,11 +29,12 @@ from clary.features.groups.ports import CurrencyRates
 from clary.features.groups.service import GroupMemberships, GroupService
 from clary.features.permissions.service import Grants
 from clary.features.system.service import RuntimeSettings
+from clary.features.upstream_login.service import UpstreamLogin
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex
 from clary.settings import Settings
-from clary.wiring.arrivals import make_mailer, proxy_headers, proxy_rules
+from clary.wiring.arrivals import make_mailer, make_upstream, own_place, proxy_headers, proxy_rules
 from clary.wiring.oauth import OAuthParts
 from clary.wiring.parts import live_values
 
@@ -90,6 +91,7 @@ class IdentityServices:
         self._add_groups_and_keys()
         self._add_administration()
         self._add_arrivals()
+        self._add_upstream_login()
         self._add_oauth()
 
     def _add_arrivals(self) -> None:
@@ -133,6 +135,23 @@ class IdentityServices:
             proxied=self.proxied if is_behind_proxy else None,
             headers=proxy_headers(settings),
         )
+
+    def _add_upstream_login(self) -> None:
+        settings = self._settings
+        self.upstream_login = UpstreamLogin(
+            database=self._database,
+            providers=settings.auth_providers if settings.auth_mode == "oauth" else (),
+            upstream=make_upstream(settings, self._clock),
+            identities=self.identities,
+            sign_in=self.sign_in,
+            secret_box=self._secret_box,
+            audit=self.audit,
+            clock=self._clock,
+            place=own_place(settings),
+            mailer=make_mailer(settings),
+            instance_name=lambda: self.live.values.instance_name,
+        )
+        self.sign_in.sign_out_through(self.upstream_login)
 
     def _add_oauth(self) -> None:
         self.oauth = OAuthParts(
@@ -223,6 +242,7 @@ class IdentityServices:
         state.oauth2 = self.oauth.server
         state.browser_identity = self.authenticator.at_browser
         state.registration = self.registration
+        state.upstream_login = self.upstream_login
         state.user_administration = self.user_administration
         state.user_deletion = self.deletion
         state.own_account = self.own_account

@@ -134,12 +134,10 @@ class Services:
                 "event_log": self._is_started,
                 "jobs": None,
             },
+            external_providers=self.identity.upstream_login.list_providers,
             features=lambda: {
                 "sandbox": self.sandbox.unavailable_reason is None,
-                "scheduler": False,
-                "mcp_server": False,
-                "v1": False,
-                "ocr": False,
+                **dict.fromkeys(("scheduler", "mcp_server", "v1", "ocr"), False),
             },
             clock=self.clock,
         )

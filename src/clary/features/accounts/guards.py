@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from fastapi import Request
+from fastapi import Request, Response
 
 from clary.features.accounts.credentials import Credentials, Found
-from clary.features.accounts.policy import COOKIE_SECONDS
+from clary.features.accounts.policy import COOKIE_SECONDS, DEVICE_SECONDS
 from clary.features.accounts.proxied import ProxiedIdentities, ProxiedPerson
+from clary.features.accounts.sign_in import Origin, SignedIn
 from clary.features.permissions.service import Identity
+from clary.http.cookies import set_cookie
 from clary.http.peers import AddressList, socket_peer
 
 SESSION_COOKIE = "clary_session"
@@ -41,6 +43,22 @@ class ProxyHeaders:
 
         more = (first(self.email) or None, first(self.name) or None, first(self.groups), first(self.role) or None)
         return values, ProxiedPerson(named, *more)
+
+
+def request_origin(request: Request) -> Origin:
+    """Where a sign-in comes from."""
+    return Origin(
+        request.state.peer.address,
+        request.headers.get("user-agent", ""),
+        request.cookies.get(SESSION_COOKIE),
+        request.cookies.get(DEVICE_COOKIE),
+    )
+
+
+def set_session_cookies(request: Request, response: Response, signed: SignedIn) -> None:
+    """Gives a browser the cookies of a sign-in (platform.md 2.3)."""
+    set_cookie(request, response, SESSION_COOKIE, signed.session_cookie, COOKIE_SECONDS)
+    set_cookie(request, response, DEVICE_COOKIE, signed.device_cookie, DEVICE_SECONDS)
 
 
 def _text(value: str) -> str:

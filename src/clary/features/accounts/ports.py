@@ -135,6 +135,14 @@ class TokensElsewhere(Protocol):
         ...
 
 
+class SignOutElsewhere(Protocol):
+    """Knows where a browser signs out of the service through which its session began (platform.md 5.1)."""
+
+    def logout_url(self, *, method: str, sealed: str | None, user_id: str, peer_origin: str) -> str | None:
+        """The address to go on to; None: nobody elsewhere wants to know. Asks nobody and reads no rows."""
+        ...
+
+
 class RunStopper(Protocol):
     """Ends what runs for a user."""
 

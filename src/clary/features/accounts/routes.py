@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path, Query, Request, Response
 
-from clary.features.accounts.guards import DEVICE_COOKIE, SESSION_COOKIE
+from clary.features.accounts.guards import SESSION_COOKIE, request_origin, set_session_cookies
 from clary.features.accounts.payloads import (
     ChangePasswordRequest,
     ConfigRequest,
@@ -18,11 +18,9 @@ from clary.features.accounts.payloads import (
     UserDeleteRequest,
     UserUpdateRequest,
 )
-from clary.features.accounts.policy import COOKIE_SECONDS, DEVICE_SECONDS
 from clary.features.accounts.service import (
     AccountService,
     NewUser,
-    Origin,
     OwnAccount,
     Registration,
     SignIn,
@@ -35,7 +33,7 @@ from clary.features.accounts.service import (
 from clary.features.audit.service import Actor
 from clary.features.permissions.guards import CurrentUser, MaybeUser
 from clary.http.access import needs, public
-from clary.http.cookies import clear_cookie, set_cookie
+from clary.http.cookies import clear_cookie
 from clary.http.envelope import Envelope, answer
 from clary.http.paging import PageOf20
 from clary.http.problems import NotSignedInError, RoleMissingError
@@ -101,15 +99,8 @@ async def register(body: RegisterRequest, request: Request, registration: Regist
 @router.post("/user/login", summary="Sign in (alias)", openapi_extra=public(sets_cookie=True))
 async def login(body: LoginRequest, request: Request, response: Response, sign_in: SignInService) -> Envelope[Json]:
     """Checks name or e-mail and password; sets the session cookie and gives tokens."""
-    origin = Origin(
-        request.state.peer.address,
-        request.headers.get("user-agent", ""),
-        request.cookies.get(SESSION_COOKIE),
-        request.cookies.get(DEVICE_COOKIE),
-    )
-    signed = await sign_in.login(account=body.username_or_email, password=body.password, origin=origin)
-    set_cookie(request, response, SESSION_COOKIE, signed.session_cookie, COOKIE_SECONDS)
-    set_cookie(request, response, DEVICE_COOKIE, signed.device_cookie, DEVICE_SECONDS)
+    signed = await sign_in.login(account=body.username_or_email, password=body.password, origin=request_origin(request))
+    set_session_cookies(request, response, signed)
     return answer(_tokens(signed.tokens), Text("登录成功", "Signed in"))
 
 
@@ -143,7 +134,7 @@ async def logout(
         fault = NotSignedInError(getattr(request.state, "identity_fault", None))
         fault.headers["Set-Cookie"] = response.headers["set-cookie"]
         raise fault
-    data = await sign_in.logout(db, identity=user)
+    data = await sign_in.logout(db, identity=user, peer_origin=request.state.peer.origin)
     return answer(data, Text("退出成功", "Signed out"))
 
 

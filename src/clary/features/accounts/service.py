@@ -34,7 +34,7 @@ from clary.features.accounts.ports import GroupDirectory, GroupName, Onboarding,
 from clary.features.accounts.proxied import ProxiedIdentities, ProxyRules
 from clary.features.accounts.registration import Registration, RegistrationRules, Wanted
 from clary.features.accounts.repository import AccountRepository, IdentityRepository
-from clary.features.accounts.sign_in import Origin, SignIn, Tokens
+from clary.features.accounts.sign_in import Origin, SignedIn, SignIn, Tokens
 from clary.features.accounts.signing_keys import ensure_signing_key, ensure_signing_keys
 from clary.features.accounts.tables import UserConfigRow, UserRow
 from clary.features.accounts.throttling import AddressRate, AttemptQueue, LoginBrake
@@ -65,6 +65,7 @@ __all__ = [
     "Registration",
     "RegistrationRules",
     "SignIn",
+    "SignedIn",
     "Tokens",
     "UserAdministration",
     "UserDeletion",

@@ -21,7 +21,7 @@ from clary.features.accounts.policy import (
     throttle_address,
     username_key,
 )
-from clary.features.accounts.ports import PasswordHashing
+from clary.features.accounts.ports import PasswordHashing, SignOutElsewhere
 from clary.features.accounts.repository import AccountRepository
 from clary.features.accounts.tables import LoginSessionRow, RefreshTokenRow, UserRow
 from clary.features.accounts.throttling import AttemptQueue, LoginBrake, require_rate
@@ -82,7 +82,12 @@ class SignIn:
         self._clock = clock
         self._mode: AuthMode = mode
         self._proxy_logout_url = proxy_logout_url
+        self._elsewhere: SignOutElsewhere | None = None
         self._attempts = AttemptQueue()
+
+    def sign_out_through(self, elsewhere: SignOutElsewhere) -> None:
+        """Tells who knows about signing out of other services."""
+        self._elsewhere = elsewhere
 
     async def login(self, *, account: str, password: str, origin: Origin) -> SignedIn:
         """Checks a password and opens a session.
@@ -160,17 +165,22 @@ class SignIn:
         self._credentials.forget_session(reused)
         raise RefreshReusedError
 
-    async def logout(self, db: Session, *, identity: Identity) -> dict[str, str]:
+    async def logout(self, db: Session, *, identity: Identity, peer_origin: str) -> dict[str, str]:
         """Ends the session of the caller; `logout_url`: where to go on, if the way of signing in wants that (5.1)."""
-        session_id = identity.login_session_id
+        session_id, onward = identity.login_session_id, None
         if session_id is not None:
+            session = await AccountRepository(db).find_session(session_id)
+            if session is not None and self._elsewhere is not None:
+                onward = self._elsewhere.logout_url(
+                    method=session.method, sealed=session.sealed, user_id=session.user_id, peer_origin=peer_origin
+                )
             await AccountRepository(db).end_session(session_id)
             after_commit(db, lambda: self._credentials.forget_session(session_id))
             target = AuditObject("user", identity.user_id, identity.user_id)
             await self._audit.record(db, Act("auth.logout", Actor.of(identity), target))
         if identity.credential == "proxy" and self._proxy_logout_url:
-            return {"logout_url": self._proxy_logout_url}
-        return {}
+            onward = self._proxy_logout_url
+        return {"logout_url": onward} if onward else {}
 
     async def _find(self, db: Session, account: str) -> UserRow | None:
         accounts = AccountRepository(db)

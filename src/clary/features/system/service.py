@@ -47,7 +47,9 @@ class SystemService:
         checks: Mapping[str, Check | None],
         features: Callable[[], dict[str, bool]],
         clock: Clock,
+        external_providers: Callable[[], list[dict[str, str]]] = list,
     ) -> None:
+        self._external_providers = external_providers
         self._facts = facts
         self._live = live
         self._checks = checks
@@ -66,9 +68,9 @@ class SystemService:
             "default_auth_provider": providers[0]["id"],
             "has_local_auth": mode != "oauth",
             "has_oauth_auth": mode == "oauth",
-            "oauth_enabled": False,
+            "oauth_enabled": mode == "oauth",
             "native_login_admin_only": mode == "trusted_proxy",
-            "oauth_provider_name": None,
+            "oauth_provider_name": providers[0]["name"] if mode == "oauth" else None,
             "instance_name": live.instance_name,
             "announcement": live.announcement,
             "languages": ["zh-CN", "en-US"],
@@ -82,7 +84,9 @@ class SystemService:
         return data
 
     def auth_providers(self) -> list[dict[str, str]]:
-        """The built-in entry of mode `native` (platform.md 5.1)."""
+        """The configured entries in mode `oauth`, else the built-in one (platform.md 5.1)."""
+        if self._facts.auth_mode == "oauth":
+            return self._external_providers()
         return [
             {
                 "id": "native",
