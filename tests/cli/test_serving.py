@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
     ("variables", "line"),
     [
         ({"CLARY_PORT": "s3cr3t"}, "CLARY_PORT: Input should be a valid integer"),
-        ({"CLARY_AUTH_MODE": "oauth"}, "CLARY_AUTH_MODE: only native and trusted_proxy work in this version"),
+        ({"CLARY_AUTH_MODE": "oauth"}, "CLARY_AUTH_PROVIDERS: has no enabled entry, which mode oauth needs"),
         ({"CLARY_HOST": "no such host", "CLARY_PORT": "0"}, "CLARY_HOST: is no address of this machine"),
         ({"CLARY_BOOTSTRAP_ADMIN_PASSWORD": "s3cr3t"}, "CLARY_BOOTSTRAP_ADMIN_PASSWORD: Password needs at least 8"),
         ({"CLARY_BOOTSTRAP_ADMIN_USERNAME": "s3cr3t name"}, "CLARY_BOOTSTRAP_ADMIN_USERNAME: User name is not valid"),
