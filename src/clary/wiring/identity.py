@@ -165,6 +165,7 @@ class IdentityServices:
         )
         self.credentials.add_reader(self.oauth.reader)
         self.user_administration.add_tokens(self.oauth.server.clients)
+        self.identities.add_tokens(self.oauth.server.clients)
 
     def _add_groups_and_keys(self) -> None:
         clock, rates, live = self._clock, self._rates, self.live

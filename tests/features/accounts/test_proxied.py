@@ -198,6 +198,21 @@ async def test_a_role_by_mapping_comes_and_goes_and_the_last_admin_keeps_it(tmp_
         assert (await user(house, "pia", Role="admin", Groups="admins"))["role"] == "user"
 
 
+async def test_a_role_that_is_taken_back_ends_tokens_given_out_elsewhere(tmp_path: Path) -> None:
+    ended: list[str] = []
+
+    class Elsewhere:
+        async def end_tokens(self, db: Any, *, user_id: str) -> None:
+            ended.append(user_id)
+
+    async with behind_proxy(tmp_path, trusted_proxy_role=True) as house:
+        house.services.identity.identities.add_tokens(Elsewhere())
+        for role in ("admin", "admin", "user", "user"):
+            house.clock.move(seconds=2)
+            await user(house, "pia", Role=role)
+    assert ended == ["pia"]
+
+
 async def test_a_disabled_or_deleted_person_stays_out(tmp_path: Path) -> None:
     async with behind_proxy(tmp_path) as house:
         await user(house, "pia")

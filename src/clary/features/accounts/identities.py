@@ -11,7 +11,7 @@ from clary.db.session import Session, after_commit
 from clary.features.accounts.credentials import Credentials
 from clary.features.accounts.errors import IdentityEmailTakenError, IdentityTakenError, UsernameTakenError
 from clary.features.accounts.policy import HAND, is_avatar, name_from_outside, optional_email, username_key
-from clary.features.accounts.ports import GroupMapping
+from clary.features.accounts.ports import GroupMapping, TokensElsewhere
 from clary.features.accounts.repository import AccountRepository, IdentityRepository
 from clary.features.accounts.tables import UserIdentityRow, UserRow
 from clary.features.audit.service import SYSTEM, Act, Actor, AuditLog, AuditObject
@@ -73,6 +73,11 @@ class Identities:
         self._groups = groups
         self._audit = audit
         self._clock = clock
+        self._tokens: list[TokensElsewhere] = []
+
+    def add_tokens(self, tokens: TokensElsewhere) -> None:
+        """Makes somebody known who gives out tokens in users' names; these end with a role that is taken back."""
+        self._tokens.append(tokens)
 
     async def find_by_identity(self, db: Session, *, provider_id: str, subject: str) -> OutsideUser | None:
         """The user an identity is linked to, active or not."""
@@ -195,6 +200,8 @@ class Identities:
                 return
             user.role, user.role_source = "user", None
             await AccountRepository(db).end_other_sessions(user.user_id, keep=None)
+            for tokens in self._tokens:
+                await tokens.end_tokens(db, user_id=user.user_id)
         if user.role == before:
             return
         after_commit(db, lambda: self._credentials.forget_user(user.user_id))
