@@ -58,6 +58,6 @@ async def test_an_administrator_uses_the_pages_against_the_real_server(tmp_path:
             CLARY_URL=server.url,
             CLARY_USER="admin",
             CLARY_PASSWORD=ADMIN_PASSWORD,
-            CLARY_STEPS="next,groups,keys,users,audit,share,account",
+            CLARY_STEPS="next,groups,keys,users,clients,audit,share,account",
         )
     assert status == 0, said[-2000:]

@@ -29,7 +29,8 @@ async def _place(request: Request) -> Place:
         issuer=server.issuer_at(origin),
         own_address=server.own_address(origin),
         prefix=server.api_prefix + prefix,
-        path=server.api_prefix + request.url.path,
+        # Without the proxy's prefix: the rule of `next` knows `/oauth2/` and `/api/` as own places (5.2).
+        path=request.url.path,
         query=request.url.query,
         web_base=server.web_base,
     )
