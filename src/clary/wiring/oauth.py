@@ -43,6 +43,7 @@ class OAuthParts:
         self._clock = clock
         self._secret_box = secret_box
         self._id_tokens: IdTokens | None = None
+        self._turns = asyncio.Lock()
         core = AuthlibCore(scopes=SCOPES, allow_plain=settings.oauth2_allow_plain_pkce)
         rate = AddressRate(database=database, clock=clock)
         self.reader = AccessTokenReader(database=database, credentials=credentials, clock=clock)
@@ -77,18 +78,20 @@ class OAuthParts:
             clock=clock,
         )
 
-    def _signer(self) -> IdTokens:
-        assert self._id_tokens is not None, "services are not started"
+    async def _signer(self) -> IdTokens:
+        """Reads or makes the keys when they are first needed: most servers never sign an id_token."""
+        async with self._turns:
+            if self._id_tokens is None:
+                keys = await ensure_signing_keys(
+                    self._database,
+                    self._secret_box,
+                    self._clock,
+                    purpose=ID_TOKENS,
+                    new_secret=lambda: asyncio.to_thread(new_private_key),
+                )
+                self._id_tokens = RsaIdTokens(keys)
         return self._id_tokens
 
     async def start(self) -> None:
-        """Reads or makes the keys of id_tokens, and brings the clients of the configuration up to date."""
-        keys = await ensure_signing_keys(
-            self._database,
-            self._secret_box,
-            self._clock,
-            purpose=ID_TOKENS,
-            new_secret=lambda: asyncio.to_thread(new_private_key),
-        )
-        self._id_tokens = RsaIdTokens(keys)
+        """Brings the clients of the configuration up to date."""
         await self.server.clients.synchronise(self._settings.oauth2_clients)

@@ -1,6 +1,6 @@
 """Tokens and what they say about a person (platform.md 6.5, 6.6)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,7 +41,7 @@ class TokenIssuer:
         self,
         *,
         accounts: AccountService,
-        id_tokens: Callable[[], IdTokens],
+        id_tokens: Callable[[], Awaitable[IdTokens]],
         clock: Clock,
         access_seconds: int,
     ) -> None:
@@ -50,7 +50,11 @@ class TokenIssuer:
         self._clock = clock
         self._access_seconds = access_seconds
 
-    async def issue(self, db: Session, origin: Origin, *, issuer: str) -> Json | None:
+    async def signer(self) -> IdTokens:
+        """Who signs id_tokens; to be asked for outside of transactions, because the first time a key is made."""
+        return await self._id_tokens()
+
+    async def issue(self, db: Session, origin: Origin, *, issuer: str, signer: IdTokens) -> Json | None:
         """The body of a token answer; None: the person may not act any more. No scope is ever more than they hold."""
         profile = await self._accounts.find_profile(db, user_id=origin.user_id)
         if profile is None or not profile.is_active:
@@ -80,7 +84,7 @@ class TokenIssuer:
             body["refresh_token"] = self._refresh(tokens, origin, now)
         if origin.has_id_token and "openid" in held:
             claims = self._claims(origin, profile, held, issuer, now)
-            body["id_token"] = self._id_tokens().sign(claims, access_token=access)
+            body["id_token"] = signer.sign(claims, access_token=access)
         return body
 
     def _refresh(self, tokens: OAuthRepository, origin: Origin, now: datetime) -> str:

@@ -45,7 +45,7 @@ async def read_metadata(request: Request, server: Server) -> JSONResponse:
 
 async def read_jwks(server: Server) -> JSONResponse:
     """The public keys of id_tokens."""
-    return JSONResponse(server.id_tokens().jwks, headers=DOCUMENT)
+    return JSONResponse((await server.id_tokens()).jwks, headers=DOCUMENT)
 
 
 async def authorize(request: Request, server: Server, browser: AtBrowser, place: At) -> Response:

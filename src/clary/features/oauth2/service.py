@@ -1,6 +1,6 @@
 """The door of the slice, and what its parts have in common."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -46,7 +46,7 @@ class OAuthServer:
     authorization: Authorization
     tokens: TokenEndpoints
     clients: ClientRegistry
-    id_tokens: Callable[[], IdTokens]
+    id_tokens: Callable[[], Awaitable[IdTokens]]
     issuer: str | None
     public_url: str | None
     api_prefix: str

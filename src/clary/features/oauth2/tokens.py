@@ -10,7 +10,7 @@ from clary.features.accounts.service import AccountService, AddressRate, Credent
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
 from clary.features.oauth2.issuing import Origin, TokenIssuer, claims_of, held_scope
 from clary.features.oauth2.policy import ACCESS_PREFIX, GRANT_TYPES, MAX_CODE_FAILURES, TOKENS_PER_MINUTE
-from clary.features.oauth2.ports import Client, CodeGrant, ProtocolCore, ProtocolError, Redeemed
+from clary.features.oauth2.ports import Client, CodeGrant, IdTokens, ProtocolCore, ProtocolError, Redeemed
 from clary.features.oauth2.repository import OAuthRepository, SqlProtocolStore
 from clary.features.oauth2.tables import OAuthAccessRow, OAuthCodeRow, OAuthRefreshRow
 from clary.http.problems import ThrottledError
@@ -58,8 +58,9 @@ class TokenEndpoints:
             raise ProtocolError("invalid_request", "grant_type is missing")
         if form["grant_type"] not in GRANT_TYPES:
             raise ProtocolError("unsupported_grant_type")
+        signer = await self._issuer.signer()
         async with self._database.write() as db:
-            found = await self._redeem(db, form, headers, issuer)
+            found = await self._redeem(db, form, headers, issuer, signer)
         if isinstance(found, ProtocolError):
             raise found
         return found
@@ -136,7 +137,9 @@ class TokenEndpoints:
             return None
         return claims_of(owner, tuple(row.scope.split()), issuer)
 
-    async def _redeem(self, db: Session, form: Form, headers: Headers, issuer: str) -> Json | ProtocolError:
+    async def _redeem(
+        self, db: Session, form: Form, headers: Headers, issuer: str, signer: IdTokens
+    ) -> Json | ProtocolError:
         now = self._clock.now()
 
         def judge(store: SqlProtocolStore) -> Redeemed | ProtocolError:
@@ -154,16 +157,22 @@ class TokenEndpoints:
         if form.get("resource") not in (None, _resource(found)):
             await self._count_failure(db, store.code)
             return ProtocolError("invalid_target")
-        return await self._issue(db, found, issuer, now)
+        origin = await self._spend(db, found, now)
+        if origin is None:
+            return ProtocolError("invalid_grant")
+        await self._note_use(db, origin, now)
+        body = await self._issuer.issue(db, origin, issuer=issuer, signer=signer)
+        return body if body is not None else ProtocolError("invalid_grant")
 
-    async def _issue(self, db: Session, found: Redeemed, issuer: str, now: datetime) -> Json | ProtocolError:
+    async def _spend(self, db: Session, found: Redeemed, now: datetime) -> Origin | None:
+        """Spends what was redeemed; None: somebody else did, or its login session is over."""
         tokens = OAuthRepository(db)
         if found.code is not None:
             grant = found.code
             alive = await self._is_alive(db, grant)
             if not await tokens.spend_code(grant.code_hash, now) or not alive:
-                return ProtocolError("invalid_grant")
-            origin = Origin(
+                return None
+            return Origin(
                 found.client,
                 grant.user_id,
                 grant.scope,
@@ -174,24 +183,20 @@ class TokenEndpoints:
                 nonce=grant.nonce,
                 has_id_token=True,
             )
-        else:
-            refresh = found.refresh
-            assert refresh is not None
-            if not await tokens.spend_refresh(refresh.token_hash, now):
-                return ProtocolError("invalid_grant")
-            origin = Origin(
-                found.client,
-                refresh.user_id,
-                refresh.scope,
-                found.scope,
-                refresh.resource,
-                refresh.auth_time,
-                refresh.family_id,
-                refresh.family_ends_at,
-            )
-        await self._note_use(db, origin, now)
-        body = await self._issuer.issue(db, origin, issuer=issuer)
-        return body if body is not None else ProtocolError("invalid_grant")
+        refresh = found.refresh
+        assert refresh is not None
+        if not await tokens.spend_refresh(refresh.token_hash, now):
+            return None
+        return Origin(
+            found.client,
+            refresh.user_id,
+            refresh.scope,
+            found.scope,
+            refresh.resource,
+            refresh.auth_time,
+            refresh.family_id,
+            refresh.family_ends_at,
+        )
 
     async def _is_alive(self, db: Session, grant: CodeGrant) -> bool:
         """A code goes with the login session it was given in."""
