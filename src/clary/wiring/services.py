@@ -8,10 +8,8 @@ from typing import Any
 import structlog
 
 from clary import __version__
-from clary.adapters.event_log import SqliteEventLog
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.passwords import Argon2Passwords
-from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database
 from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
@@ -24,13 +22,6 @@ from clary.features.agents.service import (
     ConfigurationCheck,
     FixedTools,
 )
-from clary.features.chat.active import ActiveRuns
-from clary.features.chat.preparing import RunPreparer
-from clary.features.chat.resolving import ContextShares, LoopLimits, RunResolver
-from clary.features.chat.service import ChatLimits, ChatService
-from clary.features.chat.supervisor import RunSupervisor
-from clary.features.conversations.service import ConversationService, HistoryReader
-from clary.features.conversations.shares import ShareService
 from clary.features.llm_providers.service import (
     KeyVault,
     Money,
@@ -38,7 +29,6 @@ from clary.features.llm_providers.service import (
     ProviderService,
     ProviderVerification,
 )
-from clary.features.runs.service import RunService
 from clary.features.system.service import SystemService
 from clary.features.toolbox.service import ALIASES, Toolbox
 from clary.features.workspaces.service import WorkspaceService
@@ -46,12 +36,10 @@ from clary.kit.clock import Clock, SystemClock
 from clary.kit.crypto import DecryptionError, SecretBox
 from clary.kit.ids import new_hex, new_uuid
 from clary.kit.safe_http import OutboundGuard
-from clary.runtime.tools import Sandbox
 from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.settings.values import plain
-from clary.streams.hub import Hub
-from clary.wiring.departures import departures
+from clary.wiring.execution import ExecutionServices
 from clary.wiring.identity import IdentityServices
 from clary.wiring.parts import (
     FirstSteps,
@@ -90,9 +78,23 @@ class Services:
         self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
         self._add_identity()
         self._add_features()
-        self._add_conversations()
-        self._add_execution()
-        self._add_chat()
+        self.execution = ExecutionServices(
+            settings,
+            database=self.database,
+            clock=self.clock,
+            process_id=self.process_id,
+            secret_box=self.secret_box,
+            money=self.money,
+            identity=self.identity,
+            gateway=self.gateway,
+            agents=self.agent_resolver,
+            providers=self.provider_resolver,
+            toolbox=self.toolbox,
+            workspaces=self.workspaces,
+        )
+        self.conversations = self.execution.conversations
+        self.runs = self.execution.runs
+        self.shares = self.execution.shares
         self.permission_explainer = make_explainer(
             self.identity,
             agents=self.agent_resolver,
@@ -136,7 +138,7 @@ class Services:
             },
             external_providers=self.identity.upstream_login.list_providers,
             features=lambda: {
-                "sandbox": self.sandbox.unavailable_reason is None,
+                "sandbox": self.execution.sandbox.unavailable_reason is None,
                 **dict.fromkeys(("scheduler", "mcp_server", "v1", "ocr"), False),
             },
             clock=self.clock,
@@ -212,104 +214,6 @@ class Services:
         )
         self.workspaces = WorkspaceService(settings.workspaces)
 
-    def _add_conversations(self) -> None:
-        settings, clock = self.settings, self.clock
-        self.event_log = SqliteEventLog(self.database)
-        self.hub = Hub(self.event_log)
-        self.active_runs = ActiveRuns(self.database)
-        self.runs = RunService(
-            database=self.database,
-            event_log=self.event_log,
-            audit=self.identity.audit,
-            clock=clock,
-            log_ttl_hours=settings.run_log_ttl_hours,
-        )
-        history = HistoryReader(database=self.database, runs=self.runs, event_log=self.event_log)
-        self.conversations = ConversationService(
-            database=self.database,
-            runs=self.runs,
-            history=history,
-            workspaces=self.workspaces,
-            audit=self.identity.audit,
-            clock=clock,
-            shares_by_link=lambda: self.identity.live.values.share_mode == "link",
-        )
-        self.shares = ShareService(
-            database=self.database,
-            conversations=self.conversations,
-            history=history,
-            audit=self.identity.audit,
-            clock=clock,
-            mode=lambda: self.identity.live.values.share_mode,
-        )
-
-    def _add_execution(self) -> None:
-        settings, clock = self.settings, self.clock
-        self.sandbox: Sandbox = NoSandbox("not probed yet")
-        self.supervisor = RunSupervisor(
-            database=self.database,
-            hub=self.hub,
-            clock=clock,
-            process_id=self.process_id,
-            lease_seconds=settings.run_lease_seconds,
-            grace_seconds=settings.disconnect_grace_seconds,
-            reconnect_seconds=settings.reconnect_window_seconds,
-            max_active=settings.max_active_runs,
-            sole_process=self.database.is_sqlite,
-            on_change=self.active_runs.changed,
-        )
-        self.preparer = RunPreparer(
-            database=self.database,
-            hub=self.hub,
-            secret_box=self.secret_box,
-            models=self.gateway,
-            toolbox=self.toolbox,
-            sandbox=lambda: self.sandbox,
-            workspaces=self.workspaces,
-            money=self.money,
-            clock=clock,
-            max_result_tokens=settings.tool_result_max_tokens,
-            max_seconds=settings.run_max_seconds,
-        )
-
-    def _add_chat(self) -> None:
-        settings = self.settings
-        shares = ContextShares(
-            settings.context_history_ratio,
-            settings.context_active_ratio,
-            settings.context_max_new_message_ratio,
-            settings.context_recent_turns,
-            settings.context_compression_threshold,
-        )
-        self.chat = ChatService(
-            database=self.database,
-            hub=self.hub,
-            supervisor=self.supervisor,
-            resolver=RunResolver(
-                agents=self.agent_resolver,
-                providers=self.provider_resolver,
-                toolbox=self.toolbox,
-                shares=shares,
-                limits=LoopLimits(settings.default_max_loop_count, settings.max_loop_count),
-            ),
-            conversations=self.conversations,
-            runs=self.runs,
-            secret_box=self.secret_box,
-            clock=self.clock,
-            limits=ChatLimits(lambda: self.identity.live.values.max_active_runs_per_user, settings.max_views_per_run),
-        )
-        self.conversations.stop_runs_with(self.chat)
-        self.identity.user_administration.stop_runs_with(self.chat)
-        self.identity.deletion.set_things(
-            departures(
-                self.database,
-                conversations=self.conversations,
-                workspaces=self.workspaces,
-                grants=self.identity.grants,
-                clock=self.clock,
-            )
-        )
-
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
         state.database = self.database
@@ -322,11 +226,7 @@ class Services:
         state.permission_explainer = self.permission_explainer
         state.llm_providers = self.llm_providers
         state.llm_provider_verification = self.verification
-        state.conversations = self.conversations
-        state.shares = self.shares
-        state.runs = self.runs
-        state.chat = self.chat
-        state.active_runs = self.active_runs
+        self.execution.publish(state)
 
     async def start(self) -> None:
         """Schema, keys, event log, sandbox; then runs that a dead process left go on.
@@ -338,10 +238,7 @@ class Services:
             undo.push_async_callback(self._close)
             await self._start_accounts()
             undo.pop_all()
-        await self.event_log.start()
-        limits = SandboxLimits(cpu_seconds=self.settings.sandbox_cpu_seconds, memory_mb=self.settings.sandbox_memory_mb)
-        self.sandbox = await make_sandbox("on" if self.settings.sandbox else "off", limits=limits)
-        await self.supervisor.start(self.preparer.prepare)
+        await self.execution.start()
         await self.identity.record_start(__version__)
         await self.upkeep.start()
         if self.admin_password is not None:
@@ -374,8 +271,7 @@ class Services:
     async def _drain(self) -> None:
         self.system.draining = True
         await self.upkeep.stop()
-        self.active_runs.close_all()
-        await self.supervisor.stop()
+        await self.execution.drain()
 
     async def stop(self) -> None:
         """Gives runs back, writes what is queued, closes everything."""
@@ -383,7 +279,7 @@ class Services:
             self._begin_drain()
         assert self._draining is not None
         await self._draining
-        await self.event_log.stop()
+        await self.execution.event_log.stop()
         await self.identity.stop()
         await self._close()
 

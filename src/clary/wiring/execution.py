@@ -1,0 +1,181 @@
+"""Wiring of what executes: conversations, runs, the hub, the sandbox, chat."""
+
+from typing import Any
+
+from clary.adapters.event_log import SqliteEventLog
+from clary.adapters.model_api.gateway import ModelApiGateway
+from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
+from clary.db.database import Database
+from clary.features.agents.service import AgentResolver
+from clary.features.chat.active import ActiveRuns
+from clary.features.chat.preparing import RunPreparer
+from clary.features.chat.resolving import ContextShares, LoopLimits, RunResolver
+from clary.features.chat.service import ChatLimits, ChatService
+from clary.features.chat.supervisor import RunSupervisor
+from clary.features.conversations.service import ConversationService, HistoryReader
+from clary.features.conversations.shares import ShareService
+from clary.features.llm_providers.service import Money, ProviderResolver
+from clary.features.runs.service import RunService
+from clary.features.toolbox.service import Toolbox
+from clary.features.workspaces.service import WorkspaceService
+from clary.kit.clock import Clock
+from clary.kit.crypto import SecretBox
+from clary.runtime.tools import Sandbox
+from clary.settings import Settings
+from clary.streams.hub import Hub
+from clary.wiring.departures import departures
+from clary.wiring.identity import IdentityServices
+
+
+class ExecutionServices:
+    """Everything between a request to chat and the lines of its run."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        database: Database,
+        clock: Clock,
+        process_id: str,
+        secret_box: SecretBox,
+        money: Money,
+        identity: IdentityServices,
+        gateway: ModelApiGateway,
+        agents: AgentResolver,
+        providers: ProviderResolver,
+        toolbox: Toolbox,
+        workspaces: WorkspaceService,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.clock = clock
+        self.process_id = process_id
+        self.secret_box = secret_box
+        self.money = money
+        self.identity = identity
+        self.gateway = gateway
+        self.agent_resolver = agents
+        self.provider_resolver = providers
+        self.toolbox = toolbox
+        self.workspaces = workspaces
+        self._add_conversations()
+        self._add_execution()
+        self._add_chat()
+
+    def _add_conversations(self) -> None:
+        settings, clock = self.settings, self.clock
+        self.event_log = SqliteEventLog(self.database)
+        self.hub = Hub(self.event_log)
+        self.active_runs = ActiveRuns(self.database)
+        self.runs = RunService(
+            database=self.database,
+            event_log=self.event_log,
+            audit=self.identity.audit,
+            clock=clock,
+            log_ttl_hours=settings.run_log_ttl_hours,
+        )
+        history = HistoryReader(database=self.database, runs=self.runs, event_log=self.event_log)
+        self.conversations = ConversationService(
+            database=self.database,
+            runs=self.runs,
+            history=history,
+            workspaces=self.workspaces,
+            audit=self.identity.audit,
+            clock=clock,
+            shares_by_link=lambda: self.identity.live.values.share_mode == "link",
+        )
+        self.shares = ShareService(
+            database=self.database,
+            conversations=self.conversations,
+            history=history,
+            audit=self.identity.audit,
+            clock=clock,
+            mode=lambda: self.identity.live.values.share_mode,
+        )
+
+    def _add_execution(self) -> None:
+        settings, clock = self.settings, self.clock
+        self.sandbox: Sandbox = NoSandbox("not probed yet")
+        self.supervisor = RunSupervisor(
+            database=self.database,
+            hub=self.hub,
+            clock=clock,
+            process_id=self.process_id,
+            lease_seconds=settings.run_lease_seconds,
+            grace_seconds=settings.disconnect_grace_seconds,
+            reconnect_seconds=settings.reconnect_window_seconds,
+            max_active=settings.max_active_runs,
+            sole_process=self.database.is_sqlite,
+            on_change=self.active_runs.changed,
+        )
+        self.preparer = RunPreparer(
+            database=self.database,
+            hub=self.hub,
+            secret_box=self.secret_box,
+            models=self.gateway,
+            toolbox=self.toolbox,
+            sandbox=lambda: self.sandbox,
+            workspaces=self.workspaces,
+            money=self.money,
+            clock=clock,
+            max_result_tokens=settings.tool_result_max_tokens,
+            max_seconds=settings.run_max_seconds,
+        )
+
+    def _add_chat(self) -> None:
+        settings = self.settings
+        shares = ContextShares(
+            settings.context_history_ratio,
+            settings.context_active_ratio,
+            settings.context_max_new_message_ratio,
+            settings.context_recent_turns,
+            settings.context_compression_threshold,
+        )
+        self.chat = ChatService(
+            database=self.database,
+            hub=self.hub,
+            supervisor=self.supervisor,
+            resolver=RunResolver(
+                agents=self.agent_resolver,
+                providers=self.provider_resolver,
+                toolbox=self.toolbox,
+                shares=shares,
+                limits=LoopLimits(settings.default_max_loop_count, settings.max_loop_count),
+            ),
+            conversations=self.conversations,
+            runs=self.runs,
+            secret_box=self.secret_box,
+            clock=self.clock,
+            limits=ChatLimits(lambda: self.identity.live.values.max_active_runs_per_user, settings.max_views_per_run),
+        )
+        self.conversations.stop_runs_with(self.chat)
+        self.identity.user_administration.stop_runs_with(self.chat)
+        self.identity.deletion.set_things(
+            departures(
+                self.database,
+                conversations=self.conversations,
+                workspaces=self.workspaces,
+                grants=self.identity.grants,
+                clock=self.clock,
+            )
+        )
+
+    def publish(self, state: Any) -> None:
+        """Puts the services where routes find them."""
+        state.conversations = self.conversations
+        state.shares = self.shares
+        state.runs = self.runs
+        state.chat = self.chat
+        state.active_runs = self.active_runs
+
+    async def start(self) -> None:
+        """Event log, sandbox; then runs that a dead process left go on."""
+        await self.event_log.start()
+        limits = SandboxLimits(cpu_seconds=self.settings.sandbox_cpu_seconds, memory_mb=self.settings.sandbox_memory_mb)
+        self.sandbox = await make_sandbox("on" if self.settings.sandbox else "off", limits=limits)
+        await self.supervisor.start(self.preparer.prepare)
+
+    async def drain(self) -> None:
+        """Ends streams and gives runs back."""
+        self.active_runs.close_all()
+        await self.supervisor.stop()
