@@ -43,6 +43,8 @@ class Entry:
     row_id: int | None = None
     """Row of the message store, for messages of earlier runs."""
     of_this_run: bool = True
+    skill: str | None = None
+    """The text of a loaded skill, put there by the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ class ContextBudget:
 def _is_turn(entry: Entry) -> bool:
     """Whether a user message came from the person, not from the server."""
     content = entry.message.content if isinstance(entry.message, UserMessage) else ""
-    return not (isinstance(content, str) and content.startswith("<server_facts>"))
+    return entry.skill is None and not (isinstance(content, str) and content.startswith("<server_facts>"))
 
 
 def _is_first_call(entries: Sequence[Entry]) -> bool:

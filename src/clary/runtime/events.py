@@ -1,15 +1,15 @@
 """What happens in a run, as values. Whoever drives the loop makes them durable before asking for the next one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from clary.runtime.messages import Effect, ToolCall
 from clary.runtime.model import FailureKind, Usage
 from clary.runtime.tools import ProgressStream
 
-AnswerType = Literal["do_subtask_result", "task_analysis", "final_answer", "observation"]
+AnswerType = Literal["do_subtask_result", "task_analysis", "final_answer", "planning", "observation"]
 
-LoopEnd = Literal["answered", "need_user_input", "loop_limit", "repetition"]
+LoopEnd = Literal["answered", "need_user_input", "loop_limit", "repetition", "budget"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +142,45 @@ class ContextCompacted:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerCalled:
+    """The server itself makes a call, which everybody sees, the model too (stream-runtime.md 9.6)."""
+
+    announced: AnnouncedCall
+
+
+@dataclass(frozen=True, slots=True)
+class UserInjected:
+    """What the person said during the run reaches the model (stream-runtime.md 9.14)."""
+
+    guidance_id: str
+    message_id: str
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class SelfChecked:
+    """What was written is not right; the model sees the report and goes on (stream-runtime.md 9.11)."""
+
+    message_id: str
+    text: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """Three follow-ups from the person's point of view (stream-runtime.md 9.11)."""
+
+    message_id: str
+    suggestions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LoopEnded:
-    """The loop is over; nothing follows."""
+    """The loop is over; nothing follows. `report` is what `sys_finish_task` said, `text` the last answer."""
 
     reason: LoopEnd
-    details: dict[str, Any] = field(default_factory=dict[str, Any])
+    text: str = ""
+    report: dict[str, Any] | None = None
 
 
 RunEvent = (
@@ -162,6 +196,10 @@ RunEvent = (
     | ToolStepDone
     | Noticed
     | ContextCompacted
+    | ServerCalled
+    | UserInjected
+    | SelfChecked
+    | Suggested
     | LoopEnded
 )
 

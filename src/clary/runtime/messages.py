@@ -77,3 +77,5 @@ class ToolSpec:
     """None: the tool bounds itself."""
     path_arguments: tuple[str, ...] = field(default=())
     """Arguments that name workspace files; calls touching the same file never overlap."""
+    ends_run: Literal["finished", "need_user_input"] | None = None
+    """A successful call ends the run: a child reports (9.7), or the answer comes as the next message (9.12)."""

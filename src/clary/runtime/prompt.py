@@ -70,15 +70,24 @@ class Instructions:
     answer_language: str
     request_texts: Sequence[str] = ()
     context_values: dict[str, Any] = field(default_factory=dict[str, Any])
+    mode_rules: str = ""
+    listings: Sequence[tuple[str, str]] = ()
+    """Skills, workflows, roster: (title, text)."""
     notes: Sequence[tuple[str, str]] = ()
     """Workspace notes the person put there: (file name, text)."""
 
-    def render(self, tools: Sequence[ToolSpec]) -> SystemMessage:
+    def render(self, tools: Sequence[ToolSpec], deferred: frozenset[str] = frozenset()) -> SystemMessage:
         """One system message; tool schemas travel beside it, so only their names are listed."""
         parts = [self.persona.strip(), _RULES[self.language].replace("{answer_language}", self.answer_language)]
+        if self.mode_rules:
+            parts.append(self.mode_rules)
         parts += [text.strip() for text in self.request_texts if text.strip()]
         if tools:
-            parts.append("## Tools\n" + ", ".join(tool.name for tool in tools))
+            parts.append("## Tools\n" + ", ".join(tool.name for tool in tools if tool.name not in deferred))
+        if deferred:
+            named = ", ".join(tool.name for tool in tools if tool.name in deferred)
+            parts.append(f"## Tools to be expanded first (tool_expand_tools)\n{named}")
+        parts += [f"## {title}\n{text}" for title, text in self.listings]
         parts += [fenced(name, text) for name, text in self.notes]
         if self.context_values:
             lines = [f"- {key}: {_shown(value)}" for key, value in self.context_values.items()]
@@ -87,9 +96,15 @@ class Instructions:
 
 
 def volatile_facts(
-    language: Language, *, now_text: str, todos: Sequence[Todo], interrupt_note: str | None
+    language: Language,
+    *,
+    now_text: str,
+    todos: Sequence[Todo],
+    interrupt_note: str | None,
+    more: Sequence[tuple[str, str]] = (),
+    order: str | None = None,
 ) -> UserMessage:
-    """The trailing block: everything that changes from call to call."""
+    """The trailing block: everything that changes from call to call; `order` is what the server wants of this call."""
     intro, time_label, todo_label, note_label = _FACTS[language]
     lines = [intro, f"- {time_label}: {now_text}"]
     if interrupt_note:
@@ -99,6 +114,9 @@ def volatile_facts(
     if todos:
         lines.append(f"- {todo_label}:")
         lines += [f"  - [{item.status}] {item.id}: {item.content}" for item in todos]
+    lines += [f"- {label}:\n{text}" for label, text in more]
+    if order:
+        lines.append(order)
     return UserMessage("<server_facts>\n" + "\n".join(lines) + "\n</server_facts>")
 
 

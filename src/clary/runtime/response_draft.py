@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from clary.runtime.events import CallStreamed, ReasoningStreamed, TextStreamed
+from clary.runtime.events import AnswerType, CallStreamed, ReasoningStreamed, TextStreamed
 from clary.runtime.growing_text import GrowingText
 from clary.runtime.model import ModelDone, ReasoningDelta, TextDelta, ToolCallDelta
 
@@ -17,6 +17,9 @@ class ResponseDraft:
     new_id: Callable[[], str]
     taken_ids: set[str]
     """Ids of the session's calls so far."""
+    answer_type: AnswerType = "do_subtask_result"
+    withheld: set[int] = field(default_factory=set[int])
+    """Places of calls whose fragments are not shown."""
     _text: GrowingText = field(default_factory=GrowingText)
     _reasoning: GrowingText = field(default_factory=GrowingText)
     _text_id: str | None = None
@@ -39,7 +42,7 @@ class ResponseDraft:
         if self._text_id is None:
             self._text_id = self.new_id()
         self._text.add(item.text)
-        return TextStreamed(self._text_id, item.text)
+        return TextStreamed(self._text_id, item.text, self.answer_type)
 
     def reasoning_event(self, item: ReasoningDelta) -> ReasoningStreamed:
         """Takes a piece of thinking; returns its event."""

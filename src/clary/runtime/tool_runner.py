@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from clary.kit import json_text
 from clary.kit.clock import Clock
 from clary.kit.text import Text
 from clary.runtime.events import ToolProgressed, ToolStepBegan, ToolStepDone
-from clary.runtime.messages import ToolCall
+from clary.runtime.messages import ToolCall, ToolSpec
 from clary.runtime.progress import ProgressCoalescer
 from clary.runtime.tools import ProgressStream, Tool, ToolContext, ToolFailedError
 from clary.runtime.toolset import cap_result, check_arguments, error_content, parse_arguments, wire_content, words
@@ -45,6 +45,18 @@ Events = asyncio.Queue[tuple[ToolEvent, asyncio.Event] | BaseException]
 """What happened, and the bell to ring once it is durable; or the fault that ends the run."""
 
 
+class ApprovalGate(Protocol):
+    """Asks a person before a call that the policy does not let through alone (stream-runtime.md 9.13)."""
+
+    async def clear(self, call: ToolCall, spec: ToolSpec, arguments: dict[str, Any]) -> None:
+        """Returns when the call may run.
+
+        Raises:
+            ToolFailedError: `APPROVAL_DENIED`, `APPROVAL_EXPIRED`, or `PERMISSION_DENIED` by policy.
+        """
+        ...
+
+
 class ToolRunner:
     """The tools of one run."""
 
@@ -59,7 +71,9 @@ class ToolRunner:
         max_result_tokens: int,
         language: Language,
         with_progress: bool,
+        approvals: ApprovalGate | None = None,
     ) -> None:
+        self._approvals = approvals
         self._tools = tools
         self._make_context = make_context
         self._save_whole = save_whole
@@ -147,6 +161,8 @@ class ToolRunner:
             text = words(_TOO_LONG, self._language)
             raise ToolFailedError(text, "INVALID_ARGUMENTS", required_params=needed, provided_params=[])
         arguments = check_arguments(tool.spec, call.arguments, self._language)
+        if self._approvals is not None and effect != "read":
+            await self._approvals.clear(call, tool.spec, arguments)
         await tell(ToolStepBegan(call, effect))
         return await self._bounded(tool, call, arguments, tell)
 

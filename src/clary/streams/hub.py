@@ -79,7 +79,7 @@ class LogWriter:
         self.generation = generation
         self._last: asyncio.Future[int] | None = None
         self._queued = live.length
-        self._when_idle: Callable[[], None] | None = None
+        self._when_idle: list[Callable[[], None]] = []
         self._lineless: list[Write] = []
         self._lineless_timer: asyncio.TimerHandle | None = None
 
@@ -117,9 +117,13 @@ class LogWriter:
         """Calls back together with every other writer that gathers, within `GATHER_SECONDS`."""
         self._hub.at_next_tick(callback)
 
-    def when_idle(self, callback: Callable[[], None] | None) -> None:
+    def when_idle(self, callback: Callable[[], None]) -> None:
         """Calls back, each time all lines on their way have become durable; a place to send what was held back."""
-        self._when_idle = callback
+        self._when_idle.append(callback)
+
+    def forget_idle(self, callback: Callable[[], None]) -> None:
+        """Calls back no more."""
+        self._when_idle.remove(callback)
 
     def write(self, lines: Sequence[bytes], writes: Sequence[Write] = (), *, end: bool = False) -> None:
         """Queues lines; order is kept. A failure of an earlier append is raised here or at `flush`.
@@ -167,8 +171,9 @@ class LogWriter:
             self._live.wake()
             return
         self._live.remember(lines, done.result(), ended=end)
-        if self._live.in_flight == 0 and self._when_idle is not None:
-            self._when_idle()
+        if self._live.in_flight == 0:
+            for callback in list(self._when_idle):
+                callback()
 
     async def flush(self) -> None:
         """Returns when everything written so far is durable.

@@ -12,7 +12,7 @@ import pytest
 
 from clary.adapters.scripted_provider import Attempts, Call, CallTools, Raw, Say, ScriptedProvider
 from clary.features.chat.call_drafts import CallDraft
-from clary.features.chat.lines import LineBuilder
+from clary.features.chat.lines import LineBuilder, Stamps
 from clary.features.conversations.merge import merged_lines
 from clary.runtime.events import CallStreamed
 from support.calls import provider_body
@@ -112,7 +112,7 @@ async def test_a_call_that_an_interrupt_cut_stays_in_history_as_far_as_it_was_se
 
 
 def test_fragments_of_a_dead_process_are_joined_as_a_watching_client_joins_them() -> None:
-    builder = LineBuilder(session_id="s1", agent_name="A", now=lambda: 7.0)
+    builder = LineBuilder(session_id="s1", agent_name="A", stamps=Stamps(lambda: 7.0))
     pieces = (("c1", "file_read", '{"a'), (None, None, '": 1'), (None, None, ""))
     lines = [json.loads(builder.call_fragment(CallStreamed("m1", *piece))) for piece in pieces]
     draft = CallDraft("m1", 7.0)

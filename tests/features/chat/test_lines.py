@@ -3,14 +3,14 @@
 import json
 from typing import Any
 
-from clary.features.chat.lines import LineBuilder, fallback_end
+from clary.features.chat.lines import LineBuilder, Stamps, fallback_end
 from clary.runtime.events import AnnouncedCall, CallStreamed, ToolProgressed, ToolStepDone
 from clary.runtime.messages import ToolCall
 
 
 def builder(*times: float) -> LineBuilder:
     moments = iter(times or (1.0,) * 50)
-    return LineBuilder(session_id="s1", agent_name="Tütor 红", now=lambda: next(moments))
+    return LineBuilder(session_id="s1", agent_name="Tütor 红", stamps=Stamps(lambda: next(moments)))
 
 
 def read(line: bytes) -> dict[str, Any]:

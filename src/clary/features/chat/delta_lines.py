@@ -63,6 +63,12 @@ class DeltaLines:
         if self._length > HELD_CHARACTERS or self._clock.monotonic() - self._since > HELD_SECONDS:
             self.release()
 
+    def close(self) -> None:
+        """Sends what was held back, and hears of the writer no more."""
+        if not self._writer.has_failed:
+            self.release()
+        self._writer.forget_idle(self._release_if_possible)
+
     def release(self) -> None:
         """Sends what was held back."""
         if self._message is None:

@@ -1,6 +1,6 @@
 """Refusals of chat requests before the first byte (stream-runtime.md 2)."""
 
-from clary.errors import InvalidRequestError
+from clary.errors import ForbiddenError, InvalidRequestError
 from clary.kit.text import Text
 
 
@@ -11,3 +11,12 @@ class MessagesEmptyError(InvalidRequestError):
     code = 422
     http_status = 422
     text = Text("消息列表不能为空", "The message list must not be empty")
+
+
+class ModelOverrideForbiddenError(ForbiddenError):
+    """The request names another model of a stored provider that the caller may not edit."""
+
+    slug = "model_override_forbidden"
+    code = 403
+    http_status = 403
+    text = Text("权限不足", "Permission denied")

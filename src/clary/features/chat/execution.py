@@ -1,31 +1,26 @@
-"""One execution of a run: drives the loop, records its events, and writes the end, whatever the end is."""
+"""One execution of a run: drives the loop, records its events, and sees to its end, whatever the end is."""
 
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import structlog
 
-from clary.db.session import Connection
+from clary.features.chat.ending import write_end
 from clary.features.chat.recording import RunRecorder
-from clary.features.chat.texts import RUN_FAILED
-from clary.features.conversations.service import NewMessage, add_message, touch
-from clary.features.runs.service import EndReason, StopReason, change_run, status_of
-from clary.kit.ids import new_uuid
-from clary.kit.text import Text
+from clary.features.runs.service import EndReason, StopReason
 from clary.runtime.events import LoopEnded, RunFailedError
 from clary.runtime.failure_texts import KIND_TEXTS
 from clary.runtime.loop import AgentLoop
 from clary.runtime.model import FailureKind
-from clary.runtime.prompt import prompt_language
-from clary.runtime.tool_runner import interrupted_result
-from clary.streams.ports import LogFencedError, LogUnavailableError, Write
+from clary.streams.ports import LogFencedError, LogUnavailableError
 
 log = structlog.get_logger()
 
 MAX_LINES = 200_000
 MAX_LOG_BYTES = 64 * 1024 * 1024
+MAX_OUTCOME = 200_000
 
 
 @dataclass(slots=True)
@@ -36,11 +31,23 @@ class Stop:
     ending: bool = False
     """The end is being written: a stop that comes now is too late, and must not cut it."""
     abandoned: bool = False
-    """The process gives the run back without an end: shutdown, or a lost lease."""
+    """The process gives the run back without an end: shutdown, a lost lease, or a wait for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a child came to; `result` is a text for the parent's model."""
+
+    status: Literal["success", "failed"]
+    result: str
+
+    def as_row(self) -> dict[str, str]:
+        """For the run row."""
+        return {"status": self.status, "result": self.result[:MAX_OUTCOME]}
 
 
 class RunExecution:
-    """See the module. `run` never raises for what happens inside a run; cancelling the task stops it."""
+    """A root run. `run` never raises for what happens inside a run; cancelling the task stops it."""
 
     def __init__(self, loop: AgentLoop, recorder: RunRecorder, stop: Stop, max_seconds: float) -> None:
         self._loop = loop
@@ -51,14 +58,12 @@ class RunExecution:
     async def run(self) -> None:
         """To the end of the run, or until it is given back."""
         try:
-            reason = await self._drive()
+            ended = await self._drive()
         except asyncio.CancelledError:
             if self._stop.abandoned or self._stop.reason is None:
                 raise
             # The stop has been heard; what follows must not be cut by it.
-            task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()
+            heard_cancellation()
             await self._end(self._stop.reason)
             return
         except RunFailedError as failure:
@@ -73,32 +78,21 @@ class RunExecution:
             log.error("run_fault", run_id=self._recorder.run_id, exc_info=error)
             await self._end("internal_error", kind="internal_error")
             return
-        await self._end(reason)
+        await self._end(ended.reason)
 
     async def end_stopped(self) -> None:
         """Writes the end of a run that was stopped before it began."""
         await self._end(self._stop.reason or "interrupt_request")
 
-    async def _drive(self) -> EndReason:
+    async def _drive(self) -> LoopEnded:
         limit = asyncio.timeout(self._max_seconds)
         try:
             async with limit:
-                return await self._follow()
+                return await follow(self._loop, self._recorder)
         except TimeoutError:
             if limit.expired():
                 raise RunFailedError("limit") from None
             raise
-
-    async def _follow(self) -> EndReason:
-        recorder = self._recorder
-        async with aclosing(self._loop.run()) as events:
-            async for event in events:
-                if isinstance(event, LoopEnded):
-                    return event.reason
-                await recorder.record(event)
-                if recorder.writer.queued_length > MAX_LINES or recorder.writer.size_bytes > MAX_LOG_BYTES:
-                    raise RunFailedError("limit")
-        raise RunFailedError("internal_error")
 
     async def _end(self, reason: EndReason, *, kind: FailureKind | None = None, retryable: bool = False) -> None:
         """Open results, failure notice, usage, `stream_end` and the terminal status: all in one transaction."""
@@ -110,87 +104,75 @@ class RunExecution:
             log.warning("run_end_not_written", run_id=self._recorder.run_id, error=type(error).__name__)
 
 
-def write_end(
-    recorder: RunRecorder, reason: EndReason, *, kind: FailureKind | None = None, retryable: bool = False
-) -> None:
-    """Queues the end of a run in the fixed order of stream-runtime.md 4.6."""
-    recorder.release_held()
-    config, lines = recorder.config, recorder.lines
-    interrupted = reason in ("interrupt_request", "client_disconnect", "replaced")
-    out: list[bytes] = []
-    flags = {"interrupted": True} if interrupted or kind else {}
-    writes: list[Write] = recorder.stored_texts(None, **flags) + recorder.stored_drafts(**flags)
-    for call in list(recorder.open_calls.values()):
-        result = interrupted_result(call, new_uuid(), prompt_language(config.locale))
-        out.append(lines.result(result))
-        writes += recorder.result_writes(result)
-    error_info = failure_info(recorder, kind, retryable=retryable) if kind is not None else None
-    if error_info is not None:
-        notice = _failure_message(recorder, error_info)
-        out.append(lines.failure(notice.message_id, str(notice.content), error_info))
-        writes.append(_stored(recorder, notice))
-        if kind is not None and not recorder.usage.steps:
-            recorder.usage.add("direct_execution", config.provider.model, None, note=kind)
-    usage = recorder.usage.wire(recorder.currency)
-    out.append(lines.usage(new_uuid(), usage))
-    before = recorder.writer.queued_length + len(out)
-    out.append(lines.end(lines_before=before, status=status_of(reason), run_id=recorder.run_id, reason=reason))
-    writes.append(_closing(recorder, reason, usage, error_info, line_count=before + 1))
-    recorder.writer.write(out, writes, end=True)
+class ChildExecution:
+    """A child run inside its root's execution; cancelling the task stops it, and the end says why."""
+
+    def __init__(self, loop: AgentLoop, recorder: RunRecorder, stop: Stop, root_stop: Stop) -> None:
+        self._loop = loop
+        self._recorder = recorder
+        self._stop = stop
+        self._root_stop = root_stop
+
+    async def run(self) -> Outcome:
+        """To the end of the child; a child that ends badly only says so in its outcome.
+
+        Raises:
+            CancelledError: the root is given back without an end.
+            LogFencedError, LogUnavailableError: the root lost its log.
+        """
+        try:
+            ended = await follow(self._loop, self._recorder)
+        except asyncio.CancelledError:
+            if self._root_stop.abandoned:
+                raise
+            reason = self._stop.reason or self._root_stop.reason or "interrupt_request"
+            outcome = self._end(reason, Outcome("failed", "interrupted"))
+            if self._stop.reason is None:
+                raise
+            heard_cancellation()
+            return outcome
+        except RunFailedError as failure:
+            text = KIND_TEXTS[failure.kind].render(self._recorder.config.locale)
+            reason_of_failure: EndReason = "limit" if failure.kind == "limit" else "model_error"
+            return self._end(reason_of_failure, Outcome("failed", text), failure.kind, retryable=failure.retryable)
+        finally:
+            self._recorder.close()
+        return self._end(ended.reason, outcome_of(ended))
+
+    def _end(
+        self, reason: EndReason, outcome: Outcome, kind: FailureKind | None = None, *, retryable: bool = False
+    ) -> Outcome:
+        write_end(self._recorder, reason, kind=kind, retryable=retryable, outcome=outcome.as_row())
+        return outcome
 
 
-def failure_info(recorder: RunRecorder, kind: FailureKind, *, retryable: bool) -> dict[str, Any]:
-    """`error_info`: a fixed slug and one short sentence; never upstream text."""
-    return {"kind": kind, "message": KIND_TEXTS[kind].render(recorder.config.locale), "retryable": retryable}
+async def follow(loop: AgentLoop, recorder: RunRecorder) -> LoopEnded:
+    """Records every event of a loop, each before the next is asked for.
+
+    Raises:
+        RunFailedError: also when the log has grown too large.
+    """
+    async with aclosing(loop.run()) as events:
+        async for event in events:
+            if isinstance(event, LoopEnded):
+                return event
+            await recorder.record(event)
+            if recorder.writer.queued_length > MAX_LINES or recorder.writer.size_bytes > MAX_LOG_BYTES:
+                raise RunFailedError("limit")
+    raise RunFailedError("internal_error")
 
 
-def _failure_message(recorder: RunRecorder, error_info: dict[str, Any]) -> NewMessage:
-    text: Text = RUN_FAILED.fill(reason=error_info["message"])
-    return NewMessage(
-        new_uuid(),
-        "assistant",
-        "final_answer",
-        text.render(recorder.config.locale),
-        recorder.lines.stamp(),
-        agent_name=recorder.config.agent_name,
-        error_info=error_info,
-    )
+def outcome_of(ended: LoopEnded) -> Outcome:
+    """What a child's end means to its parent: its own report, else its last answer."""
+    if ended.report is not None:
+        status: Literal["success", "failed"] = "failed" if ended.report.get("status") == "failed" else "success"
+        return Outcome(status, str(ended.report.get("result", "")))
+    went_well = ended.reason in ("answered", "need_user_input") or bool(ended.text)
+    return Outcome("success" if went_well else "failed", ended.text or ended.reason)
 
 
-def _stored(recorder: RunRecorder, message: NewMessage) -> Write:
-    return lambda connection: add_message(connection, recorder.conversation_id, recorder.run_id, message)
-
-
-def _closing(
-    recorder: RunRecorder,
-    reason: EndReason,
-    usage: dict[str, Any],
-    error_info: dict[str, Any] | None,
-    *,
-    line_count: int,
-) -> Write:
-    """The terminal status; secrets of the input go with it."""
-    now = recorder.clock.now()
-    end_run = change_run(
-        recorder.run_id,
-        recorder.writer.generation,
-        status=status_of(reason),
-        end_reason=reason,
-        ended_at=now,
-        usage=usage["total_info"],
-        cost=str(recorder.usage.cost) if recorder.usage.priced else None,
-        currency=recorder.currency if recorder.usage.priced else None,
-        error_info=error_info,
-        line_count=line_count,
-        stored_lines=line_count,
-        input_sealed=None,
-        lease_owner=None,
-        lease_expires_at=None,
-        waiting=None,
-    )
-
-    def close(connection: Connection) -> None:
-        end_run(connection)
-        touch(connection, recorder.conversation_id, now)
-
-    return close
+def heard_cancellation() -> None:
+    """What follows must not be cut by the cancellation that was just heard."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()

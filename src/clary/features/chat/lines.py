@@ -12,16 +12,12 @@ from clary.runtime.events import AnnouncedCall, CallStreamed, ToolProgressed, To
 Json = dict[str, Any]
 
 
-class LineBuilder:
-    """Builds the lines of one run. Timestamps never decrease within it."""
+class Stamps:
+    """Times of the lines of one log; they never decrease (stream-runtime.md 4.2)."""
 
-    def __init__(self, *, session_id: str, agent_name: str, now: Callable[[], float] = time.time) -> None:
-        self.session_id = session_id
-        self.agent_name = agent_name
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._latest = 0.0
-        self._tail = orjson.dumps({"agent_name": agent_name, "metadata": {}})[1:]
-        self._session = orjson.dumps(session_id)
 
     def stamp(self) -> float:
         """Epoch seconds with milliseconds."""
@@ -32,6 +28,21 @@ class LineBuilder:
         """Takes over the time of a line that an earlier process wrote."""
         if isinstance(stamp, (int, float)):
             self._latest = max(self._latest, float(stamp))
+
+
+class LineBuilder:
+    """Builds the lines of one session in a log."""
+
+    def __init__(self, *, session_id: str, agent_name: str, stamps: Stamps | None = None) -> None:
+        self.session_id = session_id
+        self.agent_name = agent_name
+        self.stamps = stamps or Stamps()
+        self._tail = orjson.dumps({"agent_name": agent_name, "metadata": {}})[1:]
+        self._session = orjson.dumps(session_id)
+
+    def stamp(self) -> float:
+        """See `Stamps.stamp`."""
+        return self.stamps.stamp()
 
     def text(self, message_id: str, kind: str, text: str) -> bytes:
         """A delta; the hot path, so only the text is encoded."""

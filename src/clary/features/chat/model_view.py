@@ -1,9 +1,10 @@
 """From stored messages to what the model sees (stream-runtime.md 9.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from clary.features.conversations.service import MessageRow
+from clary.runtime.call_steps import LOAD_SKILL
 from clary.runtime.context import Entry
 from clary.runtime.messages import (
     AssistantMessage,
@@ -14,18 +15,36 @@ from clary.runtime.messages import (
     ToolMessage,
     UserMessage,
 )
+from clary.runtime.skill_texts import skill_entry
 from clary.runtime.tool_runner import PendingCall
+from clary.runtime.toolset import parse_arguments
 
 UNSEEN_TYPES = frozenset({"reasoning_content", "normal", "query_suggest"})
 COMPACTION_TOOL = "compress_conversation_history"
+TAGGED_SKILLS = "skills"
+"""Metadata key of a user message: skills that its tags loaded (stream-runtime.md 3.4)."""
 
 
-def entries_of(rows: Sequence[MessageRow], *, run_id: str, accepts_images: bool, after_row: int = 0) -> list[Entry]:
-    """Messages of a conversation as entries; rows up to `after_row` are represented by a summary."""
+def entries_of(
+    rows: Sequence[MessageRow],
+    *,
+    run_id: str,
+    accepts_images: bool,
+    after_row: int = 0,
+    skill_texts: Mapping[str, str] | None = None,
+) -> list[Entry]:
+    """Messages of a conversation as entries; rows up to `after_row` are represented by a summary.
+
+    The texts of loaded skills follow what loaded them; those that a summary covers stand at the beginning.
+    """
     grouped: list[Entry] = []
+    texts = skill_texts or {}
+    loads = loaded_skills(rows) if texts else {}
     open_response: tuple[str, int] | None = None
     for row in rows:
         if row.row_id <= after_row or not _is_seen(row):
+            if row.row_id <= after_row:
+                grouped += _skills(loads, row, texts)
             continue
         ours = row.run_id == run_id
         if row.role == "assistant" and row.response_id and open_response and row.response_id == open_response[0]:
@@ -33,8 +52,28 @@ def entries_of(rows: Sequence[MessageRow], *, run_id: str, accepts_images: bool,
             grouped[at] = Entry(_joined(grouped[at].message, row), row.row_id, ours)
             continue
         grouped.append(Entry(_message(row, accepts_images=accepts_images), row.row_id, ours))
+        grouped += _skills(loads, row, texts)
         open_response = (row.response_id, len(grouped) - 1) if row.response_id and row.role == "assistant" else None
     return grouped
+
+
+def loaded_skills(rows: Sequence[MessageRow]) -> dict[int, list[str]]:
+    """Names of the skills that each row loaded: results of `load_skill`, and user messages with tags."""
+    asked: dict[str, str] = {}
+    found: dict[int, list[str]] = {}
+    for row in rows:
+        for call in _calls(row):
+            if call.name == LOAD_SKILL:
+                asked[call.id] = str((parse_arguments(call.arguments) or {}).get("skill_name", ""))
+        if row.role == "tool" and not row.is_error and row.tool_call_id in asked:
+            found[row.row_id] = [asked[row.tool_call_id]]
+        elif row.role == "user" and row.details.get(TAGGED_SKILLS):
+            found[row.row_id] = [str(name) for name in row.details[TAGGED_SKILLS]]
+    return found
+
+
+def _skills(loads: Mapping[int, Sequence[str]], row: MessageRow, texts: Mapping[str, str]) -> list[Entry]:
+    return [skill_entry(name, texts[name]) for name in loads.get(row.row_id, ()) if name in texts]
 
 
 def open_calls(rows: Sequence[MessageRow], *, run_id: str, begun: frozenset[str]) -> list[PendingCall]:
@@ -42,7 +81,7 @@ def open_calls(rows: Sequence[MessageRow], *, run_id: str, begun: frozenset[str]
     answered = {row.tool_call_id for row in rows if row.role == "tool"}
     found: list[PendingCall] = []
     for row in rows:
-        if row.run_id != run_id or _is_draft(row):
+        if row.run_id != run_id or _is_draft(row) or row.hidden_from_model:
             continue
         for call in _calls(row):
             if call.id not in answered:
@@ -52,7 +91,7 @@ def open_calls(rows: Sequence[MessageRow], *, run_id: str, begun: frozenset[str]
 
 def _is_seen(row: MessageRow) -> bool:
     details = row.details
-    if details.get("superseded") or row.error_info is not None or _is_draft(row):
+    if row.hidden_from_model or details.get("superseded") or row.error_info is not None or _is_draft(row):
         return False
     if details.get("tool_name") == COMPACTION_TOOL:
         return False

@@ -133,23 +133,6 @@ class AgentChatRequest(ChatRequest):
         return self
 
 
-class StreamRequest(ChatRequest):
-    """`POST /api/stream` and `/api/web-stream`: the same with overrides for this run."""
-
-    agent_name: Annotated[str, Field(max_length=128)] | None = None
-    system_prefix: str | None = None
-    available_tools: Annotated[list[str], Field(max_length=1000)] | None = None
-    max_loop_count: int | None = None
-    deep_thinking: bool | None = None
-
-    @field_validator("system_prefix")
-    @classmethod
-    def _persona_bounded(cls, value: str | None) -> str | None:
-        if value is not None and len(value.encode()) > MAX_PREFIX_BYTES:
-            raise ValueError("system_prefix is larger than 64 KiB")
-        return value
-
-
 class InterruptRequest(Payload):
     """Body of an interrupt, all of it optional."""
 

@@ -1,20 +1,19 @@
 """Makes each event of the loop durable: its line, and the message, step and usage rows that commit with it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from clary.db.session import Connection
+from clary.features.chat.booking import Booking
 from clary.features.chat.call_drafts import CallDraft
 from clary.features.chat.config import RunConfig
 from clary.features.chat.delta_lines import DeltaLines, OpenMessage
-from clary.features.chat.ledger import RunUsage
 from clary.features.chat.lines import LineBuilder, call_object
+from clary.features.chat.run_log import RunLog
 from clary.features.chat.texts import NOTICES
-from clary.features.conversations.service import NewMessage, add_compaction, add_message
-from clary.features.llm_providers.ports import ProviderSnapshot
-from clary.features.llm_providers.service import Money
-from clary.features.runs.service import change_run, finish_step, insert_step
-from clary.features.usage.service import LedgerEntry, add_entry
+from clary.features.conversations.service import MessageRole, NewMessage, add_compaction, add_message
+from clary.features.runs.service import finish_step, insert_step
 from clary.kit.clock import Clock
 from clary.runtime.events import (
     AttemptVoided,
@@ -25,16 +24,30 @@ from clary.runtime.events import (
     Noticed,
     ReasoningStreamed,
     RunEvent,
+    SelfChecked,
+    ServerCalled,
     SilentStepDone,
+    Suggested,
     TextStreamed,
     ToolProgressed,
     ToolStepBegan,
     ToolStepDone,
+    UserInjected,
 )
 from clary.runtime.messages import ToolCall
-from clary.runtime.model import Usage
-from clary.streams.hub import LogWriter
 from clary.streams.ports import Write
+
+GuidanceTaker = Callable[[int, str], Write]
+"""Work that removes a guidance item of a conversation when its line is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlace:
+    """Where the messages and steps of a run belong."""
+
+    run_id: str
+    conversation_id: int
+    is_root: bool = True
 
 
 class RunRecorder:
@@ -43,33 +56,35 @@ class RunRecorder:
     def __init__(
         self,
         *,
-        run_id: str,
-        user_id: str,
-        endpoint: str,
-        conversation_id: int,
+        place: RunPlace,
         config: RunConfig,
-        writer: LogWriter,
+        log: RunLog,
         lines: LineBuilder,
-        usage: RunUsage,
-        money: Money,
+        booking: Booking,
         clock: Clock,
         next_position: int,
+        take_guidance: GuidanceTaker,
     ) -> None:
-        self.run_id = run_id
-        self.user_id = user_id
-        self._endpoint = endpoint
-        self.conversation_id = conversation_id
+        self.place = place
+        self.run_id = place.run_id
+        self.conversation_id = place.conversation_id
         self.config = config
-        self.writer = writer
+        self.log = log
+        self.writer = log.writer
         self.lines = lines
-        self.usage = usage
-        self._money = money
+        self.booking = booking
+        self.usage = booking.usage
         self.clock = clock
         self._position = next_position
+        self._take_guidance = take_guidance
         self.open_messages: dict[str, OpenMessage] = {}
         self.open_calls: dict[str, ToolCall] = {}
         self._drafts: dict[str, CallDraft] = {}
-        self._deltas = DeltaLines(writer, lines, clock)
+        self._deltas = DeltaLines(self.writer, lines, clock)
+
+    def close(self) -> None:
+        """Nothing more will be recorded."""
+        self._deltas.close()
 
     async def record(self, event: RunEvent) -> None:
         """Makes an event durable, at the latest with the next one; a tool's start waits until it is."""
@@ -106,6 +121,40 @@ class RunRecorder:
             self.notice(event.message_id, NOTICES[event.kind].render(self.config.locale))
         elif isinstance(event, ContextCompacted):
             self._compacted(event)
+        else:
+            self._record_message(event)
+
+    def _record_message(self, event: RunEvent) -> None:
+        """Events that are one message of their own."""
+        if isinstance(event, ServerCalled):
+            call = event.announced
+            self.open_calls[call.call.id] = call.call
+            self.show(self._message(call.message_id, "tool_call", None, tool_calls=[call_object(call)]))
+        elif isinstance(event, UserInjected):
+            details = {"injected": True, "guidance_id": event.guidance_id, "source": "guidance"}
+            message = self._message(event.message_id, "user_input", event.content, role="user", metadata=details)
+            self.show(message, self._take_guidance(self.conversation_id, event.guidance_id))
+        elif isinstance(event, SelfChecked):
+            details = {"self_check_passed": False, "checked_files": list(event.files)}
+            self.show(self._message(event.message_id, "observation", event.text, metadata=details))
+        elif isinstance(event, Suggested):
+            listed = "\n".join(f"- {line}" for line in event.suggestions)
+            details = {"suggestions": list(event.suggestions)}
+            self.show(self._message(event.message_id, "query_suggest", listed, metadata=details))
+
+    def _message(self, message_id: str, kind: str, content: Any, **more: Any) -> NewMessage:
+        role: MessageRole = more.pop("role", "assistant")
+        stamp = self.lines.stamp()
+        return NewMessage(message_id, role, kind, content, stamp, agent_name=self._name, **more)
+
+    def show(self, message: NewMessage, *writes: Write) -> None:
+        """A message that is stored as it is shown, with what commits with it."""
+        self._write([self.lines.from_message(message)], [self._stored(message), *writes])
+
+    def write_line(self, line: bytes, *writes: Write) -> None:
+        """A line that is no message, with what commits with it."""
+        self.release_held()
+        self._write([line], writes)
 
     def notice(self, message_id: str, text: str) -> None:
         """A `normal` message of the server."""
@@ -118,7 +167,7 @@ class RunRecorder:
     @property
     def currency(self) -> str:
         """Currency of costs."""
-        return self._money.currency
+        return self.booking.currency
 
     @property
     def _name(self) -> str:
@@ -129,6 +178,7 @@ class RunRecorder:
         is_first = message is None
         if message is None:
             message = self.open_messages[message_id] = OpenMessage(message_id, kind, self.lines.stamp())
+            self.log.opened(message_id)
         message.pieces.add(text)
         self._deltas.send(message, text, is_first=is_first)
 
@@ -155,11 +205,11 @@ class RunRecorder:
                 response_id=event.response_id,
             )
             writes.append(self._stored(message))
-        self._drafts.clear()
+        self._close_drafts()
         note = "estimated" if event.estimated else None
         detail = {"finish_reason": event.finish_reason, "calls": len(event.calls), "model": event.model}
         writes.append(self._step_finished(event.step_id, "done", detail))
-        writes += self._booked(event.step_name, event.model, event.usage, note, self.config.provider)
+        writes += self.booking.booked(event.step_name, event.model, event.usage, note, self.config.provider)
         self._write(lines, writes, completes_step=True)
 
     def stored_texts(self, response_id: str | None, **flags: Any) -> list[Write]:
@@ -179,6 +229,8 @@ class RunRecorder:
             )
             for message in self.open_messages.values()
         ]
+        for message_id in self.open_messages:
+            self.log.closed(message_id)
         self.open_messages.clear()
         return writes
 
@@ -186,10 +238,16 @@ class RunRecorder:
         self.void_unfinished()
         if event.usage is not None:
             provider = self.config.provider
-            self._write([], self._booked(event.step_name, provider.model, event.usage, event.kind, provider))
+            self._write([], self.booking.booked(event.step_name, provider.model, event.usage, event.kind, provider))
 
     def _draft(self, message_id: str, timestamp: float) -> CallDraft:
+        self.log.opened(message_id)
         return self._drafts.setdefault(message_id, CallDraft(message_id, timestamp))
+
+    def _close_drafts(self) -> None:
+        for message_id in self._drafts:
+            self.log.closed(message_id)
+        self._drafts.clear()
 
     def remember_fragment(self, line: Mapping[str, Any]) -> None:
         """A call fragment that an earlier process sent."""
@@ -198,7 +256,7 @@ class RunRecorder:
     def stored_drafts(self, **flags: Any) -> list[Write]:
         """Work that stores every call that was never announced whole; `flags` go into their metadata."""
         writes = [self._stored(draft.message(self._name, **flags)) for draft in self._drafts.values()]
-        self._drafts.clear()
+        self._close_drafts()
         return writes
 
     def void_unfinished(self) -> None:
@@ -210,7 +268,7 @@ class RunRecorder:
         self._write(lines, self.stored_texts(None, superseded=True) + self.stored_drafts(superseded=True))
 
     def _silent(self, event: SilentStepDone) -> None:
-        writes = self._booked(event.step_name, event.model, event.usage, event.note, self.config.fast_provider)
+        writes = self.booking.booked(event.step_name, event.model, event.usage, event.note, self.config.fast_provider)
         self._write([], writes)
 
     def _tool_done(self, event: ToolStepDone) -> None:
@@ -280,36 +338,6 @@ class RunRecorder:
             [self._stored(asked), self._stored(answered), store],
         )
 
-    def _booked(
-        self, step_name: str, model: str, usage: Usage | None, note: str | None, provider: ProviderSnapshot
-    ) -> list[Write]:
-        """Adds usage to the run and returns the ledger work (9.17)."""
-        self.usage.add(step_name, model, usage, note=note)
-        cost = self._money.cost(provider, usage) if usage is not None else None
-        self.usage.add_cost(cost)
-        if usage is None:
-            return []
-        entry = LedgerEntry(
-            at=self.clock.now(),
-            user_id=self.user_id,
-            agent_id=self.config.agent_id,
-            session_id=self.lines.session_id,
-            run_id=self.run_id,
-            root_run_id=self.run_id,
-            request_source=self._endpoint,
-            step_name=step_name,
-            provider_id=provider.id,
-            model=model,
-            input_tokens=usage.prompt_tokens,
-            output_tokens=usage.completion_tokens,
-            cached_tokens=usage.cached_tokens or 0,
-            reasoning_tokens=usage.reasoning_tokens or 0,
-            cost=cost,
-            currency=self._money.currency,
-            note=note,
-        )
-        return [lambda connection: add_entry(connection, entry)]
-
     def _stored(self, message: NewMessage) -> Write:
         return lambda connection: add_message(connection, self.conversation_id, self.run_id, message)
 
@@ -342,16 +370,13 @@ class RunRecorder:
         return lambda connection: finish_step(connection, self.run_id, step_id, values)
 
     def _write(self, lines: Sequence[bytes], writes: Sequence[Write], *, completes_step: bool = False) -> None:
-        """Appends with the mark up to where the message store has come."""
-        self.writer.write(lines, [*writes, self._progressed(len(lines), completes_step=completes_step)])
+        """Appends, with how far the run and the message store have come."""
+        self.writer.write(lines, [*writes, *self._progressed(len(lines), completes_step=completes_step)])
 
-    def _progressed(self, added: int, *, completes_step: bool) -> Callable[[Connection], None]:
-        # While a message is growing its lines are ahead of the store, so the mark stays before them.
-        values: dict[str, Any] = {"usage": self.usage.dump()}
+    def _progressed(self, added: int, *, completes_step: bool) -> list[Write]:
+        values: dict[str, Any] = {"usage": self.usage.dump(), "last_activity": self.clock.epoch()}
+        done = [self.log.changed(self.run_id, **values), self.log.mark(added)]
         if completes_step:
             # Only a finished step is progress: a run that kills its process in the next one must be given up (6.9).
-            values["takeovers_since_step"] = 0
-        if not self.open_messages:
-            values["stored_lines"] = self.writer.queued_length + added
-        values["last_activity"] = self.clock.epoch()
-        return change_run(self.run_id, self.writer.generation, **values)
+            done.append(self.log.changed(self.log.root_run_id, takeovers_since_step=0))
+        return done

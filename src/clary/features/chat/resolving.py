@@ -1,37 +1,39 @@
 """What a request resolves to: agent, providers, prompt, tools; everything fixed for the whole run (9.1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from clary.db.session import Session
 from clary.features.agents.ports import AgentSnapshot
 from clary.features.agents.service import AgentResolver
-from clary.features.chat.config import RunConfig
+from clary.features.chat.config import Caller, Json, Member, RunConfig
 from clary.features.chat.control_tags import ControlTags
-from clary.features.chat.payloads import ChatRequest, StreamRequest
+from clary.features.chat.errors import ModelOverrideForbiddenError
+from clary.features.chat.offering import known_names
+from clary.features.chat.override_payloads import InlineAgent, StreamRequest
+from clary.features.chat.overriding import (
+    ContextShares,
+    Warnings,
+    context_budget,
+    merged_context,
+    mode_of,
+    strictest,
+    warn,
+    with_model_override,
+)
+from clary.features.chat.payloads import ChatRequest
+from clary.features.chat.things import RunThings, WantedThings
+from clary.features.llm_providers.ports import ProviderSnapshot
 from clary.features.llm_providers.service import ProviderResolver
 from clary.features.permissions.service import Identity
 from clary.features.toolbox.service import Toolbox, canonical_name
+from clary.kit.ids import new_hex
 from clary.kit.text import current_locale
 from clary.runtime.prompt import prompt_language
 from clary.runtime.prompts import persona
 
-PROTECTED_KEYS = frozenset({"user_id", "session_id", "private_workspace", "file_permission", "current_time"})
-DROPPED_KEYS = frozenset({"external_paths", "parent_session_id", "use_claw_mode"})
-MOVED_KEYS = frozenset({"extra_mcp_config", "custom_sub_agents"})
 DEFAULT_ANSWER_LANGUAGE = "zh-CN(简体中文)"
-ALWAYS_WITH_TOOLS = ("todo_write", "todo_read")
-
-
-@dataclass(frozen=True, slots=True)
-class ContextShares:
-    """Server defaults of stream-runtime.md 9.8."""
-
-    history_ratio: float = 0.2
-    active_ratio: float = 0.3
-    max_new_message_ratio: float = 0.5
-    recent_turns: int = 0
-    compression_threshold: float = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ class Resolved:
     config: RunConfig
     agent: AgentSnapshot
     agent_mode: str
-    warnings: list[dict[str, str]]
-    saved_context: dict[str, Any]
+    warnings: Warnings
+    saved_context: Json
 
 
 class RunResolver:
@@ -62,12 +64,14 @@ class RunResolver:
         agents: AgentResolver,
         providers: ProviderResolver,
         toolbox: Toolbox,
+        things: RunThings,
         shares: ContextShares,
         limits: LoopLimits,
     ) -> None:
         self._agents = agents
         self._providers = providers
         self._toolbox = toolbox
+        self._things = things
         self._shares = shares
         self._limits = limits
 
@@ -89,45 +93,37 @@ class RunResolver:
         tags: ControlTags,
         system_texts: tuple[str, ...],
         session_id: str,
-        saved_context: dict[str, Any],
+        saved_context: Json,
         interrupt_note: str | None,
     ) -> Resolved:
         """The configuration of a run: request over agent over server.
 
         Raises:
-            NamedProviderNotFoundError, ProviderMissingError
+            NamedProviderNotFoundError, ProviderMissingError, ModelOverrideForbiddenError
         """
-        overrides = request if isinstance(request, StreamRequest) else StreamRequest(messages=[])
-        warnings: list[dict[str, str]] = []
-        provider = await self._providers.resolve(
-            db,
-            user_id=identity.user_id,
-            requested_id=request.provider_id,
-            agent_provider_id=agent.provider_id,
-            agent_owner_id=agent.owner_id,
-        )
-        fast = provider
-        if request.fast_provider_id or agent.fast_provider_id:
-            fast = await self._providers.resolve(
-                db,
-                user_id=identity.user_id,
-                requested_id=request.fast_provider_id,
-                agent_provider_id=agent.fast_provider_id,
-                agent_owner_id=agent.owner_id,
-            )
-        context, saved = _merged_context(request.system_context, dict(agent.system_context), saved_context, warnings)
+        wanted = request if isinstance(request, StreamRequest) else StreamRequest(messages=[])
+        warnings: Warnings = []
+        provider, fast = await self._provider_pair(db, identity, agent, request)
+        provider = self._overridden(provider, wanted, identity, warnings)
+        context, saved = merged_context(request.system_context, dict(agent.system_context), saved_context, warnings)
         answer_language = str(context.pop("response_language", None) or DEFAULT_ANSWER_LANGUAGE)
-        language = prompt_language(answer_language)
+        mode = mode_of(wanted.agent_mode, wanted.multi_agent, agent)
+        members = await self._members(db, identity, agent, wanted, mode, warnings)
+        things = await self._things.resolve(
+            db, caller=identity, agent=agent, wanted=self._wanted_things(agent, wanted, tags), warnings=warnings
+        )
+        options = request.stream_options
+        asked_length = wanted.llm_model_config.max_model_len if wanted.llm_model_config is not None else None
         config = RunConfig(
             agent_id=agent.agent_id,
-            agent_name=overrides.agent_name or agent.name,
-            persona=overrides.system_prefix or agent.system_prefix or persona(language),
-            tools=self._tools(overrides.available_tools or list(agent.tools), warnings),
-            max_loop_count=self._loop_count(overrides.max_loop_count, agent.max_loop_count),
-            deep_thinking=_first(overrides.deep_thinking, tags.deep_thinking, agent.deep_thinking),
+            agent_name=wanted.agent_name or agent.name,
+            persona=wanted.system_prefix or agent.system_prefix or persona(prompt_language(answer_language)),
+            tools=self._tools(wanted.available_tools or list(agent.tools), things.tool_names, warnings),
+            max_loop_count=self._loop_count(wanted.max_loop_count, agent.max_loop_count),
+            deep_thinking=_first(wanted.deep_thinking, tags.deep_thinking, agent.deep_thinking),
             thinking_level=tags.thinking_level or agent.thinking_level,
             provider=provider,
-            fast_provider=fast,
+            fast_provider=fast if fast is not None else provider,
             request_texts=system_texts,
             context_values={
                 "user_id": identity.user_id,
@@ -138,57 +134,124 @@ class RunResolver:
             },
             answer_language=answer_language,
             locale=current_locale.get(),
-            tool_progress=request.stream_options.tool_progress,
-            tool_call_deltas=request.stream_options.tool_call_deltas,
+            tool_progress=options.tool_progress,
+            tool_call_deltas=options.tool_call_deltas,
             accepts_images=agent.enable_multimodal and provider.supports_multimodal,
             interrupt_note=interrupt_note,
-            budget=self._budget(agent, provider.max_model_len, provider.max_tokens),
+            budget=context_budget(agent, wanted.context_budget_config, provider, asked_length, self._shares),
+            caller=Caller.of(identity),
+            agent_owner_id=agent.owner_id,
+            mode=mode,
+            plan_gate=bool(tags.enable_plan),
+            more_suggest=bool(_first(wanted.more_suggest, agent.more_suggest)),
+            force_summary=bool(wanted.force_summary),
+            memory_type="user" if (wanted.memory_type or agent.memory_type) == "user" else "session",
+            skills=things.skills,
+            tagged_skills=tuple(name for name in tags.skills if name in {skill.name for skill in things.skills}),
+            workflows=dict(wanted.available_workflows or {name: list(s) for name, s in agent.workflows.items()}),
+            knowledge_base_ids=things.knowledge_base_ids,
+            members=members,
+            approval_mode=strictest(self._things.server_approval_mode, agent.tool_approval_mode, wanted.approval_mode),
+            shows_approvals=options.approvals,
+            denied_commands=(*agent.denied_commands, *wanted.denied_commands),
+            mcp=things.mcp,
+            troubles=things.troubles,
+            recalled=things.recalled,
         )
-        return Resolved(config, agent, _mode(agent), warnings, saved)
+        return Resolved(config, agent, mode, warnings, saved)
 
-    def _tools(self, wanted: list[str], warnings: list[dict[str, str]]) -> tuple[str, ...]:
-        """Known tools of the allow-list in its order; task list tools come with any of them."""
+    async def _provider_pair(
+        self, db: Session, identity: Identity, agent: AgentSnapshot, request: ChatRequest
+    ) -> tuple[ProviderSnapshot, ProviderSnapshot | None]:
+        """The main model, and the small one where there is one of its own."""
+        provider = await self._providers.resolve(
+            db,
+            user_id=identity.user_id,
+            requested_id=request.provider_id,
+            agent_provider_id=agent.provider_id,
+            agent_owner_id=agent.owner_id,
+        )
+        if not (request.fast_provider_id or agent.fast_provider_id):
+            return provider, None
+        fast = await self._providers.resolve(
+            db,
+            user_id=identity.user_id,
+            requested_id=request.fast_provider_id,
+            agent_provider_id=agent.fast_provider_id,
+            agent_owner_id=agent.owner_id,
+        )
+        return provider, fast
+
+    def _overridden(
+        self, provider: ProviderSnapshot, wanted: StreamRequest, identity: Identity, warnings: Warnings
+    ) -> ProviderSnapshot:
+        override = wanted.llm_model_config
+        if override is None:
+            return provider
+        for key in override.unknown:
+            warn(warnings, "llm_model_config", key, "unknown")
+        changes_model = bool(override.model) and not override.base_url and override.model != provider.model
+        if changes_model and provider.owner_id != identity.user_id and not identity.is_admin:
+            raise ModelOverrideForbiddenError
+        return with_model_override(provider, override, identity.user_id)
+
+    def _wanted_things(self, agent: AgentSnapshot, wanted: StreamRequest, tags: ControlTags) -> WantedThings:
+        return WantedThings(
+            skills=tuple(known_names(wanted.available_skills or agent.skills)),
+            tools=tuple(known_names(wanted.available_tools or agent.tools)),
+            tools_by_request=bool(wanted.available_tools),
+            knowledge_base_ids=tuple(known_names(wanted.available_knowledge_bases or agent.knowledge_base_ids)),
+            servers={name: each.model_dump() for name, each in (wanted.extra_mcp_config or {}).items()},
+            recalls=(wanted.memory_type or agent.memory_type) == "user",
+        )
+
+    def _tools(self, wanted: Sequence[str], foreign: frozenset[str], warnings: Warnings) -> tuple[str, ...]:
+        """Known tools of the allow-list in its order."""
         names: list[str] = []
-        for name in wanted if wanted != ["none"] else []:
+        for name in known_names(wanted):
             known = canonical_name(name)
-            if self._toolbox.find(known) is None:
-                warnings.append({"field": "available_tools", "value": name[:128], "reason": "unknown"})
-            elif known not in names:
+            if known.startswith("sys_"):
+                continue
+            if self._toolbox.find(known) is None and known not in foreign:
+                warn(warnings, "available_tools", name, "unknown")
+            else:
                 names.append(known)
-        if names:
-            names += [name for name in ALWAYS_WITH_TOOLS if name not in names]
-        return tuple(names)
+        names += sorted(foreign - set(names)) if foreign else []
+        return tuple(dict.fromkeys(names))
+
+    async def _members(
+        self,
+        db: Session,
+        identity: Identity,
+        agent: AgentSnapshot,
+        wanted: StreamRequest,
+        mode: str,
+        warnings: Warnings,
+    ) -> tuple[Member, ...]:
+        """Whom the run may delegate to: configured agents, and inline ones of the request."""
+        ids = known_names(wanted.available_sub_agent_ids or agent.sub_agent_ids)
+        saved, unusable = await self._things.sub_agents(db, caller=identity, agent=agent, wanted_ids=ids)
+        for agent_id in unusable:
+            warn(warnings, "available_sub_agent_ids", agent_id, "not_usable")
+        members = [Member(each.agent_id, each.name, each.description) for each in saved]
+        taken = {member.agent_id for member in members}
+        for inline in wanted.custom_sub_agents or ():
+            member = self._inline_member(inline, taken)
+            taken.add(member.agent_id)
+            members.append(member)
+        if mode == "team" and not members:
+            warn(warnings, "agent_mode", "team", "no_members")
+        return tuple(members)
+
+    def _inline_member(self, inline: InlineAgent, taken: set[str]) -> Member:
+        agent_id = inline.agent_id if inline.agent_id and inline.agent_id not in taken else "agent_" + new_hex(8)
+        details: dict[str, Any] = inline.model_dump(exclude={"name", "agent_id", "description"})
+        return Member(agent_id, inline.name, inline.description, details)
 
     def _loop_count(self, requested: int | None, saved: int) -> int:
         wanted = requested if requested is not None and requested > 0 else saved
         return min(wanted if wanted > 0 else self._limits.default, self._limits.largest)
 
-    def _budget(self, agent: AgentSnapshot, max_model_len: int, max_tokens: int) -> dict[str, Any]:
-        saved = dict(agent.context_budget or {})
-        shares = {
-            name: saved.get(name) if saved.get(name) is not None else getattr(self._shares, name)
-            for name in ContextShares.__slots__
-        }
-        return {"max_model_len": saved.get("max_model_len") or max_model_len, "max_tokens": max_tokens, **shares}
-
-
-def _mode(agent: AgentSnapshot) -> str:
-    return agent.agent_mode if agent.agent_mode in ("simple", "multi", "fibre", "team") else "simple"
-
 
 def _first(*values: bool | None) -> bool | None:
     return next((value for value in values if value is not None), None)
-
-
-def _merged_context(
-    requested: dict[str, Any], of_agent: dict[str, Any], saved: dict[str, Any], warnings: list[dict[str, str]]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(what the prompt shows, what the session keeps): request over agent over saved (3.5)."""
-    allowed: dict[str, Any] = {}
-    for key, value in requested.items():
-        if key in DROPPED_KEYS or key in PROTECTED_KEYS or key in MOVED_KEYS:
-            warnings.append({"field": "system_context", "value": key, "reason": "protected"})
-        else:
-            allowed[key] = value
-    agent_values = {key: value for key, value in of_agent.items() if key not in PROTECTED_KEYS | DROPPED_KEYS}
-    return {**saved, **agent_values, **allowed}, {**saved, **allowed}

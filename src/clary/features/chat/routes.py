@@ -6,7 +6,8 @@ from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
 from clary.features.chat.active import ActiveRuns, sse
-from clary.features.chat.payloads import AgentChatRequest, ChatRequest, InterruptRequest, StreamRequest
+from clary.features.chat.override_payloads import StreamRequest
+from clary.features.chat.payloads import AgentChatRequest, ChatRequest, InterruptRequest
 from clary.features.chat.service import ChatService, OpenedView
 from clary.features.permissions.guards import CurrentUser
 from clary.features.runs.service import Endpoint

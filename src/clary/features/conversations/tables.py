@@ -25,7 +25,9 @@ class ConversationRow(Row):
 
     conversation_id: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=True)
     user_id: Mapped[str] = mapped_column(String(64))
-    session_id: Mapped[str] = mapped_column(String(128))
+    session_id: Mapped[str] = mapped_column(String(192))
+    parent_id: Mapped[int | None] = mapped_column(BIG, index=True)
+    """The conversation whose agent started this one; children are in no list (product.md 2.1)."""
     agent_id: Mapped[str] = mapped_column(String(64))
     agent_name: Mapped[str] = mapped_column(String(128))
     title: Mapped[str] = mapped_column(String(255))
@@ -67,6 +69,8 @@ class MessageRow(Row):
     """Names the model response that text, reasoning and calls came from; they are one message to the model."""
     model_text: Mapped[str | None] = mapped_column(Text)
     """What the model sees where it differs from `content` (tool results)."""
+    hidden_from_model: Mapped[bool | None] = mapped_column(Boolean)
+    """Shown to people only: the server's own questions about a call (stream-runtime.md 9.13)."""
     folded: Mapped[str] = mapped_column(Text, default="")
     """Visible text for searching: case-folded; empty for tool messages."""
     archived: Mapped[bool] = mapped_column(Boolean, default=False)

@@ -27,15 +27,20 @@ class RunRow(Row):
         Index("ix_runs_user_status", "user_id", "status"),
         Index("ix_runs_conversation_created", "conversation_id", "created_at"),
         Index("ix_runs_status", "status"),
+        Index("ix_runs_root", "root_run_id"),
     )
 
     run_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     log_id: Mapped[int] = mapped_column(BigInteger)
     root_run_id: Mapped[str] = mapped_column(String(36))
     parent_run_id: Mapped[str | None] = mapped_column(String(36))
+    parent_call_id: Mapped[str | None] = mapped_column(String(160))
+    """The delegation that started a child."""
+    outcome: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    """What a child reported to its parent: `{status, result}`."""
     user_id: Mapped[str] = mapped_column(String(64))
     conversation_id: Mapped[int] = mapped_column(BigInteger)
-    session_id: Mapped[str] = mapped_column(String(128))
+    session_id: Mapped[str] = mapped_column(String(192))
     agent_id: Mapped[str] = mapped_column(String(64))
     agent_name: Mapped[str] = mapped_column(String(128))
     agent_mode: Mapped[str] = mapped_column(String(32))

@@ -1,0 +1,45 @@
+"""The log of a root run as all runs of its tree write it (stream-runtime.md 1, event log)."""
+
+from clary.db.session import Connection
+from clary.features.chat.lines import Stamps
+from clary.features.runs.service import change_run
+from clary.streams.hub import LogWriter
+from clary.streams.ports import Write
+
+
+class RunLog:
+    """One writer, one time, and one mark up to which the message store holds everything."""
+
+    def __init__(self, writer: LogWriter, root_run_id: str, stamps: Stamps) -> None:
+        self.writer = writer
+        self.root_run_id = root_run_id
+        self.stamps = stamps
+        self._open: dict[str, int] = {}
+
+    @property
+    def generation(self) -> int:
+        """The generation under which the tree is executed."""
+        return self.writer.generation
+
+    def opened(self, message_id: str) -> None:
+        """A message begins to grow; from its first line on the store is behind the log."""
+        self._open.setdefault(message_id, self.writer.queued_length)
+
+    def closed(self, message_id: str) -> None:
+        """The message is about to be stored, or void."""
+        self._open.pop(message_id, None)
+
+    def mark(self, added: int) -> Write:
+        """Moves the mark of the root, as part of a transaction that adds so many lines."""
+        # A growing message's lines are ahead of the store, so the mark stays before the earliest of them.
+        stored = min(self._open.values(), default=self.writer.queued_length + added)
+        return change_run(self.root_run_id, self.generation, stored_lines=stored)
+
+    def changed(self, run_id: str, **values: object) -> "Write":
+        """A change to a run of the tree."""
+        change = change_run(run_id, self.generation, **values)
+
+        def apply(connection: Connection) -> None:
+            change(connection)
+
+        return apply

@@ -1,0 +1,98 @@
+"""A root run with its children, as one process executes them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from clary.features.chat.config import Json, Member
+from clary.features.chat.execution import Stop
+from clary.features.chat.recording import RunRecorder
+from clary.features.chat.run_log import RunLog
+from clary.features.chat.waiting import WaitingRoom
+from clary.kit.clock import Clock
+from clary.runtime.plan import CallMeter
+
+DELEGATE = "sys_delegate_task"
+MAX_PARALLEL_CHILDREN = 8
+MAX_CHILDREN = 50
+MAX_SPAWNED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class TreeLimits:
+    """Caps of one root run (stream-runtime.md 13)."""
+
+    depth: int = 4
+    parallel: int = MAX_PARALLEL_CHILDREN
+    children: int = MAX_CHILDREN
+
+
+@dataclass(frozen=True, slots=True)
+class RootFacts:
+    """What every run of the tree needs of the root."""
+
+    run_id: str
+    user_id: str
+    agent_id: str
+    session_id: str
+    conversation_id: int
+    endpoint: str
+
+
+@dataclass(slots=True)
+class LocalChild:
+    """A child under way in this process."""
+
+    stop: Stop
+    task: "asyncio.Task[object] | None" = None
+
+
+@dataclass(slots=True)
+class RunTree:
+    """Shared by the executions of a root and its children."""
+
+    root: RootFacts
+    log: RunLog
+    stop: Stop
+    limits: TreeLimits
+    meter: CallMeter
+    room: WaitingRoom
+    recorders: dict[str, RunRecorder] = field(default_factory=dict[str, RunRecorder])
+    """Runs under way, by run id."""
+    children: dict[str, LocalChild] = field(default_factory=dict[str, LocalChild])
+    spawned: dict[str, Member] = field(default_factory=dict[str, Member])
+    """Agents that live for this root run (stream-runtime.md 9.7)."""
+    started: int = 0
+    """Children so far."""
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_PARALLEL_CHILDREN))
+
+    @classmethod
+    def plant(
+        cls, root: RootFacts, log: RunLog, stop: Stop, limits: TreeLimits, clock: Clock, park: Callable[[], None]
+    ) -> "RunTree":
+        """A tree of nothing but its root."""
+
+        def tell(waiting: Json | None) -> None:
+            if not log.writer.has_failed:
+                log.writer.write([], [log.changed(root.run_id, waiting=waiting)])
+
+        room = WaitingRoom(clock, is_idle=lambda: tree.is_idle(), tell=tell, park=park)
+        tree = cls(root, log, stop, limits, CallMeter(), room, slots=asyncio.Semaphore(limits.parallel))
+        return tree
+
+    def is_idle(self) -> bool:
+        """Whether nothing can go on before a person answers."""
+        return bool(self.recorders) and all(self._only_waits(recorder) for recorder in self.recorders.values())
+
+    def _only_waits(self, recorder: RunRecorder) -> bool:
+        calls = recorder.open_calls.values()
+        return bool(calls) and all(call.name == DELEGATE or self.room.holds(recorder.run_id, call.id) for call in calls)
+
+    def stop_child(self, run_id: str) -> bool:
+        """Stops one child with what it started; False when it is not under way here."""
+        child = self.children.get(run_id)
+        if child is None or child.task is None:
+            return False
+        child.stop.reason = child.stop.reason or "interrupt_request"
+        child.task.cancel()
+        return True

@@ -1,0 +1,76 @@
+"""Runs the open calls of a run and takes what they came to into its context."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Literal
+
+from clary.runtime.context import Entry
+from clary.runtime.events import RunEvent, ToolStepDone
+from clary.runtime.messages import ToolMessage, UserMessage
+from clary.runtime.plan import LoopPlan, LoopState
+from clary.runtime.repetition import RepetitionWatch
+from clary.runtime.skill_texts import skill_entry
+from clary.runtime.toolset import parse_arguments
+
+Ending = Literal["finished", "need_user_input"]
+LOAD_SKILL = "load_skill"
+EXPAND = "tool_expand_tools"
+
+REMINDER = UserMessage(
+    "<server_facts>The same call gave the same result three times. Try another way, or answer now.</server_facts>"
+)
+
+
+class CallSteps:
+    """The tool calls of one execution."""
+
+    def __init__(self, plan: LoopPlan, state: LoopState) -> None:
+        self._plan = plan
+        self._state = state
+        self._ends: dict[str, Ending | None] = {tool.spec.name: tool.spec.ends_run for tool in plan.tools}
+        self._repetition = RepetitionWatch(state.entries)
+        self.ended_by: Ending | None = None
+        """A call that ends the run has succeeded."""
+        self.report: dict[str, Any] | None = None
+        """What `sys_finish_task` reported."""
+        self.results: list[ToolStepDone] = []
+        """Results of the latest `run`, in the model's order."""
+
+    @property
+    def is_stuck(self) -> bool:
+        """The same call gave the same result five times."""
+        return self._repetition.is_stuck()
+
+    async def run(self) -> AsyncGenerator[RunEvent]:
+        """Runs the open calls; their results enter the context in the model's order."""
+        pending, self._state.pending = self._state.pending, []
+        results: dict[str, ToolStepDone] = {}
+        async with aclosing(self._plan.runner.run(pending)) as events:
+            async for event in events:
+                if isinstance(event, ToolStepDone):
+                    results[event.call.id] = event
+                yield event
+        self.results = [results[item.call.id] for item in pending]
+        for item, done in zip(pending, self.results, strict=True):
+            self._state.entries.append(Entry(ToolMessage(item.call.id, done.model_text)))
+            self._repetition.saw(item.call, done.model_text)
+        for done in self.results:
+            if not done.is_error:
+                await self._take_effect(done)
+        if self._repetition.wants_reminder():
+            self._state.entries.append(Entry(REMINDER))
+
+    async def _take_effect(self, done: ToolStepDone) -> None:
+        """What a successful call changes for the rest of the run."""
+        name, arguments = done.call.name, parse_arguments(done.call.arguments) or {}
+        if name == LOAD_SKILL and self._plan.skills is not None:
+            skill = str(arguments.get("skill_name", ""))
+            text = await self._plan.skills.read(skill)
+            if text is not None:
+                self._state.entries.append(skill_entry(skill, text))
+        elif name == EXPAND:
+            self._state.expanded.update(str(each) for each in arguments.get("tool_names", ()))
+        ends = self._ends.get(name)
+        if ends is not None:
+            self.ended_by = ends
+            self.report = arguments if ends == "finished" else None
