@@ -20,6 +20,7 @@ from clary.features.audit import routes as audit_routes
 from clary.features.chat import routes as chat_routes
 from clary.features.conversations import routes as conversation_routes
 from clary.features.groups import routes as group_routes
+from clary.features.interventions import routes as intervention_routes
 from clary.features.llm_providers import routes as provider_routes
 from clary.features.oauth2 import routes as oauth_routes
 from clary.features.permissions import routes as permission_routes
@@ -64,6 +65,7 @@ def routers() -> list[APIRouter]:
         agent_routes.router,
         conversation_routes.router,
         chat_routes.router,
+        intervention_routes.router,
         run_routes.router,
     ]
 

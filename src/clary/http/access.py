@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from fastapi import Request
 
 Scope = Literal["read", "chat", "write", "mcp", "admin"]
-Answers = Literal["envelope", "stream", "file", "protocol"]
+Answers = Literal["envelope", "stream", "file", "protocol", "detailed"]
 
 MIB = 1024 * 1024
 JSON_BYTES = MIB
@@ -21,7 +21,7 @@ class Access(NamedTuple):
     `scope` None: public. `interactive`: only cookie, login access token or proxied identity. `sets_cookie`: a public
     POST that rule 1 of platform.md 2.5 guards. `takes_forms`: a route of the OAuth2 protocol, whose forms have their
     own rule against foreign pages. `any_token`: every token opens it, whatever its scopes. `answers` decides how
-    refusals look (platform.md 1.1).
+    refusals look (platform.md 1.1); `detailed`: true statuses and a sentence in `detail` (stream-runtime.md 10.5).
     """
 
     scope: Scope | None

@@ -4,6 +4,8 @@ from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from clary.kit import json_text
+
 
 class Payload(BaseModel):
     """Unknown keys are ignored; null for an optional field means absent, unless the class lists it in `null_clears`.
@@ -22,3 +24,14 @@ class Payload(BaseModel):
             body = cast("dict[str, Any]", data)
             return {key: value for key, value in body.items() if value is not None or key in cls.null_clears}
         return data
+
+
+def require_size(value: dict[str, Any], max_bytes: int, problem: str) -> dict[str, Any]:
+    """The value, if its JSON is no longer than so many bytes.
+
+    Raises:
+        ValueError
+    """
+    if len(json_text.dumps(value)) > max_bytes:
+        raise ValueError(problem)
+    return value

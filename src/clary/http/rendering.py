@@ -47,12 +47,14 @@ async def render_problem(request: Request, problem: Exception) -> Response:
         code=problem.code, message=problem.message.render(), slug=problem.slug, request_id=request_id_of(request)
     )
     status = problem.http_status
-    if answers in ("stream", "file") and status == 200:
+    if answers in ("stream", "file", "detailed") and status == 200:
         status = problem.true_status
     if isinstance(problem, (ValidationFailedError, InvalidJsonError)) or problem.code == 422:
         errors = problem.errors if isinstance(problem, ValidationFailedError) else _one_entry(problem)
         body["errors"] = errors
         body["detail"] = problem.message.render() if answers == "stream" else errors
+    if answers == "detailed":
+        body["detail"] = problem.message.render()
     return JsonBytes(body, status_code=status, headers=problem.headers)
 
 

@@ -25,6 +25,7 @@ from clary.settings import Settings
 from clary.streams.hub import Hub
 from clary.wiring.departures import departures
 from clary.wiring.identity import IdentityServices
+from clary.wiring.interventions import InterventionServices
 
 
 class ExecutionServices:
@@ -91,6 +92,9 @@ class ExecutionServices:
             audit=self.identity.audit,
             clock=clock,
             mode=lambda: self.identity.live.values.share_mode,
+        )
+        self.interventions = InterventionServices(
+            database=self.database, conversations=self.conversations, audit=self.identity.audit, clock=clock
         )
 
     def _add_execution(self) -> None:
@@ -165,6 +169,7 @@ class ExecutionServices:
         state.conversations = self.conversations
         state.shares = self.shares
         state.runs = self.runs
+        self.interventions.publish(state)
         state.chat = self.chat
         state.active_runs = self.active_runs
 

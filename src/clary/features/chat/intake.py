@@ -18,6 +18,7 @@ from clary.features.conversations.service import (
     NewMessage,
     text_of,
 )
+from clary.http.content import has_content, has_known_images, plain_content
 from clary.http.problems import ValidationFailedError
 from clary.kit import json_text
 from clary.kit.ids import new_uuid
@@ -25,8 +26,6 @@ from clary.kit.text import Text, current_locale
 from clary.runtime.messages import ToolCall
 from clary.runtime.prompt import prompt_language
 from clary.runtime.tool_runner import interrupted_result
-
-MAX_DATA_URL = 14 * 1024 * 1024
 
 _NO_USER = Text("messages: 最后一条消息必须是用户消息", "messages: the last message must be from the user")
 _EMPTY = Text("messages: 用户消息内容不能为空", "messages: the user's content must not be empty")
@@ -58,7 +57,7 @@ def read_messages(messages: Sequence[ChatMessage], *, now: float) -> Intake:
     """
     if not messages:
         raise MessagesEmptyError
-    system_texts = tuple(text_of(_plain(each.content)) for each in messages if each.role == "system")
+    system_texts = tuple(text_of(plain_content(each.content)) for each in messages if each.role == "system")
     said = [each for each in messages if each.role != "system"]
     if not said or said[-1].role != "user":
         raise _invalid(_NO_USER)
@@ -171,16 +170,16 @@ class _Taken:
         if message.role == "assistant":
             self._add_answer(message)
             return
-        content, self.tags = _untagged(_plain(message.content))
-        if not _has_content(content):
+        content, self.tags = _untagged(plain_content(message.content))
+        if not has_content(content):
             raise _invalid(_EMPTY)
         self._put(message.message_id, "user", "normal", content, metadata=dict(message.metadata))
 
     def _add_answer(self, message: ChatMessage) -> None:
         """Text and calls of a seeded answer are messages of their own, one call each (4.4)."""
-        content, own_id = _plain(message.content), message.message_id
+        content, own_id = plain_content(message.content), message.message_id
         response_id = new_uuid() if message.tool_calls else None
-        if _has_content(content):
+        if has_content(content):
             kind = "reasoning_content" if message.type == "reasoning_content" else "do_subtask_result"
             metadata = dict(message.metadata)
             self._put(own_id, "assistant", kind, content, metadata=metadata, response_id=response_id)
@@ -197,7 +196,7 @@ class _Taken:
         call = self._open.pop(message.tool_call_id or "", None)
         if call is None:
             raise _invalid(_ORPHAN)
-        content = _plain(message.content)
+        content = plain_content(message.content)
         more = {"tool_call_id": call.id, "model_text": text_of(content), "metadata": dict(message.metadata)}
         self._put(message.message_id, "tool", "tool_call_result", content or " ", **more)
 
@@ -214,28 +213,8 @@ class _Taken:
 
 
 def _require_known_images(message: ChatMessage) -> None:
-    for part in message.content if isinstance(message.content, list) else ():
-        if part.image_url is not None and not _acceptable(part.image_url.url):
-            raise _invalid(_IMAGE)
-
-
-def _acceptable(url: str) -> bool:
-    if url.startswith("data:"):
-        return url.startswith("data:image/") and len(url) <= MAX_DATA_URL
-    return url.startswith(("https://", "/workspace/", "/sage-workspace/", "/api/oss/object/"))
-
-
-def _plain(content: Any) -> Any:
-    """Content as JSON: a string, or parts with only the keys of their type."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    return [_part(part) for part in content]
-
-
-def _part(part: Any) -> dict[str, Any]:
-    if part.type == "text":
-        return {"type": "text", "text": part.text or ""}
-    return {"type": "image_url", "image_url": {"url": part.image_url.url if part.image_url else ""}}
+    if not has_known_images(message.content):
+        raise _invalid(_IMAGE)
 
 
 def _untagged(content: Any) -> tuple[Any, ControlTags]:
@@ -249,13 +228,6 @@ def _untagged(content: Any) -> tuple[Any, ControlTags]:
             part["text"] = found.text
             return parts, found.tags
     return parts, ControlTags()
-
-
-def _has_content(content: Any) -> bool:
-    if isinstance(content, str):
-        return bool(content.strip())
-    parts = cast("list[dict[str, Any]]", content)
-    return any(part["type"] == "image_url" or str(part.get("text", "")).strip() for part in parts)
 
 
 def _invalid(text: Text) -> ValidationFailedError:

@@ -4,47 +4,13 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
-from clary.http.payload import Payload
-from clary.kit import json_text
+from clary.http.content import ID_PATTERN, MAX_TEXT_CHARACTERS, Content, Metadata
+from clary.http.payload import Payload, require_size
 from clary.runtime.tool_runner import is_object_text
 
-ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$"
 SessionId = Annotated[str, Field(pattern=ID_PATTERN)]
 MAX_CONTEXT_BYTES = 64 * 1024
 MAX_PREFIX_BYTES = 64 * 1024
-MAX_METADATA_BYTES = 4 * 1024
-MAX_TEXT_CHARACTERS = 1_000_000
-
-
-def require_size(value: dict[str, Any], max_bytes: int, problem: str) -> dict[str, Any]:
-    """The value, if its JSON is no longer than so many bytes.
-
-    Raises:
-        ValueError
-    """
-    if len(json_text.dumps(value)) > max_bytes:
-        raise ValueError(problem)
-    return value
-
-
-class ImageUrl(Payload):
-    """Where an image is."""
-
-    url: Annotated[str, Field(min_length=1, max_length=15 * 1024 * 1024)]
-
-
-class ContentPart(Payload):
-    """Text, or an image."""
-
-    type: Literal["text", "image_url"]
-    text: Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)] | None = None
-    image_url: ImageUrl | None = None
-
-    @model_validator(mode="after")
-    def _holds_what_it_says(self) -> "ContentPart":
-        if self.type == "image_url" and self.image_url is None:
-            raise ValueError("an image part needs image_url")
-        return self
 
 
 class SeededFunction(Payload):
@@ -75,10 +41,10 @@ class ChatMessage(Payload):
     message_id: SessionId | None = None
     role: Literal["user", "assistant", "system", "tool"]
     type: str | None = None
-    content: Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)] | list[ContentPart] | None = None
+    content: Content | None = None
     tool_calls: list[SeededCall] = Field(default_factory=list[SeededCall])
     tool_call_id: str | None = None
-    metadata: dict[str, str | int | float | bool | None] = Field(default_factory=dict[str, Any])
+    metadata: Metadata = Field(default_factory=dict[str, Any])
 
     @model_validator(mode="before")
     @classmethod
@@ -90,11 +56,6 @@ class ChatMessage(Payload):
         others = {"assistant": {"tool_call_id"}, "tool": {"type", "tool_calls"}}
         ignored = others.get(str(body.get("role")), {"type", "tool_calls", "tool_call_id"})
         return {key: value for key, value in body.items() if key not in ignored}
-
-    @field_validator("metadata")
-    @classmethod
-    def _bounded(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return require_size(value, MAX_METADATA_BYTES, "metadata is larger than 4 KiB")
 
 
 class StreamOptions(Payload):

@@ -2,12 +2,22 @@
 
 from typing import Protocol
 
+from clary.db.session import Session
+
 
 class RunStopper(Protocol):
     """Ends a run because its conversation goes."""
 
     async def stop_and_wait(self, run_id: str) -> None:
         """Returns when the run has ended; harmless when it has ended already."""
+        ...
+
+
+class ConversationKeeper(Protocol):
+    """Keeps something for conversations."""
+
+    async def forget_conversation(self, db: Session, *, conversation_id: int) -> None:
+        """Removes it, in the transaction in which the conversation goes."""
         ...
 
 

@@ -20,7 +20,7 @@ from clary.features.conversations.policy import (
     text_of,
     title_from,
 )
-from clary.features.conversations.ports import RunStopper, SessionWorkspaces
+from clary.features.conversations.ports import ConversationKeeper, RunStopper, SessionWorkspaces
 from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.repository.listing import ListQuery, find_page, find_shared, find_snippets
 from clary.features.conversations.repository.messages import MessageReader, add_compaction, add_message, touch
@@ -84,10 +84,15 @@ class ConversationService:
         self._clock = clock
         self._shares_by_link = shares_by_link
         self._stopper: RunStopper | None = None
+        self._keepers: list[ConversationKeeper] = []
 
     def stop_runs_with(self, stopper: RunStopper) -> None:
         """Names who ends a run when its conversation goes."""
         self._stopper = stopper
+
+    def forget_with(self, keeper: ConversationKeeper) -> None:
+        """Names somebody who keeps things of a conversation that go with it."""
+        self._keepers.append(keeper)
 
     async def list_page(self, *, identity: Identity, query: ListQuery) -> Json:
         """One page of product.md 2.2."""
@@ -178,6 +183,8 @@ class ConversationService:
                 run = await self._runs.find_active(db, conversation_id=row.conversation_id)
                 if run is None:
                     await self._runs.delete_of_conversation(db, conversation_id=row.conversation_id)
+                    for keeper in self._keepers:
+                        await keeper.forget_conversation(db, conversation_id=row.conversation_id)
                     await ConversationRepository(db).delete(row)
                     actor, target = Actor.of(identity), AuditObject("conversation", session_id, row.user_id)
                     await self._audit.record(db, Act("conversation.deleted", actor, target))

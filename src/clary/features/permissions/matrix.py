@@ -45,10 +45,15 @@ OBJECT_OF: dict[str, ObjectType] = {
     "agent_id": "agent",
     "session_id": "conversation",
     "run_id": "run",
+    "questionnaire_id": "questionnaire",
     "provider_id": "provider",
     "group_id": "group",
 }
 """Which object a parameter of a path names."""
+
+
+_OWNERS_WORD = re.compile(r"/(rerun-stream|edit-last-user-message|inject-user-message|questionnaires)(/|$)")
+"""Starting, editing and answering is for the owner alone (stream-runtime.md 1)."""
 
 
 class RouteTerms(NamedTuple):
@@ -61,7 +66,7 @@ class RouteTerms(NamedTuple):
     target: ObjectType | None
     any_token: bool
     is_own_only: bool
-    """It names something of the caller's own account; not even an admin reaches another's there."""
+    """It names something only its owner may touch; not even an admin reaches another's there."""
 
 
 def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool, any_token: bool) -> RouteTerms:
@@ -70,7 +75,8 @@ def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool,
     # What is linked to an account is named by the provider it came from; that is no object.
     is_identity = path.startswith("/api/user/identities/")
     named: list[ObjectType] = [OBJECT_OF[name] for name in names if name in OBJECT_OF and not is_identity]
-    is_own_only = path.startswith("/api/user/") and scope != "admin" and "{id}" in path
+    is_account = path.startswith("/api/user/") and scope != "admin" and "{id}" in path
+    is_own_only = is_account or (method != "GET" and _OWNERS_WORD.search(path) is not None)
     return RouteTerms(method, path, scope, is_interactive, named[-1] if named else None, any_token, is_own_only)
 
 

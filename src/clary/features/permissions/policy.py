@@ -9,7 +9,20 @@ Credential = Literal["cookie", "access_token", "proxy", "api_key", "oauth2_token
 Verb = Literal["read", "use", "write", "delete", "share"]
 GranteeKind = Literal["user", "group"]
 ObjectType = Literal[
-    "agent", "conversation", "run", "kdb", "doc", "skill", "mcp", "provider", "file", "task", "group", "user", "key"
+    "agent",
+    "conversation",
+    "run",
+    "questionnaire",
+    "kdb",
+    "doc",
+    "skill",
+    "mcp",
+    "provider",
+    "file",
+    "task",
+    "group",
+    "user",
+    "key",
 ]
 Rule = Literal[
     "user_disabled",
@@ -34,6 +47,7 @@ ADMIN_VERBS: dict[ObjectType, frozenset[Verb]] = {
     "provider": frozenset(("read", "write", "delete")),
     "conversation": frozenset(("read", "use", "write", "delete")),
     "run": frozenset(("read", "use")),
+    "questionnaire": frozenset(("read",)),
     "key": frozenset(("read", "delete")),
 }
 GRANTABLE = frozenset[ObjectType](("agent", "kdb", "group"))

@@ -1,0 +1,100 @@
+"""Interventions."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Forward."""
+    op.create_table(
+        "approvals",
+        sa.Column("approval_id", sa.String(length=36), nullable=False),
+        sa.Column("run_id", sa.String(length=36), nullable=False),
+        sa.Column("conversation_id", sa.BigInteger(), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("session_id", sa.String(length=128), nullable=False),
+        sa.Column("tool_call_id", sa.String(length=160), nullable=False),
+        sa.Column("tool_name", sa.String(length=160), nullable=False),
+        sa.Column("category", sa.String(length=32), nullable=False),
+        sa.Column("command", sa.Text(), nullable=False),
+        sa.Column("command_hash", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("mode", sa.String(length=16), nullable=False),
+        sa.Column("requested_at", sa.Float(), nullable=False),
+        sa.Column("expires_at", sa.Float(), nullable=False),
+        sa.Column("decision", sa.String(length=16), nullable=True),
+        sa.Column("decided_by", sa.String(length=64), nullable=True),
+        sa.Column("decided_at", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("approval_id", name=op.f("pk_approvals")),
+    )
+    with op.batch_alter_table("approvals", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_approvals_conversation_id"), ["conversation_id"], unique=False)
+        batch_op.create_index("ix_approvals_decision_expires", ["decision", "expires_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_approvals_run_id"), ["run_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_approvals_user_id"), ["user_id"], unique=False)
+
+    op.create_table(
+        "guidance",
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("guidance_id", sa.String(length=128), nullable=False),
+        sa.Column("conversation_id", sa.BigInteger(), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.Text(), nullable=True),
+        sa.Column("content_hash", sa.String(length=64), nullable=False),
+        sa.Column("metadata", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("held_by", sa.String(length=36), nullable=True),
+        sa.Column("consumed", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("position", name=op.f("pk_guidance")),
+        sa.UniqueConstraint("conversation_id", "guidance_id", name=op.f("uq_guidance_conversation_id_guidance_id")),
+    )
+    op.create_table(
+        "questionnaires",
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("questionnaire_id", sa.String(length=320), nullable=False),
+        sa.Column("run_id", sa.String(length=36), nullable=False),
+        sa.Column("conversation_id", sa.BigInteger(), nullable=False),
+        sa.Column("session_id", sa.String(length=128), nullable=False),
+        sa.Column("tool_call_id", sa.String(length=160), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("questions", sa.Text(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("wait_seconds", sa.Integer(), nullable=False),
+        sa.Column("opened_at", sa.Float(), nullable=False),
+        sa.Column("deadline", sa.Float(), nullable=True),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("answers", sa.Text(), nullable=True),
+        sa.Column("submitted_at", sa.Float(), nullable=True),
+        sa.Column("is_auto_submit", sa.Boolean(), nullable=False),
+        sa.Column("approval_id", sa.String(length=36), nullable=True),
+        sa.PrimaryKeyConstraint("user_id", "questionnaire_id", name=op.f("pk_questionnaires")),
+    )
+    with op.batch_alter_table("questionnaires", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_questionnaires_conversation_id"), ["conversation_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_questionnaires_questionnaire_id"), ["questionnaire_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_questionnaires_run_id"), ["run_id"], unique=False)
+        batch_op.create_index("ix_questionnaires_status_deadline", ["status", "deadline"], unique=False)
+
+
+def downgrade() -> None:
+    """Back."""
+    with op.batch_alter_table("questionnaires", schema=None) as batch_op:
+        batch_op.drop_index("ix_questionnaires_status_deadline")
+        batch_op.drop_index(batch_op.f("ix_questionnaires_run_id"))
+        batch_op.drop_index(batch_op.f("ix_questionnaires_questionnaire_id"))
+        batch_op.drop_index(batch_op.f("ix_questionnaires_conversation_id"))
+
+    op.drop_table("questionnaires")
+    op.drop_table("guidance")
+    with op.batch_alter_table("approvals", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_approvals_user_id"))
+        batch_op.drop_index(batch_op.f("ix_approvals_run_id"))
+        batch_op.drop_index("ix_approvals_decision_expires")
+        batch_op.drop_index(batch_op.f("ix_approvals_conversation_id"))
+
+    op.drop_table("approvals")
