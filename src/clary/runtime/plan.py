@@ -32,6 +32,10 @@ class CallMeter:
     def __init__(self, used: int = 0) -> None:
         self._used = used
 
+    def add(self, calls: int) -> None:
+        """Takes calls that an earlier process made."""
+        self._used += calls
+
     def count(self) -> None:
         """Takes one call.
 

@@ -8,10 +8,16 @@ from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database
 from clary.features.agents.service import AgentResolver
 from clary.features.chat.active import ActiveRuns
+from clary.features.chat.building import LoopBuilder
+from clary.features.chat.child_config import ChildResolver
+from clary.features.chat.children import ChildRuns
+from clary.features.chat.overriding import ContextShares
 from clary.features.chat.preparing import RunPreparer
-from clary.features.chat.resolving import ContextShares, LoopLimits, RunResolver
+from clary.features.chat.resolving import LoopLimits, RunResolver
 from clary.features.chat.service import ChatLimits, ChatService
 from clary.features.chat.supervisor import RunSupervisor
+from clary.features.chat.things import RunThings
+from clary.features.chat.tree import TreeLimits
 from clary.features.conversations.service import ConversationService, HistoryReader
 from clary.features.conversations.shares import ShareService
 from clary.features.llm_providers.service import Money, ProviderResolver
@@ -112,17 +118,29 @@ class ExecutionServices:
             sole_process=self.database.is_sqlite,
             on_change=self.active_runs.changed,
         )
-        self.preparer = RunPreparer(
-            database=self.database,
-            hub=self.hub,
-            secret_box=self.secret_box,
+        self.things = RunThings(
+            agents=self.agent_resolver,
+            groups=self.identity.memberships,
+            server_approval_mode=settings.tool_approval_mode,
+        )
+        self.builder = LoopBuilder(
             models=self.gateway,
             toolbox=self.toolbox,
             sandbox=lambda: self.sandbox,
             workspaces=self.workspaces,
-            money=self.money,
+            interventions=self.interventions.kept,
+            things=self.things,
             clock=clock,
             max_result_tokens=settings.tool_result_max_tokens,
+        )
+        self.preparer = RunPreparer(
+            database=self.database,
+            hub=self.hub,
+            secret_box=self.secret_box,
+            builder=self.builder,
+            money=self.money,
+            clock=clock,
+            limits=TreeLimits(settings.max_child_depth, settings.max_parallel_children, settings.max_children_per_run),
             max_seconds=settings.run_max_seconds,
         )
 
@@ -135,19 +153,33 @@ class ExecutionServices:
             settings.context_recent_turns,
             settings.context_compression_threshold,
         )
+        resolver = RunResolver(
+            agents=self.agent_resolver,
+            providers=self.provider_resolver,
+            toolbox=self.toolbox,
+            things=self.things,
+            shares=shares,
+            limits=LoopLimits(settings.default_max_loop_count, settings.max_loop_count),
+        )
+        self.builder.delegate_to(
+            ChildRuns(
+                database=self.database,
+                conversations=self.conversations,
+                resolver=ChildResolver(resolver),
+                preparer=self.preparer,
+                secret_box=self.secret_box,
+                clock=self.clock,
+            )
+        )
+        self.interventions.wakers.target = self.supervisor
         self.chat = ChatService(
             database=self.database,
             hub=self.hub,
             supervisor=self.supervisor,
-            resolver=RunResolver(
-                agents=self.agent_resolver,
-                providers=self.provider_resolver,
-                toolbox=self.toolbox,
-                shares=shares,
-                limits=LoopLimits(settings.default_max_loop_count, settings.max_loop_count),
-            ),
+            resolver=resolver,
             conversations=self.conversations,
             runs=self.runs,
+            interventions=self.interventions.kept,
             secret_box=self.secret_box,
             clock=self.clock,
             limits=ChatLimits(lambda: self.identity.live.values.max_active_runs_per_user, settings.max_views_per_run),
@@ -178,7 +210,10 @@ class ExecutionServices:
         await self.event_log.start()
         limits = SandboxLimits(cpu_seconds=self.settings.sandbox_cpu_seconds, memory_mb=self.settings.sandbox_memory_mb)
         self.sandbox = await make_sandbox("on" if self.settings.sandbox else "off", limits=limits)
-        await self.supervisor.start(self.preparer.prepare)
+        await self.supervisor.start(self.preparer.prepare, self._due)
+
+    async def _due(self, now: float) -> list[str]:
+        return [due.run_id for due in await self.interventions.kept.list_due(now=now)]
 
     async def drain(self) -> None:
         """Ends streams and gives runs back."""

@@ -6,6 +6,7 @@ from clary.db.session import Connection
 from clary.features.chat.recording import RunRecorder
 from clary.features.chat.texts import RUN_FAILED
 from clary.features.conversations.service import NewMessage, add_message, touch
+from clary.features.interventions.service import close_of_run
 from clary.features.runs.service import EndReason, status_of
 from clary.kit.ids import new_uuid
 from clary.kit.text import Text
@@ -49,6 +50,8 @@ def write_end(
     usage = recorder.usage.wire(recorder.currency)
     out.append(lines.usage(new_uuid(), usage))
     values = _closing_values(recorder, reason, usage, error_info)
+    closed_at = recorder.clock.epoch()
+    writes.append(lambda connection: close_of_run(connection, recorder.run_id, closed_at))
     if not recorder.place.is_root:
         writes += [recorder.log.changed(recorder.run_id, **values, outcome=outcome), recorder.log.mark(len(out))]
         recorder.writer.write(out, writes)

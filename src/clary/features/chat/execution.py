@@ -107,7 +107,8 @@ class RunExecution:
 class ChildExecution:
     """A child run inside its root's execution; cancelling the task stops it, and the end says why."""
 
-    def __init__(self, loop: AgentLoop, recorder: RunRecorder, stop: Stop, root_stop: Stop) -> None:
+    def __init__(self, loop: AgentLoop, recorder: RunRecorder, stop: Stop, root_stop: Stop, parent_run_id: str) -> None:
+        self.parent_run_id = parent_run_id
         self._loop = loop
         self._recorder = recorder
         self._stop = stop

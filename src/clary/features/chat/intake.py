@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any, cast
 
 from clary.db.session import Session
 from clary.features.chat.control_tags import ControlTags, split_control_tags
 from clary.features.chat.errors import MessagesEmptyError
+from clary.features.chat.model_view import TAGGED_SKILLS
 from clary.features.chat.payloads import ChatMessage, ChatRequest
 from clary.features.conversations.service import (
     ConversationRow,
@@ -32,7 +33,9 @@ _EMPTY = Text("messages: 用户消息内容不能为空", "messages: the user's 
 _ROLE_ID = Text("messages: 只有用户消息可以被替换", "messages: only user messages can be replaced")
 _ORPHAN = Text("messages: 工具消息必须紧跟其调用", "messages: a tool message must follow its call")
 _IMAGE = Text("messages: 图片地址不被接受", "messages: this image address is not accepted")
-_ID_TWICE = Text("messages: 消息 id 重复", "messages: two messages have the same id")
+_ID_CHILD = Text("session_id: 子会话不能直接发起对话", "session_id: a sub-session cannot be chatted with")
+_TWICE = Text("messages: 消息 id 重复", "messages: two messages have the same id")
+_CHILD = Text("session_id: 子会话不能直接发起对话", "session_id: a sub-session cannot be chatted with")
 _TWICE = Text("messages: 工具调用 id 重复", "messages: two tool calls have the same id")
 
 
@@ -48,13 +51,33 @@ class Intake:
     """Ids that the client chose."""
     query: str
 
+    def with_skills(self, names: Sequence[str]) -> "Intake":
+        """The same, with the skills that the tags load noted at the last user message."""
+        if not names or not self.stored:
+            return self
+        last = self.stored[-1]
+        noted = replace(last, metadata={**last.metadata, TAGGED_SKILLS: list(names)})
+        return replace(self, stored=(*self.stored[:-1], noted))
 
-def read_messages(messages: Sequence[ChatMessage], *, now: float) -> Intake:
-    """Checks and normalises messages without looking at the conversation.
+
+def require_no_child(conversation: ConversationRow | None) -> None:
+    """A child is never started by a request (stream-runtime.md 1).
+
+    Raises:
+        ValidationFailedError
+    """
+    if conversation is not None and conversation.parent_id is not None:
+        raise _invalid(_CHILD)
+
+
+def read_messages(messages: Sequence[ChatMessage], *, now: float, may_be_empty: bool = False) -> Intake:
+    """Checks and normalises messages without looking at the conversation; none are needed while guidance is pending.
 
     Raises:
         MessagesEmptyError, ValidationFailedError
     """
+    if not messages and may_be_empty:
+        return Intake(ControlTags(), (), (), frozenset(), "")
     if not messages:
         raise MessagesEmptyError
     system_texts = tuple(text_of(plain_content(each.content)) for each in messages if each.role == "system")

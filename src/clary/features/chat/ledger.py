@@ -22,6 +22,23 @@ class RunUsage:
     models: list[str] = field(default_factory=list[str])
     cost: Decimal = Decimal(0)
     priced: bool = False
+    rolled: list[str] = field(default_factory=list[str])
+    """Children whose usage is in these sums."""
+
+    def add_child(self, run_id: str, session_id: str, total: dict[str, Any], cost: str | None) -> None:
+        """Adds what a child used, once: its total, which holds its own children's (stream-runtime.md 9.7)."""
+        if run_id in self.rolled:
+            return
+        self.rolled.append(run_id)
+        name = f"sub_agent:{session_id}"
+        usage = _read(total) if total else None
+        step = self.steps.get(name)
+        if step is None:
+            self.steps[name] = _Step(usage, None, "")
+        elif usage is not None:
+            step.usage = usage if step.usage is None else _sum(step.usage, usage)
+        if cost is not None:
+            self.add_cost(Decimal(cost))
 
     def add(self, step_name: str, model: str, usage: Usage | None, *, note: str | None = None) -> None:
         """Books a call; a call without figures is listed with its note."""
@@ -73,6 +90,7 @@ class RunUsage:
             "models": self.models,
             "cost": str(self.cost),
             "priced": self.priced,
+            "rolled": self.rolled,
         }
 
     @staticmethod
@@ -84,12 +102,14 @@ class RunUsage:
         found.models = list(raw.get("models", []))
         found.cost = Decimal(raw.get("cost", "0"))
         found.priced = bool(raw.get("priced"))
+        found.rolled = list(raw.get("rolled", []))
         return found
 
 
 def _step(name: str, step: _Step) -> dict[str, Any]:
     shape: dict[str, Any] = {"step_name": name, "usage": _figures(step.usage) if step.usage else None}
-    shape["model"] = step.model
+    if step.model:
+        shape["model"] = step.model
     if step.note:
         shape["note"] = step.note
     return shape

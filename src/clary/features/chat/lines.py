@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from clary.features.conversations.service import NewMessage
+from clary.features.interventions.ports import NewApproval
 from clary.runtime.events import AnnouncedCall, CallStreamed, ToolProgressed, ToolStepDone
 
 Json = dict[str, Any]
@@ -125,6 +126,48 @@ class LineBuilder:
                 "end_reason": reason,
             }
         )
+
+    def approval_requested(self, row: NewApproval, message_id: str, hint: str) -> bytes:
+        """A call waits for a person's word (9.13)."""
+        return orjson.dumps(
+            {
+                "type": "sandbox_approval_requested",
+                "role": "system",
+                "content": f"{row.tool_name}: {row.reason}",
+                "message_id": message_id,
+                "timestamp": self.stamp(),
+                "session_id": self.session_id,
+                "approval_id": row.approval_id,
+                "tool_call_id": row.tool_call_id,
+                "tool_name": row.tool_name,
+                "command": row.command,
+                "command_hash": row.command_hash,
+                "category": row.category,
+                "reason": row.reason,
+                "approval_mode": row.mode,
+                "expires_at": row.expires_at,
+                "hint": hint,
+            }
+        )
+
+    def approval_resolved(self, approval_id: str, message_id: str, decision: str) -> bytes:
+        """What became of it."""
+        return orjson.dumps(
+            {
+                "type": "sandbox_approval_resolved",
+                "role": "system",
+                "content": decision,
+                "message_id": message_id,
+                "timestamp": self.stamp(),
+                "session_id": self.session_id,
+                "approval_id": approval_id,
+                "decision": decision,
+            }
+        )
+
+    def error(self, message_id: str, text: str, error_info: Json) -> bytes:
+        """A problem worth showing that does not end the run (4.3)."""
+        return self._message("assistant", "error", message_id, content=text, error_info=error_info)
 
     def from_message(self, message: NewMessage) -> bytes:
         """The line of a message that is stored as it is shown."""

@@ -41,20 +41,26 @@ def entries_of(
     texts = skill_texts or {}
     loads = loaded_skills(rows) if texts else {}
     open_response: tuple[str, int] | None = None
+    waiting: list[Entry] = []
     for row in rows:
-        if row.row_id <= after_row or not _is_seen(row):
-            if row.row_id <= after_row:
-                grouped += _skills(loads, row, texts)
+        if row.row_id <= after_row:
+            grouped += _skills(loads, row, texts)
             continue
+        if not _is_seen(row):
+            continue
+        if row.role != "tool":
+            # Results follow their calls without anything between.
+            grouped += waiting
+            waiting.clear()
         ours = row.run_id == run_id
         if row.role == "assistant" and row.response_id and open_response and row.response_id == open_response[0]:
             at = open_response[1]
             grouped[at] = Entry(_joined(grouped[at].message, row), row.row_id, ours)
             continue
         grouped.append(Entry(_message(row, accepts_images=accepts_images), row.row_id, ours))
-        grouped += _skills(loads, row, texts)
+        waiting += _skills(loads, row, texts)
         open_response = (row.response_id, len(grouped) - 1) if row.response_id and row.role == "assistant" else None
-    return grouped
+    return [*grouped, *waiting]
 
 
 def loaded_skills(rows: Sequence[MessageRow]) -> dict[int, list[str]]:
@@ -108,7 +114,7 @@ def _message(row: MessageRow, *, accepts_images: bool) -> ModelMessage:
         return ToolMessage(row.tool_call_id or "", row.model_text if row.model_text is not None else str(row.content))
     if row.role == "assistant":
         return AssistantMessage(row.content if isinstance(row.content, str) else "", tuple(_calls(row)))
-    return UserMessage(_user_content(row.content, accepts_images=accepts_images))
+    return UserMessage(user_content(row.content, accepts_images=accepts_images))
 
 
 def _joined(message: ModelMessage, row: MessageRow) -> AssistantMessage:
@@ -124,7 +130,8 @@ def _calls(row: MessageRow) -> list[ToolCall]:
     ]
 
 
-def _user_content(content: Any, *, accepts_images: bool) -> str | tuple[TextPart | ImagePart, ...]:
+def user_content(content: Any, *, accepts_images: bool) -> str | tuple[TextPart | ImagePart, ...]:
+    """What the person said as the model sees it; images only where the model takes them."""
     if isinstance(content, str):
         return content
     parts: list[TextPart | ImagePart] = []

@@ -46,8 +46,11 @@ def mode_of(requested: str | None, requested_multi: bool | None, agent: AgentSna
 
 def strictest(*modes: ApprovalMode | None) -> ApprovalMode:
     """The strictest of the policies that say something."""
-    stated = [mode for mode in modes if mode is not None]
-    return max(stated, key=STRICTNESS.index) if stated else "auto"
+    found: ApprovalMode = "auto"
+    for mode in modes:
+        if mode is not None and STRICTNESS.index(mode) > STRICTNESS.index(found):
+            found = mode
+    return found
 
 
 def merged_context(requested: Json, of_agent: Json, saved: Json, warnings: Warnings) -> tuple[Json, Json]:

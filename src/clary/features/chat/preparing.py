@@ -1,22 +1,26 @@
 """Builds the execution of a run, fresh or after a crash, from what was recorded (stream-runtime.md 6.9)."""
 
-import asyncio
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import orjson
 
 from clary.db.database import Database
+from clary.db.session import Connection, Session
+from clary.features.chat.booking import BookedOn, Booking
+from clary.features.chat.building import LoopBuilder
 from clary.features.chat.config import RunConfig
 from clary.features.chat.delta_lines import OpenMessage
-from clary.features.chat.execution import RunExecution, Stop, write_end
+from clary.features.chat.ending import write_end
+from clary.features.chat.execution import ChildExecution, RunExecution, Stop
 from clary.features.chat.ledger import RunUsage
-from clary.features.chat.lines import LineBuilder
-from clary.features.chat.model_view import entries_of, open_calls
-from clary.features.chat.ports import ModelGateway
-from clary.features.chat.recording import RunRecorder
-from clary.features.conversations.service import MessageReader, MessageRow, TodoStore
+from clary.features.chat.lines import LineBuilder, Stamps
+from clary.features.chat.recording import RunPlace, RunRecorder
+from clary.features.chat.run_log import RunLog
+from clary.features.chat.state_of import RecordedRun, RunTodos
+from clary.features.chat.tree import RootFacts, RunTree, TreeLimits
+from clary.features.conversations.service import MessageReader, TodoStore
+from clary.features.interventions.service import take_guidance
 from clary.features.llm_providers.service import Money
 from clary.features.runs.service import (
     MAX_FRUITLESS_TAKEOVERS,
@@ -24,27 +28,19 @@ from clary.features.runs.service import (
     RunRow,
     RunStepRow,
     StopReason,
-    change_run,
     is_active,
 )
-from clary.features.toolbox.service import Toolbox
-from clary.features.workspaces.service import WorkspaceService
-from clary.kit import safe_paths
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
-from clary.kit.ids import new_uuid
-from clary.runtime.context import BudgetRules, ContextBudget, Entry
-from clary.runtime.loop import AgentLoop, LoopPlan, LoopState
-from clary.runtime.messages import AssistantMessage
-from clary.runtime.model import Thinking
-from clary.runtime.prompt import Instructions, prompt_language
-from clary.runtime.tool_runner import ToolRunner
-from clary.runtime.tools import OutputSink, Sandbox, Todo, TodoList, Tool, ToolContext
+from clary.runtime.messages import ToolCall
 from clary.streams.hub import Hub
-from clary.streams.ports import LogFencedError
+from clary.streams.ports import LogFencedError, Write
 
 TAIL_BYTES = 256 * 1024
-TEXT_TYPES = frozenset({"do_subtask_result", "reasoning_content", "task_analysis", "final_answer", "observation"})
+TEXT_TYPES = frozenset(
+    {"do_subtask_result", "reasoning_content", "task_analysis", "final_answer", "planning", "observation"}
+)
+Park = Callable[[], None]
 
 
 def input_place(run_id: str) -> str:
@@ -61,62 +57,109 @@ class RunPreparer:
         database: Database,
         hub: Hub,
         secret_box: SecretBox,
-        models: ModelGateway,
-        toolbox: Toolbox,
-        sandbox: Callable[[], Sandbox],
-        workspaces: WorkspaceService,
+        builder: LoopBuilder,
         money: Money,
         clock: Clock,
-        max_result_tokens: int,
+        limits: TreeLimits,
         max_seconds: float,
     ) -> None:
         self._database = database
         self._hub = hub
         self._secret_box = secret_box
-        self._models = models
-        self._toolbox = toolbox
-        self._sandbox = sandbox
-        self._workspaces = workspaces
+        self._builder = builder
         self._money = money
         self._clock = clock
-        self._max_result_tokens = max_result_tokens
+        self._limits = limits
         self._max_seconds = max_seconds
 
-    async def prepare(self, run_id: str, generation: int, stop: Stop) -> RunExecution | None:
+    async def prepare(self, run_id: str, generation: int, stop: Stop, park: Park) -> "PreparedRun | None":
         """The execution, at the point where the record ends; None when the run has an end already."""
+        # A run that was never given back has neither steps nor children: two queries less at every start.
+        is_fresh = generation == 1
         async with self._database.read() as db:
             run = await RunRepository(db).find(run_id)
             if run is None or not is_active(run.status) or run.generation != generation or run.input_sealed is None:
                 return None
-            # A run that was never taken over has no step yet: one query less at every start.
-            steps: Sequence[RunStepRow] = await RunRepository(db).list_steps(run_id) if run.takeovers else ()
-            rows = await MessageReader(db).list_messages(run.conversation_id)
-            compaction = await MessageReader(db).latest_compaction(run.conversation_id)
-            todos = TodoStore(self._database, run.conversation_id, self._clock)
-            known_todos = await todos.read_in(db)
-        config = RunConfig.from_json(self._secret_box.open(run.input_sealed, place=input_place(run_id)))
+            record = await self._record(db, run, with_steps=not is_fresh)
+            children: Sequence[RunRow] = () if is_fresh else await RunRepository(db).list_active_children(run_id)
+            child_records = [await self._record(db, child) for child in children]
         try:
-            recorder = await self._recorder(run, config, steps)
+            writer = await self._hub.writer(run.log_id, generation)
         except LogFencedError:
             return None
-        await self._reconcile(run, recorder)
-        summary = compaction.summary if compaction is not None else None
-        after = compaction.covers_to if compaction is not None else 0
-        state = _state(rows, steps, run_id, config, summary, after)
-        recorder.open_calls.update({item.call.id: item.call for item in state.pending})
+        tree = self._tree(run, RunLog(writer, run_id, Stamps(self._clock.epoch)), stop, park)
+        recorder = self._recorder(run, record, tree)
+        for child, child_record in zip(children, child_records, strict=True):
+            self._recorder(child, child_record, tree)
+        if not is_fresh:
+            await self._reconcile(run, tree, [record, *child_records])
         self._mark_running(run, recorder)
-        if await self._is_over(run, recorder, stop):
+        if await self._is_over(run, tree, recorder, children, stop):
             return None
-        loop = AgentLoop(await self._plan(run, config, RunTodos(todos, known_todos)), state)
-        return RunExecution(loop, recorder, stop, self._seconds_left(run))
+        loop = await self._builder.build(tree, recorder, record)
+        return PreparedRun(RunExecution(loop, recorder, stop, self._seconds_left(run)), tree)
 
-    async def _is_over(self, run: RunRow, recorder: RunRecorder, stop: Stop) -> bool:
+    async def prepare_child(self, run_id: str, tree: RunTree, stop: Stop) -> ChildExecution:
+        """The execution of a child inside its root's."""
+        async with self._database.read() as db:
+            run = await RunRepository(db).find(run_id)
+            assert run is not None
+            record = await self._record(db, run)
+        recorder = self._recorder(run, record, tree)
+        self._mark_running(run, recorder)
+        if run.stop_reason is not None:
+            stop.reason = stop.reason or cast("StopReason", run.stop_reason)
+        loop = await self._builder.build(tree, recorder, record, run.query)
+        return ChildExecution(loop, recorder, stop, tree.stop, run.parent_run_id or "")
+
+    def _tree(self, run: RunRow, log: RunLog, stop: Stop, park: Park) -> RunTree:
+        root = RootFacts(run.run_id, run.user_id, run.agent_id, run.session_id, run.conversation_id, run.endpoint)
+        return RunTree.plant(root, log, stop, self._limits, self._clock, park)
+
+    async def _record(self, db: Session, run: RunRow, *, with_steps: bool = True) -> RecordedRun:
+        steps: Sequence[RunStepRow] = await RunRepository(db).list_steps(run.run_id) if with_steps else ()
+        reader = MessageReader(db)
+        rows = await reader.list_messages(run.conversation_id)
+        compaction = await reader.latest_compaction(run.conversation_id)
+        todos = TodoStore(self._database, run.conversation_id, self._clock)
+        return RecordedRun(
+            run.run_id, rows, steps, compaction=compaction, todos=RunTodos(todos, await todos.read_in(db))
+        )
+
+    def _recorder(self, run: RunRow, record: RecordedRun, tree: RunTree) -> RunRecorder:
+        config = RunConfig.from_json(self._secret_box.open(run.input_sealed or "", place=input_place(run.run_id)))
+        root = tree.root
+        on = BookedOn(root.user_id, root.agent_id, root.session_id, run.run_id, root.run_id, root.endpoint)
+        recorder = RunRecorder(
+            place=RunPlace(run.run_id, run.conversation_id, is_root=run.parent_run_id is None),
+            config=config,
+            log=tree.log,
+            lines=LineBuilder(session_id=run.session_id, agent_name=config.agent_name, stamps=tree.log.stamps),
+            booking=Booking(on, RunUsage.load(run.usage), self._money, self._clock),
+            clock=self._clock,
+            next_position=len(record.steps),
+            take_guidance=_guidance_taker,
+        )
+        recorder.open_calls.update(_open_calls(record))
+        tree.recorders[run.run_id] = recorder
+        tree.meter.add(record.model_calls)
+        return recorder
+
+    async def _is_over(
+        self, run: RunRow, tree: RunTree, recorder: RunRecorder, children: Sequence[RunRow], stop: Stop
+    ) -> bool:
         """Writes the end of a run that must not go on: stopped before its process died, or taken over in vain."""
         if run.stop_reason is not None and stop.reason is None:
-            write_end(recorder, cast("StopReason", run.stop_reason))
+            reason = cast("StopReason", run.stop_reason)
+            for child in sorted(children, key=lambda child: child.created_at, reverse=True):
+                write_end(tree.recorders[child.run_id], reason, outcome={"status": "failed", "result": "interrupted"})
+            write_end(recorder, reason)
         elif run.takeovers_since_step > MAX_FRUITLESS_TAKEOVERS:
             write_end(recorder, "internal_error", kind="internal_error")
         else:
+            for child in children:
+                # They are prepared anew when the parent comes to them.
+                tree.recorders.pop(child.run_id).close()
             return False
         await recorder.writer.flush()
         return True
@@ -127,150 +170,66 @@ class RunPreparer:
             return self._max_seconds
         return max(0.0, self._max_seconds - (self._clock.now() - run.started_at).total_seconds())
 
-    async def _recorder(self, run: RunRow, config: RunConfig, steps: Sequence[RunStepRow]) -> RunRecorder:
-        return RunRecorder(
-            run_id=run.run_id,
-            user_id=run.user_id,
-            endpoint=run.endpoint,
-            conversation_id=run.conversation_id,
-            config=config,
-            writer=await self._hub.writer(run.log_id, run.generation),
-            lines=LineBuilder(session_id=run.session_id, agent_name=config.agent_name, now=self._clock.epoch),
-            usage=RunUsage.load(run.usage),
-            money=self._money,
-            clock=self._clock,
-            next_position=len(steps),
-        )
-
-    async def _reconcile(self, run: RunRow, recorder: RunRecorder) -> None:
+    async def _reconcile(self, run: RunRow, tree: RunTree, records: Sequence[RecordedRun]) -> None:
         """Text that was sent but whose response never ended is void: it is stored and marked so (4.4)."""
+        recorders = {recorder.lines.session_id: recorder for recorder in tree.recorders.values()}
+        stored = {row.message_id for record in records for row in record.rows}
         cursor = run.stored_lines
-        while cursor < recorder.writer.length:
+        while cursor < tree.log.writer.length:
             lines = await self._hub.log.read(run.log_id, cursor, TAIL_BYTES)
             if not lines:
                 break
             cursor += len(lines)
             for raw in lines:
-                _remember_tail(recorder, orjson.loads(raw))
-        recorder.void_unfinished()
+                line = orjson.loads(raw)
+                tree.log.stamps.not_before(line.get("timestamp") or line.get("ts"))
+                recorder = recorders.get(str(line.get("session_id")))
+                if recorder is not None and line.get("message_id") not in stored:
+                    _remember_tail(recorder, line)
+        for recorder in tree.recorders.values():
+            recorder.void_unfinished()
 
     def _mark_running(self, run: RunRow, recorder: RunRecorder) -> None:
         started_at = run.started_at or self._clock.now()
-        change = change_run(run.run_id, recorder.writer.generation, status="running", started_at=started_at)
+        change = recorder.log.changed(run.run_id, status="running", started_at=started_at)
         recorder.writer.write([], [change])
 
-    async def _plan(self, run: RunRow, config: RunConfig, todos: TodoList) -> LoopPlan:
-        model = self._models.client(config.provider)
-        language = prompt_language(config.answer_language)
-        workspace = await self._workspaces.ensure(run.user_id, config.agent_id, run.session_id)
-        tools = self._tools(config, language)
-        switch = self._models.has_thinking_switch(config.provider)
-        return LoopPlan(
-            model=model,
-            judge_model=self._models.client(config.fast_provider),
-            instructions=Instructions(
-                config.persona, language, config.answer_language, config.request_texts, config.context_values
-            ),
-            tools=tools,
-            runner=self._runner(config, tools, workspace, todos, language),
-            todos=todos,
-            budget=ContextBudget(BudgetRules(**config.budget)),
-            clock=self._clock,
-            new_id=new_uuid,
-            max_loop_count=config.max_loop_count,
-            max_tokens=config.provider.max_tokens,
-            temperature=config.provider.temperature,
-            top_p=config.provider.top_p,
-            presence_penalty=config.provider.presence_penalty,
-            thinking=Thinking(config.deep_thinking, config.thinking_level) if switch else Thinking(),
-            analyse_first=bool(config.deep_thinking) and not switch,
-            stream_call_deltas=config.tool_call_deltas,
-            interrupt_note=config.interrupt_note,
-        )
 
-    def _tools(self, config: RunConfig, language: str) -> list[Tool]:
-        usable = set(self._toolbox.available(self._sandbox()))
-        return [self._toolbox.get(name) for name in config.tools if name in usable]
+class PreparedRun:
+    """A root run ready to go, and the tree it may grow."""
 
-    def _runner(
-        self, config: RunConfig, tools: Sequence[Tool], workspace: Path, todos: TodoList, language: str
-    ) -> ToolRunner:
-        def context(call_id: str, progress: OutputSink) -> ToolContext:
-            return ToolContext(call_id, workspace, todos, self._sandbox(), progress, prompt_language(language))
-
-        async def save_whole(name: str, text: str) -> None:
-            await asyncio.to_thread(safe_paths.write_atomically, workspace, f".clary/results/{name}.txt", text.encode())
-
-        return ToolRunner(
-            {tool.spec.name: tool for tool in tools},
-            make_context=context,
-            save_whole=save_whole,
-            new_id=new_uuid,
-            clock=self._clock,
-            max_result_tokens=self._max_result_tokens,
-            language=prompt_language(language),
-            with_progress=config.tool_progress,
-        )
+    def __init__(self, execution: RunExecution, tree: RunTree) -> None:
+        self.execution = execution
+        self.tree = tree
 
 
-class RunTodos:
-    """The task list during a run: only the run itself changes it, so it is read from the database once."""
+def _guidance_taker(conversation_id: int, guidance_id: str) -> Write:
+    def take(connection: Connection) -> None:
+        take_guidance(connection, conversation_id, [guidance_id])
 
-    def __init__(self, store: TodoList, items: Sequence[Todo]) -> None:
-        self._store = store
-        self._items = items
-
-    async def read(self) -> Sequence[Todo]:
-        """See `TodoList`."""
-        return self._items
-
-    async def upsert(self, items: Sequence[dict[str, Any]]) -> Sequence[Todo]:
-        """See `TodoList`."""
-        self._items = await self._store.upsert(items)
-        return self._items
+    return take
 
 
-def _state(
-    rows: Sequence[MessageRow],
-    steps: Sequence[RunStepRow],
-    run_id: str,
-    config: RunConfig,
-    summary: str | None,
-    after_row: int,
-) -> LoopState:
-    begun = frozenset(step.step_id for step in steps if step.kind == "tool" and step.status == "started")
-    pending = open_calls(rows, run_id=run_id, begun=begun)
-    entries = entries_of(rows, run_id=run_id, accepts_images=config.accepts_images, after_row=after_row)
-    done = [step for step in steps if step.kind == "model" and step.status == "done"]
-    main = [step for step in done if step.name == "direct_execution"]
-    last_calls = int(main[-1].detail.get("calls", 0)) if main else -1
-    return LoopState(
-        entries=entries,
-        summary=summary,
-        rounds=sum(1 for step in main if step.detail.get("calls")),
-        model_calls=len(done),
-        pending=pending,
-        answered=last_calls == 0 and _ends_with_answer(entries) and main[-1].detail.get("finish_reason") != "length",
-        analysed=any(step.name == "task_analysis" for step in done),
-        call_ids={str(call["id"]) for row in rows for call in row.tool_calls or []},
-    )
-
-
-def _ends_with_answer(entries: Sequence[Entry]) -> bool:
-    if not entries:
-        return False
-    last = entries[-1].message
-    return isinstance(last, AssistantMessage) and bool(last.text) and not last.tool_calls
+def _open_calls(record: RecordedRun) -> dict[str, ToolCall]:
+    """Announced calls without a result, the server's own questions included."""
+    answered = set(record.results())
+    found: dict[str, ToolCall] = {}
+    for row in record.own:
+        for call in row.tool_calls or []:
+            if "index" not in call and str(call["id"]) not in answered:
+                function = call["function"]
+                found[str(call["id"])] = ToolCall(str(call["id"]), function["name"], function["arguments"])
+    return found
 
 
 def _remember_tail(recorder: RunRecorder, line: dict[str, object]) -> None:
-    recorder.lines.not_before(line.get("timestamp") or line.get("ts"))
     kind, message_id = str(line.get("type")), str(line.get("message_id", ""))
     if line.get("role") == "assistant" and kind in TEXT_TYPES:
         message = recorder.open_messages.get(message_id)
         if message is None:
             stamp = float(str(line["timestamp"]))
             message = recorder.open_messages[message_id] = OpenMessage(message_id, kind, stamp)
+            recorder.log.opened(message_id)
         message.pieces.add(str(line["content"]))
     elif kind == "tool_call":
         recorder.remember_fragment(line)

@@ -129,20 +129,21 @@ class RunRecorder:
         if isinstance(event, ServerCalled):
             call = event.announced
             self.open_calls[call.call.id] = call.call
-            self.show(self._message(call.message_id, "tool_call", None, tool_calls=[call_object(call)]))
+            self.show(self.own_message(call.message_id, "tool_call", None, tool_calls=[call_object(call)]))
         elif isinstance(event, UserInjected):
             details = {"injected": True, "guidance_id": event.guidance_id, "source": "guidance"}
-            message = self._message(event.message_id, "user_input", event.content, role="user", metadata=details)
+            message = self.own_message(event.message_id, "user_input", event.content, role="user", metadata=details)
             self.show(message, self._take_guidance(self.conversation_id, event.guidance_id))
         elif isinstance(event, SelfChecked):
             details = {"self_check_passed": False, "checked_files": list(event.files)}
-            self.show(self._message(event.message_id, "observation", event.text, metadata=details))
+            self.show(self.own_message(event.message_id, "observation", event.text, metadata=details))
         elif isinstance(event, Suggested):
             listed = "\n".join(f"- {line}" for line in event.suggestions)
             details = {"suggestions": list(event.suggestions)}
-            self.show(self._message(event.message_id, "query_suggest", listed, metadata=details))
+            self.show(self.own_message(event.message_id, "query_suggest", listed, metadata=details))
 
-    def _message(self, message_id: str, kind: str, content: Any, **more: Any) -> NewMessage:
+    def own_message(self, message_id: str, kind: str, content: Any, **more: Any) -> NewMessage:
+        """A message of this run, of the agent unless `role` says otherwise."""
         role: MessageRole = more.pop("role", "assistant")
         stamp = self.lines.stamp()
         return NewMessage(message_id, role, kind, content, stamp, agent_name=self._name, **more)

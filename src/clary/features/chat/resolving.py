@@ -83,6 +83,16 @@ class RunResolver:
         """
         return await self._agents.resolve_for_run(db, identity=identity, agent_id=agent_id)
 
+    async def caller_now(self, db: Session, caller: Caller) -> Identity:
+        """The caller of a run that is under way, with the groups they are in now."""
+        return caller.identity(await self._things.groups_of(db, caller.user_id))
+
+    async def resolve_member(
+        self, db: Session, identity: Identity, parent: RunConfig, agent_id: str
+    ) -> AgentSnapshot | None:
+        """A saved agent that a run delegates to, if it may be used still."""
+        return await self._things.find_member(db, caller=identity, owner_id=parent.agent_owner_id, agent_id=agent_id)
+
     async def resolve(
         self,
         db: Session,

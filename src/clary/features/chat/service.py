@@ -11,6 +11,7 @@ from clary.features.chat.intake import (
     Intake,
     content_hash_of,
     read_messages,
+    require_no_child,
     require_own_words,
     without_history,
     without_known,
@@ -30,6 +31,7 @@ from clary.features.conversations.service import (
     new_conversation,
     set_title_from,
 )
+from clary.features.interventions.service import Interventions
 from clary.features.permissions.service import Identity
 from clary.features.runs.errors import (
     IdempotencyMismatchError,
@@ -117,6 +119,7 @@ class ChatService:
         resolver: RunResolver,
         conversations: ConversationService,
         runs: RunService,
+        interventions: Interventions,
         secret_box: SecretBox,
         clock: Clock,
         limits: ChatLimits,
@@ -127,6 +130,7 @@ class ChatService:
         self._resolver = resolver
         self._conversations = conversations
         self._runs = runs
+        self._interventions = interventions
         self._secret_box = secret_box
         self._clock = clock
         self._limits = limits
@@ -206,7 +210,9 @@ class ChatService:
             conversation = await self._conversations.get_accessible(
                 db, session_id=session_id, identity=identity, user_id=user_id
             )
-            run = await self._runs.find_active(db, conversation_id=conversation.conversation_id)
+            run = await self._runs.find_active(
+                db, conversation_id=conversation.conversation_id, is_child=conversation.parent_id is not None
+            )
             hit = run is not None and run_id in (None, run.run_id)
             if run is not None and hit:
                 await self._runs.request_stop(db, run=run, reason="interrupt_request", note=message)
@@ -237,10 +243,13 @@ class ChatService:
             for run in runs:
                 await self._runs.request_stop(db, run=run, reason="interrupt_request")
         for run in runs:
-            self._supervisor.signal_stop(run.run_id, "interrupt_request")
+            if not self._supervisor.signal_stop(run.run_id, "interrupt_request"):
+                self._supervisor.wake(run.run_id)
 
     async def _stop(self, run_id: str, reason: StopReason, seconds: float) -> str | None:
-        self._supervisor.signal_stop(run_id, reason)
+        if not self._supervisor.signal_stop(run_id, reason):
+            # A run that waits for a person runs nowhere: it is woken to write its end.
+            self._supervisor.wake(run_id)
         await self._supervisor.finished(run_id, seconds)
         return await self._runs.wait_until_ended(run_id=run_id, seconds=seconds)
 
@@ -275,8 +284,12 @@ class ChatService:
 
     async def _create_in(self, db: Session, start: "_Start", *, replaces: bool) -> RunRow:
         identity, request, session_id, now = start.identity, start.request, start.session_id, self._clock.now()
-        intake = read_messages(request.messages, now=self._clock.epoch())
         known = await self._conversations.find_own(db, session_id=session_id, user_id=identity.user_id)
+        require_no_child(known)
+        may_be_empty = known is not None and await self._interventions.has_guidance(
+            db, conversation_id=known.conversation_id
+        )
+        intake = read_messages(request.messages, now=self._clock.epoch(), may_be_empty=may_be_empty)
         agent_id = request.agent_id or (known.agent_id if known is not None else None)
         agent = await self._resolver.resolve_agent(db, identity=identity, agent_id=agent_id)
         resolved = await self._resolver.resolve(
@@ -303,6 +316,7 @@ class ChatService:
         conversation.interrupt_note = None
         conversation.updated_at = now
         run_id = new_uuid()
+        intake = intake.with_skills(resolved.config.tagged_skills)
         await self._store(db, conversation, run_id, intake, is_new=known is None)
         run = self._row(run_id, conversation, identity, start.endpoint, request)
         run.log_id = await self._hub.log.create(db, run_id)

@@ -5,26 +5,54 @@ from typing import Any, Literal
 
 from clary.features.chat.config import RunConfig
 from clary.features.chat.model_view import entries_of, open_calls
-from clary.features.conversations.service import MessageRow
+from clary.features.conversations.service import CompactionRow, MessageRow
 from clary.features.runs.service import RunStepRow
 from clary.runtime.call_steps import EXPAND
 from clary.runtime.context import Entry
 from clary.runtime.loop import LoopState
 from clary.runtime.messages import AssistantMessage
 from clary.runtime.plan_gate import decision_of
+from clary.runtime.tools import Todo, TodoList
 from clary.runtime.toolset import parse_arguments
 
 Json = dict[str, Any]
 Phase = Literal["planning", "executing", "observing", "judging"]
 
 
+class RunTodos:
+    """The task list during a run: only the run itself changes it, so it is read from the database once."""
+
+    def __init__(self, store: TodoList, items: Sequence[Todo]) -> None:
+        self._store = store
+        self._items = items
+
+    async def read(self) -> Sequence[Todo]:
+        """See `TodoList`."""
+        return self._items
+
+    async def upsert(self, items: Sequence[dict[str, Any]]) -> Sequence[Todo]:
+        """See `TodoList`."""
+        self._items = await self._store.upsert(items)
+        return self._items
+
+
 class RecordedRun:
     """The rows of a conversation and the steps of one of its runs."""
 
-    def __init__(self, run_id: str, rows: Sequence[MessageRow], steps: Sequence[RunStepRow]) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        rows: Sequence[MessageRow],
+        steps: Sequence[RunStepRow],
+        *,
+        compaction: CompactionRow | None,
+        todos: TodoList,
+    ) -> None:
         self.run_id = run_id
         self.rows = rows
         self.steps = steps
+        self.compaction = compaction
+        self.todos = todos
         self.own = [row for row in rows if row.run_id == run_id]
         self._done = [step for step in steps if step.kind == "model" and step.status == "done"]
 
@@ -55,22 +83,21 @@ class RecordedRun:
         return any(row.type == kind and row.role == "assistant" for row in self.own)
 
 
-def state_of(
-    record: RecordedRun, config: RunConfig, *, summary: str | None, after_row: int, skill_texts: Mapping[str, str]
-) -> LoopState:
+def state_of(record: RecordedRun, config: RunConfig, skill_texts: Mapping[str, str]) -> LoopState:
     """The loop's state at the point where the record ends."""
+    compaction = record.compaction
     begun = frozenset(step.step_id for step in record.steps if step.kind == "tool" and step.status == "started")
     entries = entries_of(
         record.rows,
         run_id=record.run_id,
         accepts_images=config.accepts_images,
-        after_row=after_row,
+        after_row=compaction.covers_to if compaction is not None else 0,
         skill_texts=skill_texts,
     )
     main = record.model_steps("direct_execution")
     state = LoopState(
         entries=entries,
-        summary=summary,
+        summary=compaction.summary if compaction is not None else None,
         rounds=sum(1 for step in main if step.detail.get("calls")),
         pending=open_calls(record.rows, run_id=record.run_id, begun=begun),
         answered=_is_answered(main, entries, record),

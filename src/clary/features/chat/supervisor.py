@@ -4,13 +4,16 @@ The stream-hub supervisor: a fault in one run never reaches another.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
 from clary.db.database import Database, UnavailableError
-from clary.features.chat.execution import RunExecution, Stop
+from clary.db.session import Session
+from clary.features.chat.execution import Stop, heard_cancellation
+from clary.features.chat.preparing import PreparedRun
+from clary.features.chat.tree import RunTree
 from clary.features.runs.service import RunRepository, RunRow, StopReason, is_active
 from clary.kit.clock import Clock
 from clary.streams.hub import Hub
@@ -19,8 +22,13 @@ log = structlog.get_logger()
 
 SWEEP_SECONDS = 5.0
 
-Prepare = Callable[[str, int, Stop], Awaitable[RunExecution | None]]
-"""Builds the execution of a run under a generation; None when there is nothing left to execute."""
+Prepare = Callable[[str, int, Stop, Callable[[], None]], Awaitable[PreparedRun | None]]
+"""Builds the execution of a run under a generation; None when there is nothing left to execute.
+
+The last argument is called when the run waits for a person and nothing else: it may be parked.
+"""
+Due = Callable[[float], Awaitable[Sequence[str]]]
+"""Runs that have waited long enough for a person, at a moment in epoch seconds."""
 
 
 @dataclass(slots=True)
@@ -35,6 +43,10 @@ class LocalRun:
     stop: Stop = field(default_factory=Stop)
     task: "asyncio.Task[None] | None" = None
     leave_timer: asyncio.TimerHandle | None = None
+    tree: RunTree | None = None
+    parking: bool = False
+    woken: bool = False
+    """Somebody answered while the run was being parked."""
 
 
 class RunSupervisor:
@@ -66,15 +78,20 @@ class RunSupervisor:
         self._on_change = on_change
         self._runs: dict[str, LocalRun] = {}
         self._by_log: dict[int, LocalRun] = {}
+        self._left_alone: dict[int, LocalRun] = {}
+        """Attached runs that are parked: their readers may still leave."""
         self._prepare: Prepare | None = None
+        self._due: Due | None = None
+        self._waking: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
         self._stopping = False
         self._renewed_at = 0.0
         hub.watch(self)
 
-    async def start(self, prepare: Prepare) -> None:
+    async def start(self, prepare: Prepare, due: Due) -> None:
         """Takes over what a dead process left, then keeps leases and sweeps."""
         self._prepare = prepare
+        self._due = due
         self._renewed_at = self._clock.monotonic()
         await self._take_over(everything=self._sole_process)
         self._keeper = asyncio.create_task(self._keep())
@@ -100,6 +117,7 @@ class RunSupervisor:
     def launch(self, run: RunRow, *, taken_over: bool = False) -> None:
         """Executes a run whose lease this process holds. Returns at once."""
         local = LocalRun(run.run_id, run.log_id, run.user_id, run.generation, run.interrupt_on_disconnect)
+        self._left_alone.pop(run.log_id, None)
         self._runs[run.run_id] = self._by_log[run.log_id] = local
         local.task = asyncio.create_task(self._execute(local), name=f"run {run.run_id}")
         self._on_change(run.user_id)
@@ -110,11 +128,64 @@ class RunSupervisor:
         """Stops a run here and now; False when it does not run in this process."""
         local = self._runs.get(run_id)
         if local is None or local.task is None:
+            return any(each.tree is not None and each.tree.stop_child(run_id) for each in self._runs.values())
+        if local.parking:
             return False
         if local.stop.reason is None and not local.stop.ending:
             local.stop.reason = reason
             local.task.cancel()
         return True
+
+    def wake(self, run_id: str) -> None:
+        """Somebody answered a run, or one of its children: it goes on, here or, if it was parked, from its record."""
+        for local in self._runs.values():
+            if local.run_id == run_id or (local.tree is not None and run_id in local.tree.recorders):
+                local.woken = True
+                if local.tree is not None:
+                    local.tree.room.ring()
+                return
+        task = asyncio.ensure_future(self._wake(run_id))
+        self._waking.add(task)
+        task.add_done_callback(self._waking.discard)
+
+    async def _wake(self, run_id: str) -> None:
+        """Claims a parked run; harmless when somebody else executes it."""
+        try:
+            async with self._database.write() as db:
+                runs = RunRepository(db)
+                run = await runs.find(run_id)
+                if run is not None and run.parent_run_id is not None:
+                    run = await runs.find(run.root_run_id)
+                if run is None or self._stopping or not is_active(run.status) or run.lease_expires_at is not None:
+                    return
+                await self._claim(db, run)
+        except UnavailableError:
+            # Whoever waits has a deadline, and the sweep looks for it.
+            log.warning("run_not_woken", run_id=run_id)
+            return
+        self.launch(run)
+
+    async def _claim(self, db: Session, run: RunRow) -> None:
+        """Takes a run, raising the generation so that a late writer is refused."""
+        run.generation = await self._hub.log.raise_generation(db, run.log_id)
+        await RunRepository(db).move_children(run.run_id, run.generation)
+        run.lease_owner = self.process_id
+        run.lease_expires_at = self.lease_end()
+        run.waiting = None
+
+    def _park(self, local: LocalRun) -> None:
+        """The run only waits for a person: its worker and its lease are given back."""
+        if local.parking or local.stop.ending or local.stop.reason is not None or local.task is None:
+            return
+        local.parking = local.stop.abandoned = True
+        local.task.cancel()
+
+    async def _parked(self, local: LocalRun) -> None:
+        async with self._database.write() as db:
+            await RunRepository(db).park(local.run_id, self.process_id)
+        if local.interrupt_on_disconnect:
+            self._left_alone[local.log_id] = local
+            self.views_changed(local.log_id, self._hub.view_count(local.log_id))
 
     async def finished(self, run_id: str, seconds: float) -> None:
         """Waits for a run of this process to end."""
@@ -124,7 +195,7 @@ class RunSupervisor:
 
     def views_changed(self, log_id: int, count: int) -> None:
         """An attached run that nobody reads is interrupted after the grace time (stream-runtime.md 6.4)."""
-        local = self._by_log.get(log_id)
+        local = self._by_log.get(log_id) or self._left_alone.get(log_id)
         if local is None or not local.interrupt_on_disconnect:
             return
         if local.leave_timer is not None:
@@ -135,24 +206,44 @@ class RunSupervisor:
 
     def _watch_leaving(self, local: LocalRun, seconds: float) -> None:
         def leave() -> None:
-            if self._hub.view_count(local.log_id) == 0 and not self._stopping:
-                self.signal_stop(local.run_id, "client_disconnect")
+            if self._hub.view_count(local.log_id) > 0 or self._stopping:
+                return
+            if not self.signal_stop(local.run_id, "client_disconnect") and local.log_id in self._left_alone:
+                self._leave_parked(local)
 
         local.leave_timer = asyncio.get_running_loop().call_later(seconds, leave)
+
+    def _leave_parked(self, local: LocalRun) -> None:
+        """A parked run that nobody reads is woken to write its end."""
+        self._left_alone.pop(local.log_id, None)
+        task = asyncio.ensure_future(self._end_parked(local.run_id, "client_disconnect"))
+        self._waking.add(task)
+        task.add_done_callback(self._waking.discard)
+
+    async def _end_parked(self, run_id: str, reason: StopReason) -> None:
+        async with self._database.write() as db:
+            run = await RunRepository(db).find(run_id)
+            if run is None or not is_active(run.status):
+                return
+            run.stop_reason = run.stop_reason or reason
+        await self._wake(run_id)
 
     async def _execute(self, local: LocalRun) -> None:
         assert self._prepare is not None
         try:
             async with self._slots:
-                execution = await self._prepare(local.run_id, local.generation, local.stop)
-                if execution is not None:
+                prepared = await self._prepare(local.run_id, local.generation, local.stop, lambda: self._park(local))
+                if prepared is not None:
+                    local.tree = prepared.tree
                     # Told again: a queued run that begins has just become a running one.
                     self._on_change(local.user_id)
-                    await execution.run()
+                    await prepared.execution.run()
         except asyncio.CancelledError:
             # Stopped before it began: whoever prepares writes the end. Given back: nothing is written.
             if not local.stop.abandoned and local.stop.reason is not None:
                 await self._end_unstarted(local)
+            elif local.parking and not self._stopping:
+                heard_cancellation()
         except UnavailableError:
             log.warning("run_waits_for_database", run_id=local.run_id)
         except Exception as error:
@@ -164,12 +255,16 @@ class RunSupervisor:
             self._by_log.pop(local.log_id, None)
             self._hub.release(local.log_id)
             self._on_change(local.user_id)
+        if local.parking and not self._stopping:
+            await self._parked(local)
+            if local.woken:
+                self.wake(local.run_id)
 
     async def _end_unstarted(self, local: LocalRun) -> None:
         assert self._prepare is not None
-        execution = await self._prepare(local.run_id, local.generation, local.stop)
-        if execution is not None:
-            await execution.end_stopped()
+        prepared = await self._prepare(local.run_id, local.generation, local.stop, lambda: None)
+        if prepared is not None:
+            await prepared.execution.end_stopped()
 
     async def _keep(self) -> None:
         """Renews leases, sweeps for abandoned runs, and stops working before a lease could run out."""
@@ -180,10 +275,17 @@ class RunSupervisor:
                     await RunRepository(db).renew_leases(self.process_id, list(self._runs), self.lease_end())
                 self._renewed_at = self._clock.monotonic()
                 await self._take_over(everything=False)
+                await self._wake_due()
             except UnavailableError:
                 log.warning("leases_not_renewed")
             if self._clock.monotonic() - self._renewed_at > self._lease_seconds * 0.9:
                 self._abandon_all()
+
+    async def _wake_due(self) -> None:
+        """Runs whose wait is over go on with what counts then."""
+        assert self._due is not None
+        for run_id in await self._due(self._clock.epoch()):
+            self.wake(run_id)
 
     def _abandon_all(self) -> None:
         for local in list(self._runs.values()):
@@ -200,11 +302,9 @@ class RunSupervisor:
             for run in found:
                 if run.run_id in self._runs or not is_active(run.status):
                     continue
-                run.generation = await self._hub.log.raise_generation(db, run.log_id)
+                await self._claim(db, run)
                 run.takeovers += 1
                 run.takeovers_since_step += 1
-                run.lease_owner = self.process_id
-                run.lease_expires_at = self.lease_end()
                 claimed.append(run)
         for run in claimed:
             log.info("run_taken_over", run_id=run.run_id, takeovers=run.takeovers)

@@ -1,6 +1,7 @@
 """A root run with its children, as one process executes them."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -47,6 +48,41 @@ class LocalChild:
     task: "asyncio.Task[object] | None" = None
 
 
+class Slots:
+    """Places for children that work at the same time."""
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self._queue: deque[asyncio.Future[None]] = deque()
+
+    async def enter(self) -> None:
+        """Takes a place, in the order of asking."""
+        if self._free > 0 and not self._queue:
+            self._free -= 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Gives a place back, to the first who waits."""
+        self._free += 1
+        while self._free > 0 and self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                self._free -= 1
+                turn.set_result(None)
+
+    def come_back(self) -> None:
+        """Takes a place again without waiting; for a moment there may be one too many."""
+        self._free -= 1
+
+
 @dataclass(slots=True)
 class RunTree:
     """Shared by the executions of a root and its children."""
@@ -64,7 +100,7 @@ class RunTree:
     """Agents that live for this root run (stream-runtime.md 9.7)."""
     started: int = 0
     """Children so far."""
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_PARALLEL_CHILDREN))
+    slots: "Slots" = field(default_factory=lambda: Slots(MAX_PARALLEL_CHILDREN))
 
     @classmethod
     def plant(
@@ -77,7 +113,7 @@ class RunTree:
                 log.writer.write([], [log.changed(root.run_id, waiting=waiting)])
 
         room = WaitingRoom(clock, is_idle=lambda: tree.is_idle(), tell=tell, park=park)
-        tree = cls(root, log, stop, limits, CallMeter(), room, slots=asyncio.Semaphore(limits.parallel))
+        tree = cls(root, log, stop, limits, CallMeter(), room, slots=Slots(limits.parallel))
         return tree
 
     def is_idle(self) -> bool:

@@ -5,7 +5,8 @@ it holds no worker and no lease, and whoever brings the answer, or the deadline,
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from typing import Literal, TypeVar
 
 from clary.features.chat.config import Json
@@ -34,12 +35,22 @@ class WaitingRoom:
         self._tell = tell
         self._park = park
         self._waits: dict[tuple[str, str], Json] = {}
+        self._covered: set[tuple[str, str]] = set()
         self._bells: list[asyncio.Event] = []
         self._idle_since: float | None = None
 
     def holds(self, run_id: str, call_id: str) -> bool:
         """Whether a call waits for a person."""
-        return (run_id, call_id) in self._waits
+        return (run_id, call_id) in self._waits or (run_id, call_id) in self._covered
+
+    @contextmanager
+    def covering(self, run_id: str, call_id: str) -> Generator[None]:
+        """A call that waits through another one, which asks for it."""
+        self._covered.add((run_id, call_id))
+        try:
+            yield
+        finally:
+            self._covered.discard((run_id, call_id))
 
     def ring(self) -> None:
         """Somebody answered, or said something: every wait looks again."""

@@ -1,13 +1,14 @@
 """History at any moment: stored messages, then the log's tail (stream-runtime.md 8)."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from clary.db.database import Database
 from clary.features.conversations.merge import merged_lines
 from clary.features.conversations.payloads import conversation_info, history_message, message_of_row
 from clary.features.conversations.policy import HIDDEN
+from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.repository.messages import MessageReader
 from clary.features.conversations.tables import ConversationRow
 from clary.features.runs.service import RunRow, RunService, is_active
@@ -16,6 +17,7 @@ from clary.streams.ports import EventLog
 
 READ_BYTES = 1024 * 1024
 MERGE_IN_THREAD_LINES = 5000
+DELEGATE = "sys_delegate_task"
 Json = dict[str, Any]
 
 
@@ -33,12 +35,18 @@ class HistoryReader:
         async with self._database.read() as db:
             # One snapshot: the run's mark says which lines the stored messages already hold.
             run = await self._runs.find_readable(db, conversation_id=key, run_id=None)
-            rows = await MessageReader(db).list_messages(key)
+            by_session = {conversation.session_id: await MessageReader(db).list_messages(key)}
+            for child in await ConversationRepository(db).list_below(key):
+                by_session[child.session_id] = await MessageReader(db).list_messages(child.conversation_id)
         # The snapshot is closed before the log is read: a request holds one connection at a time.
-        messages = [message_of_row(row, conversation.session_id) for row in rows]
+        stored = {row.message_id for rows in by_session.values() for row in rows}
+        messages = {name: [message_of_row(row, name) for row in rows] for name, rows in by_session.items()}
         tail, index = await self._tail(run)
-        messages += [history_message(message) for message in tail]
-        visible = [each for each in messages if not each["metadata"].get(HIDDEN)]
+        for message in tail:
+            # Lines of children lie between each other: a message can be stored while an earlier one still grows.
+            if message["message_id"] not in stored:
+                messages.setdefault(str(message["session_id"]), []).append(history_message(message))
+        visible = list(_with_children(conversation.session_id, messages, set()))
         return {
             "conversation_id": conversation.session_id,
             "messages": visible,
@@ -68,6 +76,32 @@ class HistoryReader:
         if len(lines) > MERGE_IN_THREAD_LINES:
             return await asyncio.to_thread(_merged, lines), cursor
         return _merged(lines), cursor
+
+
+def _with_children(session_id: str, messages: dict[str, list[Json]], seen: set[str]) -> Iterator[Json]:
+    """Visible messages of a session, each delegation followed by the messages of its children (8, children)."""
+    seen.add(session_id)
+    for message in messages.get(session_id, ()):
+        if message["metadata"].get(HIDDEN):
+            continue
+        yield message
+        for child in _delegated_to(message):
+            if child in messages and child not in seen:
+                yield from _with_children(child, messages, seen)
+
+
+def _delegated_to(message: Json) -> list[str]:
+    found: list[str] = []
+    for call in message.get("tool_calls") or ():
+        function: Json = call.get("function") or {}
+        if function.get("name") != DELEGATE or "index" in call:
+            continue
+        try:
+            tasks = json_text.loads(str(function.get("arguments"))).get("tasks", [])
+        except (ValueError, AttributeError):
+            continue
+        found += [str(task["session_id"]) for task in tasks if isinstance(task, dict) and task.get("session_id")]
+    return found
 
 
 def _merged(lines: Sequence[bytes]) -> list[Json]:

@@ -47,6 +47,7 @@ class NewMessage:
     error_info: dict[str, Any] | None = None
     response_id: str | None = None
     model_text: str | None = None
+    hidden_from_model: bool = False
 
 
 def text_of(content: Any) -> str:

@@ -24,7 +24,7 @@ from clary.features.conversations.ports import ConversationKeeper, RunStopper, S
 from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.repository.listing import ListQuery, find_page, find_shared, find_snippets
 from clary.features.conversations.repository.messages import MessageReader, add_compaction, add_message, touch
-from clary.features.conversations.tables import ConversationRow, MessageRow
+from clary.features.conversations.tables import CompactionRow, ConversationRow, MessageRow
 from clary.features.conversations.todos import TodoStore, todo_of
 from clary.features.permissions.service import Identity
 from clary.features.runs.errors import SessionReleasingError
@@ -35,6 +35,7 @@ from clary.kit.clock import Clock
 from clary.kit.text import Text, has_control_characters
 
 __all__ = [
+    "CompactionRow",
     "ConversationRow",
     "ConversationService",
     "HistoryReader",
@@ -180,12 +181,10 @@ class ConversationService:
         for _ in range(DELETE_ATTEMPTS):
             async with self._database.write() as db:
                 row = await self.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
-                run = await self._runs.find_active(db, conversation_id=row.conversation_id)
+                is_child = row.parent_id is not None
+                run = await self._runs.find_active(db, conversation_id=row.conversation_id, is_child=is_child)
                 if run is None:
-                    await self._runs.delete_of_conversation(db, conversation_id=row.conversation_id)
-                    for keeper in self._keepers:
-                        await keeper.forget_conversation(db, conversation_id=row.conversation_id)
-                    await ConversationRepository(db).delete(row)
+                    await self._delete_with_children(db, row)
                     actor, target = Actor.of(identity), AuditObject("conversation", session_id, row.user_id)
                     await self._audit.record(db, Act("conversation.deleted", actor, target))
             if run is None:
@@ -194,6 +193,14 @@ class ConversationService:
             if self._stopper is not None:
                 await self._stopper.stop_and_wait(run.run_id)
         raise SessionReleasingError
+
+    async def _delete_with_children(self, db: Session, row: ConversationRow) -> None:
+        conversations = ConversationRepository(db)
+        for each in (*reversed(await conversations.list_below(row.conversation_id)), row):
+            await self._runs.delete_of_conversation(db, conversation_id=each.conversation_id)
+            for keeper in self._keepers:
+                await keeper.forget_conversation(db, conversation_id=each.conversation_id)
+            await conversations.delete(each)
 
     async def tasks_status(
         self, db: Session, *, identity: Identity, session_id: str, user_id: str | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, not_, or_, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -112,9 +112,17 @@ class RunRepository:
         return int(count or 0)
 
     async def list_abandoned(self, now_epoch: float, *, everything: bool) -> Sequence[RunRow]:
-        """Active runs without a live lease; with `everything` all active ones (their process is known to be dead)."""
-        query = select(RunRow).where(RunRow.status.in_(ACTIVE), RunRow.waiting.is_(None))
-        if not everything:
+        """Active runs without a live lease; with `everything` all active ones (their process is known to be dead).
+
+        A run that is parked, waiting for a person, is not abandoned; but nobody would notice any more that the readers
+        of an attached one have left, so a new process takes those too.
+        """
+        is_parked = and_(RunRow.waiting.is_not(None), RunRow.lease_expires_at.is_(None))
+        query = select(RunRow).where(RunRow.status.in_(ACTIVE), RunRow.parent_run_id.is_(None))
+        if everything:
+            query = query.where(or_(not_(is_parked), RunRow.interrupt_on_disconnect.is_(True)))
+        else:
+            query = query.where(not_(is_parked))
             query = query.where(or_(RunRow.lease_expires_at.is_(None), RunRow.lease_expires_at < now_epoch))
         return (await self._session.scalars(query.order_by(RunRow.created_at))).all()
 
@@ -131,7 +139,58 @@ class RunRepository:
         await self._session.execute(
             update(RunRow)
             .where(RunRow.lease_owner == owner, RunRow.status.in_(ACTIVE))
+            .values(lease_owner=None, lease_expires_at=0.0)
+        )
+
+    async def park(self, run_id: str, owner: str) -> None:
+        """Gives back the lease of a run that waits for a person (stream-runtime.md 6.9); nobody takes it over."""
+        await self._session.execute(
+            update(RunRow)
+            .where(RunRow.run_id == run_id, RunRow.lease_owner == owner, RunRow.waiting.is_not(None))
             .values(lease_owner=None, lease_expires_at=None)
+        )
+
+    async def list_active_children(self, root_run_id: str) -> Sequence[RunRow]:
+        """Children of a root run, at any depth, that have not ended; the oldest first."""
+        rows = await self._session.scalars(
+            select(RunRow)
+            .where(RunRow.root_run_id == root_run_id, RunRow.parent_run_id.is_not(None), RunRow.status.in_(ACTIVE))
+            .order_by(RunRow.created_at)
+        )
+        return rows.all()
+
+    async def count_children(self, root_run_id: str) -> int:
+        """Children a root run has had so far."""
+        count = await self._session.scalar(
+            select(func.count())
+            .select_from(RunRow)
+            .where(RunRow.root_run_id == root_run_id, RunRow.parent_run_id.is_not(None))
+        )
+        return int(count or 0)
+
+    async def list_of_call(self, parent_run_id: str, call_id: str) -> Sequence[RunRow]:
+        """The children that a delegation started."""
+        rows = await self._session.scalars(
+            select(RunRow).where(RunRow.parent_run_id == parent_run_id, RunRow.parent_call_id == call_id)
+        )
+        return rows.all()
+
+    async def find_active_child(self, conversation_id: int) -> RunRow | None:
+        """The child under way in a child conversation."""
+        return await self._session.scalar(
+            select(RunRow).where(
+                RunRow.conversation_id == conversation_id,
+                RunRow.status.in_(ACTIVE),
+                RunRow.parent_run_id.is_not(None),
+            )
+        )
+
+    async def move_children(self, root_run_id: str, generation: int) -> None:
+        """Brings the active children of a root to its generation."""
+        await self._session.execute(
+            update(RunRow)
+            .where(RunRow.root_run_id == root_run_id, RunRow.parent_run_id.is_not(None), RunRow.status.in_(ACTIVE))
+            .values(generation=generation)
         )
 
     async def list_steps(self, run_id: str) -> Sequence[RunStepRow]:

@@ -75,9 +75,10 @@ class RunService:
         row = await RunRepository(db).find(object_id)
         return Target("run", object_id, row.user_id) if row is not None else None
 
-    async def find_active(self, db: Session, *, conversation_id: int) -> RunRow | None:
-        """The active root run of a conversation, or None."""
-        return await RunRepository(db).find_active(conversation_id)
+    async def find_active(self, db: Session, *, conversation_id: int, is_child: bool = False) -> RunRow | None:
+        """The active root run of a conversation, or the active child of a child's; None when there is none."""
+        runs = RunRepository(db)
+        return await (runs.find_active_child if is_child else runs.find_active)(conversation_id)
 
     async def list_objects(self, *, conversation_id: int) -> list[dict[str, Any]]:
         """Run objects of a conversation, oldest first."""

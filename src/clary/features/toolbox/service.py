@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from clary.features.toolbox.file_tools import FileReadTool, FileUpdateTool, FileWriteTool, ListDirTool
+from clary.features.toolbox.loop_tools import DEFINITIONS, loop_tools
 from clary.features.toolbox.search_tools import GrepTool
 from clary.features.toolbox.shell_tool import ShellTool
 from clary.features.toolbox.todo_tools import TodoReadTool, TodoWriteTool
@@ -14,6 +15,7 @@ from clary.runtime.tools import Sandbox, Tool, ToolFailedError
 from clary.runtime.toolset import Language, words
 
 SHELL_TOOL: Final = ShellTool.definition.name
+LOOP_TOOLS: Final = frozenset(definition.name for definition in DEFINITIONS)
 ALIASES: Final = {
     "web_search": "search_web_page",
     "retrieve_on_zavixai_db": "search_knowledge_base",
@@ -50,6 +52,7 @@ class Toolbox:
             ShellTool(),
             TodoWriteTool(),
             TodoReadTool(),
+            *loop_tools(),
         )
         self._tools = {tool.spec.name: tool for tool in tools}
 
@@ -84,4 +87,5 @@ class Toolbox:
 
     def available(self, sandbox: Sandbox) -> tuple[str, ...]:
         """The names of the tools that can be used on this host, in order (stream-runtime.md 9.16)."""
-        return tuple(name for name in self._tools if self.unavailable_reason(name, sandbox) is None)
+        names = (name for name in self._tools if name not in LOOP_TOOLS)
+        return tuple(name for name in names if self.unavailable_reason(name, sandbox) is None)

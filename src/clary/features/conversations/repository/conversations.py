@@ -28,10 +28,10 @@ class ConversationRepository:
         return await self._session.scalar(FIND_OWNED, {"of_user": user_id, "of_session": session_id})
 
     async def list_of(self, user_id: str, *, limit: int) -> Sequence[ConversationRow]:
-        """Some conversations of a person, the oldest first."""
+        """Some conversations of a person, the oldest first; those of children go with their parents."""
         rows = await self._session.scalars(
             select(ConversationRow)
-            .where(ConversationRow.user_id == user_id)
+            .where(ConversationRow.user_id == user_id, ConversationRow.parent_id.is_(None))
             .order_by(ConversationRow.conversation_id)
             .limit(limit)
         )
@@ -104,6 +104,21 @@ class ConversationRepository:
     async def get(self, conversation_id: int) -> ConversationRow | None:
         """By the surrogate key."""
         return await self._session.get(ConversationRow, conversation_id)
+
+    async def list_below(self, conversation_id: int) -> list[ConversationRow]:
+        """The conversations of children, of theirs and so on; parents before their children."""
+        found: list[ConversationRow] = []
+        level = [conversation_id]
+        while level:
+            rows = await self._session.scalars(
+                select(ConversationRow)
+                .where(ConversationRow.parent_id.in_(level))
+                .order_by(ConversationRow.conversation_id)
+            )
+            children = list(rows.all())
+            found += children
+            level = [row.conversation_id for row in children]
+        return found
 
     async def delete(self, conversation: ConversationRow) -> None:
         """Removes a conversation with everything that hangs on it."""

@@ -98,6 +98,7 @@ def _conditions(identity: Identity, query: ListQuery) -> list[ColumnElement[bool
     owner = ConversationRow.user_id
     only_one = query.owner_id if identity.is_admin else None
     where = [owned_by(only_one, owner) if only_one else visible_to(identity, owner)]
+    where.append(ConversationRow.parent_id.is_(None))
     if query.agent_id is not None:
         where.append(ConversationRow.agent_id == query.agent_id)
     for word in query.words:

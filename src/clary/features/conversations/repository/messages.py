@@ -77,6 +77,7 @@ def _values(conversation_id: int, run_id: str, message: NewMessage) -> dict[str,
         "timestamp": message.timestamp,
         "response_id": message.response_id,
         "model_text": message.model_text,
+        "hidden_from_model": message.hidden_from_model,
         "folded": folded_text(message),
         "archived": False,
     }

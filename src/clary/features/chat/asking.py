@@ -1,0 +1,250 @@
+"""Questions of a run to its person: questionnaires, and the approval of calls (stream-runtime.md 9.12, 9.13)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from clary.db.session import Connection
+from clary.features.chat.config import Json
+from clary.features.chat.lines import call_object
+from clary.features.chat.recording import RunRecorder
+from clary.features.chat.tree import RunTree
+from clary.features.interventions.ports import NewApproval, NewQuestionnaire
+from clary.features.interventions.service import (
+    APPROVAL_SECONDS,
+    HINT,
+    REASONS,
+    ApprovalRow,
+    Category,
+    Interventions,
+    QuestionnaireRow,
+    approval_form,
+    category_of,
+    command_hash,
+    command_of,
+    default_answers,
+    expire_questionnaire,
+    form_of,
+    needs_approval,
+    open_approval,
+    open_questionnaire,
+    questionnaire_id_of,
+    resolve_approval,
+    result_of_questionnaire,
+)
+from clary.kit import json_text
+from clary.kit.clock import Clock
+from clary.kit.ids import new_uuid
+from clary.kit.text import Text
+from clary.runtime.events import AnnouncedCall
+from clary.runtime.messages import ToolCall, ToolSpec
+from clary.runtime.tools import ToolContext, ToolFailedError
+
+_DENIED = Text("用户拒绝了该调用", "The person denied this call")
+_EXPIRED = Text("没有人在规定时间内批准该调用", "Nobody approved this call in time")
+
+
+class Asker:
+    """Opens questions of one run and waits for what comes of them."""
+
+    def __init__(self, tree: RunTree, recorder: RunRecorder, interventions: Interventions, clock: Clock) -> None:
+        self.tree = tree
+        self.recorder = recorder
+        self.interventions = interventions
+        self.clock = clock
+
+    async def ask(self, call_id: str, arguments: Mapping[str, Any], *, approval_id: str | None = None) -> Json:
+        """Result of a questionnaire: what was answered, or the defaults when the time is over.
+
+        A questionnaire that an earlier process opened for the same call is gone on with.
+
+        Raises:
+            ToolFailedError: the questions are not right.
+        """
+        run_id = self.recorder.run_id
+        row = await self.interventions.find_questionnaire(run_id=run_id, tool_call_id=call_id)
+        if row is None:
+            opened = self._opened(call_id, arguments, approval_id)
+            self.recorder.writer.write([], [lambda connection: open_questionnaire(connection, opened)])
+            await self.recorder.writer.flush()
+            deadline, item_id = opened.deadline, opened.questionnaire_id
+        else:
+            deadline, item_id = row.deadline, row.questionnaire_id
+
+        async def look() -> QuestionnaireRow | None:
+            found = await self.interventions.find_questionnaire(run_id=run_id, tool_call_id=call_id)
+            if found is not None and found.status == "pending" and self._is_over(found.deadline):
+                await self._expire(found)
+                found = await self.interventions.find_questionnaire(run_id=run_id, tool_call_id=call_id)
+            return found if found is not None and found.status != "pending" else None
+
+        answered = await self.tree.room.wait(
+            run_id, call_id, kind="questionnaire", item_id=item_id, expires_at=deadline, look=look
+        )
+        result = result_of_questionnaire(answered, self._language)
+        return result if result is not None else {"success": False, "status": "timeout", "answers": {}}
+
+    def _opened(self, call_id: str, arguments: Mapping[str, Any], approval_id: str | None) -> NewQuestionnaire:
+        form, now = form_of(arguments), self.clock.epoch()
+        session_id = self.recorder.lines.session_id
+        return NewQuestionnaire(
+            questionnaire_id=questionnaire_id_of(session_id, call_id),
+            run_id=self.recorder.run_id,
+            conversation_id=self.recorder.conversation_id,
+            user_id=self.tree.root.user_id,
+            session_id=session_id,
+            tool_call_id=call_id,
+            title=form.title,
+            questions=list(form.questions),
+            kind=form.kind,
+            wait_seconds=form.wait_seconds,
+            opened_at=now,
+            deadline=form.deadline(now),
+            approval_id=approval_id,
+        )
+
+    async def _expire(self, row: QuestionnaireRow) -> None:
+        answers, now = default_answers(row.questions), self.clock.epoch()
+
+        def close(connection: Connection) -> None:
+            expire_questionnaire(connection, row.run_id, row.tool_call_id, answers, now)
+
+        self.recorder.writer.write([], [close])
+        await self.recorder.writer.flush()
+
+    def _is_over(self, deadline: float | None) -> bool:
+        return deadline is not None and self.clock.epoch() >= deadline
+
+    @property
+    def _language(self) -> Any:
+        return "zh" if self.recorder.config.locale == "zh-CN" else "en"
+
+
+class QuestionnaireTool:
+    """Asks the person; waiting costs nothing and survives a restart."""
+
+    def __init__(self, spec: ToolSpec, asker: Asker) -> None:
+        self.spec = spec
+        self._asker = asker
+
+    async def run(self, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
+        """See `Tool.run`."""
+        return await self._asker.ask(context.tool_call_id, arguments)
+
+
+class CallApprovals:
+    """Implements `runtime.tool_runner.ApprovalGate` for one run."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self._recorder = asker.recorder
+
+    async def clear(self, call: ToolCall, spec: ToolSpec, arguments: dict[str, Any]) -> None:
+        """See `ApprovalGate.clear`."""
+        config = self._recorder.config
+        category = category_of(spec.name, arguments, spec.effect)
+        if not needs_approval(config.approval_mode, spec.effect, category):
+            return
+        decision = await self._decision(call, spec.name, arguments, category)
+        if decision == "expired":
+            raise ToolFailedError(_EXPIRED.render(config.locale), "APPROVAL_EXPIRED")
+        if decision != "approve":
+            raise ToolFailedError(_DENIED.render(config.locale), "APPROVAL_DENIED")
+
+    async def _decision(self, call: ToolCall, tool_name: str, arguments: Json, category: Category) -> str:
+        fingerprint = command_hash(tool_name, arguments)
+        known = await self._known(call, fingerprint)
+        if known is not None and known.decision is not None:
+            return known.decision
+        if known is None:
+            row = self._row(call, tool_name, arguments, category, fingerprint)
+            approval_id, expires_at = row.approval_id, row.expires_at
+            self._announce(row)
+            await self._recorder.writer.flush()
+        else:
+            approval_id, expires_at = known.approval_id, known.expires_at
+        if not self._recorder.config.shows_approvals:
+            with self._asker.tree.room.covering(self._recorder.run_id, call.id):
+                await self._ask_by_questionnaire(approval_id, tool_name, arguments, category)
+
+        async def look() -> str | None:
+            found = await self._known(call, fingerprint)
+            if found is not None and found.decision is None and self._asker.clock.epoch() >= found.expires_at:
+                await self._expire(found)
+                found = await self._known(call, fingerprint)
+            return found.decision if found is not None else None
+
+        decision = await self._asker.tree.room.wait(
+            self._recorder.run_id, call.id, kind="approval", item_id=approval_id, expires_at=expires_at, look=look
+        )
+        if self._recorder.config.shows_approvals:
+            self._recorder.write_line(self._recorder.lines.approval_resolved(approval_id, new_uuid(), decision))
+        return decision
+
+    async def _known(self, call: ToolCall, fingerprint: str) -> ApprovalRow | None:
+        row = await self._asker.interventions.find_approval(run_id=self._recorder.run_id, tool_call_id=call.id)
+        return row if row is not None and row.command_hash == fingerprint else None
+
+    def _row(
+        self, call: ToolCall, tool_name: str, arguments: Json, category: Category, fingerprint: str
+    ) -> NewApproval:
+        config, now = self._recorder.config, self._asker.clock.epoch()
+        return NewApproval(
+            approval_id=new_uuid(),
+            run_id=self._recorder.run_id,
+            conversation_id=self._recorder.conversation_id,
+            user_id=self._asker.tree.root.user_id,
+            session_id=self._recorder.lines.session_id,
+            tool_call_id=call.id,
+            tool_name=tool_name,
+            category=category,
+            command=command_of(tool_name, arguments),
+            command_hash=fingerprint,
+            reason=REASONS[category].render(config.locale),
+            mode=config.approval_mode,
+            requested_at=now,
+            expires_at=now + APPROVAL_SECONDS,
+        )
+
+    def _announce(self, row: NewApproval) -> None:
+        def store(connection: Connection) -> None:
+            open_approval(connection, row)
+
+        if self._recorder.config.shows_approvals:
+            hint = HINT.render(self._recorder.config.locale)
+            self._recorder.write_line(self._recorder.lines.approval_requested(row, new_uuid(), hint), store)
+        else:
+            self._recorder.writer.write([], [store])
+
+    async def _ask_by_questionnaire(
+        self, approval_id: str, tool_name: str, arguments: Json, category: Category
+    ) -> None:
+        """Clients that know no approval lines are asked by a call that the model never sees (9.13)."""
+        recorder = self._recorder
+        call_id = f"approval_{approval_id}"
+        form = approval_form(tool_name, command_of(tool_name, arguments), category, recorder.config.locale)
+        form["questionnaire_id"] = questionnaire_id_of(recorder.lines.session_id, call_id)
+        call = ToolCall(call_id, "questionnaire", json_text.dumps_text(form))
+        if call_id not in recorder.open_calls:
+            recorder.open_calls[call_id] = call
+            shown = [call_object(AnnouncedCall("", call))]
+            recorder.show(recorder.own_message(new_uuid(), "tool_call", None, tool_calls=shown, hidden_from_model=True))
+        result = await self._asker.ask(call_id, form, approval_id=approval_id)
+        if result.get("is_auto_submit"):
+            await self._expire_by_id(approval_id)
+        recorder.open_calls.pop(call_id, None)
+        answer = recorder.own_message(
+            new_uuid(), "tool_call_result", result, role="tool", tool_call_id=call_id, hidden_from_model=True
+        )
+        recorder.show(answer)
+
+    async def _expire(self, row: ApprovalRow) -> None:
+        await self._expire_by_id(row.approval_id)
+
+    async def _expire_by_id(self, approval_id: str) -> None:
+        now = self._asker.clock.epoch()
+
+        def resolve(connection: Connection) -> None:
+            resolve_approval(connection, approval_id, "expired", now)
+
+        self._recorder.writer.write([], [resolve])
+        await self._recorder.writer.flush()

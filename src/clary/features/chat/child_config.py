@@ -1,0 +1,99 @@
+"""What a child run is given: its own configuration within its parent's rights (stream-runtime.md 9.7)."""
+
+from dataclasses import replace
+
+from clary.db.session import Session
+from clary.features.agents.errors import AgentNotFoundError
+from clary.features.chat.config import Json, Member, RunConfig
+from clary.features.chat.control_tags import ControlTags
+from clary.features.chat.overriding import MODES, strictest
+from clary.features.chat.payloads import ChatRequest
+from clary.features.chat.resolving import RunResolver
+from clary.runtime.plan import Mode
+from clary.runtime.prompt import prompt_language
+from clary.runtime.prompts import persona
+
+OWN_VALUES = frozenset({"user_id", "session_id", "private_workspace", "file_permission"})
+
+
+class ChildResolver:
+    """See the module."""
+
+    def __init__(self, runs: RunResolver) -> None:
+        self._runs = runs
+
+    async def resolve(self, db: Session, parent: RunConfig, member: Member, *, session_id: str) -> RunConfig:
+        """The configuration of a child. A saved agent keeps its own mode, model, prompt and cap.
+
+        Raises:
+            AgentNotFoundError: the agent was deleted or withdrawn meanwhile.
+        """
+        config = (
+            await self._of_agent(db, parent, member)
+            if member.inline is None
+            else _inline(parent, member, member.inline)
+        )
+        context = {**config.context_values, "session_id": session_id}
+        return replace(
+            config,
+            context_values=context,
+            answer_language=parent.answer_language,
+            locale=parent.locale,
+            tool_progress=parent.tool_progress,
+            tool_call_deltas=parent.tool_call_deltas,
+            shows_approvals=parent.shows_approvals,
+            approval_mode=strictest(parent.approval_mode, config.approval_mode),
+            denied_commands=tuple(dict.fromkeys((*parent.denied_commands, *config.denied_commands))),
+            caller=parent.caller,
+            depth=parent.depth + 1,
+            ancestors=(*parent.ancestors, parent.agent_id),
+            plan_gate=False,
+            more_suggest=False,
+            force_summary=False,
+            tagged_skills=(),
+            interrupt_note=None,
+            troubles=(),
+        )
+
+    async def _of_agent(self, db: Session, parent: RunConfig, member: Member) -> RunConfig:
+        identity = await self._runs.caller_now(db, parent.caller)
+        agent = await self._runs.resolve_member(db, identity, parent, member.agent_id)
+        if agent is None:
+            raise AgentNotFoundError(member.agent_id)
+        values = {key: value for key, value in parent.context_values.items() if key not in OWN_VALUES}
+        resolved = await self._runs.resolve(
+            db,
+            identity=identity,
+            agent=agent,
+            request=ChatRequest(messages=[], system_context=values),
+            tags=ControlTags(),
+            system_texts=(),
+            session_id="",
+            saved_context={},
+            interrupt_note=None,
+        )
+        return resolved.config
+
+
+def _inline(parent: RunConfig, member: Member, details: Json) -> RunConfig:
+    """An agent of this run only: whatever it asks for lies within what its parent has."""
+    wanted_tools = details.get("available_tools")
+    wanted_skills = details.get("available_skills")
+    wanted_mode = details.get("agent_mode")
+    mode: Mode = wanted_mode if wanted_mode in MODES else "simple"
+    language = prompt_language(parent.answer_language)
+    return replace(
+        parent,
+        agent_id=member.agent_id,
+        agent_name=member.name,
+        persona=details.get("system_prompt") or persona(language),
+        mode=mode,
+        tools=parent.tools if wanted_tools is None else tuple(name for name in parent.tools if name in wanted_tools),
+        skills=parent.skills
+        if wanted_skills is None
+        else tuple(skill for skill in parent.skills if skill.name in wanted_skills),
+        workflows=details.get("available_workflows") or parent.workflows,
+        members=parent.members if mode in ("fibre", "team") else (),
+        context_values={**parent.context_values, **(details.get("system_context") or {})},
+        request_texts=(),
+    )

@@ -1,0 +1,75 @@
+"""Small tools that only mean something inside one run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from clary.features.chat.config import RunConfig
+from clary.features.chat.things import RunThings
+from clary.features.interventions.service import async_result_of, form_of
+from clary.kit.text import cut
+from clary.runtime.messages import ToolSpec
+from clary.runtime.tools import ToolContext, ToolFailedError
+
+
+class AsyncQuestionnaireTool:
+    """Shows questions and ends the run; the answer comes as the next message (stream-runtime.md 9.12)."""
+
+    def __init__(self, spec: ToolSpec) -> None:
+        self.spec = spec
+
+    async def run(self, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
+        """See `Tool.run`."""
+        return async_result_of(form_of(arguments))
+
+
+class FinishTool:
+    """Takes the report of a child (stream-runtime.md 9.7)."""
+
+    def __init__(self, spec: ToolSpec) -> None:
+        self.spec = spec
+
+    async def run(self, arguments: dict[str, Any], context: ToolContext) -> str:
+        """See `Tool.run`."""
+        return "reported"
+
+
+class ExpandTool:
+    """Loads the schemas of tools that were only named (stream-runtime.md 9.5, many tools)."""
+
+    def __init__(self, spec: ToolSpec, deferred: frozenset[str]) -> None:
+        self.spec = spec
+        self._deferred = deferred
+
+    async def run(self, arguments: dict[str, Any], context: ToolContext) -> str:
+        """See `Tool.run`."""
+        names = [str(name) for name in arguments["tool_names"]]
+        unknown = [name for name in names if name not in self._deferred]
+        if unknown:
+            raise ToolFailedError(f"No such tools to expand: {cut(', '.join(unknown), 200)}", "INVALID_ARGUMENTS")
+        return "Ready to call: " + ", ".join(names)
+
+
+class SnapshotShelf:
+    """The skills a run was given, by the hashes it was given them with; implements `SkillShelf`."""
+
+    def __init__(self, things: RunThings, config: RunConfig) -> None:
+        self._things = things
+        self._skills = {skill.name: skill for skill in config.skills}
+
+    @classmethod
+    async def open(cls, things: RunThings, config: RunConfig, workspace: Path) -> "SnapshotShelf":
+        """The shelf, with the bundled files of its skills in the workspace (stream-runtime.md 9.9)."""
+        if config.skills:
+            await things.place_skills(workspace, config.skills)
+        return cls(things, config)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """See `SkillShelf.names`."""
+        return list(self._skills)
+
+    async def read(self, name: str) -> str | None:
+        """See `SkillShelf.read`."""
+        skill = self._skills.get(name)
+        return await self._things.skill_text(skill) if skill is not None else None
