@@ -33,8 +33,7 @@ _EMPTY = Text("messages: 用户消息内容不能为空", "messages: the user's 
 _ROLE_ID = Text("messages: 只有用户消息可以被替换", "messages: only user messages can be replaced")
 _ORPHAN = Text("messages: 工具消息必须紧跟其调用", "messages: a tool message must follow its call")
 _IMAGE = Text("messages: 图片地址不被接受", "messages: this image address is not accepted")
-_ID_CHILD = Text("session_id: 子会话不能直接发起对话", "session_id: a sub-session cannot be chatted with")
-_TWICE = Text("messages: 消息 id 重复", "messages: two messages have the same id")
+_ID_TWICE = Text("messages: 消息 id 重复", "messages: two messages have the same id")
 _CHILD = Text("session_id: 子会话不能直接发起对话", "session_id: a sub-session cannot be chatted with")
 _TWICE = Text("messages: 工具调用 id 重复", "messages: two tool calls have the same id")
 

@@ -35,7 +35,7 @@ _MODE_RULES: Final[dict[str, dict[Language, str]]] = {
     },
     "team": {
         "zh": "## 团队\n- 你负责协调下列成员，用 sys_delegate_task 分配任务，并汇总他们的结果。",
-        "en": "## Team\n- You coordinate the members below: hand them tasks with sys_delegate_task, join their results.",
+        "en": "## Team\n- You coordinate the members below: hand them tasks with sys_delegate_task, join the results.",
         "pt": "## Equipa\n- Coordene os membros abaixo: entregue tarefas com sys_delegate_task e reúna os resultados.",
     },
     "child": {

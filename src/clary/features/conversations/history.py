@@ -97,10 +97,10 @@ def _delegated_to(message: Json) -> list[str]:
         if function.get("name") != DELEGATE or "index" in call:
             continue
         try:
-            tasks = json_text.loads(str(function.get("arguments"))).get("tasks", [])
+            tasks: list[Any] = json_text.loads(str(function.get("arguments"))).get("tasks", [])
         except (ValueError, AttributeError):
             continue
-        found += [str(task["session_id"]) for task in tasks if isinstance(task, dict) and task.get("session_id")]
+        found += [str(task["session_id"]) for task in tasks if "session_id" in task and task["session_id"]]
     return found
 
 
