@@ -166,7 +166,7 @@ def test_the_policy_is_the_strictest_and_says_who_is_asked() -> None:
     assert [strictest("auto", mode, "auto") for mode in modes] == modes
     asked = [
         [needs_approval(mode, effect, category) for mode in modes]
-        for effect, category in [("read", "read"), ("read", "network"), ("write", "write"), ("external", "delete")]
+        for effect, category in PAIRS, ("read", "network"), ("write", "write"), ("external", "delete")]
     ]
     assert asked == [[False] * 3, [False, True, True], [False, False, True], [False, True, True]]
 
