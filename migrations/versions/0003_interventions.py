@@ -80,9 +80,15 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_questionnaires_run_id"), ["run_id"], unique=False)
         batch_op.create_index("ix_questionnaires_status_deadline", ["status", "deadline"], unique=False)
 
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("archived", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+
 
 def downgrade() -> None:
     """Back."""
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.drop_column("archived")
+
     with op.batch_alter_table("questionnaires", schema=None) as batch_op:
         batch_op.drop_index("ix_questionnaires_status_deadline")
         batch_op.drop_index(batch_op.f("ix_questionnaires_run_id"))

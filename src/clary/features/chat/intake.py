@@ -170,7 +170,7 @@ class _Taken:
         if message.role == "assistant":
             self._add_answer(message)
             return
-        content, self.tags = _untagged(plain_content(message.content))
+        content, self.tags = untagged(plain_content(message.content))
         if not has_content(content):
             raise _invalid(_EMPTY)
         self._put(message.message_id, "user", "normal", content, metadata=dict(message.metadata))
@@ -217,7 +217,8 @@ def _require_known_images(message: ChatMessage) -> None:
         raise _invalid(_IMAGE)
 
 
-def _untagged(content: Any) -> tuple[Any, ControlTags]:
+def untagged(content: Any) -> tuple[Any, ControlTags]:
+    """Plain content without its leading control tags, and what they ask for."""
     if isinstance(content, str):
         found = split_control_tags(content)
         return found.text, found.tags
