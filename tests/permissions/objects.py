@@ -7,6 +7,9 @@ from typing import Any
 import httpx2
 
 from clary.adapters.scripted_provider import ScriptedProvider
+from clary.features.interventions.ports import NewApproval, NewQuestionnaire
+from clary.features.interventions.service import open_approval, open_questionnaire, questionnaire_id_of
+from clary.kit.ids import new_uuid
 from support.calls import provider_body
 from support.house import ADMIN_PASSWORD, PASSWORD, House, bearer, login
 
@@ -38,6 +41,21 @@ async def some_client(house: House) -> str:
     return made.json()["data"]["client_id"]
 
 
+async def questions_of(house: House, user_id: str, session: str, run_id: str) -> dict[str, str]:
+    """A questionnaire and an approval of a run that has ended."""
+    questionnaire_id, approval_id = questionnaire_id_of(session, "call"), new_uuid()
+    async with house.services.database.write() as db:
+        row = await house.services.conversations.find_own(db, session_id=session, user_id=user_id)
+        assert row is not None
+        whose, now = (run_id, row.conversation_id, user_id, session, "call"), house.clock.epoch()
+        asked = NewQuestionnaire(questionnaire_id, *whose, "Pick", [], "general", 60, now, now + 70)
+        call = NewApproval(approval_id, *whose, "file_write", "write", "{}", "b" * 64, "", "always", now, now + 600)
+        connection = await db.connection()
+        await connection.run_sync(open_questionnaire, asked)
+        await connection.run_sync(open_approval, call)
+    return {"questionnaire_id": questionnaire_id, "approval_id": approval_id}
+
+
 async def objects_of(
     house: House, client: httpx2.AsyncClient, provider: ScriptedProvider, session: str = "session_owned"
 ) -> dict[str, str]:
@@ -48,7 +66,11 @@ async def objects_of(
     body = {**HELLO, "session_id": session, "agent_id": agent, "provider_id": row}
     chat = await client.post("/api/chat", json=body)
     assert chat.status_code == 200, chat.text
+    path = f"/api/sessions/{session}/inject-user-message"
+    guidance = (await client.post(path, json={"content": "more"})).json()["data"]["guidance_id"]
     return {
+        **await questions_of(house, user_id, session, chat.headers["x-clary-run-id"]),
+        "guidance_id": guidance,
         "provider_id": row,
         "agent_id": agent,
         "session_id": session,

@@ -142,6 +142,9 @@ MORE_IDS: list[tuple[str, str, Any]] = [
     ("GET", "/api/conversations/{session_id}/export?user_id={user_id}", None),
     ("GET", "/api/stream/resume/{session_id}?user_id={user_id}", None),
     ("POST", "/api/sessions/{session_id}/interrupt?user_id={user_id}", None),
+    ("GET", "/api/questionnaires/{questionnaire_id}/results?user_id={user_id}", None),
+    ("GET", "/api/sandbox/approval/audit?session_id={session_id}&user_id={user_id}", None),
+    ("GET", "/api/sessions/{session_id}/inject-user-message?user_id={user_id}", None),
     ("GET", "/api/llm-provider/list?user_id={user_id}", None),
     ("POST", "/api/llm-provider/verify", {**provider_body(), "provider_id": "{provider_id}", "api_keys": [MASK]}),
     ("POST", "/api/agent/create", {"name": "a", "fast_llm_provider_id": "{provider_id}"}),
@@ -210,6 +213,9 @@ REFUSED: dict[tuple[str, str], str] = {
     ("POST", "/api/auth/refresh"): "unauthenticated",
     ("POST", "/api/user/refresh-token"): "unauthenticated",
     ("POST", "/api/user/change-password"): "wrong_old_password",
+    # The run that asked has ended.
+    ("POST", "/api/questionnaires/{questionnaire_id}/submit"): "questionnaire_closed",
+    ("POST", "/api/sandbox/approval"): "approval_decided",
     # Nothing is shared yet.
     ("GET", "/api/share/conversations/{session_id}/messages"): "session_not_found",
 }
@@ -241,6 +247,12 @@ REFUSED_TO = {
         ("POST", "/api/agent/create"): "provider_not_found",
         ("POST", "/api/stream"): "provider_not_found",
         ("POST", "/api/conversations/{session_id}/share"): "session_not_found",
+        # Nobody answers and steers in the owner's name.
+        ("POST", "/api/questionnaires/{questionnaire_id}/submit"): "questionnaire_not_found",
+        ("POST", "/api/sandbox/approval"): "approval_not_found",
+        ("POST", "/api/sessions/{session_id}/inject-user-message"): "session_not_found",
+        ("PATCH", "/api/sessions/{session_id}/inject-user-message/{guidance_id}"): "session_not_found",
+        ("DELETE", "/api/sessions/{session_id}/inject-user-message/{guidance_id}"): "session_not_found",
         ("DELETE", "/api/user/sessions/{id}"): "session_not_found",
         ("PUT", "/api/user/keys/{id}"): "key_not_found",
         ("POST", "/api/user/keys/{id}/rotate"): "key_not_found",

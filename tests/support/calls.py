@@ -21,6 +21,9 @@ UNKNOWN = {
     "login_session_id": "0" * 32,
     "key_id": "0" * 32,
     "client_id": "oc_none",
+    "questionnaire_id": "session_unknown__questionnaire__call",
+    "approval_id": "00000000-0000-4000-8000-000000000000",
+    "guidance_id": "00000000-0000-4000-8000-000000000000",
     "provider_url": "https://api.example.com/v1",
 }
 KEY = "sk-matrix-000000000000"
@@ -152,6 +155,16 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/conversations/{session_id}/share"): Call(),
     ("DELETE", "/api/conversations/{session_id}/share"): Call(),
     ("POST", "/api/conversations/{session_id}/title"): Call(body={"title": "stolen"}),
+    ("POST", "/api/sessions/{session_id}/inject-user-message"): Call(body={"content": "more"}),
+    ("GET", "/api/sessions/{session_id}/inject-user-message"): Call(),
+    ("PATCH", "/api/sessions/{session_id}/inject-user-message/{guidance_id}"): Call(body={"content": "stolen"}),
+    ("DELETE", "/api/sessions/{session_id}/inject-user-message/{guidance_id}"): Call(),
+    ("POST", "/api/questionnaires/{questionnaire_id}/submit"): Call(body={"answers": {}}),
+    ("GET", "/api/questionnaires/{questionnaire_id}/results"): Call(),
+    ("POST", "/api/sandbox/approval"): Call(
+        body={"session_id": "{session_id}", "approval_id": "{approval_id}", "decision": "deny"}
+    ),
+    ("GET", "/api/sandbox/approval/audit"): Call(path="/api/sandbox/approval/audit?session_id={session_id}"),
     ("DELETE", "/api/conversations/{session_id}"): Call(),
     ("POST", "/api/sessions/{session_id}/tasks_status"): Call(),
     ("GET", "/api/conversations/{session_id}/export"): Call(),

@@ -32,6 +32,7 @@ from clary.streams.hub import Hub
 from clary.wiring.departures import departures
 from clary.wiring.identity import IdentityServices
 from clary.wiring.interventions import InterventionServices
+from clary.wiring.revising import RevisingServices
 
 
 class ExecutionServices:
@@ -184,6 +185,17 @@ class ExecutionServices:
             clock=self.clock,
             limits=ChatLimits(lambda: self.identity.live.values.max_active_runs_per_user, settings.max_views_per_run),
         )
+        self.revising = RevisingServices(
+            database=self.database,
+            chat=self.chat,
+            conversations=self.conversations,
+            interventions=self.interventions.kept,
+            agents=self.agent_resolver,
+            providers=self.provider_resolver,
+            gateway=self.gateway,
+            money=self.money,
+            clock=self.clock,
+        )
         self.conversations.stop_runs_with(self.chat)
         self.identity.user_administration.stop_runs_with(self.chat)
         self.identity.deletion.set_things(
@@ -202,6 +214,7 @@ class ExecutionServices:
         state.shares = self.shares
         state.runs = self.runs
         self.interventions.publish(state)
+        self.revising.publish(state)
         state.chat = self.chat
         state.active_runs = self.active_runs
 

@@ -7,6 +7,7 @@ import pytest
 
 from clary.features.interventions.policy.approval import (
     ApprovalMode,
+    Category,
     approval_form,
     category_of,
     command_hash,
@@ -164,10 +165,13 @@ def test_a_call_is_judged_by_the_most_serious_thing_it_may_do(
 def test_the_policy_is_the_strictest_and_says_who_is_asked() -> None:
     modes: list[ApprovalMode] = ["auto", "risky", "always"]
     assert [strictest("auto", mode, "auto") for mode in modes] == modes
-    asked = [
-        [needs_approval(mode, effect, category) for mode in modes]
-        for effect, category in [("read", "read"), ("read", "network"), ("write", "write"), ("external", "delete")]
+    judged: list[tuple[Effect, Category]] = [
+        ("read", "read"),
+        ("read", "network"),
+        ("write", "write"),
+        ("external", "delete"),
     ]
+    asked = [[needs_approval(mode, effect, category) for mode in modes] for effect, category in judged]
     assert asked == [[False] * 3, [False, True, True], [False, False, True], [False, True, True]]
 
 

@@ -192,7 +192,7 @@ class _Taken:
         if message.role == "assistant":
             self._add_answer(message)
             return
-        content, self.tags = _untagged(plain_content(message.content))
+        content, self.tags = untagged(plain_content(message.content))
         if not has_content(content):
             raise _invalid(_EMPTY)
         self._put(message.message_id, "user", "normal", content, metadata=dict(message.metadata))
@@ -239,7 +239,8 @@ def _require_known_images(message: ChatMessage) -> None:
         raise _invalid(_IMAGE)
 
 
-def _untagged(content: Any) -> tuple[Any, ControlTags]:
+def untagged(content: Any) -> tuple[Any, ControlTags]:
+    """Plain content without its leading control tags, and what they ask for."""
     if isinstance(content, str):
         found = split_control_tags(content)
         return found.text, found.tags
@@ -265,3 +266,10 @@ def content_hash_of(endpoint: str, request: ChatRequest) -> str:
         [message.model_dump(mode="json") for message in request.messages],
     ]
     return hashlib.sha256(json_text.dumps(content)).hexdigest()
+
+
+def first_user_of(conversation: ConversationRow, stored: Sequence[NewMessage]) -> NewMessage | None:
+    """The first message from the user, if the conversation has none yet."""
+    if conversation.user_count:
+        return None
+    return next((each for each in stored if each.role == "user"), None)

@@ -5,7 +5,7 @@ from typing import Any
 
 from clary.features.agents.ports import AgentSnapshot
 from clary.features.chat.config import ApprovalMode, Json
-from clary.features.chat.override_payloads import ContextBudgetOverride, ModelOverride
+from clary.features.chat.payloads.overrides import ContextBudgetOverride, ModelOverride
 from clary.features.llm_providers.ports import DEFAULT_MAX_MODEL_LEN, DEFAULT_MAX_TOKENS, ProviderSnapshot
 from clary.runtime.plan import Mode
 

@@ -11,7 +11,6 @@ from clary.features.chat.config import Caller, Json, Member, RunConfig
 from clary.features.chat.control_tags import ControlTags
 from clary.features.chat.errors import ModelOverrideForbiddenError
 from clary.features.chat.offering import known_names
-from clary.features.chat.override_payloads import InlineAgent, StreamRequest
 from clary.features.chat.overriding import (
     ContextShares,
     Warnings,
@@ -23,6 +22,7 @@ from clary.features.chat.overriding import (
     with_model_override,
 )
 from clary.features.chat.payloads import ChatRequest
+from clary.features.chat.payloads.overrides import InlineAgent, StreamRequest
 from clary.features.chat.things import RunThings, WantedThings
 from clary.features.llm_providers.ports import ProviderSnapshot
 from clary.features.llm_providers.service import ProviderResolver

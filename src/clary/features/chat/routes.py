@@ -6,13 +6,17 @@ from fastapi import Depends, Header, Query, Request
 from starlette.responses import Response
 
 from clary.features.chat.active import ActiveRuns, sse
-from clary.features.chat.override_payloads import StreamRequest
+from clary.features.chat.drafting import DraftingService, DraftLines
 from clary.features.chat.payloads import AgentChatRequest, ChatRequest, InterruptRequest
+from clary.features.chat.payloads.overrides import StreamRequest
+from clary.features.chat.payloads.revising import EditRequest, OptimizeRequest, RerunRequest
+from clary.features.chat.revising import RevisingService
 from clary.features.chat.service import ChatService, OpenedView
 from clary.features.permissions.guards import CurrentUser
 from clary.features.runs.service import Endpoint
 from clary.http.access import CHAT_BYTES, needs
 from clary.http.envelope import Envelope, answer
+from clary.http.requests import unless_gone
 from clary.http.routing import slice_router
 from clary.http.streaming import StreamResponse
 from clary.kit.text import Text
@@ -33,7 +37,17 @@ async def _active(request: Request) -> ActiveRuns:
     return request.app.state.active_runs
 
 
+async def _revising(request: Request) -> RevisingService:
+    return request.app.state.revising
+
+
+async def _drafting(request: Request) -> DraftingService:
+    return request.app.state.drafting
+
+
 Chat = Annotated[ChatService, Depends(_chat)]
+Drafting = Annotated[DraftingService, Depends(_drafting)]
+Revising = Annotated[RevisingService, Depends(_revising)]
 Active = Annotated[ActiveRuns, Depends(_active)]
 
 
@@ -114,6 +128,52 @@ async def interrupt_session(
         data |= {"run_id": outcome.run_id, "status": outcome.status}
     message = Text("会话 {id} 已中断", "Conversation {id} interrupted").fill(id=session_id)
     return answer(data, message)
+
+
+@router.post("/conversations/{session_id}/rerun-stream", summary="Answer the last message again", openapi_extra=STREAM)
+async def rerun_stream(
+    session_id: str,
+    request: Request,
+    user: CurrentUser,
+    revising: Revising,
+    body: RerunRequest | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """NDJSON stream of a detached run; what followed the last user message is archived (stream-runtime.md 10.1)."""
+    opened = await revising.rerun(
+        identity=user, session_id=session_id, request=body or RerunRequest(), idempotency_key=idempotency_key
+    )
+    return _streamed(request, opened)
+
+
+@router.post(
+    "/conversations/{session_id}/edit-last-user-message",
+    summary="Change the last message",
+    openapi_extra=needs("chat", max_bytes=CHAT_BYTES),
+)
+async def edit_last_user_message(
+    session_id: str, body: EditRequest, user: CurrentUser, revising: Revising
+) -> Envelope[dict[str, Any]]:
+    """Same id, other content; what followed is archived, nothing is started (stream-runtime.md 10.2)."""
+    return answer(await revising.edit(identity=user, session_id=session_id, request=body))
+
+
+@router.post("/chat/optimize-input", summary="Improve a draft", openapi_extra=needs("chat", max_bytes=CHAT_BYTES))
+async def optimize_input(
+    body: OptimizeRequest, request: Request, user: CurrentUser, drafting: Drafting
+) -> Envelope[dict[str, Any]]:
+    """The draft, rewritten by the small model; cancelled when the client hangs up (stream-runtime.md 10.4)."""
+    draft = await drafting.begin(identity=user, request=body)
+    return answer(await unless_gone(request, draft.rewrite()))
+
+
+@router.post("/chat/optimize-input/stream", summary="Improve a draft, live", openapi_extra=STREAM)
+async def optimize_input_live(
+    body: OptimizeRequest, request: Request, user: CurrentUser, drafting: Drafting
+) -> Response:
+    """NDJSON: `delta` lines, then `done` or `error`."""
+    draft = await drafting.begin(identity=user, request=body)
+    return StreamResponse(DraftLines(draft.lines()), headers={}, heartbeat_seconds=request.app.state.heartbeat_seconds)
 
 
 async def _started(

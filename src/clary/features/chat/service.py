@@ -9,8 +9,7 @@ from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.chat.intake import (
     Intake,
-    content_hash_of,
-    read_messages,
+    first_user_of,
     require_no_child,
     require_own_words,
     without_history,
@@ -20,6 +19,7 @@ from clary.features.chat.lines import fallback_end
 from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.preparing import input_place
 from clary.features.chat.resolving import RunResolver
+from clary.features.chat.starting import ChatLimits, Start, Take
 from clary.features.chat.supervisor import RunSupervisor
 from clary.features.conversations.errors import SessionNotFoundError
 from clary.features.conversations.service import (
@@ -79,32 +79,12 @@ class Interrupted:
     status: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """What a request to start a run comes with."""
-
-    identity: Identity
-    request: ChatRequest
-    endpoint: Endpoint
-    session_id: str
-    key: str | None
-    content_hash: str
-
-
 class _OccupiedError(Exception):
     """The session has an active run that the request may replace."""
 
     def __init__(self, run_id: str) -> None:
         super().__init__(run_id)
         self.run_id = run_id
-
-
-@dataclass(frozen=True, slots=True)
-class ChatLimits:
-    """Caps per user and run."""
-
-    runs_per_user: Callable[[], int]
-    views_per_run: int
 
 
 class ChatService:
@@ -137,30 +117,32 @@ class ChatService:
         self._locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def start(
-        self, *, identity: Identity, request: ChatRequest, endpoint: Endpoint, idempotency_key: str | None
+        self,
+        *,
+        identity: Identity,
+        request: ChatRequest,
+        endpoint: Endpoint,
+        idempotency_key: str | None,
+        take: Take | None = None,
     ) -> OpenedView:
         """Starts a run, or joins the one its idempotency key names; durable before this returns.
 
         Raises:
             The refusals of stream-runtime.md 2.
         """
+        start = Start(identity, request, endpoint, request.session_id or new_uuid(), idempotency_key, take)
         if idempotency_key is None:
-            return await self._start(identity, request, endpoint, None, "")
-        content_hash = content_hash_of(endpoint, request)
+            return await self._start(start)
         async with self._lock(identity, "key", idempotency_key):
-            joined = await self._join(identity, idempotency_key, content_hash)
-            return joined or await self._start(identity, request, endpoint, idempotency_key, content_hash)
+            joined = await self._join(identity, idempotency_key, start.content_hash)
+            return joined or await self._start(start)
 
-    async def _start(
-        self, identity: Identity, request: ChatRequest, endpoint: Endpoint, key: str | None, content_hash: str
-    ) -> OpenedView:
-        session_id = request.session_id or new_uuid()
-        async with self._lock(identity, "session", session_id):
-            start = _Start(identity, request, endpoint, session_id, key, content_hash)
+    async def _start(self, start: Start) -> OpenedView:
+        async with self.session_lock(start.identity, start.session_id):
             try:
-                run = await self._create(start, replaces=endpoint in ("web_stream", "rerun"))
+                run = await self._create(start, replaces=start.endpoint in ("web_stream", "rerun"))
             except _OccupiedError as occupied:
-                await self._replace(occupied.run_id)
+                await self.replace(occupied.run_id)
                 run = await self._create(start, replaces=False)
             self._hub.adopt(run.log_id)
             self._supervisor.launch(run)
@@ -264,8 +246,16 @@ class ChatService:
             raise IdempotencyMismatchError
         return await self._open(run, 0)
 
-    async def _replace(self, run_id: str) -> None:
-        """Ends the active run of a session, whichever endpoint started it (6.6)."""
+    def session_lock(self, identity: Identity, session_id: str) -> asyncio.Lock:
+        """The one that guards start, replace and edit of a session (6.9)."""
+        return self._lock(identity, "session", session_id)
+
+    async def replace(self, run_id: str) -> None:
+        """Ends the active run of a session, whichever endpoint started it (6.6).
+
+        Raises:
+            SessionReleasingError: it does not end in time.
+        """
         async with self._database.write() as db:
             fresh = await RunRepository(db).find(run_id)
             if fresh is not None:
@@ -274,7 +264,7 @@ class ChatService:
         if status is not None and is_active(status):
             raise SessionReleasingError
 
-    async def _create(self, start: "_Start", *, replaces: bool) -> RunRow:
+    async def _create(self, start: Start, *, replaces: bool) -> RunRow:
         """Messages, conversation, run row and idempotency key in one transaction."""
         async with self._database.write() as db:
             run = await self._create_in(db, start, replaces=replaces)
@@ -282,14 +272,12 @@ class ChatService:
                 await self._remember_key(db, run, start.key, start.content_hash)
         return run
 
-    async def _create_in(self, db: Session, start: "_Start", *, replaces: bool) -> RunRow:
+    async def _create_in(self, db: Session, start: Start, *, replaces: bool) -> RunRow:
         identity, request, session_id, now = start.identity, start.request, start.session_id, self._clock.now()
         known = await self._conversations.find_own(db, session_id=session_id, user_id=identity.user_id)
         require_no_child(known)
-        may_be_empty = known is not None and await self._interventions.has_guidance(
-            db, conversation_id=known.conversation_id
-        )
-        intake = read_messages(request.messages, now=self._clock.epoch(), may_be_empty=may_be_empty)
+        run_id = new_uuid()
+        intake = await start.take_in(db, known, run_id, interventions=self._interventions, now=self._clock.epoch())
         agent_id = request.agent_id or (known.agent_id if known is not None else None)
         agent = await self._resolver.resolve_agent(db, identity=identity, agent_id=agent_id)
         resolved = await self._resolver.resolve(
@@ -315,7 +303,6 @@ class ChatService:
         conversation.system_context = resolved.saved_context
         conversation.interrupt_note = None
         conversation.updated_at = now
-        run_id = new_uuid()
         intake = intake.with_skills(resolved.config.tagged_skills)
         await self._store(db, conversation, run_id, intake, is_new=known is None)
         run = self._row(run_id, conversation, identity, start.endpoint, request)
@@ -345,10 +332,10 @@ class ChatService:
         stored: Sequence[NewMessage] = intake.stored
         if not is_new:
             stored = await without_history(db, conversation, stored)
-            first_user = _first_user(conversation, stored)
+            first_user = first_user_of(conversation, stored)
             stored = await without_known(db, conversation, stored, intake.sent_ids)
         else:
-            first_user = _first_user(conversation, stored)
+            first_user = first_user_of(conversation, stored)
         if first_user is not None:
             set_title_from(conversation, first_user)
         add_counts(conversation, stored)
@@ -405,9 +392,3 @@ class ChatService:
             status=run.status if run is not None else None,
         )
         return OpenedView(None, run.run_id if run is not None else "", session_id, lambda: line)
-
-
-def _first_user(conversation: ConversationRow, stored: Sequence[NewMessage]) -> NewMessage | None:
-    if conversation.user_count:
-        return None
-    return next((each for each in stored if each.role == "user"), None)

@@ -53,7 +53,7 @@ class RunThings:
     def __init__(self, *, agents: AgentResolver, groups: GroupMemberships, server_approval_mode: ApprovalMode) -> None:
         self._agents = agents
         self._groups = groups
-        self.server_approval_mode = server_approval_mode
+        self.server_approval_mode: ApprovalMode = server_approval_mode
 
     async def resolve(
         self, db: Session, *, caller: Identity, agent: AgentSnapshot, wanted: WantedThings, warnings: Warnings

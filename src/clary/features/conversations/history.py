@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from clary.db.database import Database
 from clary.features.conversations.merge import merged_lines
@@ -100,7 +100,10 @@ def _delegated_to(message: Json) -> list[str]:
             tasks: list[Any] = json_text.loads(str(function.get("arguments"))).get("tasks", [])
         except (ValueError, AttributeError):
             continue
-        found += [str(task["session_id"]) for task in tasks if "session_id" in task and task["session_id"]]
+        for task in tasks:
+            entry = cast("Json", task if isinstance(task, dict) else {})
+            if entry.get("session_id"):
+                found.append(str(entry["session_id"]))
     return found
 
 

@@ -163,9 +163,10 @@ class Interventions:
         async with self._database.read() as db:
             return [*await QuestionnaireRepository(db).list_due(now), *await ApprovalRepository(db).list_due(now)]
 
-    async def has_guidance(self, db: Session, *, conversation_id: int) -> bool:
-        """Whether a run may start without a message (stream-runtime.md 2, `messages_empty`)."""
-        return await GuidanceRepository(db).count_pending(conversation_id) > 0
+    async def first_guidance(self, db: Session, *, conversation_id: int) -> GuidanceItem | None:
+        """What lets a run start without a message (stream-runtime.md 2, `messages_empty`)."""
+        rows = await GuidanceRepository(db).list_pending(conversation_id)
+        return _item(rows[0]) if rows else None
 
     async def pending_guidance(self, *, conversation_id: int) -> list[GuidanceItem]:
         """What waits, in order."""

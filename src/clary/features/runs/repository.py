@@ -1,6 +1,6 @@
 """Every SQL statement about runs. The fence is part of each writing statement."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -74,13 +74,21 @@ class RunRepository:
         )
 
     async def find_latest(self, conversation_id: int) -> RunRow | None:
-        """The most recent root run of a conversation that has a log."""
+        """The most recent root run of a conversation whose messages are all still there."""
         return await self._session.scalar(
             select(RunRow)
-            .where(RunRow.conversation_id == conversation_id, RunRow.parent_run_id.is_(None))
+            .where(
+                RunRow.conversation_id == conversation_id,
+                RunRow.parent_run_id.is_(None),
+                RunRow.archived.is_(False),
+            )
             .order_by(RunRow.created_at.desc())
             .limit(1)
         )
+
+    async def archive(self, run_ids: Collection[str]) -> None:
+        """Marks runs whose messages an edit or rerun took away."""
+        await self._session.execute(update(RunRow).where(RunRow.run_id.in_(run_ids)).values(archived=True))
 
     async def list_of_conversation(self, conversation_id: int) -> Sequence[RunRow]:
         """All runs of a conversation."""

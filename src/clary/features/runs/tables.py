@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Float, Index, Integer, String, Text, text
+from sqlalchemy import BigInteger, Boolean, Float, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clary.db.columns import Json, Row, UtcTime
@@ -63,6 +63,8 @@ class RunRow(Row):
     line_count: Mapped[int | None] = mapped_column(Integer)
     stored_lines: Mapped[int] = mapped_column(Integer, default=0)
     """Lines of the log whose messages are in the message store; the two advance in one transaction."""
+    archived: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """An edit or rerun took messages of it away; it is read by its id only (stream-runtime.md 6.5)."""
     query: Mapped[str] = mapped_column(Text)
     stop_reason: Mapped[str | None] = mapped_column(String(32))
     stop_note: Mapped[str | None] = mapped_column(Text)

@@ -151,8 +151,8 @@ DEFINITIONS: Final = (
                     },
                 },
                 Text(
-                    "任务：agent_id、task_name、原始任务 original_task、本部分 content；session_id 用于继续之前的子会话",
-                    "Tasks: agent_id, task_name, original_task, content of this part; session_id goes on with an old one",
+                    "任务：agent_id、task_name、原始任务 original_task、content；session_id 用于继续之前的子会话",
+                    "Tasks: agent_id, task_name, original_task, content; session_id goes on with an earlier one",
                 ),
                 required=True,
             ),

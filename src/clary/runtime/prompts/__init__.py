@@ -15,6 +15,11 @@ def persona(language: Language) -> str:
     return _text(f"persona.{language}.md")
 
 
+def optimize_input(language: Language) -> str:
+    """How a draft is rewritten (stream-runtime.md 10.4)."""
+    return _text(f"optimize_input.{language}.md")
+
+
 def prompt_language(tag: str | None) -> Language:
     """The language of a tag or description by its beginning (`pt-BR` → `pt`); Chinese when nothing is known."""
     wanted = (tag or "").strip().lower()

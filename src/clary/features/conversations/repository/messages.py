@@ -5,14 +5,14 @@ The functions that take a `Connection` run in the event log's transaction (see `
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clary.db.columns import table_of
-from clary.features.conversations.policy import NewMessage, counts_of, folded_text
+from clary.features.conversations.policy import HIDDEN, MessageRole, NewMessage, counts_of, folded_text
 from clary.features.conversations.tables import CompactionRow, ConversationRow, MessageRow
 
 # Built once: to build one of these costs several times what SQLite takes to run it.
@@ -40,6 +40,10 @@ LATEST_COMPACTION = (
     .order_by(CompactionRow.compaction_id.desc())
     .limit(1)
 )
+
+
+MANY_HIDDEN = 100
+"""Hidden messages are few; nobody reads a whole conversation for the last one that is not."""
 
 
 def add_message(connection: Connection, conversation_id: int, run_id: str, message: NewMessage) -> None:
@@ -83,6 +87,11 @@ def _values(conversation_id: int, run_id: str, message: NewMessage) -> dict[str,
     }
 
 
+def _message_of(row: MessageRow) -> NewMessage:
+    role = cast("MessageRole", row.role)
+    return NewMessage(row.message_id, role, row.type, row.content, row.timestamp, metadata=row.details or {})
+
+
 class MessageReader:
     """Reads and in-request changes of the store, inside one transaction."""
 
@@ -104,6 +113,45 @@ class MessageReader:
         if messages:
             rows = [_values(conversation.conversation_id, run_id, message) for message in messages]
             await self._session.execute(ADD_MESSAGE, rows)
+
+    async def find_last_user(self, conversation_id: int) -> MessageRow | None:
+        """The last thing the person said that history shows."""
+        rows = await self._session.scalars(
+            select(MessageRow)
+            .where(
+                MessageRow.conversation_id == conversation_id,
+                MessageRow.role == "user",
+                MessageRow.archived.is_(False),
+            )
+            .order_by(MessageRow.row_id.desc())
+            .limit(MANY_HIDDEN)
+        )
+        return next((row for row in rows if not row.details.get(HIDDEN)), None)
+
+    async def archive_after(self, conversation: ConversationRow, last: MessageRow) -> set[str]:
+        """Moves what follows a message to an archived branch (stream-runtime.md 8, edits); counts follow.
+
+        Summaries that stand for any of it, or for the message itself, go: they would tell of it. Returns the runs
+        that what was moved, and the message, came from.
+        """
+        where = (
+            MessageRow.conversation_id == conversation.conversation_id,
+            MessageRow.archived.is_(False),
+            MessageRow.row_id > last.row_id,
+        )
+        rows = (await self._session.scalars(select(MessageRow).where(*where))).all()
+        for row in rows:
+            users, agents = counts_of(_message_of(row))
+            conversation.user_count -= users
+            conversation.agent_count -= agents
+        await self._session.execute(update(MessageRow).where(*where).values(archived=True))
+        await self._session.execute(
+            delete(CompactionRow).where(
+                CompactionRow.conversation_id == conversation.conversation_id,
+                CompactionRow.covers_to >= last.row_id,
+            )
+        )
+        return {last.run_id, *(row.run_id for row in rows)}
 
     async def latest_compaction(self, conversation_id: int) -> CompactionRow | None:
         """The newest summary."""

@@ -1,4 +1,4 @@
-"""Interventions."""
+"""Runtime."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -80,9 +80,47 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_questionnaires_run_id"), ["run_id"], unique=False)
         batch_op.create_index("ix_questionnaires_status_deadline", ["status", "deadline"], unique=False)
 
+    with op.batch_alter_table("conversations", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("parent_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
+        batch_op.alter_column(
+            "session_id", existing_type=sa.VARCHAR(length=128), type_=sa.String(length=192), existing_nullable=False
+        )
+        batch_op.create_index(batch_op.f("ix_conversations_parent_id"), ["parent_id"], unique=False)
+
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("hidden_from_model", sa.Boolean(), nullable=True))
+
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("parent_call_id", sa.String(length=160), nullable=True))
+        batch_op.add_column(sa.Column("outcome", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("archived", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+        batch_op.alter_column(
+            "session_id", existing_type=sa.VARCHAR(length=128), type_=sa.String(length=192), existing_nullable=False
+        )
+        batch_op.create_index("ix_runs_root", ["root_run_id"], unique=False)
+
 
 def downgrade() -> None:
     """Back."""
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.drop_index("ix_runs_root")
+        batch_op.alter_column(
+            "session_id", existing_type=sa.String(length=192), type_=sa.VARCHAR(length=128), existing_nullable=False
+        )
+        batch_op.drop_column("archived")
+        batch_op.drop_column("outcome")
+        batch_op.drop_column("parent_call_id")
+
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.drop_column("hidden_from_model")
+
+    with op.batch_alter_table("conversations", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_conversations_parent_id"))
+        batch_op.alter_column(
+            "session_id", existing_type=sa.String(length=192), type_=sa.VARCHAR(length=128), existing_nullable=False
+        )
+        batch_op.drop_column("parent_id")
+
     with op.batch_alter_table("questionnaires", schema=None) as batch_op:
         batch_op.drop_index("ix_questionnaires_status_deadline")
         batch_op.drop_index(batch_op.f("ix_questionnaires_run_id"))

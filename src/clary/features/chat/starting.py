@@ -1,0 +1,59 @@
+"""What a request to start a run comes with, and where the words that the run answers come from."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from clary.db.session import Session
+from clary.features.chat.control_tags import ControlTags
+from clary.features.chat.intake import Intake, content_hash_of, read_messages
+from clary.features.chat.payloads import ChatRequest
+from clary.features.conversations.service import ConversationRow, text_of
+from clary.features.interventions.service import Interventions
+from clary.features.permissions.service import Identity
+from clary.features.runs.service import Endpoint
+
+Take = Callable[[Session, ConversationRow | None, str], Awaitable[Intake]]
+"""Finds, in the start's transaction, what a run (by its id) of a conversation answers. Anything it raises is a refusal
+and undoes what it did."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatLimits:
+    """Caps per user and run."""
+
+    runs_per_user: Callable[[], int]
+    views_per_run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A request to start a run. `take`: another source than the request's messages."""
+
+    identity: Identity
+    request: ChatRequest
+    endpoint: Endpoint
+    session_id: str
+    key: str | None
+    take: Take | None = None
+
+    @property
+    def content_hash(self) -> str:
+        """What makes two requests the same (stream-runtime.md 6.8)."""
+        return content_hash_of(self.endpoint, self.request)
+
+    async def take_in(
+        self, db: Session, known: ConversationRow | None, run_id: str, *, interventions: Interventions, now: float
+    ) -> Intake:
+        """The words of the request, or of guidance that waits if there are none (stream-runtime.md 2).
+
+        Raises:
+            MessagesEmptyError, ValidationFailedError, and what `take` raises.
+        """
+        if self.take is not None:
+            return await self.take(db, known, run_id)
+        if not self.request.messages and known is not None:
+            # The loop takes guidance before its first model call; nothing of it is stored here.
+            waiting = await interventions.first_guidance(db, conversation_id=known.conversation_id)
+            if waiting is not None:
+                return Intake(ControlTags(), (), (), frozenset(), text_of(waiting.content)[:500])
+        return read_messages(self.request.messages, now=now)
