@@ -41,7 +41,7 @@ def test_timestamps_never_decrease_even_when_the_clock_does() -> None:
 
 def test_after_a_takeover_times_go_on_where_the_log_stopped() -> None:
     lines = builder(2.0)
-    lines.not_before(9.25)
+    lines.stamps.not_before(9.25)
     assert read(lines.text("m", "do_subtask_result", "x"))["timestamp"] == 9.25
 
 

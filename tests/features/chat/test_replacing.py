@@ -24,6 +24,7 @@ async def test_a_web_stream_ends_the_active_run_and_starts_at_line_0(tmp_path: P
     gate = Gate(Say("never said"), text="half ")
     async with chat_in(tmp_path, {"slow": [gate]}) as chat:
         old = await chat.alice.open(first, said("[[play:slow]] one", agent_id="default_agent"))
+        await asyncio.wait_for(gate.reached.wait(), 5)
         reader = await chat.alice.open("/api/stream/resume/s1?last_index=0")
         new = await chat.alice.say("[[play:plain]] two")
         watched, resumed = await old.lines(), await reader.lines()
