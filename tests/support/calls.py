@@ -142,6 +142,14 @@ CALLS: dict[tuple[str, str], Call] = {
     ("DELETE", "/api/agent/{agent_id}"): Call(),
     ("GET", "/api/agent/{agent_id}/auth"): Call(),
     ("POST", "/api/agent/{agent_id}/auth"): Call(body={"user_ids": []}),
+    ("GET", "/api/budgets/me"): FREE,
+    ("GET", "/api/budgets"): FREE,
+    ("PUT", "/api/budgets/agent/{agent_id}"): Call(body={"tokens_per_day": 10**9}),
+    ("DELETE", "/api/budgets/agent/{agent_id}"): Call(),
+    ("PUT", "/api/budgets/key/{id}"): Call(path="/api/budgets/key/{key_id}", body={"tokens_per_day": 10**9}),
+    ("DELETE", "/api/budgets/key/{id}"): Call(path="/api/budgets/key/{key_id}"),
+    ("PUT", "/api/budgets/{scope}/{id}"): Call(path="/api/budgets/user/{user_id}", body={"tokens_per_day": 10**9}),
+    ("DELETE", "/api/budgets/{scope}/{id}"): Call(path="/api/budgets/user/{user_id}"),
     ("GET", "/api/permissions/explain"): Call(
         path="/api/permissions/explain?user_id={user_id}&verb=read&object=agent:{agent_id}"
     ),
