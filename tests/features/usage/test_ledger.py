@@ -106,7 +106,9 @@ async def test_what_is_rolled_back_is_not_booked(database: Database) -> None:
 
 async def sums(database: Database) -> list[tuple[str, str, int, int, int]]:
     async with database.read() as db:
-        rows = await db.scalars(sqlalchemy.select(UsageSumRow).order_by(UsageSumRow.quarter, UsageSumRow.scope))
+        rows = await db.scalars(
+            sqlalchemy.select(UsageSumRow).order_by(UsageSumRow.quarter, UsageSumRow.scope, UsageSumRow.target_id)
+        )
         return [(row.scope, row.target_id, row.calls, row.input_tokens + row.output_tokens, row.cost) for row in rows]
 
 
