@@ -19,6 +19,7 @@ from clary.runtime.model import (
     TextDelta,
     Usage,
 )
+from clary.runtime.toolset import estimate_tokens
 from features.usage.till import Till
 
 pytestmark = pytest.mark.anyio
@@ -72,8 +73,8 @@ async def test_without_a_budget_the_request_passes_unchanged(till: Till) -> None
     model = await budgeted(till, playing)
     assert await play(model, ModelRequest([UserMessage("hello")])) == list(ANSWER)
     assert (playing.asked, await reserved(till)) == ([None], [])
-    assert model.take_ended() == EndedCall(None, Usage(100, 4), False, "ok", 0)
-    assert model.take_ended() is None
+    assert model.take_ended() == [EndedCall(None, Usage(100, 4), None, "ok", 1, 0)]
+    assert model.take_ended() == []
 
 
 async def test_a_call_is_reserved_shortened_and_settled_with_the_real_figures(till: Till) -> None:
@@ -83,7 +84,7 @@ async def test_a_call_is_reserved_shortened_and_settled_with_the_real_figures(ti
     assert await play(model) == list(ANSWER)
     (open_id,) = await reserved(till)
     ended = model.take_ended()
-    assert (playing.asked, ended) == ([400], EndedCall(open_id, Usage(100, 4), False, "ok", 0))
+    assert (playing.asked, ended) == ([400], [EndedCall(open_id, Usage(100, 4), None, "ok", 1, 0)])
     await till.book(await till.planned("alice"), open_id, tokens=104)
     assert (await reserved(till), await till.outcome(await till.planned("alice"))) == ([], 296)
 
@@ -101,7 +102,7 @@ async def test_a_failure_without_usage_before_any_output_frees_the_reservation(t
     model = await budgeted(till, Playing((), ModelFailedError("provider_auth")))
     with pytest.raises(ModelFailedError):
         await play(model)
-    assert (await reserved(till), model.take_ended()) == ([], EndedCall(None, None, False, "error", 0))
+    assert (await reserved(till), model.take_ended()) == ([], [EndedCall(None, None, "provider_auth", "error", 1, 0)])
 
 
 async def test_a_failure_with_usage_is_to_be_booked(till: Till) -> None:
@@ -110,23 +111,45 @@ async def test_a_failure_with_usage_is_to_be_booked(till: Till) -> None:
     with pytest.raises(ModelFailedError):
         await play(model)
     (open_id,) = await reserved(till)
-    assert model.take_ended() == EndedCall(open_id, Usage(9, 0), False, "error", 0)
+    assert model.take_ended() == [EndedCall(open_id, Usage(9, 0), "provider_error", "error", 1, 0)]
 
 
 async def test_a_stream_that_is_cut_is_to_be_booked_as_estimated(till: Till) -> None:
     await till.set("server/all", tokens_per_day=5000)
-    lost = AttemptLost("provider_timeout", Usage(100, 9))
+    lost = AttemptLost("provider_timeout")
     model = await budgeted(till, Playing((TextDelta("gone"), lost, TextDelta("x" * 400), *ANSWER)))
     async with aclosing(model.stream(ASKED)) as items:
         async for item in items:
             if item == TextDelta("x" * 400):
                 break
     (open_id,) = await reserved(till)
-    ended = model.take_ended()
-    assert ended is not None
-    assert ended.usage is not None
-    assert (ended.reservation_id, ended.is_estimated, ended.outcome) == (open_id, True, "cut")
-    assert (ended.usage.prompt_tokens, 50 < ended.usage.completion_tokens < 400) == (100, True)
+    tokens = estimate_tokens("x" * 400)
+    assert model.take_ended() == [EndedCall(open_id, Usage(100, tokens), "estimated", "cut", 1, 0)]
+
+
+LOST = AttemptLost("provider_timeout", Usage(100, 9))
+
+
+async def test_an_attempt_after_one_that_used_something_asks_for_leave_anew(till: Till) -> None:
+    await till.set("server/all", tokens_per_day=5000)
+    model = await budgeted(till, Playing((TextDelta("gone"), LOST, *ANSWER)))
+    assert await play(model) == [TextDelta("gone"), LOST, *ANSWER]
+    first, second = model.take_ended()
+    assert {str(first.reservation_id), str(second.reservation_id)} == set(await reserved(till))
+    assert [first, second] == [
+        EndedCall(first.reservation_id, Usage(100, 9), "provider_timeout", "error", 1, 0),
+        EndedCall(second.reservation_id, Usage(100, 4), None, "ok", 2, 0),
+    ]
+
+
+async def test_another_attempt_that_does_not_fit_is_not_made(till: Till) -> None:
+    await till.set("server/all", tokens_per_day=1900)
+    model = await budgeted(till, Playing((TextDelta("gone"), LOST, *ANSWER)))
+    with pytest.raises(BudgetSpentError) as told:
+        await play(model)
+    (first,) = model.take_ended()
+    assert (first.usage, await reserved(till)) == (LOST.usage, [first.reservation_id])
+    assert told.value.notice.en == "Budget used up (server), resets at 2026-01-03 00:00 UTC"
 
 
 async def test_what_nobody_books_after_the_end_is_booked_within_a_minute(till: Till) -> None:

@@ -21,7 +21,7 @@ ALL = "all"
 """The id of the scopes of which there is one."""
 
 LEAST_OUTPUT = 256
-"""A call whose output would have to be shorter is not made, unless it asked for no more."""
+"""A call whose output would have to be shorter is not made, unless it asked for no more (platform.md 14.3)."""
 
 QUARTER_SECONDS = 900
 UNITS = Decimal(10**8)
@@ -165,9 +165,9 @@ def strictest_spent(rooms: Iterable[Room]) -> Room | None:
     return _last_to_reset(room for room in rooms if room.left == 0)
 
 
-def fit(rooms: Iterable[Room], wanted: Wanted) -> tuple[int, Room | None]:
-    """(output tokens the call may have, None), or (0, the ceiling in its way)."""
-    least = min(wanted.max_tokens, LEAST_OUTPUT)
+def fit(rooms: Iterable[Room], wanted: Wanted, least: int = LEAST_OUTPUT) -> tuple[int, Room | None]:
+    """(output tokens the call may have, None), or (0, the ceiling in its way). `least`: the shortest output."""
+    least = min(wanted.max_tokens, least)
     granted, in_the_way = wanted.max_tokens, list[Room]()
     for room in rooms:
         longest = wanted.longest_output(room)

@@ -12,7 +12,7 @@ import structlog
 from clary.db.database import Database, UnavailableError
 from clary.db.session import Session
 from clary.features.usage.errors import BudgetExhaustedError, ModelUnpricedError
-from clary.features.usage.policy import UNITS, Calendar, Ceiling, Room, Wanted, fit, strictest_spent
+from clary.features.usage.policy import LEAST_OUTPUT, UNITS, Calendar, Ceiling, Room, Wanted, fit, strictest_spent
 from clary.features.usage.ports import PlannedCall, Reservation
 from clary.features.usage.repository import BudgetRepository
 from clary.features.usage.service.ledger import LedgerEntry, record
@@ -62,10 +62,11 @@ class BudgetGate:
         self._live: set[str] = set()
         self._releasing: set[asyncio.Task[None]] = set()
 
-    async def reserve(self, call: PlannedCall) -> Reservation:
+    async def reserve(self, call: PlannedCall, *, least: int = LEAST_OUTPUT) -> Reservation:
         """Reserves what a call may use at most, with less output where not all of it fits.
 
-        No transaction may be open: this one waits for its turn. Without a budget it costs nothing.
+        `least`: the shortest output worth a call, unless it asked for no more. No transaction may be open: this one
+        waits for its turn. Without a budget it costs nothing.
 
         Raises:
             BudgetExhaustedError: not even the shortest output fits. ModelUnpricedError
@@ -76,7 +77,7 @@ class BudgetGate:
         reservation_id = self._new_id()
         try:
             async with self._database.write() as db:
-                granted = await self._reserve(db, call, present, reservation_id)
+                granted = await self._reserve(db, call, present, reservation_id, least)
         except asyncio.CancelledError:
             # Whether it was written nobody can tell; sent it was not.
             self._release_soon(reservation_id)
@@ -86,14 +87,16 @@ class BudgetGate:
         self._live.add(reservation_id)
         return Reservation(reservation_id, granted)
 
-    async def _reserve(self, db: Session, call: PlannedCall, present: Present, reservation_id: str) -> int | None:
+    async def _reserve(
+        self, db: Session, call: PlannedCall, present: Present, reservation_id: str, least: int
+    ) -> int | None:
         await BudgetRepository(db).take_turn()
         ceilings = await self._places.ceilings_for(db, call, present)
         if not ceilings:
             return None
         wanted = _wanted(call)
         self._require_priced(ceilings, wanted)
-        granted, blocking = fit(await self._rooms(db, ceilings, call), wanted)
+        granted, blocking = fit(await self._rooms(db, ceilings, call), wanted, least)
         if blocking is not None:
             raise self._exhausted(blocking)
         amount = wanted.amount(granted)
