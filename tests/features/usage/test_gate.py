@@ -133,7 +133,8 @@ async def test_an_own_budget_of_a_user_stands_in_for_the_one_of_every_user(till:
 
 @pytest.mark.parametrize(("period", "named"), [("run", "run"), ("session", "session")])
 async def test_each_run_and_each_session_has_its_own_room(till: Till, period: str, named: str) -> None:
-    await till.set("server/all", **{f"tokens_per_{period}": 1000, f"cost_per_{period}": 5})
+    members: dict[str, Any] = {f"tokens_per_{period}": 1000, f"cost_per_{period}": 5}
+    await till.set("server/all", **members)
     call = await till.planned("alice")
     await till.book(call, (await till.gate.reserve(call)).id)
     other = await till.planned("alice", root_run_id="run-2", session_id="s-2")
