@@ -241,6 +241,9 @@ REFUSED_TO = {
         ("POST", "/api/audit/verify"): "forbidden",
         ("POST", "/api/groups"): "forbidden",
         ("DELETE", "/api/groups/{group_id}"): "forbidden",
+        ("GET", "/api/budgets"): "forbidden",
+        ("PUT", "/api/budgets/{scope}/{id}"): "forbidden",
+        ("DELETE", "/api/budgets/{scope}/{id}"): "forbidden",
     },
     # An admin may change what belongs to others, but neither use their keys nor share in their name.
     "admin": {
@@ -257,6 +260,8 @@ REFUSED_TO = {
         ("PUT", "/api/user/keys/{id}"): "key_not_found",
         ("POST", "/api/user/keys/{id}/rotate"): "key_not_found",
         ("DELETE", "/api/user/keys/{id}"): "key_not_found",
+        ("PUT", "/api/budgets/key/{id}"): "budget_not_found",
+        ("DELETE", "/api/budgets/key/{id}"): "budget_not_found",
     },
 }
 

@@ -21,6 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
 NOT_FOUND = {"agent_not_found", "session_not_found", "run_not_found", "provider_not_found", "group_not_found"} | {
     "key_not_found",
     "questionnaire_not_found",
+    "budget_not_found",
 }
 FORBIDDEN = {"forbidden", "agent_forbidden"}
 # The call takes something away from whoever calls, or from the one whose object it is.

@@ -110,6 +110,15 @@ CALLS: dict[tuple[str, str], Call] = {
         for name in ("oauth-authorization-server", "openid-configuration")
         for end in ("", "/oauth2")
     },
+    # Before what carries budgets goes.
+    ("GET", "/api/budgets/me"): FREE,
+    ("GET", "/api/budgets"): FREE,
+    ("PUT", "/api/budgets/agent/{agent_id}"): Call(body={"tokens_per_day": 10**9}),
+    ("DELETE", "/api/budgets/agent/{agent_id}"): Call(),
+    ("PUT", "/api/budgets/key/{id}"): Call(path="/api/budgets/key/{key_id}", body={"tokens_per_day": 10**9}),
+    ("DELETE", "/api/budgets/key/{id}"): Call(path="/api/budgets/key/{key_id}"),
+    ("PUT", "/api/budgets/{scope}/{id}"): Call(path="/api/budgets/user/{user_id}", body={"tokens_per_day": 10**9}),
+    ("DELETE", "/api/budgets/{scope}/{id}"): Call(path="/api/budgets/user/{user_id}"),
     ("GET", "/api/user/keys"): FREE,
     ("POST", "/api/user/keys"): Call(body={"name": "new"}, owned=False),
     ("PUT", "/api/user/keys/{id}"): Call(path="/api/user/keys/{key_id}", body={"name": "stolen"}),

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from clary.kit.text import Text
 from clary.runtime.messages import ModelMessage, ToolCall, ToolSpec
 
 FailureKind = Literal[
@@ -132,5 +133,14 @@ class ModelClient(Protocol):
 
         Raises:
             ModelFailedError: no attempt succeeded, or the failure must not be retried.
+            BudgetSpentError: nothing was sent, because no budget is left.
         """
         ...
+
+
+class BudgetSpentError(Exception):
+    """No budget is left for the call (platform.md 14.3). It was not made; `notice` is what the person is told."""
+
+    def __init__(self, notice: Text) -> None:
+        super().__init__(notice.en)
+        self.notice = notice

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from clary.settings.clients import ClientsValue, OAuthScopes
 from clary.settings.environment import Given, given_values, process_layers
-from clary.settings.prices import NameMap, PricesValue, RatesValue, read_price_file
+from clary.settings.prices import BudgetsValue, NameMap, PricesValue, RatesValue, read_price_file
 from clary.settings.providers import AuthProviders
 from clary.settings.values import (
     Addresses,
@@ -150,6 +150,9 @@ class Settings(BaseSettings):
     currency: Currency = "USD"
     currency_rates: RatesValue = Field(default={})
     prices_file: Absolute | None = None
+    unpriced_models: Literal["allow", "refuse"] = "allow"
+    budgets: BudgetsValue = Field(default={})
+    usage_days: int = Field(default=0, ge=0, le=36_500)
 
     # Runs and streams (stream-runtime.md 13)
     run_log_ttl_hours: int = Field(default=24, ge=1, le=8760)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, cast
 from pydantic import AfterValidator, BeforeValidator, ValidationError
 
 from clary.features.llm_providers.payloads import PricesBody
+from clary.http.budget import BudgetBody
 from clary.settings.environment import file_text
 
 NO_RATE = "no rate for its currency is in CLARY_CURRENCY_RATES"
@@ -85,6 +86,27 @@ def read_price_file(path: Path, *, currencies: frozenset[str]) -> dict[str, dict
     return found
 
 
+def _budgets(value: Any) -> dict[str, dict[str, Any]]:
+    """Budgets of platform.md 14.3 by scope.
+
+    Raises:
+        ValueError: names the first wrong field, never its value.
+    """
+    if not isinstance(value, dict):
+        raise ValueError("must be a JSON object")
+    found: dict[str, dict[str, Any]] = {}
+    for scope, budget in cast("Mapping[str, Any]", value).items():
+        if scope not in ("server", "default_user"):
+            raise ValueError("every key must be server or default_user")
+        try:
+            found[scope] = BudgetBody.model_validate(budget).model_dump()
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            raise ValueError(f"{'.'.join([scope, *map(str, first['loc'])])}: {first['msg']}") from None
+    return found
+
+
+BudgetsValue = Annotated[dict[str, Any], BeforeValidator(_budgets), BeforeValidator(_as_json)]
 PricesValue = Annotated[dict[str, Any], BeforeValidator(_as_json), AfterValidator(_prices)]
 RatesValue = Annotated[dict[str, Any], BeforeValidator(_as_json), AfterValidator(_rates)]
 

@@ -57,6 +57,9 @@ def _money(settings: Settings) -> Iterator[tuple[str, str]]:
     prices = settings.default_llm_prices
     if prices is not None and prices["currency"] not in settings.priced_currencies:
         yield "CLARY_DEFAULT_LLM_PRICES", NO_RATE
+    for budget in settings.budgets.values():
+        if budget["currency"] and budget["currency"] not in settings.priced_currencies:
+            yield "CLARY_BUDGETS", NO_RATE
     try:
         settings.price_list  # noqa: B018  (read here, so that a wrong file stops the start)
     except ValueError as error:

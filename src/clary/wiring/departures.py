@@ -8,6 +8,7 @@ from clary.features.conversations.ports import SessionWorkspaces
 from clary.features.conversations.service import ConversationService
 from clary.features.llm_providers.service import ProviderLeaving
 from clary.features.permissions.service import Grants
+from clary.features.usage.leaving import UsageLeaving
 from clary.kit.clock import Clock
 
 
@@ -25,6 +26,7 @@ def departures(
         ProviderLeaving(database=database, references=AgentReferences()),
         AgentLeaving(database=database, grants=grants, clock=clock),
         GrantsLeaving(database, grants),
+        UsageLeaving(database),
     )
 
 

@@ -39,6 +39,7 @@ from clary.kit.safe_http import OutboundGuard
 from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.settings.values import plain
+from clary.wiring.budgets import BudgetServices
 from clary.wiring.execution import ExecutionServices
 from clary.wiring.identity import IdentityServices
 from clary.wiring.parts import (
@@ -78,6 +79,10 @@ class Services:
         self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
         self._add_identity()
         self._add_features()
+        self.usage = BudgetServices(
+            settings, database=self.database, clock=self.clock, money=self.money, identity=self.identity
+        )
+        self.usage.add_agents(self.agents)
         self.execution = ExecutionServices(
             settings,
             database=self.database,
@@ -102,7 +107,7 @@ class Services:
             runs=self.runs,
             providers=self.provider_resolver,
         )
-        self.upkeep = Upkeep(runs=self.runs, identity=self.identity)
+        self.upkeep = Upkeep(runs=self.runs, identity=self.identity, usage=self.usage)
         self._add_system()
 
     def _add_identity(self) -> None:
@@ -226,6 +231,7 @@ class Services:
         state.permission_explainer = self.permission_explainer
         state.llm_providers = self.llm_providers
         state.llm_provider_verification = self.verification
+        self.usage.publish(state)
         self.execution.publish(state)
 
     async def start(self) -> None:
@@ -280,6 +286,7 @@ class Services:
         assert self._draining is not None
         await self._draining
         await self.execution.event_log.stop()
+        await self.usage.gate.close()
         await self.identity.stop()
         await self._close()
 

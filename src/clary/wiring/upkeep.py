@@ -7,12 +7,14 @@ import structlog
 
 from clary.db.database import UnavailableError
 from clary.features.runs.service import RunService
+from clary.wiring.budgets import BudgetServices
 from clary.wiring.identity import IdentityServices
 
 log = structlog.get_logger()
 
 SWEEP_SECONDS = 600.0
 AUDIT_SECONDS = 60.0
+BUDGETS_SECONDS = 10.0
 SETTINGS_SECONDS = 0.9
 """A change made elsewhere acts within a second (platform.md 9.3)."""
 TENDS_PER_HEAD = 60
@@ -21,15 +23,17 @@ TENDS_PER_HEAD = 60
 class Upkeep:
     """Sweeps what has lost its meaning; tends the audit log. A database that is away puts it off."""
 
-    def __init__(self, *, runs: RunService, identity: IdentityServices) -> None:
+    def __init__(self, *, runs: RunService, identity: IdentityServices, usage: BudgetServices) -> None:
         self._runs = runs
         self._identity = identity
+        self._usage = usage
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begins, and goes on with what an ended process left."""
         await self._identity.deletion.resume()
-        self._tasks = [asyncio.create_task(task) for task in (self._sweep(), self._tend_audit(), self._read_settings())]
+        duties = (self._sweep(), self._tend_audit(), self._read_settings(), self._tend_budgets())
+        self._tasks = [asyncio.create_task(duty) for duty in duties]
 
     async def stop(self) -> None:
         """Ends it."""
@@ -45,6 +49,7 @@ class Upkeep:
                 await self._identity.accounts.sweep()
                 await self._identity.oauth.server.clients.sweep()
                 await self._identity.deletion.resume()
+                await self._usage.keeping.prune()
             except UnavailableError:
                 log.warning("sweep_put_off")
 
@@ -53,8 +58,17 @@ class Upkeep:
             await asyncio.sleep(SETTINGS_SECONDS)
             try:
                 await self._identity.live.refresh()
+                await self._usage.places.refresh()
             except UnavailableError:
                 log.warning("settings_not_read")
+
+    async def _tend_budgets(self) -> None:
+        while True:
+            await asyncio.sleep(BUDGETS_SECONDS)
+            try:
+                await self._usage.gate.tend()
+            except UnavailableError:
+                log.warning("budget_tending_put_off")
 
     async def _tend_audit(self) -> None:
         for tends in itertools.count(1):

@@ -90,7 +90,7 @@ FULL: dict[str, Any] = {
         "cost_per_run": 1.5,
         "tokens_per_day": None,
         "cost_per_day": 2.0,
-        "currency": "EUR",
+        "currency": "USD",
     },
 }
 

@@ -1,7 +1,7 @@
 """The usage ledger (platform.md 14.1)."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,9 +9,12 @@ import sqlalchemy
 
 from clary.adapters.event_log import SqliteEventLog
 from clary.db.database import Database
-from clary.features.usage.service import LedgerEntry, add_entry, record
-from clary.features.usage.tables import UsageRow
+from clary.features.accounts.ports import Heir
+from clary.features.usage.leaving import UsageLeaving
+from clary.features.usage.service import LedgerEntry, LedgerKeeping, add_entry, record
+from clary.features.usage.tables import UsageRow, UsageSumRow
 from clary.streams.ports import LogFencedError
+from support.house import SteppedClock
 
 pytestmark = pytest.mark.anyio
 
@@ -99,3 +102,45 @@ async def test_what_is_rolled_back_is_not_booked(database: Database) -> None:
         await record(db, ENTRY)
         await db.rollback()
     assert await booked(database) == []
+
+
+async def sums(database: Database) -> list[tuple[str, str, int, int, int]]:
+    async with database.read() as db:
+        rows = await db.scalars(
+            sqlalchemy.select(UsageSumRow).order_by(UsageSumRow.quarter, UsageSumRow.scope, UsageSumRow.target_id)
+        )
+        return [(row.scope, row.target_id, row.calls, row.input_tokens + row.output_tokens, row.cost) for row in rows]
+
+
+async def test_sums_are_exact_and_outlive_the_rows(database: Database) -> None:
+    clock = SteppedClock()
+    clock.moment = ENTRY.at + timedelta(days=10, hours=1)
+    async with database.write() as db:
+        await record(db, replace(ENTRY, agent_id="a1", key_id="k1"))
+        await record(db, replace(ENTRY, cost=Decimal("0.2"), at=ENTRY.at + timedelta(minutes=10)))
+        await record(db, replace(ENTRY, cost=None, at=ENTRY.at + timedelta(hours=2)))
+    keeping = LedgerKeeping(database=database, clock=clock, keep_days=10)
+    assert [await keeping.prune(), await keeping.prune(), len(await booked(database))] == [2, 0, 1]
+    assert await LedgerKeeping(database=database, clock=clock, keep_days=0).prune() == 0
+    assert await sums(database) == [
+        ("agent", "a1", 1, 643, 10_000_000),
+        ("key", "k1", 1, 643, 10_000_000),
+        ("server", "all", 2, 1286, 30_000_000),
+        ("user", "u-alice", 2, 1286, 30_000_000),
+        ("server", "all", 1, 643, 0),
+        ("user", "u-alice", 1, 643, 0),
+    ]
+
+
+async def test_rows_of_deleted_users_stay_without_a_name(database: Database) -> None:
+    async with database.write() as db:
+        for name in ("u-alice", "u-bob", "u-carol"):
+            await record(db, replace(ENTRY, user_id=name))
+    for name in ("u-alice", "u-bob", "u-alice"):
+        await UsageLeaving(database).let_go(user_id=name, heir=Heir("delete_all", None))
+    assert [row.user_id for row in await booked(database)] == ["deleted", "deleted", "u-carol"]
+    assert await sums(database) == [
+        ("server", "all", 3, 1929, 30_000_000),
+        ("user", "deleted", 2, 1286, 20_000_000),
+        ("user", "u-carol", 1, 643, 10_000_000),
+    ]

@@ -58,6 +58,10 @@ class AgentLimits:
     max_loop_count: int = 200
 
 
+BUDGET_MEMBERS = ("tokens_per_run", "cost_per_run", "tokens_per_day", "cost_per_day", "currency")
+"""What `budget` of an agent holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remark:
     """A warning about one value (product.md 3.1 `warnings`)."""

@@ -86,6 +86,14 @@ class AgentRepository:
             owners.update((found.id, found.owner_id) for found in await self._session.execute(query))
         return owners
 
+    async def list_budgeted(self) -> Sequence[str]:
+        """Ids of the agents that have a budget."""
+        return (await self._session.scalars(select(AgentRow.id).where(AgentRow.budget.is_not(None)))).all()
+
+    async def list_by_ids(self, agent_ids: Collection[str]) -> Sequence[AgentRow]:
+        """Those of these agents that exist; at most 30,000."""
+        return (await self._session.scalars(select(AgentRow).where(AgentRow.id.in_(agent_ids)))).all()
+
     async def make_only_default(self, row: AgentRow) -> None:
         """Marks one agent and unmarks its owner's others in one statement, so that two of these leave one mark."""
         await self._session.execute(
@@ -132,12 +140,15 @@ def _seen_by(identity: Identity) -> ColumnElement[bool]:
     return seen if identity.agent_ids is None else and_(seen, AgentRow.id.in_(sorted(identity.agent_ids)))
 
 
-_COLUMNS = ("name", "is_default", "llm_provider_id", "fast_llm_provider_id")
+_COLUMNS = ("name", "is_default", "llm_provider_id", "fast_llm_provider_id", "budget")
 
 
 def configuration_of(row: AgentRow) -> dict[str, Any]:
     """The whole configuration of a row under wire names."""
-    return {**row.configuration, **{name: getattr(row, name) for name in _COLUMNS}}
+    columns = {name: getattr(row, name) for name in _COLUMNS}
+    # Rows that were last saved before the budget had its column still hold it among the rest.
+    columns["budget"] = row.configuration.get("budget", row.budget)
+    return {**row.configuration, **columns}
 
 
 def put_configuration(row: AgentRow, configuration: Mapping[str, Any]) -> None:

@@ -3,17 +3,23 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Integer, String, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clary.db.columns import Json, Row, UtcTime
+
+BUDGETED = text("budget IS NOT NULL")
 
 
 class AgentRow(Row):
     """One agent. `configuration` holds every field of the wire that has no column of its own, under its wire name."""
 
     __tablename__ = "agents"
-    __table_args__ = (UniqueConstraint("owner_id", "name"),)
+    __table_args__ = (
+        UniqueConstraint("owner_id", "name"),
+        # Few have one, and who asks is asked before each call of a model.
+        Index("ix_agents_budgeted", "id", sqlite_where=BUDGETED, postgresql_where=BUDGETED),
+    )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     owner_id: Mapped[str] = mapped_column(String(64))
@@ -22,6 +28,7 @@ class AgentRow(Row):
     llm_provider_id: Mapped[str | None] = mapped_column(String(64), index=True)
     fast_llm_provider_id: Mapped[str | None] = mapped_column(String(64), index=True)
     configuration: Mapped[dict[str, Any]] = mapped_column(Json)
+    budget: Mapped[dict[str, Any] | None] = mapped_column(Json)
     version: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     updated_at: Mapped[datetime] = mapped_column(UtcTime)

@@ -1,6 +1,6 @@
 """Every SQL statement about API keys; the owner is part of the query."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, func, or_, select
 
@@ -38,6 +38,14 @@ class ApiKeyRepository:
             select(ApiKeyRow).where(ApiKeyRow.user_id == user_id).order_by(ApiKeyRow.created_at.desc(), ApiKeyRow.id)
         )
         return (await self._session.scalars(query)).all()
+
+    async def list_budgeted(self) -> Sequence[str]:
+        """Ids of the keys that have a budget."""
+        return (await self._session.scalars(select(ApiKeyRow.id).where(ApiKeyRow.budget.is_not(None)))).all()
+
+    async def list_by_ids(self, key_ids: Collection[str]) -> Sequence[ApiKeyRow]:
+        """Those of these keys that exist."""
+        return (await self._session.scalars(select(ApiKeyRow).where(ApiKeyRow.id.in_(key_ids)))).all()
 
     async def count_owned(self, user_id: str) -> int:
         """Number of a person's keys."""

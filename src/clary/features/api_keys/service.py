@@ -1,6 +1,6 @@
 """Use cases on API keys (platform.md 7.1)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -64,6 +64,19 @@ class ApiKeyService:
         self._audit = audit
         self._clock = clock
         self._max_days = max_days
+        self._watchers: list[Callable[[], None]] = []
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Has this called after each change of keys."""
+        self._watchers.append(changed)
+
+    async def list_budgeted(self, db: Session) -> Sequence[str]:
+        """Ids of the keys that have a budget."""
+        return await ApiKeyRepository(db).list_budgeted()
+
+    async def list_by_ids(self, db: Session, *, ids: Collection[str]) -> Sequence[ApiKeyRow]:
+        """Those of these keys that exist. At most 30,000."""
+        return await ApiKeyRepository(db).list_by_ids(ids)
 
     async def list_keys(self, db: Session, *, user_id: str) -> list[Json]:
         """A person's keys, newest first, never a secret.
@@ -81,7 +94,7 @@ class ApiKeyService:
             KeyLimitError, RoleMissingError: scope `admin` for somebody who is none; ValidationFailedError
         """
         keys = ApiKeyRepository(db)
-        self._require_allowed(fields, is_admin=is_admin)
+        fields = self._allowed(fields, is_admin=is_admin)
         if await keys.count_owned(user_id) >= MAX_KEYS:
             raise KeyLimitError
         now, secret = self._clock.now(), new_token(PREFIX)
@@ -107,7 +120,7 @@ class ApiKeyService:
         row = await self._own(db, identity.user_id, key_id)
         if "expires_at" in fields:
             fields["expires_at"] = fields["expires_at"] or last_moment(self._max_days(), self._clock.now())
-        self._require_allowed(fields, is_admin=identity.is_admin)
+        fields = self._allowed(fields, is_admin=identity.is_admin)
         detail = changes({name: _plain(getattr(row, name)) for name in fields}, _plainly(fields))
         for name, value in fields.items():
             setattr(row, name, value)
@@ -152,17 +165,17 @@ class ApiKeyService:
         row = await ApiKeyRepository(db).find(object_id)
         return Target("key", object_id, row.user_id) if row is not None else None
 
-    def _require_allowed(self, fields: Json, *, is_admin: bool) -> None:
+    def _allowed(self, fields: Json, *, is_admin: bool) -> Json:
+        """The fields with the budget in the server's currency."""
         if "admin" in fields.get("scopes", ()) and not is_admin:
             raise RoleMissingError
         budget, expires_at, now = fields.get("budget"), fields.get("expires_at"), self._clock.now()
-        if budget is not None and budget["currency"]:
-            self._rates.require_rate(budget["currency"], field="budget.currency")
         if expires_at is not None and expires_at <= now:
             raise ValidationFailedError(NOT_AHEAD.render())
         latest = last_moment(self._max_days(), now)
         if expires_at is not None and latest is not None and expires_at > latest:
             raise ValidationFailedError(TOO_FAR.render())
+        return fields if budget is None else {**fields, "budget": self._rates.converted(budget)}
 
     async def _own(self, db: Session, user_id: str, key_id: str) -> ApiKeyRow:
         row = await ApiKeyRepository(db).find_owned(key_id, user_id=user_id)
@@ -180,6 +193,8 @@ class ApiKeyService:
 
     async def _record(self, db: Session, by: Actor, action: str, row: ApiKeyRow, detail: Json) -> None:
         await self._audit.record(db, Act(action, by, AuditObject("key", row.id, row.user_id), detail=detail))
+        for watcher in self._watchers:
+            after_commit(db, watcher)
 
 
 def _plain(value: Any) -> Any:

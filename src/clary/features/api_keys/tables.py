@@ -3,16 +3,22 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clary.db.columns import Json, Row, UtcTime
+
+BUDGETED = text("budget IS NOT NULL")
 
 
 class ApiKeyRow(Row):
     """One key. After a rotation the old secret may work for a while (`old_hash`, `old_until`)."""
 
     __tablename__ = "api_keys"
+    __table_args__ = (
+        # Most keys have none, and who asks is asked before each call of a model.
+        Index("ix_api_keys_budgeted", "id", sqlite_where=BUDGETED, postgresql_where=BUDGETED),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), index=True)

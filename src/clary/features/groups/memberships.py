@@ -38,6 +38,13 @@ class GroupMemberships:
         """Id → name, of those of these groups that exist. At most 30,000."""
         return dict(await GroupRepository(db).list_names(group_ids))
 
+    async def members_of(self, db: Session, *, group_ids: Collection[str]) -> dict[str, list[str]]:
+        """Group id → ids of the people who belong to it now, in order; empty groups are left out."""
+        found: dict[str, list[str]] = {}
+        for group_id, user_id in sorted(await GroupRepository(db).list_people(group_ids)):
+            found.setdefault(group_id, []).append(user_id)
+        return found
+
     async def find_target(self, db: Session, *, object_id: str) -> Target | None:
         """What the permission rule has to know of a group: its members may read it."""
         if await GroupRepository(db).find(object_id) is None:

@@ -1,6 +1,6 @@
 """What groups need from the world."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from clary.db.session import Session
 
@@ -16,10 +16,10 @@ class GroupReferences(Protocol):
 class CurrencyRates(Protocol):
     """Which currencies this server can count with (platform.md 8.4, 14.3)."""
 
-    def require_rate(self, currency: str, *, field: str) -> None:
-        """Refuses a currency nobody gave a rate for; `field` is named in the refusal.
+    def converted(self, budget: dict[str, Any]) -> dict[str, Any]:
+        """A budget in the server's currency.
 
         Raises:
-            ValidationFailedError
+            ValidationFailedError: nobody gave a rate for its currency.
         """
         ...

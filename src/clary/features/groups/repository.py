@@ -165,6 +165,20 @@ class GroupRepository:
         query = select(GroupRow.id, GroupRow.name).where(GroupRow.id.in_(group_ids))
         return [(group_id, name) for group_id, name in await self._session.execute(query)]
 
+    async def list_budgeted(self) -> Sequence[str]:
+        """Ids of the groups that have a budget."""
+        return (await self._session.scalars(select(GroupRow.id).where(GroupRow.budget.is_not(None)))).all()
+
+    async def list_by_ids(self, group_ids: Collection[str]) -> Sequence[GroupRow]:
+        """Those of these groups that exist."""
+        return (await self._session.scalars(select(GroupRow).where(GroupRow.id.in_(group_ids)))).all()
+
+    async def list_people(self, group_ids: Collection[str]) -> Sequence[tuple[str, str]]:
+        """(group id, user id) of everybody in these groups."""
+        members = GroupMemberRow
+        query = select(members.group_id, members.user_id).where(members.group_id.in_(group_ids)).distinct()
+        return [(group_id, user_id) for group_id, user_id in await self._session.execute(query)]
+
     async def list_companions(self, user_id: str) -> Sequence[str]:
         """Ids of all people who share a group with this person, who is one of them if in any group."""
         members = GroupMemberRow

@@ -1,9 +1,9 @@
 """Use cases on groups (platform.md 7.2)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal
 
-from clary.db.session import Session
+from clary.db.session import Session, after_commit
 from clary.features.accounts.errors import UserNotFoundError
 from clary.features.accounts.service import AccountService
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
@@ -53,10 +53,23 @@ class GroupService:
         self._directory = directory
         self._new_id = new_id
         self._references: list[GroupReferences] = []
+        self._watchers: list[Callable[[], None]] = []
 
     def add_references(self, references: GroupReferences) -> None:
         """Makes somebody known who names groups in grants; these go with the group."""
         self._references.append(references)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Has this called after each change of groups and of who belongs to them."""
+        self._watchers.append(changed)
+
+    async def list_budgeted(self, db: Session) -> Sequence[str]:
+        """Ids of the groups that have a budget."""
+        return await GroupRepository(db).list_budgeted()
+
+    async def list_by_ids(self, db: Session, *, ids: Collection[str]) -> Sequence[GroupRow]:
+        """Those of these groups that exist. At most 30,000."""
+        return await GroupRepository(db).list_by_ids(ids)
 
     async def list_page(self, db: Session, *, identity: Identity, page: Page, text: str | None) -> Json:
         """Groups by name: the caller's own, all for admins."""
@@ -92,7 +105,7 @@ class GroupService:
         Raises:
             GroupExistsError, ValidationFailedError
         """
-        self._require_rate(fields["budget"])
+        fields = {**fields, "budget": self._converted(fields["budget"])}
         groups, name = GroupRepository(db), fields["name"]
         row = new_group(self._new_id(), name, source=MANUAL, clock=self._clock)
         row.description, row.budget = fields["description"], fields["budget"]
@@ -124,10 +137,11 @@ class GroupService:
             GroupNotFoundError, RoleMissingError, GroupExistsError, ValidationFailedError
         """
         row, role = await self._seen(db, identity, group_id, locked=True)
+        if "budget" in fields:
+            fields = {**fields, "budget": self._converted(fields["budget"])}
         changes = {field: value for field, value in fields.items() if getattr(row, field) != value}
         if not may_manage(identity, role) or (changes.keys() - {"description"} and not identity.is_admin):
             raise RoleMissingError
-        self._require_rate(changes.get("budget"))
         groups = GroupRepository(db)
         if "name" in changes:
             key = name_key(changes["name"])
@@ -253,12 +267,13 @@ class GroupService:
             detail = {"user_id": user_id, "role": {"old": old, "new": role}}
             await self._record(db, identity, "group.updated", group_id, detail)
 
-    def _require_rate(self, budget: Json | None) -> None:
-        if budget is not None and budget["currency"]:
-            self._rates.require_rate(budget["currency"], field="budget.currency")
+    def _converted(self, budget: Json | None) -> Json | None:
+        return None if budget is None else self._rates.converted(budget)
 
     async def _record(self, db: Session, identity: Identity, action: str, group_id: str, detail: Json) -> None:
         await self._audit.record(db, Act(action, Actor.of(identity), AuditObject("group", group_id), detail=detail))
+        for watcher in self._watchers:
+            after_commit(db, watcher)
 
 
 def group_object(row: GroupRow, member_count: int, my_role: MemberRole | None) -> Json:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from clary.db.session import Session
 from clary.runtime.model import FailureKind, Usage
@@ -45,6 +45,13 @@ class Prices:
             reasoning=amount("reasoning"),
             request=amount("request"),
         )
+
+
+class UnitPrice(NamedTuple):
+    """What is reserved for a call, in the server's currency: a token at its dearest, and the call itself."""
+
+    token: Decimal
+    call: Decimal
 
 
 @dataclass(frozen=True, slots=True)

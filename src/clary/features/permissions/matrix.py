@@ -75,7 +75,7 @@ def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool,
     # What is linked to an account is named by the provider it came from; that is no object.
     is_identity = path.startswith("/api/user/identities/")
     named: list[ObjectType] = [OBJECT_OF[name] for name in names if name in OBJECT_OF and not is_identity]
-    is_account = path.startswith("/api/user/") and scope != "admin" and "{id}" in path
+    is_account = path.startswith(("/api/user/", "/api/budgets/key/")) and scope != "admin" and "{id}" in path
     is_own_only = is_account or (method != "GET" and _OWNERS_WORD.search(path) is not None)
     return RouteTerms(method, path, scope, is_interactive, named[-1] if named else None, any_token, is_own_only)
 

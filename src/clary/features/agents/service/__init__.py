@@ -3,6 +3,7 @@
 from clary.features.agents.policy import AgentLimits
 from clary.features.agents.ports import AgentSnapshot, FixedTools
 from clary.features.agents.service.agents import AgentService, ListScope
+from clary.features.agents.service.budgets import AgentBudgets
 from clary.features.agents.service.checking import ConfigurationCheck
 from clary.features.agents.service.in_use import AgentResolver
 from clary.features.agents.service.leaving import AgentLeaving
@@ -10,6 +11,7 @@ from clary.features.agents.service.references import AgentReferences
 from clary.features.agents.service.sharing import AgentSharing
 
 __all__ = [
+    "AgentBudgets",
     "AgentLeaving",
     "AgentLimits",
     "AgentReferences",

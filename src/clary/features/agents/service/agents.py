@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-from clary.db.session import Session
+from clary.db.session import Session, after_commit
 from clary.features.agents.errors import (
     MAY_NOT_CHANGE,
     MAY_NOT_DELETE,
@@ -55,6 +55,11 @@ class AgentService:
         self._limits = limits
         self._clock = clock
         self._new_agent_id = new_agent_id
+        self._watchers: list[Callable[[], None]] = []
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Has this called after each change of agents."""
+        self._watchers.append(changed)
 
     async def list_agents(self, session: Session, *, identity: Identity, scope: ListScope) -> list[AgentResponse]:
         """Agents by name (code point), then id."""
@@ -143,11 +148,32 @@ class AgentService:
         await self._record(session, identity, "agent.deleted", row, {"name": row.name})
         return DeletedAgent(agent_id=agent_id)
 
+    async def replace_budget(
+        self, session: Session, *, identity: Identity, agent_id: str, budget: dict[str, Any] | None
+    ) -> None:
+        """Changes the budget alone, already in the server's currency; like any save it makes a version.
+
+        Raises:
+            AgentNotFoundError, AgentForbiddenError
+        """
+        row = await get_for(session, identity, agent_id, "write", MAY_NOT_CHANGE)
+        configuration = configuration_of(row)
+        if configuration["budget"] == budget:
+            return
+        row.version += 1
+        row.updated_at = self._clock.now()
+        await self._record(session, identity, "agent.updated", row, {"fields": ["budget"], "version": row.version})
+        await self._save(
+            session, row, {**configuration, "budget": budget}, [], changed=["budget"], author_id=identity.user_id
+        )
+
     async def _record(
         self, session: Session, identity: Identity, action: str, row: AgentRow, detail: dict[str, Any]
     ) -> None:
         target = AuditObject("agent", row.id, row.owner_id)
         await self._audit.record(session, Act(action, Actor.of(identity), target, detail=detail))
+        for watcher in self._watchers:
+            after_commit(session, watcher)
 
     async def _free_id(self, agents: AgentRepository) -> str:
         # Eight hex digits meet again among some ten thousand agents, so a taken id is drawn anew.
@@ -159,6 +185,7 @@ class AgentService:
         self, session: Session, configuration: dict[str, Any], owner_id: str, agent_id: str
     ) -> tuple[dict[str, Any], list[Remark]]:
         saved, remarks = normalised(configuration, self._limits)
+        saved = self._check.in_server_currency(saved)
         await self._check.require_allowed(session, saved, owner_id=owner_id)
         saved, removed = await self._check.reachable(session, saved, owner_id=owner_id, agent_id=agent_id)
         return saved, remarks + removed

@@ -26,19 +26,25 @@ class ConfigurationCheck:
         self._money = money
 
     async def require_allowed(self, session: Session, configuration: Mapping[str, Any], *, owner_id: str) -> None:
-        """Name, money and providers.
+        """Name and providers.
 
         Raises:
-            AgentNameEmptyError, ValidationFailedError, NamedProviderNotFoundError
+            AgentNameEmptyError, NamedProviderNotFoundError
         """
         if not configuration["name"]:
             raise AgentNameEmptyError
-        budget: dict[str, Any] = configuration["budget"] or {}
-        if budget.get("currency"):
-            self._money.require_rate(budget["currency"], field="budget.currency")
         for name in ("llm_provider_id", "fast_llm_provider_id"):
             if configuration[name]:
                 await self._providers.require_usable(session, user_id=owner_id, provider_id=configuration[name])
+
+    def in_server_currency(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
+        """The configuration with the money of its budget in the server's currency.
+
+        Raises:
+            ValidationFailedError: nobody gave a rate for it.
+        """
+        budget: dict[str, Any] | None = configuration["budget"]
+        return {**configuration, "budget": None if budget is None else self._money.converted(budget)}
 
     async def reachable(
         self, session: Session, configuration: Mapping[str, Any], *, owner_id: str, agent_id: str

@@ -1,0 +1,30 @@
+"""The door of the slice: booking calls, leave to make them, budgets."""
+
+from clary.features.usage.policy import Calendar
+from clary.features.usage.ports import PlannedCall, Reservation
+from clary.features.usage.service.budgeted_model import BudgetedModel, EndedCall
+from clary.features.usage.service.budgets import BudgetService
+from clary.features.usage.service.gate import BudgetGate, StartCheck
+from clary.features.usage.service.holders import GroupBudgets, KeyBudgets
+from clary.features.usage.service.keeping import LedgerKeeping
+from clary.features.usage.service.ledger import LedgerEntry, add_entry, record, settle
+from clary.features.usage.service.targets import BudgetPlaces
+
+__all__ = [
+    "BudgetGate",
+    "BudgetPlaces",
+    "BudgetService",
+    "BudgetedModel",
+    "Calendar",
+    "EndedCall",
+    "GroupBudgets",
+    "KeyBudgets",
+    "LedgerEntry",
+    "LedgerKeeping",
+    "PlannedCall",
+    "Reservation",
+    "StartCheck",
+    "add_entry",
+    "record",
+    "settle",
+]
