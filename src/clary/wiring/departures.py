@@ -2,7 +2,7 @@
 
 from clary.db.database import Database
 from clary.features.accounts.ports import Heir, OwnedThings
-from clary.features.agents.service import AgentLeaving, AgentReferences
+from clary.features.agents.service import AgentLeaving, AgentReferences, AgentRemoval
 from clary.features.conversations.leaving import ConversationLeaving
 from clary.features.conversations.ports import SessionWorkspaces
 from clary.features.conversations.service import ConversationService
@@ -17,13 +17,14 @@ def departures(
     conversations: ConversationService,
     workspaces: SessionWorkspaces,
     grants: Grants,
+    agent_removal: AgentRemoval,
     clock: Clock,
 ) -> tuple[OwnedThings, ...]:
     """Conversations with their runs come first, so that nothing runs on what goes later."""
     return (
         ConversationLeaving(database=database, conversations=conversations, workspaces=workspaces),
         ProviderLeaving(database=database, references=AgentReferences()),
-        AgentLeaving(database=database, grants=grants, clock=clock),
+        AgentLeaving(database=database, grants=grants, removal=agent_removal, clock=clock),
         GrantsLeaving(database, grants),
     )
 

@@ -6,7 +6,7 @@ from clary.adapters.event_log import SqliteEventLog
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database
-from clary.features.agents.service import AgentResolver
+from clary.features.agents.service import AgentRemoval, AgentResolver
 from clary.features.chat.active import ActiveRuns
 from clary.features.chat.preparing import RunPreparer
 from clary.features.chat.resolving import ContextShares, LoopLimits, RunResolver
@@ -42,6 +42,7 @@ class ExecutionServices:
         identity: IdentityServices,
         gateway: ModelApiGateway,
         agents: AgentResolver,
+        agent_removal: AgentRemoval,
         providers: ProviderResolver,
         toolbox: Toolbox,
         workspaces: WorkspaceService,
@@ -55,6 +56,7 @@ class ExecutionServices:
         self.identity = identity
         self.gateway = gateway
         self.agent_resolver = agents
+        self.agent_removal = agent_removal
         self.provider_resolver = providers
         self.toolbox = toolbox
         self.workspaces = workspaces
@@ -156,6 +158,7 @@ class ExecutionServices:
                 conversations=self.conversations,
                 workspaces=self.workspaces,
                 grants=self.identity.grants,
+                agent_removal=self.agent_removal,
                 clock=self.clock,
             )
         )

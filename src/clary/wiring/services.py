@@ -13,15 +13,7 @@ from clary.adapters.passwords import Argon2Passwords
 from clary.db.database import Database
 from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
-from clary.features.agents.service import (
-    AgentLimits,
-    AgentReferences,
-    AgentResolver,
-    AgentService,
-    AgentSharing,
-    ConfigurationCheck,
-    FixedTools,
-)
+from clary.features.agents.service import AgentReferences
 from clary.features.llm_providers.service import (
     KeyVault,
     Money,
@@ -30,15 +22,16 @@ from clary.features.llm_providers.service import (
     ProviderVerification,
 )
 from clary.features.system.service import SystemService
-from clary.features.toolbox.service import ALIASES, Toolbox
+from clary.features.toolbox.service import Toolbox
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit.clock import Clock, SystemClock
 from clary.kit.crypto import DecryptionError, SecretBox
-from clary.kit.ids import new_hex, new_uuid
+from clary.kit.ids import new_uuid
 from clary.kit.safe_http import OutboundGuard
 from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.settings.values import plain
+from clary.wiring.agents import AgentParts
 from clary.wiring.execution import ExecutionServices
 from clary.wiring.identity import IdentityServices
 from clary.wiring.parts import (
@@ -88,6 +81,7 @@ class Services:
             identity=self.identity,
             gateway=self.gateway,
             agents=self.agent_resolver,
+            agent_removal=self.agents.removal,
             providers=self.provider_resolver,
             toolbox=self.toolbox,
             workspaces=self.workspaces,
@@ -190,28 +184,15 @@ class Services:
             clock=clock,
             new_id=new_uuid,
         )
-        limits = AgentLimits(settings.max_agents_per_user, settings.default_max_loop_count, settings.max_loop_count)
-        self.agent_resolver = AgentResolver(limits=limits)
-        self.agents = AgentService(
-            check=ConfigurationCheck(
-                providers=self.provider_resolver,
-                tools=FixedTools((*self.toolbox.names, *ALIASES)),
-                money=self.money,
-                grants=self.identity.grants,
-                groups=self.identity.memberships,
-            ),
-            grants=self.identity.grants,
-            audit=self.identity.audit,
-            limits=limits,
+        self.agents = AgentParts(
+            settings,
             clock=clock,
-            new_agent_id=lambda: "agent_" + new_hex(8),
+            identity=self.identity,
+            providers=self.provider_resolver,
+            money=self.money,
+            toolbox=self.toolbox,
         )
-        self.agent_sharing = AgentSharing(
-            grants=self.identity.grants,
-            accounts=self.accounts,
-            groups=self.identity.memberships,
-            audit=self.identity.audit,
-        )
+        self.agent_resolver = self.agents.resolver
         self.workspaces = WorkspaceService(settings.workspaces)
 
     def publish(self, state: Any) -> None:
@@ -221,8 +202,7 @@ class Services:
         state.cookies_secure = self.settings.cookies_secure
         state.system = self.system
         state.heartbeat_seconds = self.settings.stream_heartbeat_seconds
-        state.agents = self.agents
-        state.agent_sharing = self.agent_sharing
+        self.agents.publish(state)
         state.permission_explainer = self.permission_explainer
         state.llm_providers = self.llm_providers
         state.llm_provider_verification = self.verification

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from clary.features.agents.service import AgentService, AgentSharing
+from clary.features.agents.service import AgentService, AgentSharing, AgentVersions
 
 
 async def _agents(request: Request) -> AgentService:
@@ -15,5 +15,10 @@ async def _sharing(request: Request) -> AgentSharing:
     return request.app.state.agent_sharing
 
 
+async def _versions(request: Request) -> AgentVersions:
+    return request.app.state.agent_versions
+
+
 Agents = Annotated[AgentService, Depends(_agents)]
 Sharing = Annotated[AgentSharing, Depends(_sharing)]
+Versions = Annotated[AgentVersions, Depends(_versions)]

@@ -227,6 +227,31 @@ class SavedAgent(BaseModel):
     warnings: list[AgentWarning]
 
 
+class VersionItem(BaseModel):
+    """A saved version; `changed` are names of fields, empty for the first one."""
+
+    version: int
+    name: str
+    author_id: str
+    created_at: str
+    changed: list[str]
+
+
+class VersionResponse(VersionItem):
+    """A saved version with its whole configuration, without what the server makes."""
+
+    config: dict[str, Any]
+
+
+class VersionPage(BaseModel):
+    """Versions, newest first."""
+
+    items: list[VersionItem]
+    total: int
+    page: int
+    page_size: int
+
+
 class DeletedAgent(BaseModel):
     """Answer of DELETE."""
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, NoReturn
 
 from fastapi import Header, Query
 
-from clary.features.agents.guards import Agents, Sharing
+from clary.features.agents.guards import Agents, Sharing, Versions
 from clary.features.agents.payloads import (
     AgentRequest,
     AgentResponse,
@@ -13,12 +13,15 @@ from clary.features.agents.payloads import (
     PromptTemplate,
     SavedAgent,
     SharingRequest,
+    VersionPage,
+    VersionResponse,
 )
 from clary.features.agents.policy import FIXED_WORDS
 from clary.features.agents.service import ListScope
 from clary.features.permissions.guards import CurrentUser
 from clary.http.access import needs, public
 from clary.http.envelope import Envelope, answer, said
+from clary.http.paging import PageOf20
 from clary.http.problems import MethodNotAllowedError
 from clary.http.routing import slice_router
 from clary.http.unit_of_work import ReadUnit, UnitOfWork
@@ -114,3 +117,29 @@ async def replace_grants(
     """Replaces the people and, if they are named, the groups."""
     await sharing.replace(db, identity=user, agent_id=agent_id, user_ids=body.user_ids, group_ids=body.group_ids)
     return answer({})
+
+
+@router.get("/{agent_id}/versions", summary="List versions of an agent", openapi_extra=needs("read"))
+async def list_versions(
+    agent_id: str, page: PageOf20, user: CurrentUser, versions: Versions, db: ReadUnit
+) -> Envelope[VersionPage]:
+    """Owner and admins; newest first. Refusals: E-AGENT, E-AGENT-EDIT."""
+    return answer(await versions.list_versions(db, identity=user, agent_id=agent_id, page=page))
+
+
+@router.get("/{agent_id}/versions/{version}", summary="Read a version of an agent", openapi_extra=needs("read"))
+async def read_version(
+    agent_id: str, version: str, user: CurrentUser, versions: Versions, db: ReadUnit
+) -> Envelope[VersionResponse]:
+    """Refusals: E-AGENT, E-AGENT-EDIT, `version_not_found`."""
+    return answer(await versions.get_version(db, identity=user, agent_id=agent_id, version=version))
+
+
+@router.post(
+    "/{agent_id}/versions/{version}/restore", summary="Restore a version of an agent", openapi_extra=needs("write")
+)
+async def restore_version(
+    agent_id: str, version: str, user: CurrentUser, versions: Versions, db: UnitOfWork
+) -> Envelope[SavedAgent]:
+    """Saves it as a new version. Refusals: `version_not_found`, and as a change."""
+    return answer(await versions.restore(db, identity=user, agent_id=agent_id, version=version))
