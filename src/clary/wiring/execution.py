@@ -18,6 +18,7 @@ from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.runs.service import RunService
 from clary.features.toolbox.service import Toolbox
 from clary.features.workspaces.service import WorkspaceService
+from clary.jobs.queue import JobQueue
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.runtime.tools import Sandbox
@@ -43,6 +44,7 @@ class ExecutionServices:
         gateway: ModelApiGateway,
         agents: AgentResolver,
         agent_removal: AgentRemoval,
+        jobs: JobQueue,
         providers: ProviderResolver,
         toolbox: Toolbox,
         workspaces: WorkspaceService,
@@ -57,6 +59,7 @@ class ExecutionServices:
         self.gateway = gateway
         self.agent_resolver = agents
         self.agent_removal = agent_removal
+        self.jobs = jobs
         self.provider_resolver = providers
         self.toolbox = toolbox
         self.workspaces = workspaces
@@ -159,6 +162,7 @@ class ExecutionServices:
                 workspaces=self.workspaces,
                 grants=self.identity.grants,
                 agent_removal=self.agent_removal,
+                jobs=self.jobs,
                 clock=self.clock,
             )
         )

@@ -31,7 +31,8 @@ from clary.kit.safe_http import OutboundGuard
 from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.settings.values import plain
-from clary.wiring.agents import AgentParts
+from clary.wiring.agents import AgentParts, GenerationParts
+from clary.wiring.background import Background
 from clary.wiring.execution import ExecutionServices
 from clary.wiring.identity import IdentityServices
 from clary.wiring.parts import (
@@ -69,6 +70,9 @@ class Services:
         self.secret_box = SecretBox(secret_key(settings), settings.old_key_bytes)
         self.passwords = passwords or Argon2Passwords()
         self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
+        self.background = Background(
+            database=self.database, clock=self.clock, process_id=self.process_id, is_on=settings.jobs
+        )
         self._add_identity()
         self._add_features()
         self.execution = ExecutionServices(
@@ -82,9 +86,21 @@ class Services:
             gateway=self.gateway,
             agents=self.agent_resolver,
             agent_removal=self.agents.removal,
+            jobs=self.background.queue,
             providers=self.provider_resolver,
             toolbox=self.toolbox,
             workspaces=self.workspaces,
+        )
+        self.generation = GenerationParts(
+            self.agents,
+            database=self.database,
+            clock=self.clock,
+            gateway=self.gateway,
+            providers=self.provider_resolver,
+            money=self.money,
+            toolbox=self.toolbox,
+            conversations=self.execution.conversations,
+            background=self.background,
         )
         self.conversations = self.execution.conversations
         self.runs = self.execution.runs
@@ -128,7 +144,7 @@ class Services:
                 "data_dir": self._data_dir_is_writable,
                 "object_store": None,
                 "event_log": self._is_started,
-                "jobs": None,
+                "jobs": self.background.is_working if settings.jobs else None,
             },
             external_providers=self.identity.upstream_login.list_providers,
             features=lambda: {
@@ -203,6 +219,7 @@ class Services:
         state.system = self.system
         state.heartbeat_seconds = self.settings.stream_heartbeat_seconds
         self.agents.publish(state)
+        self.generation.publish(state)
         state.permission_explainer = self.permission_explainer
         state.llm_providers = self.llm_providers
         state.llm_provider_verification = self.verification
@@ -219,6 +236,7 @@ class Services:
             await self._start_accounts()
             undo.pop_all()
         await self.execution.start()
+        await self.background.start()
         await self.identity.record_start(__version__)
         await self.upkeep.start()
         if self.admin_password is not None:
@@ -251,6 +269,7 @@ class Services:
     async def _drain(self) -> None:
         self.system.draining = True
         await self.upkeep.stop()
+        await self.background.stop()
         await self.execution.drain()
 
     async def stop(self) -> None:

@@ -125,6 +125,11 @@ def may_save(if_match: str | None, version: int) -> bool:
     return "*" in tags or str(version) in tags
 
 
+def is_task_id(text: str) -> bool:
+    """Whether a text could be the id of a task at all."""
+    return bool(_ID.fullmatch(text))
+
+
 def version_number(text: str) -> int | None:
     """The number of a version as a path names it; anything else is no version."""
     return int(text) if re.fullmatch("[1-9][0-9]{0,8}", text) else None

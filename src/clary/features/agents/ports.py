@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 from clary.db.session import Session
 from clary.features.llm_providers.ports import ProviderSnapshot
+from clary.features.permissions.service import Identity
 from clary.runtime.model import ModelClient
 from clary.runtime.prompts import Language
 
@@ -155,6 +156,6 @@ class DraftModels(Protocol):
 class OwnConversations(Protocol):
     """What somebody talked about."""
 
-    async def recent_text(self, *, user_id: str, session_id: str) -> str:
+    async def recent_text(self, *, identity: Identity, session_id: str) -> str:
         """Title and last messages of an own conversation, ≤ 8000 characters; empty for one that is not theirs."""
         ...
