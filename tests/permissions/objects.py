@@ -48,8 +48,11 @@ async def objects_of(
     body = {**HELLO, "session_id": session, "agent_id": agent, "provider_id": row}
     chat = await client.post("/api/chat", json=body)
     assert chat.status_code == 200, chat.text
+    wish = {"agent_description": "writes reports", "llm_provider_id": row}
+    task = (await client.post("/api/agent/auto-generate/submit", json=wish)).json()["data"]["task_id"]
     return {
         "provider_id": row,
+        "task_id": task,
         "agent_id": agent,
         "session_id": session,
         "run_id": chat.headers["x-clary-run-id"],

@@ -210,6 +210,10 @@ REFUSED: dict[tuple[str, str], str] = {
     ("POST", "/api/auth/refresh"): "unauthenticated",
     ("POST", "/api/user/refresh-token"): "unauthenticated",
     ("POST", "/api/user/change-password"): "wrong_old_password",
+    # The model says nothing that could be read as a draft.
+    ("POST", "/api/agent/auto-generate"): "provider_bad_response",
+    ("POST", "/api/agent/system-prompt/optimize"): "provider_bad_response",
+    ("POST", "/api/agent/abilities"): "provider_bad_response",
     # Nothing is shared yet.
     ("GET", "/api/share/conversations/{session_id}/messages"): "session_not_found",
 }
@@ -239,6 +243,13 @@ REFUSED_TO = {
     # An admin may change what belongs to others, but neither use their keys nor share in their name.
     "admin": {
         ("POST", "/api/agent/create"): "provider_not_found",
+        **{
+            ("POST", f"/api/agent/{path}{end}"): "provider_not_found"
+            for path in ("auto-generate", "system-prompt/optimize")
+            for end in ("", "/submit")
+        },
+        ("GET", "/api/agent/tasks/{task_id}"): "task_not_found",
+        ("POST", "/api/agent/tasks/{task_id}/cancel"): "task_not_found",
         ("POST", "/api/stream"): "provider_not_found",
         ("POST", "/api/conversations/{session_id}/share"): "session_not_found",
         ("DELETE", "/api/user/sessions/{id}"): "session_not_found",

@@ -1,5 +1,6 @@
 """Reads what a model wrote when it was asked for an agent: leniently in form, strictly in what it must hold (3.6)."""
 
+import json
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,16 +57,25 @@ class Ability:
 
 def read_answer(text: str, reader: Reader[T]) -> T | None:
     """What an answer says; text around the object, fences and small faults of its JSON are forgiven."""
-    start, end = text.find("{"), text.rfind("}")
+    start = text.find("{")
     if start < 0:
         return None
-    for candidate in (text[start : end + 1], repaired(text[start:])):
+    for candidate in (_first_value(text, start), repaired(text[start : text.rfind("}") + 1]), repaired(text[start:])):
         try:
             found: Any = json_text.loads_strict(candidate.encode())
         except ValueError:
             continue
         return reader(cast("Json", found)) if isinstance(found, dict) else None
     return None
+
+
+def _first_value(text: str, start: int) -> str:
+    """The JSON value that begins there, without what follows it; "" when none does."""
+    try:
+        _, end = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return ""
+    return text[start:end]
 
 
 def drafted_agent(usable: Collection[str]) -> Reader[DraftedAgent]:

@@ -61,7 +61,7 @@ class RouteTerms(NamedTuple):
     target: ObjectType | None
     any_token: bool
     is_own_only: bool
-    """It names something of the caller's own account; not even an admin reaches another's there."""
+    """It names something of the caller's own account, or a task; not even an admin reaches another's there."""
 
 
 def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool, any_token: bool) -> RouteTerms:
@@ -70,7 +70,7 @@ def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool,
     # What is linked to an account is named by the provider it came from; that is no object.
     is_identity = path.startswith("/api/user/identities/")
     named: list[ObjectType] = [OBJECT_OF[name] for name in names if name in OBJECT_OF and not is_identity]
-    is_own_only = path.startswith("/api/user/") and scope != "admin" and "{id}" in path
+    is_own_only = (path.startswith("/api/user/") and scope != "admin" and "{id}" in path) or "{task_id}" in path
     return RouteTerms(method, path, scope, is_interactive, named[-1] if named else None, any_token, is_own_only)
 
 
@@ -101,7 +101,7 @@ def outcome_of(terms: RouteTerms, kind: Kind) -> Outcome:
     if lacks_role or not has_scope or (terms.is_interactive and not identity.is_interactive):
         return "forbidden"
     if terms.is_own_only:
-        return "yes" if kind == "owner" else "unknown"
+        return "yes" if identity.user_id == "owner" else "unknown"
     if terms.target is None or terms.scope == "admin":
         return "yes"
     # The gate has judged the scope that the route asks for.
@@ -141,6 +141,8 @@ def _target(kind: ObjectType) -> Target:
 def _verb(terms: RouteTerms) -> Verb:
     if terms.path.endswith("/auth") or (terms.method == "POST" and terms.path.endswith("/share")):
         return "share"
+    if "/versions" in terms.path:
+        return "write"
     if terms.scope == "chat":
         return "use"
     if terms.scope == "read":
