@@ -47,8 +47,9 @@ def downgrade() -> None:
 
 
 def import_tables() -> list[str]:
-    """Imports the tables of every feature and adapter; returns the modules' names."""
-    found: list[str] = []
+    """Imports the tables of every feature and adapter, and of jobs; returns the modules' names."""
+    importlib.import_module("clary.jobs.tables")
+    found = ["clary.jobs.tables"]
     for room in (clary.features, clary.adapters):
         for module in pkgutil.iter_modules(room.__path__, room.__name__ + "."):
             folder = Path(room.__path__[0]) / module.name.rpartition(".")[2]

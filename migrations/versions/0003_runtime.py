@@ -39,6 +39,31 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_approvals_user_id"), ["user_id"], unique=False)
 
     op.create_table(
+        "budget_reservations",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("renewed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("agent_id", sa.String(length=64), nullable=True),
+        sa.Column("key_id", sa.String(length=64), nullable=True),
+        sa.Column("session_id", sa.String(length=128), nullable=True),
+        sa.Column("root_run_id", sa.String(length=36), nullable=True),
+        sa.Column("tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cost", sa.BigInteger(), nullable=True),
+        sa.Column("call", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_budget_reservations")),
+    )
+    with op.batch_alter_table("budget_reservations", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_budget_reservations_renewed_at"), ["renewed_at"], unique=False)
+
+    op.create_table(
+        "budgets",
+        sa.Column("scope", sa.String(length=16), nullable=False),
+        sa.Column("target_id", sa.String(length=64), nullable=False),
+        sa.Column("budget", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "target_id", name=op.f("pk_budgets")),
+    )
+    op.create_table(
         "guidance",
         sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("guidance_id", sa.String(length=128), nullable=False),
@@ -53,6 +78,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("position", name=op.f("pk_guidance")),
         sa.UniqueConstraint("conversation_id", "guidance_id", name=op.f("uq_guidance_conversation_id_guidance_id")),
     )
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column("owner_id", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("progress", sa.Integer(), nullable=False),
+        sa.Column("step", sa.String(length=64), nullable=False),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.Float(precision=53), nullable=False),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_expires_at", sa.Float(precision=53), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
+    )
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.create_index("ix_jobs_ended", ["ended_at"], unique=False)
+        batch_op.create_index("ix_jobs_owner", ["owner_id", "status"], unique=False)
+        batch_op.create_index("ix_jobs_queue", ["kind", "status", "owner_id", "created_at"], unique=False)
+
     op.create_table(
         "questionnaires",
         sa.Column("user_id", sa.String(length=64), nullable=False),
@@ -80,6 +131,39 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_questionnaires_run_id"), ["run_id"], unique=False)
         batch_op.create_index("ix_questionnaires_status_deadline", ["status", "deadline"], unique=False)
 
+    op.create_table(
+        "usage_sums",
+        sa.Column("scope", sa.String(length=16), nullable=False),
+        sa.Column("target_id", sa.String(length=64), nullable=False),
+        sa.Column("quarter", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("calls", sa.BigInteger(), nullable=False),
+        sa.Column("unpriced_calls", sa.BigInteger(), nullable=False),
+        sa.Column("input_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("output_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cached_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("reasoning_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cost", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "target_id", "quarter", name=op.f("pk_usage_sums")),
+    )
+    with op.batch_alter_table("agents", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("budget", sa.Text(), nullable=True))
+        batch_op.create_index(
+            "ix_agents_budgeted",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("budget IS NOT NULL"),
+            postgresql_where=sa.text("budget IS NOT NULL"),
+        )
+
+    with op.batch_alter_table("api_keys", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_api_keys_budgeted",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("budget IS NOT NULL"),
+            postgresql_where=sa.text("budget IS NOT NULL"),
+        )
+
     with op.batch_alter_table("conversations", schema=None) as batch_op:
         batch_op.add_column(sa.Column("parent_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
         batch_op.alter_column(
@@ -99,9 +183,19 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_runs_root", ["root_run_id"], unique=False)
 
+    with op.batch_alter_table("usage_ledger", schema=None) as batch_op:
+        batch_op.create_index("ix_usage_ledger_at", ["at"], unique=False)
+        batch_op.create_index("ix_usage_ledger_root_run", ["root_run_id"], unique=False)
+        batch_op.create_index("ix_usage_ledger_session", ["session_id"], unique=False)
+
 
 def downgrade() -> None:
     """Back."""
+    with op.batch_alter_table("usage_ledger", schema=None) as batch_op:
+        batch_op.drop_index("ix_usage_ledger_session")
+        batch_op.drop_index("ix_usage_ledger_root_run")
+        batch_op.drop_index("ix_usage_ledger_at")
+
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.drop_index("ix_runs_root")
         batch_op.alter_column(
@@ -121,6 +215,22 @@ def downgrade() -> None:
         )
         batch_op.drop_column("parent_id")
 
+    with op.batch_alter_table("api_keys", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_api_keys_budgeted",
+            sqlite_where=sa.text("budget IS NOT NULL"),
+            postgresql_where=sa.text("budget IS NOT NULL"),
+        )
+
+    with op.batch_alter_table("agents", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_agents_budgeted",
+            sqlite_where=sa.text("budget IS NOT NULL"),
+            postgresql_where=sa.text("budget IS NOT NULL"),
+        )
+        batch_op.drop_column("budget")
+
+    op.drop_table("usage_sums")
     with op.batch_alter_table("questionnaires", schema=None) as batch_op:
         batch_op.drop_index("ix_questionnaires_status_deadline")
         batch_op.drop_index(batch_op.f("ix_questionnaires_run_id"))
@@ -128,7 +238,18 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_questionnaires_conversation_id"))
 
     op.drop_table("questionnaires")
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.drop_index("ix_jobs_queue")
+        batch_op.drop_index("ix_jobs_owner")
+        batch_op.drop_index("ix_jobs_ended")
+
+    op.drop_table("jobs")
     op.drop_table("guidance")
+    op.drop_table("budgets")
+    with op.batch_alter_table("budget_reservations", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_budget_reservations_renewed_at"))
+
+    op.drop_table("budget_reservations")
     with op.batch_alter_table("approvals", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_approvals_user_id"))
         batch_op.drop_index(batch_op.f("ix_approvals_run_id"))

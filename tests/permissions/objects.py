@@ -68,10 +68,13 @@ async def objects_of(
     assert chat.status_code == 200, chat.text
     path = f"/api/sessions/{session}/inject-user-message"
     guidance = (await client.post(path, json={"content": "more"})).json()["data"]["guidance_id"]
+    wish = {"agent_description": "writes reports", "llm_provider_id": row}
+    task = (await client.post("/api/agent/auto-generate/submit", json=wish)).json()["data"]["task_id"]
     return {
         **await questions_of(house, user_id, session, chat.headers["x-clary-run-id"]),
         "guidance_id": guidance,
         "provider_id": row,
+        "task_id": task,
         "agent_id": agent,
         "session_id": session,
         "run_id": chat.headers["x-clary-run-id"],

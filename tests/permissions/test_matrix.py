@@ -216,6 +216,10 @@ REFUSED: dict[tuple[str, str], str] = {
     # The run that asked has ended.
     ("POST", "/api/questionnaires/{questionnaire_id}/submit"): "questionnaire_closed",
     ("POST", "/api/sandbox/approval"): "approval_decided",
+    # The model says nothing that could be read as a draft.
+    ("POST", "/api/agent/auto-generate"): "provider_bad_response",
+    ("POST", "/api/agent/system-prompt/optimize"): "provider_bad_response",
+    ("POST", "/api/agent/abilities"): "provider_bad_response",
     # Nothing is shared yet.
     ("GET", "/api/share/conversations/{session_id}/messages"): "session_not_found",
 }
@@ -248,6 +252,13 @@ REFUSED_TO = {
     # An admin may change what belongs to others, but neither use their keys nor share in their name.
     "admin": {
         ("POST", "/api/agent/create"): "provider_not_found",
+        **{
+            ("POST", f"/api/agent/{path}{end}"): "provider_not_found"
+            for path in ("auto-generate", "system-prompt/optimize")
+            for end in ("", "/submit")
+        },
+        ("GET", "/api/agent/tasks/{task_id}"): "task_not_found",
+        ("POST", "/api/agent/tasks/{task_id}/cancel"): "task_not_found",
         ("POST", "/api/stream"): "provider_not_found",
         ("POST", "/api/conversations/{session_id}/share"): "session_not_found",
         # Nobody answers and steers in the owner's name.

@@ -22,11 +22,17 @@ NOT_FOUND = {"agent_not_found", "session_not_found", "run_not_found", "provider_
     "key_not_found",
     "questionnaire_not_found",
     "budget_not_found",
+    "task_not_found",
 }
 FORBIDDEN = {"forbidden", "agent_forbidden"}
+GENERATION = (
+    *(f"/api/agent/{path}{end}" for path in ("auto-generate", "system-prompt/optimize") for end in ("", "/submit")),
+    "/api/agent/abilities",
+)
 # The call takes something away from whoever calls, or from the one whose object it is.
-IDS_IN_BODY = ("/api/agent/create", "/api/chat", "/api/stream", "/api/web-stream", "/api/sandbox/approval") + (
-    "/api/sandbox/approval/audit",
+IDS_IN_BODY = (
+    *("/api/agent/create", *GENERATION, "/api/chat", "/api/stream", "/api/web-stream"),
+    *("/api/sandbox/approval", "/api/sandbox/approval/audit"),
 )
 LAST = ("/api/user/delete", "/api/auth/logout", "/api/user/logout")
 

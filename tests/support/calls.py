@@ -24,6 +24,7 @@ UNKNOWN = {
     "questionnaire_id": "session_unknown__questionnaire__call",
     "approval_id": "00000000-0000-4000-8000-000000000000",
     "guidance_id": "00000000-0000-4000-8000-000000000000",
+    "task_id": "0" * 32,
     "provider_url": "https://api.example.com/v1",
 }
 KEY = "sk-matrix-000000000000"
@@ -154,6 +155,22 @@ CALLS: dict[tuple[str, str], Call] = {
     ("DELETE", "/api/agent/{agent_id}"): Call(),
     ("GET", "/api/agent/{agent_id}/auth"): Call(),
     ("POST", "/api/agent/{agent_id}/auth"): Call(body={"user_ids": []}),
+    ("GET", "/api/agent/{agent_id}/versions"): Call(),
+    ("GET", "/api/agent/{agent_id}/versions/{version}"): Call(path="/api/agent/{agent_id}/versions/1"),
+    ("POST", "/api/agent/{agent_id}/versions/{version}/restore"): Call(
+        path="/api/agent/{agent_id}/versions/1/restore", body={}
+    ),
+    **{
+        ("POST", f"/api/agent/{path}{end}"): Call(body={**body, "llm_provider_id": "{provider_id}"})
+        for path, body in (
+            ("auto-generate", {"agent_description": "writes reports"}),
+            ("system-prompt/optimize", {"original_prompt": "You write reports."}),
+        )
+        for end in ("", "/submit")
+    },
+    ("POST", "/api/agent/abilities"): Call(body={"agent_id": "{agent_id}"}),
+    ("GET", "/api/agent/tasks/{task_id}"): Call(),
+    ("POST", "/api/agent/tasks/{task_id}/cancel"): Call(body={}),
     ("GET", "/api/permissions/explain"): Call(
         path="/api/permissions/explain?user_id={user_id}&verb=read&object=agent:{agent_id}"
     ),

@@ -161,6 +161,7 @@ class Settings(BaseSettings):
     reconnect_window_seconds: float = Field(default=30, ge=0, le=3600)
     run_lease_seconds: float = Field(default=15, ge=1, le=600)
     run_max_seconds: int = Field(default=21_600, ge=1, le=604_800)
+    jobs: Switch = True
     max_active_runs: int = Field(default=1000, ge=1, le=100_000)
     max_active_runs_per_user: int = Field(default=8, ge=1, le=10_000)
     max_views_per_run: int = Field(default=20, ge=1, le=10_000)

@@ -2,13 +2,14 @@
 
 from clary.db.database import Database
 from clary.features.accounts.ports import Heir, OwnedThings
-from clary.features.agents.service import AgentLeaving, AgentReferences
+from clary.features.agents.service import AgentLeaving, AgentReferences, AgentRemoval
 from clary.features.conversations.leaving import ConversationLeaving
 from clary.features.conversations.ports import SessionWorkspaces
 from clary.features.conversations.service import ConversationService
 from clary.features.llm_providers.service import ProviderLeaving
 from clary.features.permissions.service import Grants
 from clary.features.usage.leaving import UsageLeaving
+from clary.jobs.queue import JobQueue
 from clary.kit.clock import Clock
 
 
@@ -18,13 +19,16 @@ def departures(
     conversations: ConversationService,
     workspaces: SessionWorkspaces,
     grants: Grants,
+    agent_removal: AgentRemoval,
+    jobs: JobQueue,
     clock: Clock,
 ) -> tuple[OwnedThings, ...]:
     """Conversations with their runs come first, so that nothing runs on what goes later."""
     return (
         ConversationLeaving(database=database, conversations=conversations, workspaces=workspaces),
         ProviderLeaving(database=database, references=AgentReferences()),
-        AgentLeaving(database=database, grants=grants, clock=clock),
+        AgentLeaving(database=database, grants=grants, removal=agent_removal, clock=clock),
+        JobsLeaving(database, jobs),
         GrantsLeaving(database, grants),
         UsageLeaving(database),
     )
@@ -41,3 +45,16 @@ class GrantsLeaving:
         """See `OwnedThings`."""
         async with self._database.write() as db:
             return {"grants_deleted": await self._grants.forget_user(db, user_id=user_id)}
+
+
+class JobsLeaving:
+    """What is done in the background for a user who is deleted; what runs finds its row gone, and stops."""
+
+    def __init__(self, database: Database, jobs: JobQueue) -> None:
+        self._database = database
+        self._jobs = jobs
+
+    async def let_go(self, *, user_id: str, heir: Heir) -> dict[str, int]:
+        """See `OwnedThings`."""
+        async with self._database.write() as db:
+            return {"jobs_deleted": await self._jobs.forget_owner(db, owner_id=user_id)}

@@ -6,7 +6,7 @@ from clary.adapters.event_log import SqliteEventLog
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database
-from clary.features.agents.service import AgentResolver
+from clary.features.agents.service import AgentRemoval, AgentResolver
 from clary.features.chat.active import ActiveRuns
 from clary.features.chat.building import LoopBuilder
 from clary.features.chat.child_config import ChildResolver
@@ -24,6 +24,7 @@ from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.runs.service import RunService
 from clary.features.toolbox.service import Toolbox
 from clary.features.workspaces.service import WorkspaceService
+from clary.jobs.queue import JobQueue
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.runtime.tools import Sandbox
@@ -50,6 +51,8 @@ class ExecutionServices:
         identity: IdentityServices,
         gateway: ModelApiGateway,
         agents: AgentResolver,
+        agent_removal: AgentRemoval,
+        jobs: JobQueue,
         providers: ProviderResolver,
         toolbox: Toolbox,
         workspaces: WorkspaceService,
@@ -63,6 +66,8 @@ class ExecutionServices:
         self.identity = identity
         self.gateway = gateway
         self.agent_resolver = agents
+        self.agent_removal = agent_removal
+        self.jobs = jobs
         self.provider_resolver = providers
         self.toolbox = toolbox
         self.workspaces = workspaces
@@ -204,6 +209,8 @@ class ExecutionServices:
                 conversations=self.conversations,
                 workspaces=self.workspaces,
                 grants=self.identity.grants,
+                agent_removal=self.agent_removal,
+                jobs=self.jobs,
                 clock=self.clock,
             )
         )

@@ -13,15 +13,7 @@ from clary.adapters.passwords import Argon2Passwords
 from clary.db.database import Database
 from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
-from clary.features.agents.service import (
-    AgentLimits,
-    AgentReferences,
-    AgentResolver,
-    AgentService,
-    AgentSharing,
-    ConfigurationCheck,
-    FixedTools,
-)
+from clary.features.agents.service import AgentReferences
 from clary.features.llm_providers.service import (
     KeyVault,
     Money,
@@ -30,15 +22,17 @@ from clary.features.llm_providers.service import (
     ProviderVerification,
 )
 from clary.features.system.service import SystemService
-from clary.features.toolbox.service import ALIASES, Toolbox
+from clary.features.toolbox.service import Toolbox
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit.clock import Clock, SystemClock
 from clary.kit.crypto import DecryptionError, SecretBox
-from clary.kit.ids import new_hex, new_uuid
+from clary.kit.ids import new_uuid
 from clary.kit.safe_http import OutboundGuard
 from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.settings.values import plain
+from clary.wiring.agents import AgentParts, GenerationParts
+from clary.wiring.background import Background
 from clary.wiring.budgets import BudgetServices
 from clary.wiring.execution import ExecutionServices
 from clary.wiring.identity import IdentityServices
@@ -77,12 +71,15 @@ class Services:
         self.secret_box = SecretBox(secret_key(settings), settings.old_key_bytes)
         self.passwords = passwords or Argon2Passwords()
         self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
+        self.background = Background(
+            database=self.database, clock=self.clock, process_id=self.process_id, is_on=settings.jobs
+        )
         self._add_identity()
         self._add_features()
         self.usage = BudgetServices(
             settings, database=self.database, clock=self.clock, money=self.money, identity=self.identity
         )
-        self.usage.add_agents(self.agents)
+        self.usage.add_agents(self.agents.service)
         self.execution = ExecutionServices(
             settings,
             database=self.database,
@@ -93,9 +90,22 @@ class Services:
             identity=self.identity,
             gateway=self.gateway,
             agents=self.agent_resolver,
+            agent_removal=self.agents.removal,
+            jobs=self.background.queue,
             providers=self.provider_resolver,
             toolbox=self.toolbox,
             workspaces=self.workspaces,
+        )
+        self.generation = GenerationParts(
+            self.agents,
+            database=self.database,
+            clock=self.clock,
+            gateway=self.gateway,
+            providers=self.provider_resolver,
+            money=self.money,
+            toolbox=self.toolbox,
+            conversations=self.execution.conversations,
+            background=self.background,
         )
         self.conversations = self.execution.conversations
         self.runs = self.execution.runs
@@ -139,7 +149,7 @@ class Services:
                 "data_dir": self._data_dir_is_writable,
                 "object_store": None,
                 "event_log": self._is_started,
-                "jobs": None,
+                "jobs": self.background.is_working if settings.jobs else None,
             },
             external_providers=self.identity.upstream_login.list_providers,
             features=lambda: {
@@ -195,28 +205,15 @@ class Services:
             clock=clock,
             new_id=new_uuid,
         )
-        limits = AgentLimits(settings.max_agents_per_user, settings.default_max_loop_count, settings.max_loop_count)
-        self.agent_resolver = AgentResolver(limits=limits)
-        self.agents = AgentService(
-            check=ConfigurationCheck(
-                providers=self.provider_resolver,
-                tools=FixedTools((*self.toolbox.names, *ALIASES)),
-                money=self.money,
-                grants=self.identity.grants,
-                groups=self.identity.memberships,
-            ),
-            grants=self.identity.grants,
-            audit=self.identity.audit,
-            limits=limits,
+        self.agents = AgentParts(
+            settings,
             clock=clock,
-            new_agent_id=lambda: "agent_" + new_hex(8),
+            identity=self.identity,
+            providers=self.provider_resolver,
+            money=self.money,
+            toolbox=self.toolbox,
         )
-        self.agent_sharing = AgentSharing(
-            grants=self.identity.grants,
-            accounts=self.accounts,
-            groups=self.identity.memberships,
-            audit=self.identity.audit,
-        )
+        self.agent_resolver = self.agents.resolver
         self.workspaces = WorkspaceService(settings.workspaces)
 
     def publish(self, state: Any) -> None:
@@ -226,8 +223,8 @@ class Services:
         state.cookies_secure = self.settings.cookies_secure
         state.system = self.system
         state.heartbeat_seconds = self.settings.stream_heartbeat_seconds
-        state.agents = self.agents
-        state.agent_sharing = self.agent_sharing
+        self.agents.publish(state)
+        self.generation.publish(state)
         state.permission_explainer = self.permission_explainer
         state.llm_providers = self.llm_providers
         state.llm_provider_verification = self.verification
@@ -245,6 +242,7 @@ class Services:
             await self._start_accounts()
             undo.pop_all()
         await self.execution.start()
+        await self.background.start()
         await self.identity.record_start(__version__)
         await self.upkeep.start()
         if self.admin_password is not None:
@@ -277,6 +275,7 @@ class Services:
     async def _drain(self) -> None:
         self.system.draining = True
         await self.upkeep.stop()
+        await self.background.stop()
         await self.execution.drain()
 
     async def stop(self) -> None:

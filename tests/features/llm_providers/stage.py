@@ -20,9 +20,12 @@ from clary.errors import ProblemError
 from clary.features.agents.routes import router as agent_router
 from clary.features.agents.service import (
     AgentLimits,
+    AgentReach,
     AgentReferences,
+    AgentRemoval,
     AgentResolver,
     AgentService,
+    AgentVersions,
     ConfigurationCheck,
     FixedTools,
 )
@@ -247,19 +250,27 @@ def _assembled(database: Database, default: DefaultProvider | None, demo_model: 
     check = ConfigurationCheck(
         providers=resolver, tools=FixedTools(KNOWN_TOOLS), money=money, grants=grants, groups=memberships
     )
+    agents = AgentService(
+        check=check,
+        removal=AgentRemoval(grants=grants),
+        audit=audit,
+        limits=limits,
+        clock=clock,
+        new_agent_id=numbered("agent_"),
+    )
     api = _api(
         database=database,
         llm_providers=providers,
         llm_provider_verification=ProviderVerification(
             database=database, providers=providers, probe=probe, ledger=VerificationLedger(), money=money, **shared
         ),
-        agents=AgentService(
-            check=check, grants=grants, audit=audit, limits=limits, clock=clock, new_agent_id=numbered("agent_")
-        ),
+        agents=agents,
+        agent_versions=AgentVersions(agents=agents, audit=audit, limits=limits),
     )
     rules = EdgeRules(AddressList([]), frozenset(), frozenset(), strict_transport=False)
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(api, rules)), base_url="http://clary.test")
-    return Stage(database, clock, probe, groups, resolver, AgentResolver(limits=limits), client)
+    agent_resolver = AgentResolver(limits=limits, reach=AgentReach(grants=grants, groups=memberships))
+    return Stage(database, clock, probe, groups, resolver, agent_resolver, client)
 
 
 def _api(**services: Any) -> FastAPI:

@@ -4,16 +4,19 @@ import aiohttp
 
 from clary.adapters.model_api import probes
 from clary.adapters.model_api.client import OpenAiModelClient
-from clary.adapters.model_api.config import ModelApiConfig
+from clary.adapters.model_api.config import ModelApiConfig, RetryPolicy
 from clary.adapters.model_api.thinking import has_thinking_switch
 from clary.features.llm_providers.ports import ConnectionProbe, ImageProbe, ProviderSnapshot, StructuredProbe
 from clary.kit.safe_http import OutboundGuard
 from clary.runtime.demo_model import DemoModel
 from clary.runtime.model import ModelClient
 
+BRIEF = RetryPolicy(attempts=2)
+"""For calls that somebody waits for."""
+
 
 class ModelApiGateway:
-    """Implements chat's `ModelGateway` and the providers' `ProviderProbe`.
+    """Implements chat's `ModelGateway`, agents' `DraftModels` and the providers' `ProviderProbe`.
 
     One guarded session serves all providers of this process.
     """
@@ -39,6 +42,12 @@ class ModelApiGateway:
         if provider.kind == "demo":
             return DemoModel()
         return OpenAiModelClient(_config(provider), self.session)
+
+    def brief_client(self, provider: ProviderSnapshot) -> ModelClient:
+        """See agents' `DraftModels`."""
+        if provider.kind == "demo":
+            return DemoModel()
+        return OpenAiModelClient(_config(provider), self.session, retry=BRIEF)
 
     def has_thinking_switch(self, provider: ProviderSnapshot) -> bool:
         """See the port."""

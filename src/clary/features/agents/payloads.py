@@ -227,6 +227,31 @@ class SavedAgent(BaseModel):
     warnings: list[AgentWarning]
 
 
+class VersionItem(BaseModel):
+    """A saved version; `changed` are names of fields, empty for the first one."""
+
+    version: int
+    name: str
+    author_id: str
+    created_at: str
+    changed: list[str]
+
+
+class VersionResponse(VersionItem):
+    """A saved version with its whole configuration, without what the server makes."""
+
+    config: dict[str, Any]
+
+
+class VersionPage(BaseModel):
+    """Versions, newest first."""
+
+    items: list[VersionItem]
+    total: int
+    page: int
+    page_size: int
+
+
 class DeletedAgent(BaseModel):
     """Answer of DELETE."""
 
@@ -244,3 +269,114 @@ class SharingRequest(Payload):
 
     user_ids: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=1000)]
     group_ids: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=1000)] | None = None
+
+
+Description = Annotated[str, Field(min_length=1, max_length=4000)]
+ToolNames = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=1000)]
+LanguageTag = Annotated[str, Field(max_length=64)]
+
+
+class DraftRequest(Payload):
+    """A wish for an agent; with `available_tools` the draft gets exactly those of them that exist."""
+
+    agent_description: Description
+    available_tools: ToolNames | None = None
+    language: LanguageTag | None = None
+    llm_provider_id: str | None = None
+
+
+class DraftResponse(BaseModel):
+    """A drafted agent; nothing is saved, and it can be posted to create as it is.
+
+    Existing clients expect `llmConfig` and `moreSupport`, which a saved agent has not.
+    """
+
+    id: str = ""
+    name: str
+    description: str
+    system_prefix: str = Field(alias="systemPrefix")
+    deep_thinking: bool = Field(False, alias="deepThinking")
+    multi_agent: bool = Field(False, alias="multiAgent")
+    more_support: bool = Field(False, alias="moreSupport")
+    max_loop_count: int = Field(50, alias="maxLoopCount")
+    model_settings: dict[str, str] = Field(
+        default_factory=lambda: {"model": "", "maxTokens": "", "temperature": ""}, alias="llmConfig"
+    )
+    tools: list[str] = Field(alias="availableTools")
+    system_context: dict[str, Any] = Field(default_factory=dict[str, Any], alias="systemContext")
+    workflows: dict[str, list[str]] = Field(alias="availableWorkflows")
+    llm_provider_id: str | None
+    exported_at: str = Field(alias="exportTime")
+    version: str = "1.0"
+
+
+class OptimizeRequest(Payload):
+    """Instructions to be made better."""
+
+    original_prompt: Annotated[str, Field(min_length=1, max_length=65_536)]
+    optimization_goal: Annotated[str, Field(max_length=2000)] | None = None
+    language: LanguageTag | None = None
+    llm_provider_id: str | None = None
+
+
+class OptimizationDetails(BaseModel):
+    """Lengths in characters."""
+
+    original_length: int
+    optimized_length: int
+    optimization_goal: str | None
+
+
+class OptimizeResponse(BaseModel):
+    """Better instructions (Markdown), what was changed, and their parts by name."""
+
+    success: Literal[True] = True
+    optimized_prompt: str
+    analysis: dict[str, str]
+    sections: dict[str, str]
+    timestamp: str
+    optimization_details: OptimizationDetails
+
+
+class AbilitiesRequest(Payload):
+    """Whose abilities; context and an own conversation make the answer fit what is at hand."""
+
+    agent_id: str
+    session_id: str | None = None
+    context: Annotated[str, Field(max_length=8000)] | None = None
+    language: LanguageTag | None = None
+
+
+class AbilityItem(BaseModel):
+    """Something an agent can do; `promptText` is ready to send."""
+
+    id: str
+    title: str
+    description: str
+    prompt_text: str = Field(alias="promptText")
+
+
+class AbilitiesResponse(BaseModel):
+    """Up to six abilities."""
+
+    items: list[AbilityItem]
+
+
+class TaskMetadata(BaseModel):
+    """What a task is at: `""` while it waits, `model` while a model is asked, `done` at its end."""
+
+    step: str
+
+
+class TaskResponse(BaseModel):
+    """A task in the background; times in epoch seconds. `result` is the data of the direct call, `error` a message."""
+
+    task_id: str
+    task_type: str
+    status: str
+    progress: int
+    result: dict[str, Any] | None
+    error: str | None
+    metadata: TaskMetadata
+    created_at: float
+    updated_at: float

@@ -13,6 +13,7 @@ FIXED_WORDS = ("list", "create", "template", "tasks", "abilities", "auto-generat
 """Path words that are never agent ids (product.md 3.2)."""
 
 KEPT_VERSIONS = 50
+MOST_AUTO_SUB_AGENTS = 20
 
 PROTECTED_CONTEXT = frozenset(
     {
@@ -126,6 +127,16 @@ def may_save(if_match: str | None, version: int) -> bool:
         return True
     tags = [tag.strip().removeprefix("W/").strip('"') for tag in if_match.split(",")]
     return "*" in tags or str(version) in tags
+
+
+def is_task_id(text: str) -> bool:
+    """Whether a text could be the id of a task at all."""
+    return bool(_ID.fullmatch(text))
+
+
+def version_number(text: str) -> int | None:
+    """The number of a version as a path names it; anything else is no version."""
+    return int(text) if re.fullmatch("[1-9][0-9]{0,8}", text) else None
 
 
 def built_in_configuration(limits: AgentLimits) -> dict[str, Any]:

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from clary.db.session import Session
+from clary.features.llm_providers.ports import ProviderSnapshot
+from clary.features.permissions.service import Identity
+from clary.runtime.model import ModelClient
+from clary.runtime.prompts import Language
 
 AgentAccess = Literal["owner", "admin", "use", "builtin"]
 ThinkingLevel = Literal["minimal", "low", "medium", "high", "xhigh", "max"]
@@ -51,6 +55,14 @@ class AgentSnapshot:
     budget: Mapping[str, Any] | None
 
 
+@dataclass(frozen=True, slots=True)
+class SubAgents:
+    """Whom an agent may hand work to, in the order named, and which of the ids asked for it may not."""
+
+    usable: tuple[AgentSnapshot, ...]
+    not_usable: tuple[str, ...] = ()
+
+
 class KnownTools(Protocol):
     """Which tool names mean something."""
 
@@ -68,3 +80,82 @@ class FixedTools:
     async def find_known(self, session: Session, *, owner_id: str, names: Sequence[str]) -> frozenset[str]:
         """See `KnownTools.find_known`."""
         return self._names.intersection(names)
+
+
+class KnownSkills(Protocol):
+    """Which skills an agent can be given (product.md 7.2)."""
+
+    async def find_unusable(
+        self, session: Session, *, owner_id: str, names: Sequence[str]
+    ) -> Mapping[str, Literal["unknown", "not_usable"]]:
+        """Those of the names that an agent of this owner is not offered: `not_usable` for known, unapproved ones.
+
+        What the owner may not see is `unknown`.
+        """
+        ...
+
+
+class NoSkills:
+    """No skill exists."""
+
+    async def find_unusable(
+        self, session: Session, *, owner_id: str, names: Sequence[str]
+    ) -> Mapping[str, Literal["unknown", "not_usable"]]:
+        """See `KnownSkills.find_unusable`."""
+        return dict.fromkeys(names, "unknown")
+
+
+class KnowledgeBases(Protocol):
+    """Which knowledge bases somebody can read."""
+
+    async def find_readable(self, session: Session, *, owner_id: str, ids: Sequence[str]) -> frozenset[str]:
+        """Those of the ids that this person owns or was granted."""
+        ...
+
+
+class NoKnowledgeBases:
+    """No knowledge base exists."""
+
+    async def find_readable(self, session: Session, *, owner_id: str, ids: Sequence[str]) -> frozenset[str]:
+        """See `KnowledgeBases.find_readable`."""
+        return frozenset()
+
+
+class AgentThings(Protocol):
+    """Those who keep something for agents, such as memory notes."""
+
+    async def forget_agent(self, session: Session, *, agent_id: str) -> None:
+        """Removes what is kept for an agent that goes, of all its users, in the caller's transaction."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSummary:
+    """A tool as a draft of an agent may choose it."""
+
+    name: str
+    description: str
+
+
+class DraftTools(Protocol):
+    """Which tools a draft may choose from (product.md 3.6)."""
+
+    async def list_usable(self, session: Session, *, user_id: str, language: Language) -> Sequence[ToolSummary]:
+        """Every tool this person can use, aliases left out, described in a language."""
+        ...
+
+
+class DraftModels(Protocol):
+    """Turns a provider into a model for short calls outside any run."""
+
+    def brief_client(self, provider: ProviderSnapshot) -> ModelClient:
+        """A client that sends each call at most twice."""
+        ...
+
+
+class OwnConversations(Protocol):
+    """What somebody talked about."""
+
+    async def recent_text(self, *, identity: Identity, session_id: str) -> str:
+        """Title and last messages of an own conversation, ≤ 8000 characters; empty for one that is not theirs."""
+        ...

@@ -69,6 +69,16 @@ class AgentRepository:
         )
         return (await self._session.scalars(query)).all()
 
+    async def list_reachable(self, identity: Identity, *, without: str, limit: int) -> Sequence[AgentRow]:
+        """Agents the caller owns or was granted, for admins too, except one; newest first."""
+        reached = or_(owned_by(identity.user_id, AgentRow.owner_id), granted_to(identity, "agent", AgentRow.id))
+        query = select(AgentRow).where(_seen_by(identity), reached, AgentRow.id != without)
+        return (await self._session.scalars(query.order_by(AgentRow.created_at.desc(), AgentRow.id).limit(limit))).all()
+
+    async def list_by_id(self, agent_ids: Collection[str]) -> Sequence[AgentRow]:
+        """Those of these agents that exist; whether they may be seen is for the caller to know. At most 1000."""
+        return (await self._session.scalars(select(AgentRow).where(AgentRow.id.in_(list(agent_ids))))).all()
+
     async def list_owned(self, user_id: str) -> Sequence[AgentRow]:
         """A person's own agents, in no order."""
         return (await self._session.scalars(select(AgentRow).where(owned_by(user_id, AgentRow.owner_id)))).all()
@@ -112,6 +122,21 @@ class AgentRepository:
                 AgentVersionRow.agent_id == version.agent_id, AgentVersionRow.version <= version.version - kept
             )
         )
+
+    async def list_versions(self, agent_id: str, *, offset: int, limit: int) -> Sequence[AgentVersionRow]:
+        """Versions of an agent, newest first."""
+        query = select(AgentVersionRow).where(AgentVersionRow.agent_id == agent_id)
+        query = query.order_by(AgentVersionRow.version.desc()).offset(offset).limit(limit)
+        return (await self._session.scalars(query)).all()
+
+    async def count_versions(self, agent_id: str) -> int:
+        """How many versions of an agent are kept."""
+        query = select(func.count()).select_from(AgentVersionRow).where(AgentVersionRow.agent_id == agent_id)
+        return (await self._session.scalar(query)) or 0
+
+    async def find_version(self, agent_id: str, version: int) -> AgentVersionRow | None:
+        """One version."""
+        return await self._session.get(AgentVersionRow, (agent_id, version))
 
     async def forget_sub_agent(self, agent_id: str) -> None:
         """Takes an agent out of the sub-agents of all others."""

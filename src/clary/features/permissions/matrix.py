@@ -66,7 +66,7 @@ class RouteTerms(NamedTuple):
     target: ObjectType | None
     any_token: bool
     is_own_only: bool
-    """It names something only its owner may touch; not even an admin reaches another's there."""
+    """It names something only its owner may touch, or a task; not even an admin reaches another's there."""
 
 
 def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool, any_token: bool) -> RouteTerms:
@@ -76,7 +76,8 @@ def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool,
     is_identity = path.startswith("/api/user/identities/")
     named: list[ObjectType] = [OBJECT_OF[name] for name in names if name in OBJECT_OF and not is_identity]
     is_account = path.startswith(("/api/user/", "/api/budgets/key/")) and scope != "admin" and "{id}" in path
-    is_own_only = is_account or (method != "GET" and _OWNERS_WORD.search(path) is not None)
+    is_owners_word = method != "GET" and _OWNERS_WORD.search(path) is not None
+    is_own_only = is_account or is_owners_word or "{task_id}" in path
     return RouteTerms(method, path, scope, is_interactive, named[-1] if named else None, any_token, is_own_only)
 
 
@@ -107,7 +108,7 @@ def outcome_of(terms: RouteTerms, kind: Kind) -> Outcome:
     if lacks_role or not has_scope or (terms.is_interactive and not identity.is_interactive):
         return "forbidden"
     if terms.is_own_only:
-        return "yes" if kind == "owner" else "unknown"
+        return "yes" if identity.user_id == "owner" else "unknown"
     if terms.target is None or terms.scope == "admin":
         return "yes"
     # The gate has judged the scope that the route asks for.
@@ -147,6 +148,8 @@ def _target(kind: ObjectType) -> Target:
 def _verb(terms: RouteTerms) -> Verb:
     if terms.path.endswith("/auth") or (terms.method == "POST" and terms.path.endswith("/share")):
         return "share"
+    if "/versions" in terms.path:
+        return "write"
     if terms.scope == "chat":
         return "use"
     if terms.scope == "read":

@@ -27,9 +27,10 @@ from clary.features.agents.policy import (
 from clary.features.agents.repository import AgentRepository, configuration_of, put_configuration
 from clary.features.agents.service.checking import ConfigurationCheck
 from clary.features.agents.service.describing import describe_built_in, describe_row, warnings_of
+from clary.features.agents.service.removal import AgentRemoval
 from clary.features.agents.tables import AgentRow, AgentVersionRow
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
-from clary.features.permissions.service import Grants, Identity, Verb, decide
+from clary.features.permissions.service import Identity, Verb, decide
 from clary.kit.clock import Clock
 from clary.kit.text import Text
 
@@ -43,14 +44,14 @@ class AgentService:
         self,
         *,
         check: ConfigurationCheck,
-        grants: Grants,
+        removal: AgentRemoval,
         audit: AuditLog,
         limits: AgentLimits,
         clock: Clock,
         new_agent_id: Callable[[], str],
     ) -> None:
         self._check = check
-        self._grants = grants
+        self._removal = removal
         self._audit = audit
         self._limits = limits
         self._clock = clock
@@ -123,28 +124,36 @@ class AgentService:
         row = await get_for(session, identity, agent_id, "write", MAY_NOT_CHANGE)
         if not may_save(if_match, row.version):
             raise AgentStaleError
+        configuration = merged(configuration_of(row), wanted.replaced(), wanted.sent_extras())
+        return await self.save_over(session, identity=identity, row=row, configuration=configuration)
+
+    async def save_over(
+        self, session: Session, *, identity: Identity, row: AgentRow, configuration: dict[str, Any], **detail: Any
+    ) -> SavedAgent:
+        """Saves a whole configuration as the next version of a locked row, after all checks; `detail` is written down.
+
+        Raises:
+            AgentNameEmptyError, AgentExistsError, NamedProviderNotFoundError, ValidationFailedError
+        """
         before = configuration_of(row)
-        configuration, remarks = await self._checked(
-            session, merged(before, wanted.replaced(), wanted.sent_extras()), row.owner_id, row.id
-        )
+        configuration, remarks = await self._checked(session, configuration, row.owner_id, row.id)
         changed = changed_fields(before, configuration)
         if not changed:
             return await self._saved(session, row, remarks)
         row.version += 1
         row.updated_at = self._clock.now()
-        await self._record(session, identity, "agent.updated", row, {"fields": changed, "version": row.version})
+        detail = {"fields": changed, "version": row.version, **detail}
+        await self._record(session, identity, "agent.updated", row, detail)
         return await self._save(session, row, configuration, remarks, changed=changed, author_id=identity.user_id)
 
     async def delete(self, session: Session, *, identity: Identity, agent_id: str) -> DeletedAgent:
-        """Removes an agent, its versions, and its name in other agents.
+        """Removes an agent with all that hangs on it; see `AgentRemoval`.
 
         Raises:
             AgentNotFoundError, AgentForbiddenError
         """
         row = await get_for(session, identity, agent_id, "delete", MAY_NOT_DELETE)
-        await AgentRepository(session).forget_sub_agent(row.id)
-        await self._grants.forget_object(session, object_type="agent", object_id=row.id)
-        await AgentRepository(session).remove(row)
+        await self._removal.remove(session, row)
         await self._record(session, identity, "agent.deleted", row, {"name": row.name})
         return DeletedAgent(agent_id=agent_id)
 
@@ -225,15 +234,19 @@ class AgentService:
         return describe_row(row, remarks, identity)
 
 
-async def get_for(session: Session, identity: Identity, agent_id: str, verb: Verb, refusal: Text) -> AgentRow:
-    """A row locked for a change by the caller.
+async def get_for(
+    session: Session, identity: Identity, agent_id: str, verb: Verb, refusal: Text, *, lock: bool = True
+) -> AgentRow:
+    """A row for what only owner and admins may do; locked until the transaction ends, for a change.
 
     Raises:
         AgentNotFoundError, AgentForbiddenError: seen, but not the caller's to change.
     """
     if agent_id == BUILT_IN_ID and identity.may_reach_agent(BUILT_IN_ID):
         raise AgentForbiddenError(refusal)
-    row = await AgentRepository(session).find_for_change(agent_id, identity) if is_agent_id(agent_id) else None
+    agents = AgentRepository(session)
+    find = agents.find_for_change if lock else agents.find_visible
+    row = await find(agent_id, identity) if is_agent_id(agent_id) else None
     if row is None:
         raise AgentNotFoundError(agent_id)
     if not decide(identity, verb, owner_id=row.owner_id).allowed:

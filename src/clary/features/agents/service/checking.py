@@ -5,9 +5,9 @@ from typing import Any
 
 from clary.db.session import Session
 from clary.features.agents.errors import AgentNameEmptyError
-from clary.features.agents.policy import BUILT_IN_ID, Remark, without
-from clary.features.agents.ports import KnownTools
-from clary.features.agents.repository import AgentRepository
+from clary.features.agents.policy import Remark, without
+from clary.features.agents.ports import KnowledgeBases, KnownSkills, KnownTools, NoKnowledgeBases, NoSkills
+from clary.features.agents.service.reach import AgentReach
 from clary.features.groups.service import GroupMemberships
 from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.permissions.service import Grants
@@ -17,13 +17,22 @@ class ConfigurationCheck:
     """Refuses what must not be saved, removes what the owner cannot reach, remarks on what has no effect."""
 
     def __init__(
-        self, *, providers: ProviderResolver, tools: KnownTools, money: Money, grants: Grants, groups: GroupMemberships
+        self,
+        *,
+        providers: ProviderResolver,
+        tools: KnownTools,
+        money: Money,
+        grants: Grants,
+        groups: GroupMemberships,
+        skills: KnownSkills | None = None,
+        knowledge_bases: KnowledgeBases | None = None,
     ) -> None:
         self._providers = providers
-        self._grants = grants
-        self._groups = groups
+        self._reach = AgentReach(grants=grants, groups=groups)
         self._tools = tools
         self._money = money
+        self._skills = skills or NoSkills()
+        self._knowledge_bases = knowledge_bases or NoKnowledgeBases()
 
     async def require_allowed(self, session: Session, configuration: Mapping[str, Any], *, owner_id: str) -> None:
         """Name and providers.
@@ -58,31 +67,38 @@ class ConfigurationCheck:
         remarks = [Remark("availableSubAgentIds", each, "unknown") for each in lost]
         if agent_id in wanted:
             remarks.append(Remark("availableSubAgentIds", agent_id, "not_usable"))
-        # No knowledge base exists as yet, so that every id is an unknown one.
         bases: list[str] = configuration["availableKnowledgeBases"]
-        remarks += [Remark("availableKnowledgeBases", each, "unknown") for each in bases]
-        kept = {"availableSubAgentIds": without(wanted, [*lost, agent_id]), "availableKnowledgeBases": list[str]()}
+        unread = await self._unread_bases(session, bases, owner_id=owner_id)
+        remarks += [Remark("availableKnowledgeBases", each, "unknown") for each in unread]
+        kept = {
+            "availableSubAgentIds": without(wanted, [*lost, agent_id]),
+            "availableKnowledgeBases": without(bases, unread),
+        }
         return {**configuration, **kept}, remarks
 
     async def without_effect(
         self, session: Session, configuration: Mapping[str, Any], *, owner_id: str
     ) -> list[Remark]:
-        """What stands in a saved configuration and is dropped in runs: unknown tools and skills, lost sub-agents."""
+        """What stands in a saved configuration and is dropped in runs: tools, sub-agents, skills, knowledge bases."""
         named: list[str] = configuration["availableTools"]
         known = await self._tools.find_known(session, owner_id=owner_id, names=named) if named else frozenset[str]()
         remarks = [Remark("availableTools", each, "unknown") for each in without(named, known)]
         wanted: list[str] = configuration["availableSubAgentIds"]
         lost = await self._lost_sub_agents(session, wanted, owner_id=owner_id)
         remarks += [Remark("availableSubAgentIds", each, "unknown") for each in lost]
-        # No skill exists as yet, so that every name is an unknown one.
-        return remarks + [Remark("availableSkills", each, "unknown") for each in configuration["availableSkills"]]
+        skills: list[str] = configuration["availableSkills"]
+        if skills:
+            unusable = await self._skills.find_unusable(session, owner_id=owner_id, names=skills)
+            remarks += [Remark("availableSkills", each, unusable[each]) for each in skills if each in unusable]
+        unread = await self._unread_bases(session, configuration["availableKnowledgeBases"], owner_id=owner_id)
+        return remarks + [Remark("availableKnowledgeBases", each, "unknown") for each in unread]
+
+    async def _unread_bases(self, session: Session, ids: Sequence[str], *, owner_id: str) -> list[str]:
+        """Those that the owner cannot read."""
+        if not ids:
+            return []
+        return without(ids, await self._knowledge_bases.find_readable(session, owner_id=owner_id, ids=ids))
 
     async def _lost_sub_agents(self, session: Session, wanted: Sequence[str], *, owner_id: str) -> list[str]:
-        """Those that are neither the owner's nor granted to the owner."""
-        owners = await AgentRepository(session).find_owners(wanted) if wanted else {}
-        foreign = [each for each in wanted if each != BUILT_IN_ID and (not owner_id or owners.get(each) != owner_id)]
-        if not foreign or not owner_id:
-            return foreign
-        groups = await self._groups.groups_of(session, user_id=owner_id)
-        granted = await self._grants.find_reachable(session, object_type="agent", user_id=owner_id, group_ids=groups)
-        return [each for each in foreign if each not in granted or each not in owners]
+        """Those that the owner cannot use."""
+        return without(wanted, await self._reach.find_usable(session, owner_id=owner_id, agent_ids=wanted))

@@ -6,6 +6,7 @@ from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.accounts.ports import Heir
 from clary.features.agents.repository import AgentRepository
+from clary.features.agents.service.removal import AgentRemoval
 from clary.features.agents.tables import AgentRow
 from clary.features.permissions.service import Grants
 from clary.kit.clock import Clock
@@ -16,9 +17,10 @@ MAX_NAME = 100
 class AgentLeaving:
     """Fills the port `OwnedThings` of accounts."""
 
-    def __init__(self, *, database: Database, grants: Grants, clock: Clock) -> None:
+    def __init__(self, *, database: Database, grants: Grants, removal: AgentRemoval, clock: Clock) -> None:
         self._database = database
         self._grants = grants
+        self._removal = removal
         self._clock = clock
 
     async def let_go(self, *, user_id: str, heir: Heir) -> dict[str, int]:
@@ -35,9 +37,7 @@ class AgentLeaving:
                     row.owner_id, row.is_default, row.updated_at = heir.heir_id, False, self._clock.now()
                     await agents.save(row)
                 else:
-                    await agents.forget_sub_agent(row.id)
-                    await self._grants.forget_object(db, object_type="agent", object_id=row.id)
-                    await agents.remove(row)
+                    await self._removal.remove(db, row)
         return {"agents_handed_on": len(kept), "agents_deleted": len(rows) - len(kept)}
 
     async def _kept(self, db: Session, rows: Collection[AgentRow], heir: Heir) -> frozenset[str]:

@@ -1,0 +1,40 @@
+"""Wiring of what is done in the background."""
+
+from clary.db.database import Database
+from clary.jobs.queue import JobQueue
+from clary.jobs.work import Handler
+from clary.jobs.worker import JobWorker, Kind
+from clary.kit.clock import Clock
+
+
+class Background:
+    """The queue of jobs, and the worker of this process unless it is switched off (`CLARY_JOBS`)."""
+
+    def __init__(self, *, database: Database, clock: Clock, process_id: str, is_on: bool) -> None:
+        self.queue = JobQueue(clock=clock)
+        self._is_on = is_on
+        self._worker = JobWorker(
+            database=database,
+            queue=self.queue,
+            clock=clock,
+            process_id=process_id,
+            sole_process=database.is_sqlite,
+        )
+
+    def register(self, name: str, handler: Handler, *, slots: int = 2, max_attempts: int = 5) -> None:
+        """Says who does jobs of a kind."""
+        self._worker.register(Kind(name, handler, slots=slots, max_attempts=max_attempts))
+
+    async def is_working(self) -> bool:
+        """Whether jobs are done here."""
+        return self._worker.is_working
+
+    async def start(self) -> None:
+        """Begins, and goes on with what an ended process left."""
+        if self._is_on:
+            await self._worker.start()
+
+    async def stop(self) -> None:
+        """Puts back what is not done."""
+        if self._is_on:
+            await self._worker.stop()
