@@ -26,6 +26,7 @@ from clary.features.permissions import routes as permission_routes
 from clary.features.permissions.service import table_of, terms_of
 from clary.features.runs import routes as run_routes
 from clary.features.system import routes as system_routes
+from clary.features.toolbox import routes as tool_routes
 from clary.features.upstream_login import routes as upstream_routes
 from clary.http.access import access_of
 from clary.http.console import Console
@@ -65,6 +66,7 @@ def routers() -> list[APIRouter]:
         conversation_routes.router,
         chat_routes.router,
         run_routes.router,
+        tool_routes.router,
     ]
 
 
