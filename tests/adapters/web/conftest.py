@@ -12,7 +12,7 @@ class Site:
     """Answers by path; remembers what came."""
 
     url: str = ""
-    answers: dict[str, web.StreamResponse | web.Response] = field(default_factory=dict)
+    answers: dict[str, web.Response] = field(default_factory=dict)
     seen: list[web.Request] = field(default_factory=list)
     bodies: list[str] = field(default_factory=list)
 
@@ -22,7 +22,9 @@ class Site:
         self.bodies.append(await request.text())
         if request.path == "/endless":
             return await self._endless(request)
-        return self.answers.get(request.path) or web.Response(status=404)
+        answer = self.answers.get(request.path, web.Response(status=404))
+        # An answer can be sent only once, and a test may ask for it again.
+        return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
 
     async def _endless(self, request: web.Request) -> web.StreamResponse:
         answer = web.StreamResponse()

@@ -5,8 +5,10 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import IO, Any, Final, cast
 
 import structlog
 from charset_normalizer import from_bytes
@@ -68,23 +70,27 @@ class DocumentReader:
     async def _ask(self, content: bytes, kind: str) -> dict[str, Any]:
         is_zipped = "1" if kind in ZIPPED else "0"
         argv = (sys.executable, "-I", _CHILD, kind, MEDIA_TYPES[kind], is_zipped, str(MAX_CHARACTERS))
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={},
-            cwd="/",
-            start_new_session=True,
-        )
-        try:
-            async with asyncio.timeout(self._seconds):
-                output = await _exchange(process, content)
-                await process.wait()
-        except TimeoutError:
-            return {"fault": "timeout"}
-        finally:
-            await _end(process)
+        async with _pipe() as (reader, child_end):
+            with await asyncio.to_thread(_memory_file, content) as given:
+                process = await asyncio.create_subprocess_exec(
+                    *argv,
+                    stdin=given.fileno(),
+                    stdout=child_end.fileno(),
+                    stderr=asyncio.subprocess.DEVNULL,
+                    env={},
+                    cwd="/",
+                    start_new_session=True,
+                )
+            child_end.close()
+            try:
+                async with asyncio.timeout(self._seconds):
+                    output = await _read(reader)
+                    if len(output) <= _MAX_ANSWER_BYTES:
+                        await process.wait()
+            except TimeoutError:
+                return {"fault": "timeout"}
+            finally:
+                await _end(process)
         return await asyncio.to_thread(_understood, output, process.returncode, kind)
 
 
@@ -102,30 +108,35 @@ def decoded(content: bytes, charset: str | None) -> str:
     return content.decode("gb18030" if name in ("gb2312", "gbk", "cp936", "hz") else name, "replace")
 
 
-async def _exchange(process: asyncio.subprocess.Process, content: bytes) -> bytes:
-    """Writes and reads at the same time, as either side may wait for the other."""
-    feeding = asyncio.create_task(_feed(process, content))
+def _memory_file(content: bytes) -> IO[bytes]:
+    """A file without a name, at its beginning: unlike a pipe it needs nobody who feeds it."""
+    file = os.fdopen(os.memfd_create("document"), "w+b")
+    file.write(content)
+    file.seek(0)
+    return file
+
+
+@asynccontextmanager
+async def _pipe() -> AsyncGenerator[tuple[asyncio.StreamReader, IO[bytes]]]:
+    """A pipe of our own: asyncio does not see the end of a child while somebody holds a pipe that it made itself."""
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    with os.fdopen(write_end, "wb") as child_end:
+        reader = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb")
+        )
+        try:
+            yield reader, child_end
+        finally:
+            transport.close()
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    """All that a child says, or a little more than the most that is understood."""
     output = bytearray()
-    try:
-        stdout = cast("asyncio.StreamReader", process.stdout)
-        while chunk := await stdout.read(_CHUNK):
-            output += chunk
-            if len(output) > _MAX_ANSWER_BYTES:
-                return b""
-    finally:
-        feeding.cancel()
-        await asyncio.gather(feeding, return_exceptions=True)
+    while len(output) <= _MAX_ANSWER_BYTES and (chunk := await reader.read(_CHUNK)):
+        output += chunk
     return bytes(output)
-
-
-async def _feed(process: asyncio.subprocess.Process, content: bytes) -> None:
-    stdin = cast("asyncio.StreamWriter", process.stdin)
-    # A child that ended early needs no more.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        for at in range(0, len(content), _CHUNK):
-            stdin.write(content[at : at + _CHUNK])
-            await stdin.drain()
-    stdin.close()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -138,7 +149,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 def _understood(output: bytes, status: int | None, kind: str) -> dict[str, Any]:
     try:
-        answer: Any = json_text.loads(output)
+        answer: Any = json_text.loads(output) if len(output) <= _MAX_ANSWER_BYTES else None
     except ValueError:
         answer = None
     if status != 0 or not isinstance(answer, dict):

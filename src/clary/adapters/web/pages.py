@@ -65,6 +65,6 @@ class WebPages:
                 final_url=str(response.url),
                 http_status=response.status,
                 content_type=response.content_type.lower() if "Content-Type" in response.headers else "",
-                charset=response.charset,
+                charset=response.charset and response.charset.lower(),
                 body=body,
             )

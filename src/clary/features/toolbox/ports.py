@@ -79,7 +79,7 @@ class PageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """What an address answered, whatever its status. `content_type` lower-case without parameters."""
+    """What an address answered, whatever its status. `content_type` and `charset` are lower-case."""
 
     final_url: str
     http_status: int
