@@ -27,6 +27,7 @@ from clary.features.permissions import routes as permission_routes
 from clary.features.permissions.service import table_of, terms_of
 from clary.features.runs import routes as run_routes
 from clary.features.system import routes as system_routes
+from clary.features.toolbox import routes as tool_routes
 from clary.features.upstream_login import routes as upstream_routes
 from clary.features.usage import routes as usage_routes
 from clary.http.access import access_of
@@ -69,6 +70,7 @@ def routers() -> list[APIRouter]:
         chat_routes.router,
         intervention_routes.router,
         run_routes.router,
+        tool_routes.router,
     ]
 
 

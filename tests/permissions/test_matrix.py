@@ -154,6 +154,9 @@ MORE_IDS: list[tuple[str, str, Any]] = [
     ("POST", "/api/stream", {**HELLO, "agent_id": "{agent_id}", "provider_id": "{provider_id}"}),
     ("POST", "/api/stream", {**HELLO, "agent_id": "{agent_id}", "fast_provider_id": "{provider_id}"}),
     ("POST", "/api/web-stream", {**HELLO, "agent_id": "{agent_id}", "provider_id": "{provider_id}"}),
+    ("POST", "/api/tools/exec", {"tool_name": "list_dir", "tool_params": {}, "session_id": "{session_id}"}),
+    ("POST", "/api/tools/exec", {"tool_name": "list_dir", "tool_params": {}, "user_id": "{user_id}"}),
+    ("POST", "/api/tools/exec", {"tool_name": "list_dir", "tool_params": {"session_id": "{session_id}"}}),
 ]
 IN_TURN = [
     *((method, call.path or path, call.body) for (method, path), call in CALLS.items() if call.owned),

@@ -205,6 +205,8 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/stream/active_sessions"): FREE,
     ("POST", "/api/sessions/{session_id}/interrupt"): Call(body={"run_id": "{run_id}"}),
     ("GET", "/api/runs/{run_id}"): Call(),
+    ("GET", "/api/tools"): FREE,
+    ("POST", "/api/tools/exec"): Call(body={"tool_name": "list_dir", "tool_params": {}, "agent_id": "{agent_id}"}),
 }
 UPSTREAM = frozenset(route for route in CALLS if "/auth/upstream/" in route[1] or "/user/oauth/" in route[1])
 """Routes of sign-in elsewhere, which know no provider in mode `native`."""

@@ -193,6 +193,8 @@ class ToolContext:
     workflows: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Steps by workflow name."""
     images: ImageReader | None = None
+    user_id: str = ""
+    """Whom the call counts for, where a tool is limited per person."""
 
 
 class Tool(Protocol):

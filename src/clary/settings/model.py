@@ -26,6 +26,7 @@ from clary.settings.values import (
     Outbound,
     PathPrefix,
     PublicUrl,
+    SearchOrder,
     SecretKey,
     SecretKeys,
     Switch,
@@ -180,6 +181,19 @@ class Settings(BaseSettings):
     sandbox: Switch = True
     sandbox_cpu_seconds: int = Field(default=300, ge=1, le=86_400)
     sandbox_memory_mb: int = Field(default=4096, ge=64, le=1_048_576)
+
+    # Tools with outside services (product.md 9)
+    search_searxng_url: WebAddress | None = None
+    search_brave_api_key: SecretStr | None = None
+    search_tavily_api_key: SecretStr | None = None
+    search_serpapi_api_key: SecretStr | None = None
+    search_serpapi_url: WebAddress | None = None
+    search_order: SearchOrder = ("searxng", "brave", "tavily", "serpapi")
+    search_per_minute: int = Field(default=30, ge=1, le=10_000)
+    fetch_max_mb: int = Field(default=10, ge=1, le=1024)
+    fetch_timeout_seconds: float = Field(default=20, gt=0, le=300)
+    tools_exec_per_minute: int = Field(default=60, ge=1, le=100_000)
+    tools_exec_parallel: int = Field(default=4, ge=1, le=1000)
 
     # Workspaces, uploads, agents, sharing (product.md 9)
     workspace_dir: Absolute | None = None

@@ -20,6 +20,7 @@ _SWITCH = {
 _PREFIX_PATH = re.compile(r"^(/[A-Za-z0-9._~-]+)*$")
 _HOST = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$")
 KEY_BYTES = 32
+SEARCH_SERVICES = frozenset({"searxng", "brave", "tavily", "serpapi"})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -218,12 +219,19 @@ def _mail_sender(text: str) -> str:
     return text.strip()
 
 
+def _search_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not set(names) <= SEARCH_SERVICES or len(set(names)) != len(names):
+        raise ValueError("must name searxng, brave, tavily, serpapi, each once at most")
+    return names
+
+
 def _optional(value: Any) -> Any:
     """The empty text says "not sent", which differs from "not set"."""
     return None if isinstance(value, str) and not value.strip() else cast("object", value)
 
 
 Switch = Annotated[bool, BeforeValidator(_switch)]
+SearchOrder = Annotated[tuple[str, ...], BeforeValidator(_comma_list), AfterValidator(_search_order)]
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
 Addresses = Annotated[CommaList, AfterValidator(_addresses)]
 Hosts = Annotated[CommaList, AfterValidator(_hosts)]

@@ -22,7 +22,6 @@ from clary.features.llm_providers.service import (
     ProviderVerification,
 )
 from clary.features.system.service import SystemService
-from clary.features.toolbox.service import Toolbox
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit.clock import Clock, SystemClock
 from clary.kit.crypto import DecryptionError, SecretBox
@@ -47,6 +46,7 @@ from clary.wiring.parts import (
     system_facts,
 )
 from clary.wiring.permissions import make_explainer
+from clary.wiring.tools import ToolServices
 from clary.wiring.upkeep import Upkeep
 
 log = structlog.get_logger()
@@ -110,6 +110,13 @@ class Services:
         self.conversations = self.execution.conversations
         self.runs = self.execution.runs
         self.shares = self.execution.shares
+        self.tools.connect(
+            sandbox=lambda: self.execution.sandbox,
+            agents=self.agent_resolver,
+            conversations=self.conversations,
+            workspaces=self.workspaces,
+            audit=self.identity.audit,
+        )
         self.permission_explainer = make_explainer(
             self.identity,
             agents=self.agent_resolver,
@@ -174,7 +181,8 @@ class Services:
 
     def _add_features(self) -> None:
         settings, clock = self.settings, self.clock
-        self.toolbox = Toolbox(clock)
+        self.tools = ToolServices(settings, database=self.database, clock=clock, guard=self.guard)
+        self.toolbox = self.tools.toolbox
         self.gateway = ModelApiGateway(self.guard)
         vault = KeyVault(self.secret_box)
         self.provider_resolver = ProviderResolver(
@@ -230,6 +238,7 @@ class Services:
         state.llm_provider_verification = self.verification
         self.usage.publish(state)
         self.execution.publish(state)
+        self.tools.publish(state)
 
     async def start(self) -> None:
         """Schema, keys, event log, sandbox; then runs that a dead process left go on.
@@ -243,6 +252,7 @@ class Services:
             undo.pop_all()
         await self.execution.start()
         await self.background.start()
+        await self.tools.calls.start()
         await self.identity.record_start(__version__)
         await self.upkeep.start()
         if self.admin_password is not None:

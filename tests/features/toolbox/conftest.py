@@ -1,5 +1,6 @@
 """A context for tools, and in-memory twins of what it holds."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -68,17 +69,21 @@ class Bench:
     heard: list[tuple[str, str]] = field(default_factory=list)
     toolbox: Toolbox = field(default_factory=Toolbox)
 
-    async def call(self, name: str, language: str = "zh", **arguments: Any) -> Any:
-        """Checks the arguments as the loop does, and runs the tool."""
-        import json
+    more: dict[str, Any] = field(default_factory=dict)
+
+    def context(self, language: str = "zh") -> ToolContext:
+        """What a tool is given; `more` holds further fields."""
 
         async def progress(stream: str, text: str) -> None:
             self.heard.append((stream, text))
 
+        return ToolContext("call_1", self.workspace, self.todos, self.sandbox, progress, language, **self.more)  # type: ignore[arg-type]
+
+    async def call(self, name: str, language: str = "zh", **arguments: Any) -> Any:
+        """Checks the arguments as the loop does, and runs the tool."""
         tool = self.toolbox.get(name)
         checked = check_arguments(tool.spec, json.dumps(arguments))
-        context = ToolContext("call_1", self.workspace, self.todos, self.sandbox, progress, language)  # type: ignore[arg-type]
-        return await tool.run(checked, context)
+        return await tool.run(checked, self.context(language))
 
 
 @pytest.fixture

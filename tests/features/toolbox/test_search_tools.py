@@ -95,3 +95,33 @@ async def test_a_bad_pattern_is_an_error_of_the_arguments(bench, pattern: str) -
     with pytest.raises(ToolFailedError) as failure:
         await bench.call("grep", pattern=pattern)
     assert failure.value.error_type == "INVALID_ARGUMENTS"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("**/*.py", ["/workspace/src/deep/b.py", "/workspace/src/a.py"]),
+        ("*.md", ["/workspace/top.md"]),
+        ("src/*.py", ["/workspace/src/a.py"]),
+        ("/workspace/src/*.py", ["/workspace/src/a.py"]),
+        ("*.{md,py}", ["/workspace/src/deep/b.py", "/workspace/top.md", "/workspace/src/a.py"]),
+        ("../*", []),
+        ("/etc/*", []),
+    ],
+)
+async def test_files_are_found_by_name_the_newest_first(bench, pattern: str, found: list[str]) -> None:
+    for age, name in enumerate(("src/deep/b.py", "top.md", "src/a.py")):
+        path = bench.workspace / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+        os.utime(path, (1000 - age, 1000 - age))
+    (bench.workspace / "out").symlink_to(bench.workspace.parent)
+    answer = await bench.call("glob", pattern=pattern)
+    assert answer == {"status": "success", "files": found, "truncated": False}
+
+
+async def test_a_glob_ends_at_a_thousand(bench) -> None:
+    for number in range(1001):
+        (bench.workspace / f"f{number}").touch()
+    answer = await bench.call("glob", pattern="f*")
+    assert (len(answer["files"]), answer["truncated"]) == (1000, True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from clary.features.toolbox.service import denied_word
 from clary.runtime.tools import SandboxResult, ToolFailedError
 
 pytestmark = pytest.mark.anyio
@@ -75,9 +76,53 @@ async def test_a_working_folder_must_be_one(bench) -> None:
 
 
 async def test_without_a_sandbox_nothing_runs_and_nothing_is_offered(bench) -> None:
-    assert bench.toolbox.available(bench.sandbox) == bench.toolbox.names
+    offered = bench.toolbox.available(bench.sandbox)
     bench.sandbox.unavailable_reason = "off"
-    assert bench.toolbox.available(bench.sandbox) == tuple(name for name in bench.toolbox.names if name != SHELL)
+    assert set(offered) - set(bench.toolbox.available(bench.sandbox)) == {
+        SHELL,
+        "execute_python_code",
+        "execute_javascript_code",
+    }
     with pytest.raises(ToolFailedError):
         await bench.call(SHELL, command="true")
     assert bench.sandbox.commands == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "rm -rf x",
+        "ls; rm x",
+        "true && /bin/rm x",
+        "false || rm x",
+        "echo x | xargs rm",
+        "A=1 B=2 rm x",
+        "env -u HOME A=b rm x",
+        "timeout 5 rm x",
+        "sudo -u root rm x",
+        "(rm x)",
+        'echo "$(rm x)"',
+        "if true; then rm x; fi",
+        "echo a\nrm x",
+        "'r'm x",
+    ],
+)
+def test_a_denied_first_word_is_found(command: str) -> None:
+    assert denied_word(command, ["curl", "rm"]) == "rm"
+
+
+@pytest.mark.parametrize(
+    "command", ["echo rm", "echo 'a; rm b'", "ls # ; rm x", "for f in rm; do echo $f; done", "rmdir x"]
+)
+def test_words_that_start_no_program_are_not_denied(command: str) -> None:
+    assert denied_word(command, ["rm"]) is None
+
+
+async def test_an_agents_denied_words_are_refused_before_anything_runs(bench) -> None:
+    tool = bench.toolbox.get(SHELL, denied_commands=("rm",))
+    context = bench.context()
+    with pytest.raises(ToolFailedError) as failure:
+        await tool.run({"command": "ls; rm x"}, context)
+    assert (failure.value.error_type, failure.value.message) == ("PERMISSION_DENIED", "不允许执行该命令: rm")
+    assert (await tool.run({"command": "ls"}, context))["success"] is True
+    assert len(bench.sandbox.commands) == 1

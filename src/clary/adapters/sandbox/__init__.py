@@ -9,5 +9,6 @@ from clary.adapters.sandbox.bubblewrap import BubblewrapSandbox
 from clary.adapters.sandbox.factory import make_sandbox
 from clary.adapters.sandbox.limits import SandboxLimits
 from clary.adapters.sandbox.no_sandbox import NoSandbox
+from clary.adapters.sandbox.programs import visible_programs
 
-__all__ = ["BubblewrapSandbox", "NoSandbox", "SandboxLimits", "make_sandbox"]
+__all__ = ["BubblewrapSandbox", "NoSandbox", "SandboxLimits", "make_sandbox", "visible_programs"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from clary.adapters.sandbox.limits import SandboxLimits
+from clary.adapters.sandbox.programs import INSIDE_PATH
 
 HOST_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 INSIDE_UID: Final = 1000
@@ -33,7 +34,7 @@ GENERATED_FILES: Final = {
     ),
 }
 _ENVIRONMENT: Final = {
-    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "PATH": INSIDE_PATH,
     "HOME": "/workspace",
     "LANG": "C.UTF-8",
     "USER": "sandbox",

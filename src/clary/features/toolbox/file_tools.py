@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any, ClassVar, Final
 
 from clary.features.toolbox.definition import DefinedTool, Parameter, ToolDefinition
+from clary.features.toolbox.ports import DocumentError, Documents
 from clary.features.toolbox.replacing import replaced
 from clary.features.toolbox.workspace_files import (
     MAX_READ_BYTES,
@@ -46,8 +47,9 @@ class FileReadTool(DefinedTool):
     definition: ClassVar[ToolDefinition] = ToolDefinition(
         name="file_read",
         description=Text(
-            "读取工作区中的文本文件，按行号截取，默认前 400 行。",
-            "Reads a text file of the workspace by line numbers, the first 400 lines by default.",
+            "读取工作区中的文本文件，按行号截取，默认前 400 行；PDF 和办公文档给出其文本。",
+            "Reads a text file of the workspace by line numbers, the first 400 lines by default; PDF and office "
+            "documents give their text.",
         ),
         parameters=(
             _FILE_PATH,
@@ -66,6 +68,9 @@ class FileReadTool(DefinedTool):
         path_arguments=("file_path",),
     )
 
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+
     async def run(self, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
         """See `Tool.run`."""
         start = int(arguments.get("start_line", 0))
@@ -75,13 +80,13 @@ class FileReadTool(DefinedTool):
             if "end_line" in arguments:
                 raise ToolFailedError(words(_BAD_RANGE, context.language), "INVALID_ARGUMENTS")
             end = start + DEFAULT_END_LINE
-        return await asyncio.to_thread(self._read, arguments["file_path"], start, end, context)
-
-    def _read(self, path: str, start: int, end: int | None, context: ToolContext) -> dict[str, Any]:
-        with refusals_in(context.language, path):
-            relative = safe_paths.locate(context.workspace, path)
-            content = safe_paths.read_bytes(context.workspace, relative, MAX_READ_BYTES)
-        lines = _lines(text_of(content, relative, context.language).text)
+        relative, content = await asyncio.to_thread(_content, arguments["file_path"], context)
+        kind = self._documents.kind_of(name=relative)
+        if kind is None or kind == "html":
+            text = (await asyncio.to_thread(text_of, content, relative, context.language)).text
+        else:
+            text = await self._document(content, kind, context)
+        lines = _lines(text)
         last = len(lines) if end is None else min(end, len(lines))
         return {
             "status": "success",
@@ -91,6 +96,12 @@ class FileReadTool(DefinedTool):
             "end_line": max(last, min(start, len(lines))),
             "file_path": shown(relative),
         }
+
+    async def _document(self, content: bytes, kind: str, context: ToolContext) -> str:
+        try:
+            return (await self._documents.read(content, kind)).text
+        except DocumentError as problem:
+            raise ToolFailedError(words(problem.message, context.language)) from None
 
 
 class FileWriteTool(DefinedTool):
@@ -247,6 +258,12 @@ def encoded(text: str, encoding: str, context: ToolContext) -> bytes:
     if len(content) > MAX_WRITE_BYTES:
         raise ToolFailedError(words(_TOO_LONG, context.language), "INVALID_ARGUMENTS")
     return content
+
+
+def _content(path: str, context: ToolContext) -> tuple[str, bytes]:
+    with refusals_in(context.language, path):
+        relative = safe_paths.locate(context.workspace, path)
+        return relative, safe_paths.read_bytes(context.workspace, relative, MAX_READ_BYTES)
 
 
 def _lines(text: str) -> list[str]:

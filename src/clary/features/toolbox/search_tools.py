@@ -1,8 +1,9 @@
-"""grep."""
+"""grep, glob."""
 
 import asyncio
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, ClassVar, Final
 
 from clary.features.toolbox.definition import DefinedTool, Parameter, ToolDefinition
@@ -18,6 +19,8 @@ from clary.runtime.toolset import Language
 MAX_MATCHES: Final = 200
 MAX_LINE_CHARACTERS: Final = 500
 MAX_CONTEXT: Final = 5
+MAX_FILES: Final = 1000
+_MAX_WALKED: Final = 200_000
 _SEARCHED_CHARACTERS: Final = 100_000
 """Of one line; longer lines are data, not text."""
 _SEARCH_SECONDS: Final = 20.0
@@ -83,6 +86,50 @@ class GrepTool(DefinedTool):
                 if truncated:
                     break
         return {"status": "success", "matches": matches, "truncated": truncated}
+
+
+class GlobTool(DefinedTool):
+    """Files by their names."""
+
+    definition: ClassVar[ToolDefinition] = ToolDefinition(
+        name="glob",
+        description=Text(
+            "按通配符查找工作区文件，最新修改的在前，如 **/*.py。",
+            "Finds files of the workspace by a pattern such as **/*.py, the newest first.",
+        ),
+        parameters=(
+            Parameter(
+                "pattern",
+                {"type": "string", "minLength": 1},
+                Text("通配符", "Pattern with * ? ** {a,b}"),
+                required=True,
+            ),
+            Parameter("path", {"type": "string", "default": "."}, Text("起始文件夹", "Folder to search in")),
+        ),
+        effect="read",
+    )
+
+    async def run(self, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
+        """See `Tool.run`."""
+        return await asyncio.to_thread(self._find, arguments["pattern"], arguments.get("path", "."), context)
+
+    def _find(self, pattern: str, path: str, context: ToolContext) -> dict[str, Any]:
+        for shown_root in ("/workspace/", "/sage-workspace/"):
+            pattern = pattern.removeprefix(shown_root)
+        with refusals_in(context.language, path):
+            relative = safe_paths.locate(context.workspace, path)
+            is_like = _name_test(relative, pattern, context.language)
+            found = [
+                (-entry.modified, place)
+                for place, entry in islice(safe_paths.walk(context.workspace, relative), _MAX_WALKED)
+                if entry.kind == "file" and is_like(place)
+            ]
+        found.sort()
+        return {
+            "status": "success",
+            "files": [shown(place) for _, place in found[:MAX_FILES]],
+            "truncated": len(found) > MAX_FILES,
+        }
 
 
 def _files(context: ToolContext, relative: str, glob: str | None) -> Iterator[str]:

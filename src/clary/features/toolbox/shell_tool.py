@@ -2,12 +2,14 @@
 
 import asyncio
 import re
+from collections.abc import Collection
 from typing import Any, ClassVar, Final
 
+from clary.features.toolbox.command_words import denied_word
 from clary.features.toolbox.definition import DefinedTool, Parameter, ToolDefinition
 from clary.features.toolbox.workspace_files import refusals_in, shown
 from clary.kit import safe_paths
-from clary.kit.text import Text
+from clary.kit.text import Text, cut
 from clary.runtime.tools import SandboxCommand, SandboxResult, ToolContext, ToolFailedError
 from clary.runtime.toolset import words
 
@@ -25,6 +27,7 @@ _TIMED_OUT: Final = Text("命令在 {seconds} 秒后超时，已终止", "The co
 _TOO_LONG: Final = Text("命令过长，请写入脚本文件再执行", "The command is too long; write a script file and run that")
 _BAD_TEXT: Final = Text("命令包含不允许的字符", "The command holds characters that are not allowed")
 _BAD_VARIABLES: Final = Text("env_vars 无效", "env_vars is invalid")
+_DENIED: Final = Text("不允许执行该命令: {word}", "This command is not allowed: {word}")
 _NO_FOLDER: Final = Text("工作目录不是文件夹: {path}", "The working folder is not a folder: {path}")
 
 
@@ -62,14 +65,22 @@ class ShellTool(DefinedTool):
         timeout_seconds=None,
     )
 
+    def __init__(self, denied_words: Collection[str] = ()) -> None:
+        self._denied_words = denied_words
+
     async def run(self, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
         """See `Tool.run`. A command that fails is a success of the tool: `success` tells.
 
         Raises:
-            ToolFailedError: `TIMEOUT` with the output so far; not started; no sandbox.
+            ToolFailedError: `TIMEOUT` with the output so far; `PERMISSION_DENIED` for a denied word; not started; no
+                sandbox.
         """
         if context.sandbox.unavailable_reason is not None:
             raise ToolFailedError(words(_UNAVAILABLE, context.language))
+        denied = denied_word(str(arguments["command"]), self._denied_words)
+        if denied is not None:
+            message = words(_DENIED.fill(word=cut(denied, 100)), context.language)
+            raise ToolFailedError(message, "PERMISSION_DENIED")
         command = await self._command(arguments, context)
         try:
             result = await context.sandbox.run(command, context.progress)
