@@ -27,6 +27,7 @@ from clary.features.permissions.service import table_of, terms_of
 from clary.features.runs import routes as run_routes
 from clary.features.system import routes as system_routes
 from clary.features.upstream_login import routes as upstream_routes
+from clary.features.workspaces import routes as workspace_routes
 from clary.http.access import access_of
 from clary.http.console import Console
 from clary.http.middleware import Edge
@@ -62,6 +63,7 @@ def routers() -> list[APIRouter]:
         oauth_routes.protocol_router,
         provider_routes.router,
         agent_routes.router,
+        workspace_routes.router,
         conversation_routes.router,
         chat_routes.router,
         run_routes.router,

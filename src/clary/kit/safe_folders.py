@@ -8,6 +8,7 @@ import errno
 import os
 import secrets
 import stat as stat_bits
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -62,17 +63,28 @@ class FolderRoom:
     max_bytes: int
     max_entries: int
 
-    def require(self, root: Path, relative: str, size: int, *, entries: int = 1) -> None:
-        """Says whether a file of `size` bytes fits in, in place of what is at `relative`.
+    def require(self, root: Path, relative: str, size: int) -> None:
+        """Says whether a new file of `size` bytes fits in, in place of what is at `relative`.
 
         Raises:
             FolderFullError
         """
-        used, replaced = measure(root), _file_size(root, relative)
-        if used.bytes - (replaced or 0) + size > self.max_bytes:
-            raise FolderFullError(relative, "bytes")
-        if used.entries + entries - (replaced is not None) > self.max_entries:
-            raise FolderFullError(relative, "entries")
+        self._require(root, [relative], size, 1)
+
+    def require_replaced(self, root: Path, paths: Sequence[str]) -> None:
+        """Says whether what lies in the root fits in, once files in it take the place of those at `paths`.
+
+        Raises:
+            FolderFullError
+        """
+        self._require(root, paths, 0, 0)
+
+    def _require(self, root: Path, replaced: Sequence[str], size: int, entries: int) -> None:
+        used, gone = measure(root), [found for path in set(replaced) if (found := _file_size(root, path)) is not None]
+        if used.bytes - sum(gone) + size > self.max_bytes:
+            raise FolderFullError(replaced[0], "bytes")
+        if used.entries - len(gone) + entries > self.max_entries:
+            raise FolderFullError(replaced[0], "entries")
 
     def is_exceeded(self, root: Path) -> bool:
         """Whether more lies there than may."""

@@ -40,6 +40,7 @@ from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.settings.values import plain
 from clary.wiring.execution import ExecutionServices
+from clary.wiring.files import FileServices
 from clary.wiring.identity import IdentityServices
 from clary.wiring.parts import (
     FirstSteps,
@@ -91,8 +92,18 @@ class Services:
             providers=self.provider_resolver,
             toolbox=self.toolbox,
             workspaces=self.workspaces,
+            agent_things=self.agent_things,
         )
         self.conversations = self.execution.conversations
+        self.files = FileServices(
+            settings,
+            database=self.database,
+            clock=self.clock,
+            workspaces=self.workspaces,
+            agents=self.agent_resolver,
+            conversations=self.conversations,
+            audit=self.identity.audit,
+        )
         self.runs = self.execution.runs
         self.shares = self.execution.shares
         self.permission_explainer = make_explainer(
@@ -102,7 +113,7 @@ class Services:
             runs=self.runs,
             providers=self.provider_resolver,
         )
-        self.upkeep = Upkeep(runs=self.runs, identity=self.identity)
+        self.upkeep = Upkeep(runs=self.runs, workspaces=self.workspaces, identity=self.identity)
         self._add_system()
 
     def _add_identity(self) -> None:
@@ -192,6 +203,10 @@ class Services:
         )
         limits = AgentLimits(settings.max_agents_per_user, settings.default_max_loop_count, settings.max_loop_count)
         self.agent_resolver = AgentResolver(limits=limits)
+        self.workspaces = WorkspaceService(
+            settings.workspaces, database=self.database, clock=clock, grace_days=settings.workspace_grace_days
+        )
+        self.agent_things = (self.workspaces,)
         self.agents = AgentService(
             check=ConfigurationCheck(
                 providers=self.provider_resolver,
@@ -205,6 +220,7 @@ class Services:
             limits=limits,
             clock=clock,
             new_agent_id=lambda: "agent_" + new_hex(8),
+            things=self.agent_things,
         )
         self.agent_sharing = AgentSharing(
             grants=self.identity.grants,
@@ -212,7 +228,6 @@ class Services:
             groups=self.identity.memberships,
             audit=self.identity.audit,
         )
-        self.workspaces = WorkspaceService(settings.workspaces)
 
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
@@ -227,6 +242,7 @@ class Services:
         state.llm_providers = self.llm_providers
         state.llm_provider_verification = self.verification
         self.execution.publish(state)
+        self.files.publish(state)
 
     async def start(self) -> None:
         """Schema, keys, event log, sandbox; then runs that a dead process left go on.
