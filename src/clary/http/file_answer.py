@@ -44,7 +44,7 @@ class PieceResponse(Response):
 
     def __init__(self, pieces: Pieces, *, status_code: int = 200, headers: Mapping[str, str], media_type: str) -> None:
         super().__init__(None, status_code=status_code, headers=dict(headers))
-        if "content-length" not in headers:
+        if "Content-Length" not in headers:
             del self.headers["content-length"]
         self.headers["content-type"] = media_type
         self._pieces = pieces
