@@ -36,9 +36,7 @@ class Space:
         data = content if isinstance(content, bytes) else content.encode()
         return await self.send("/upload", [("file", (name, data))], fields)
 
-    async def send(
-        self, path: str, files: Iterable[Any], fields: dict[str, str], **query: Any
-    ) -> dict[str, Any]:
+    async def send(self, path: str, files: Iterable[Any], fields: dict[str, str], **query: Any) -> dict[str, Any]:
         """Sends a form."""
         answer = await self.client.post(self.root + path, files=list(files), data=fields, params=query)
         return answer.json()
@@ -62,9 +60,9 @@ class Space:
 
 
 @asynccontextmanager
-async def person(house: House, name: str) -> AsyncIterator[tuple[httpx2.AsyncClient, str]]:
-    """Somebody signed in by token, made when missing, and the id."""
-    if name != "admin":
+async def person(house: House, name: str, *, is_new: bool = True) -> AsyncIterator[tuple[httpx2.AsyncClient, str]]:
+    """Somebody signed in by token, and the id."""
+    if is_new and name != "admin":
         await house.make_user(name)
     async with house.browser() as client:
         tokens = await login(client, name, *([ADMIN_PASSWORD] if name == "admin" else []))

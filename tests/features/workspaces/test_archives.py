@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from clary.kit import safe_folders
-from features.workspaces.space import DEVICE, LINK, Space, space_of, special, zipped
+from features.workspaces.space import DEVICE, LINK, Space, person, space_of, special, zipped
 from support.house import House
 
 pytestmark = pytest.mark.anyio
@@ -54,8 +54,10 @@ async def test_a_key_answers_again_without_writing_for_a_day(house: House, space
         assert (await bobs.load(zipped({"z.txt": "z"}), idempotency_key="k"))["code"] == 200
     house.clock.move(hours=25)
     await house.services.workspaces.sweep()
-    assert (await space.load(data, idempotency_key="k"))["data"] == first["data"]
-    assert (await space.get("site/a.txt")).content == b"a"
+    async with person(house, "alice", is_new=False) as (client, _):
+        space.client = client
+        assert (await space.load(data, idempotency_key="k"))["data"] == first["data"]
+        assert (await space.get("site/a.txt")).content == b"a"
 
 
 def noise(size: int) -> bytes:

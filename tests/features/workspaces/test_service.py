@@ -43,7 +43,7 @@ async def test_ids_that_read_alike_when_joined_have_different_folders(tmp_path: 
     assert await service.ensure("u", "s1", "x") != await service.ensure("u", None, "s1")
 
 
-async def test_deleting_takes_the_conversations_folder_and_leaves_the_agents(tmp_path: Path, database: Database) -> None:
+async def test_deleting_takes_a_conversations_folder_and_leaves_the_agents(tmp_path: Path, database: Database) -> None:
     service = WorkspaceService(tmp_path, database=database, clock=SystemClock())
     own, agents = await service.ensure("u1", None, "s1"), await service.ensure("u1", "agent_1", "s1")
     outside = tmp_path / "outside.txt"

@@ -1,6 +1,7 @@
 """Uploads (product.md 1, 4.1, 4.2 rules 4 and 5, 4.4, 13 A18)."""
 
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ async def test_what_is_there_is_replaced_unless_that_is_forbidden(space: Space) 
     (space.folder / "way").symlink_to(space.folder.parent)
     for target in (".clary/results/x.txt", ".clary", "way/x", "way"):
         assert (await space.put("x", target_path=target))["error_detail"] == "path_denied", target
-    assert space.on_disk() == ["a.txt", "folder/a.txt/b"] or "way" in space.on_disk()
+    assert space.on_disk() == ["a.txt", "folder/a.txt/b"]
     assert not (space.folder.parent / "x").exists()
 
 
@@ -139,8 +140,8 @@ async def test_bodies_that_are_no_good_form_are_refused_without_a_trace(space: S
         (b"--b--\r\n", BOUNDARY, 422, "validation_error"),
         (plain, BOUNDARY, 422, "validation_error"),
         (field * 1001 + b"--b--\r\n", BOUNDARY, 413, "body_too_large"),
-        (part + b"\r\n" + part.replace(b"x", b"y") * 0 + (part + b"\r\n") * 50 + b"--b--\r\n", BOUNDARY, 422, "validation_error"),
-        (field.replace(b'"x"', b'"target_path"').replace(b"y", b"\xff"), BOUNDARY, 422, "invalid_text"),
+        ((part + b"\r\n") * 51 + b"--b--\r\n", BOUNDARY, 422, "validation_error"),
+        (field.replace(b'"x"', b'"target_path"').replace(b"y", b"\xff"), BOUNDARY, 422, "validation_error"),
         (field.replace(b'"x"', b'"target_path"').replace(b"y", b"p" * 70_000), BOUNDARY, 413, "body_too_large"),
     ]
     for content, headers, status, slug in cases:
@@ -169,8 +170,6 @@ async def test_writers_at_once_leave_one_whole_file(space: Space) -> None:
 
 
 async def test_what_a_killed_upload_left_is_swept_by_a_later_one(space: Space) -> None:
-    import os
-
     await space.put("a")
     left = space.folder / ".clary" / "incoming" / "left"
     left.mkdir()
