@@ -48,6 +48,8 @@ async def objects_of(
     body = {**HELLO, "session_id": session, "agent_id": agent, "provider_id": row}
     chat = await client.post("/api/chat", json=body)
     assert chat.status_code == 200, chat.text
+    files = f"/api/agent/{agent}/file_workspace/upload"
+    assert (await client.post(files, files={"file": ("a.txt", b"x")})).json()["code"] == 200
     return {
         "provider_id": row,
         "agent_id": agent,

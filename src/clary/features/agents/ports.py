@@ -54,7 +54,7 @@ class AgentSnapshot:
 class AgentThings(Protocol):
     """What is kept for the users of an agent."""
 
-    async def forget_agent(self, db: Session, *, agent_id: str) -> None:
+    async def forget_agent(self, session: Session, *, agent_id: str) -> None:
         """Lets it go, in the transaction that deletes the agent."""
         ...
 

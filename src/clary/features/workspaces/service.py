@@ -69,9 +69,9 @@ class WorkspaceService:
         if not is_built_in(agent_id):
             await self._remove(folder_name(user_id, agent_id, ""))
 
-    async def forget_agent(self, db: Session, *, agent_id: str) -> None:
+    async def forget_agent(self, session: Session, *, agent_id: str) -> None:
         """Lets the folders of an agent's users live on for the days of grace, in the transaction of its deletion."""
-        await WorkspaceRepository(db).end(agent_id, self._clock.now() + self._grace)
+        await WorkspaceRepository(session).end(agent_id, self._clock.now() + self._grace)
 
     async def delete_of_user(self, user_id: str) -> int:
         """Removes all folders of a person's agents; returns how many there were."""
