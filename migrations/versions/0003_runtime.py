@@ -145,6 +145,32 @@ def upgrade() -> None:
         sa.Column("cost", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("scope", "target_id", "quarter", name=op.f("pk_usage_sums")),
     )
+    op.create_table(
+        "workspace_imports",
+        sa.Column("folder", sa.String(length=40), nullable=False),
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("archive_sha256", sa.String(length=64), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("folder", "key_hash", name=op.f("pk_workspace_imports")),
+    )
+    with op.batch_alter_table("workspace_imports", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_workspace_imports_created_at"), ["created_at"], unique=False)
+
+    op.create_table(
+        "workspaces",
+        sa.Column("folder", sa.String(length=40), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("agent_id", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("folder", name=op.f("pk_workspaces")),
+    )
+    with op.batch_alter_table("workspaces", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_workspaces_agent_id"), ["agent_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_workspaces_ends_at"), ["ends_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_workspaces_user_id"), ["user_id"], unique=False)
+
     with op.batch_alter_table("agents", schema=None) as batch_op:
         batch_op.add_column(sa.Column("budget", sa.Text(), nullable=True))
         batch_op.create_index(
@@ -230,6 +256,16 @@ def downgrade() -> None:
         )
         batch_op.drop_column("budget")
 
+    with op.batch_alter_table("workspaces", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_workspaces_user_id"))
+        batch_op.drop_index(batch_op.f("ix_workspaces_ends_at"))
+        batch_op.drop_index(batch_op.f("ix_workspaces_agent_id"))
+
+    op.drop_table("workspaces")
+    with op.batch_alter_table("workspace_imports", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_workspace_imports_created_at"))
+
+    op.drop_table("workspace_imports")
     op.drop_table("usage_sums")
     with op.batch_alter_table("questionnaires", schema=None) as batch_op:
         batch_op.drop_index("ix_questionnaires_status_deadline")

@@ -30,6 +30,7 @@ from clary.features.system import routes as system_routes
 from clary.features.toolbox import routes as tool_routes
 from clary.features.upstream_login import routes as upstream_routes
 from clary.features.usage import routes as usage_routes
+from clary.features.workspaces import routes as workspace_routes
 from clary.http.access import access_of
 from clary.http.console import Console
 from clary.http.middleware import Edge
@@ -66,6 +67,7 @@ def routers() -> list[APIRouter]:
         provider_routes.router,
         agent_routes.router,
         usage_routes.router,
+        workspace_routes.router,
         conversation_routes.router,
         chat_routes.router,
         intervention_routes.router,

@@ -70,6 +70,8 @@ async def objects_of(
     guidance = (await client.post(path, json={"content": "more"})).json()["data"]["guidance_id"]
     wish = {"agent_description": "writes reports", "llm_provider_id": row}
     task = (await client.post("/api/agent/auto-generate/submit", json=wish)).json()["data"]["task_id"]
+    files = f"/api/agent/{agent}/file_workspace/upload"
+    assert (await client.post(files, files={"file": ("a.txt", b"x")})).json()["code"] == 200
     return {
         **await questions_of(house, user_id, session, chat.headers["x-clary-run-id"]),
         "guidance_id": guidance,

@@ -16,7 +16,7 @@ from clary.adapters.scripted_provider import ScriptedProvider
 from clary.features.accounts.tables import UserRow
 from clary.kit.text import mask_secret
 from permissions.objects import HELLO, caller, objects_of
-from support.calls import CALLS, ENDLESS, KEY, ROUTES, UNKNOWN, UPSTREAM, filled, provider_body, send
+from support.calls import CALLS, ENDLESS, FILES, KEY, ROUTES, UNKNOWN, UPSTREAM, Call, make, provider_body, send
 from support.house import House, house_in
 
 pytestmark = pytest.mark.anyio
@@ -145,6 +145,10 @@ MORE_IDS: list[tuple[str, str, Any]] = [
     ("GET", "/api/questionnaires/{questionnaire_id}/results?user_id={user_id}", None),
     ("GET", "/api/sandbox/approval/audit?session_id={session_id}&user_id={user_id}", None),
     ("GET", "/api/sessions/{session_id}/inject-user-message?user_id={user_id}", None),
+    ("POST", FILES + "?session_id={session_id}", {}),
+    ("POST", FILES + "/stat?session_id={session_id}", {"paths": ["a.txt"]}),
+    ("GET", FILES + "/download?file_path=a.txt&session_id={session_id}", None),
+    ("DELETE", FILES + "/delete?file_path=none&session_id={session_id}", None),
     ("GET", "/api/llm-provider/list?user_id={user_id}", None),
     ("POST", "/api/llm-provider/verify", {**provider_body(), "provider_id": "{provider_id}", "api_keys": [MASK]}),
     ("POST", "/api/agent/create", {"name": "a", "fast_llm_provider_id": "{provider_id}"}),
@@ -158,9 +162,9 @@ MORE_IDS: list[tuple[str, str, Any]] = [
     ("POST", "/api/tools/exec", {"tool_name": "list_dir", "tool_params": {}, "user_id": "{user_id}"}),
     ("POST", "/api/tools/exec", {"tool_name": "list_dir", "tool_params": {"session_id": "{session_id}"}}),
 ]
-IN_TURN = [
-    *((method, call.path or path, call.body) for (method, path), call in CALLS.items() if call.owned),
-    *MORE_IDS,
+IN_TURN: list[tuple[str, str, Call]] = [
+    *((method, call.path or path, call) for (method, path), call in CALLS.items() if call.owned),
+    *((method, path, Call(path, body)) for method, path, body in MORE_IDS),
 ]
 
 
@@ -174,13 +178,12 @@ async def test_each_id_of_a_call_alone_may_not_be_a_strangers(house: House, prov
             await objects_of(house, owner, provider),
             await objects_of(house, other, provider, "session_other"),
         )
-        for method, path, body in IN_TURN:
-            for name in set(re.findall(r"\{(\w+)\}", path + repr(body))) - {"provider_url"}:
+        for method, path, call in IN_TURN:
+            for name in set(re.findall(r"\{(\w+)\}", path + repr(call.body))) - {"provider_url"}:
                 faces: list[tuple[int, str]] = []
                 for value in (foreign[name], UNKNOWN[name]):
                     ids = {**own, name: value}
-                    answer = await other.request(method, filled(path, ids), json=filled(body, ids))
-                    faces.append(face(answer, ids))
+                    faces.append(face(await make(other, method, path, call, ids), ids))
                 if faces[0] != faces[1]:
                     differing[(method, path, name)] = faces
     assert differing == {}

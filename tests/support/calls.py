@@ -1,7 +1,7 @@
 """Every route of the product with a valid call of it; the matrix and the sweeps over all routes read this."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
@@ -28,15 +28,22 @@ UNKNOWN = {
     "provider_url": "https://api.example.com/v1",
 }
 KEY = "sk-matrix-000000000000"
+FILES = "/api/agent/{agent_id}/file_workspace"
+EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 
 
 @dataclass(frozen=True)
 class Call:
-    """A valid call of a route; `{name}` fields are ids. `owned`: it names an object of somebody."""
+    """A valid call of a route; `{name}` fields are ids. `owned`: it names an object of somebody.
+
+    `file`: the body is a form with this file and the fields of `form`.
+    """
 
     path: str = ""
     body: Any = None
     owned: bool = True
+    file: bytes | None = None
+    form: dict[str, str] = field(default_factory=dict[str, str])
 
 
 def provider_body(url: str = "https://api.example.com/v1") -> dict[str, Any]:
@@ -150,6 +157,12 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/agent/list"): FREE,
     ("GET", "/api/agent/template/default_system_prompt"): FREE,
     ("POST", "/api/agent/create"): Call(body={"name": "stolen", "llm_provider_id": "{provider_id}"}),
+    ("POST", "/api/agent/{agent_id}/file_workspace"): Call(body={}),
+    ("POST", "/api/agent/{agent_id}/file_workspace/stat"): Call(body={"paths": ["a.txt"]}),
+    ("POST", "/api/agent/{agent_id}/file_workspace/upload"): Call(file=b"x"),
+    ("GET", "/api/agent/{agent_id}/file_workspace/download"): Call(path=f"{FILES}/download?file_path=a.txt"),
+    ("POST", "/api/agent/{agent_id}/file_workspace/archive/import"): Call(file=EMPTY_ZIP, form={"target_path": "d"}),
+    ("DELETE", "/api/agent/{agent_id}/file_workspace/delete"): Call(path=f"{FILES}/delete?file_path=a.txt"),
     ("GET", "/api/agent/{agent_id}"): Call(),
     ("PUT", "/api/agent/{agent_id}"): Call(body={"name": "renamed"}),
     ("DELETE", "/api/agent/{agent_id}"): Call(),
@@ -242,6 +255,12 @@ def filled(value: Any, ids: dict[str, str]) -> Any:
 async def send(client: httpx2.AsyncClient, route: tuple[str, str], ids: dict[str, str]) -> httpx2.Response:
     """Makes the call of a route with some ids."""
     method, path = route
-    call = CALLS[route]
-    body = filled(call.body, ids)
-    return await client.request(method, filled(call.path or path, ids), json=body)
+    return await make(client, method, path, CALLS[route], ids)
+
+
+async def make(client: httpx2.AsyncClient, method: str, path: str, call: Call, ids: dict[str, str]) -> httpx2.Response:
+    """Makes a call with some ids."""
+    address = filled(call.path or path, ids)
+    if call.file is not None:
+        return await client.request(method, address, files={"file": ("a.txt", call.file)}, data=call.form)
+    return await client.request(method, address, json=filled(call.body, ids))

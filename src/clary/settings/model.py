@@ -199,6 +199,8 @@ class Settings(BaseSettings):
     workspace_dir: Absolute | None = None
     upload_max_mb: int = Field(default=100, ge=1, le=10_240)
     workspace_quota_mb: int = Field(default=2048, ge=0, le=10_485_760)
+    workspace_max_entries: int = Field(default=50_000, ge=1, le=10_000_000)
+    workspace_grace_days: int = Field(default=30, ge=0, le=3650)
     max_agents_per_user: int = Field(default=500, ge=1, le=100_000)
     share_mode: Literal["explicit", "link"] = "explicit"
     skill_approval: Literal["scan", "owner", "admin"] = "scan"

@@ -4,11 +4,12 @@ from clary.db.database import Database
 from clary.features.accounts.ports import Heir, OwnedThings
 from clary.features.agents.service import AgentLeaving, AgentReferences, AgentRemoval
 from clary.features.conversations.leaving import ConversationLeaving
-from clary.features.conversations.ports import SessionWorkspaces
 from clary.features.conversations.service import ConversationService
 from clary.features.llm_providers.service import ProviderLeaving
 from clary.features.permissions.service import Grants
 from clary.features.usage.leaving import UsageLeaving
+from clary.features.workspaces.leaving import WorkspaceLeaving
+from clary.features.workspaces.service import WorkspaceService
 from clary.jobs.queue import JobQueue
 from clary.kit.clock import Clock
 
@@ -17,7 +18,7 @@ def departures(
     database: Database,
     *,
     conversations: ConversationService,
-    workspaces: SessionWorkspaces,
+    workspaces: WorkspaceService,
     grants: Grants,
     agent_removal: AgentRemoval,
     jobs: JobQueue,
@@ -26,6 +27,7 @@ def departures(
     """Conversations with their runs come first, so that nothing runs on what goes later."""
     return (
         ConversationLeaving(database=database, conversations=conversations, workspaces=workspaces),
+        WorkspaceLeaving(workspaces),
         ProviderLeaving(database=database, references=AgentReferences()),
         AgentLeaving(database=database, grants=grants, removal=agent_removal, clock=clock),
         JobsLeaving(database, jobs),

@@ -34,6 +34,7 @@ from clary.wiring.agents import AgentParts, GenerationParts
 from clary.wiring.background import Background
 from clary.wiring.budgets import BudgetServices
 from clary.wiring.execution import ExecutionServices
+from clary.wiring.files import FileServices
 from clary.wiring.identity import IdentityServices
 from clary.wiring.parts import (
     FirstSteps,
@@ -108,6 +109,15 @@ class Services:
             background=self.background,
         )
         self.conversations = self.execution.conversations
+        self.files = FileServices(
+            settings,
+            database=self.database,
+            clock=self.clock,
+            workspaces=self.workspaces,
+            agents=self.agent_resolver,
+            conversations=self.conversations,
+            audit=self.identity.audit,
+        )
         self.runs = self.execution.runs
         self.shares = self.execution.shares
         self.tools.connect(
@@ -124,7 +134,7 @@ class Services:
             runs=self.runs,
             providers=self.provider_resolver,
         )
-        self.upkeep = Upkeep(runs=self.runs, identity=self.identity, usage=self.usage)
+        self.upkeep = Upkeep(runs=self.runs, workspaces=self.workspaces, identity=self.identity, usage=self.usage)
         self._add_system()
 
     def _add_identity(self) -> None:
@@ -213,6 +223,9 @@ class Services:
             clock=clock,
             new_id=new_uuid,
         )
+        self.workspaces = WorkspaceService(
+            settings.workspaces, database=self.database, clock=clock, grace_days=settings.workspace_grace_days
+        )
         self.agents = AgentParts(
             settings,
             clock=clock,
@@ -221,8 +234,8 @@ class Services:
             money=self.money,
             toolbox=self.toolbox,
         )
+        self.agents.removal.set_things((self.workspaces,))
         self.agent_resolver = self.agents.resolver
-        self.workspaces = WorkspaceService(settings.workspaces)
 
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
@@ -239,6 +252,7 @@ class Services:
         self.usage.publish(state)
         self.execution.publish(state)
         self.tools.publish(state)
+        self.files.publish(state)
 
     async def start(self) -> None:
         """Schema, keys, event log, sandbox; then runs that a dead process left go on.

@@ -7,6 +7,7 @@ import structlog
 
 from clary.db.database import UnavailableError
 from clary.features.runs.service import RunService
+from clary.features.workspaces.service import WorkspaceService
 from clary.wiring.budgets import BudgetServices
 from clary.wiring.identity import IdentityServices
 
@@ -23,8 +24,11 @@ TENDS_PER_HEAD = 60
 class Upkeep:
     """Sweeps what has lost its meaning; tends the audit log. A database that is away puts it off."""
 
-    def __init__(self, *, runs: RunService, identity: IdentityServices, usage: BudgetServices) -> None:
+    def __init__(
+        self, *, runs: RunService, workspaces: WorkspaceService, identity: IdentityServices, usage: BudgetServices
+    ) -> None:
         self._runs = runs
+        self._workspaces = workspaces
         self._identity = identity
         self._usage = usage
         self._tasks: list[asyncio.Task[None]] = []
@@ -46,6 +50,7 @@ class Upkeep:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 await self._runs.sweep_expired_logs()
+                await self._workspaces.sweep()
                 await self._identity.accounts.sweep()
                 await self._identity.oauth.server.clients.sweep()
                 await self._identity.deletion.resume()

@@ -51,6 +51,8 @@ OBJECT_OF: dict[str, ObjectType] = {
 }
 """Which object a parameter of a path names."""
 
+_OWN_WITH_AGENT = ("/api/agent/{agent_id}/file_workspace", "/api/agent/{agent_id}/memories")
+
 
 _OWNERS_WORD = re.compile(r"/(rerun-stream|edit-last-user-message|inject-user-message|questionnaires)(/|$)")
 """Starting, editing and answering is for the owner alone (stream-runtime.md 1)."""
@@ -146,6 +148,9 @@ def _target(kind: ObjectType) -> Target:
 
 
 def _verb(terms: RouteTerms) -> Verb:
+    # Files and notes are the caller's own with an agent, so that whoever may use the agent changes them.
+    if terms.path.startswith(_OWN_WITH_AGENT):
+        return "use"
     if terms.path.endswith("/auth") or (terms.method == "POST" and terms.path.endswith("/share")):
         return "share"
     if "/versions" in terms.path:

@@ -1,42 +1,113 @@
-"""Where a workspace lies."""
+"""The door of the slice: where workspaces lie, and when they go. What people do with the files is in the parts."""
 
 import asyncio
-import hashlib
-import shutil
+from datetime import timedelta
 from pathlib import Path
 
+from clary.db.database import Database
+from clary.db.session import Session
+from clary.features.workspaces.browsing import WorkspaceBrowsing
+from clary.features.workspaces.importing import WorkspaceImports
+from clary.features.workspaces.places import WorkspacePlaces
+from clary.features.workspaces.policy import WorkspaceLimits, folder_name, is_built_in
+from clary.features.workspaces.receiving import WorkspaceUploads
+from clary.features.workspaces.repository import WorkspaceRepository
+from clary.features.workspaces.tables import WorkspaceRow
+from clary.kit import safe_folders
+from clary.kit.clock import Clock
 from clary.kit.ids import new_hex
 
-BUILT_IN_AGENT = "default_agent"
+__all__ = [
+    "WorkspaceBrowsing",
+    "WorkspaceImports",
+    "WorkspaceLimits",
+    "WorkspacePlaces",
+    "WorkspaceService",
+    "WorkspaceUploads",
+]
+
+_BATCH = 100
+IMPORT_KEPT = timedelta(hours=24)
 
 
 class WorkspaceService:
     """Folders below one root."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, database: Database, clock: Clock, grace_days: int = 30) -> None:
         self._root = root
+        self._database = database
+        self._clock = clock
+        self._grace = timedelta(days=grace_days)
 
     async def ensure(self, user_id: str, agent_id: str | None, session_id: str) -> Path:
-        """The folder of a person's agent, or of a conversation with the built-in agent; made when missing."""
-        folder = self._folder(user_id, agent_id, session_id)
+        """The folder of a person's agent, or of a conversation with the built-in agent; made when missing.
+
+        Takes a transaction of its own when it makes the folder of an agent.
+        """
+        name = folder_name(user_id, agent_id, session_id)
+        if agent_id and not is_built_in(agent_id):
+            await self._note(name, user_id, agent_id)
+        folder = self._folder(name)
         await asyncio.to_thread(_make, folder)
         return folder
 
+    def find(self, user_id: str, agent_id: str | None, session_id: str) -> Path:
+        """The same folder, whether it is there or not."""
+        return self._folder(folder_name(user_id, agent_id, session_id))
+
+    async def is_kept(self, db: Session, *, user_id: str, agent_id: str) -> bool:
+        """Whether a person has files with an agent that were not lost with it."""
+        row = await WorkspaceRepository(db).find(folder_name(user_id, agent_id, ""))
+        return row is not None and (row.ends_at is None or row.ends_at > self._clock.now())
+
     async def delete_session_workspace(self, user_id: str, session_id: str) -> None:
         """Removes the folder of a conversation with the built-in agent; harmless when there is none."""
-        await asyncio.to_thread(_remove, self._folder(user_id, None, session_id))
+        await self._remove(folder_name(user_id, None, session_id))
 
     async def delete_agent_workspace(self, user_id: str, agent_id: str) -> None:
         """Removes the folder a person has with a saved agent; harmless when there is none."""
-        if agent_id != BUILT_IN_AGENT:
-            await asyncio.to_thread(_remove, self._folder(user_id, agent_id, ""))
+        if not is_built_in(agent_id):
+            await self._remove(folder_name(user_id, agent_id, ""))
 
-    def _folder(self, user_id: str, agent_id: str | None, session_id: str) -> Path:
-        if agent_id and agent_id != BUILT_IN_AGENT:
-            place = f"agent\n{user_id}\n{agent_id}"
-        else:
-            place = f"session\n{user_id}\n{session_id}"
-        name = hashlib.sha256(place.encode()).hexdigest()[:40]
+    async def forget_agent(self, session: Session, *, agent_id: str) -> None:
+        """Lets the folders of an agent's users live on for the days of grace, in the transaction of its deletion."""
+        await WorkspaceRepository(session).end(agent_id, self._clock.now() + self._grace)
+
+    async def delete_of_user(self, user_id: str) -> int:
+        """Removes all folders of a person's agents; returns how many there were."""
+        async with self._database.read() as db:
+            folders = await WorkspaceRepository(db).list_of(user_id)
+        for folder in folders:
+            await self._remove(folder)
+        return len(folders)
+
+    async def sweep(self) -> None:
+        """Removes folders whose time is over, and what is known of old imports."""
+        now = self._clock.now()
+        while True:
+            async with self._database.read() as db:
+                ended = await WorkspaceRepository(db).list_ended(now, _BATCH)
+            for folder in ended:
+                await self._remove(folder)
+            if len(ended) < _BATCH:
+                break
+        async with self._database.write() as db:
+            await WorkspaceRepository(db).forget_imports(now - IMPORT_KEPT)
+
+    async def _note(self, name: str, user_id: str, agent_id: str) -> None:
+        async with self._database.read() as db:
+            if await WorkspaceRepository(db).find(name) is not None:
+                return
+        row = WorkspaceRow(folder=name, user_id=user_id, agent_id=agent_id, created_at=self._clock.now())
+        async with self._database.write() as db:
+            await WorkspaceRepository(db).add(row)
+
+    async def _remove(self, name: str) -> None:
+        await asyncio.to_thread(_remove, self._folder(name))
+        async with self._database.write() as db:
+            await WorkspaceRepository(db).forget(name)
+
+    def _folder(self, name: str) -> Path:
         return self._root / name[:2] / name
 
 
@@ -47,9 +118,12 @@ def _make(folder: Path) -> None:
 
 def _remove(folder: Path) -> None:
     """Takes the folder out of sight first: what a program made undeletable must not come back under the same id."""
-    gone = folder.with_name(f".gone-{new_hex(16)}")
+    gone = f".gone-{new_hex(16)}"
     try:
-        folder.rename(gone)
+        folder.rename(folder.with_name(gone))
     except FileNotFoundError:
         return
-    shutil.rmtree(gone, ignore_errors=True)
+    try:
+        safe_folders.remove(folder.parent, gone)
+    except (OSError, safe_folders.PathError):
+        return

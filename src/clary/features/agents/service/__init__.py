@@ -1,7 +1,7 @@
 """The door of the slice: the agents page, and what a run needs of an agent."""
 
 from clary.features.agents.policy import AgentLimits
-from clary.features.agents.ports import AgentSnapshot, FixedTools, SubAgents
+from clary.features.agents.ports import AgentSnapshot, AgentThings, FixedTools, SubAgents
 from clary.features.agents.service.abilities import AgentAbilities
 from clary.features.agents.service.agents import AgentService, ListScope
 from clary.features.agents.service.budgets import AgentBudgets
@@ -31,6 +31,7 @@ __all__ = [
     "AgentService",
     "AgentSharing",
     "AgentSnapshot",
+    "AgentThings",
     "AgentVersions",
     "Author",
     "ConfigurationCheck",

@@ -1,0 +1,18 @@
+"""What workspaces need from those above them."""
+
+from typing import Protocol
+
+from clary.db.session import Session
+from clary.features.permissions.service import Identity
+
+
+class AgentAccess(Protocol):
+    """Who may use which agent."""
+
+    async def require_usable(self, db: Session, *, identity: Identity, agent_id: str) -> None:
+        """Returns when this person may use the agent now.
+
+        Raises:
+            NotFoundError: E-AGENT; unknown, deleted, or not for this person.
+        """
+        ...
