@@ -17,11 +17,13 @@ def departures(
     conversations: ConversationService,
     workspaces: SessionWorkspaces,
     grants: Grants,
+    mcp_servers: OwnedThings,
     clock: Clock,
 ) -> tuple[OwnedThings, ...]:
     """Conversations with their runs come first, so that nothing runs on what goes later."""
     return (
         ConversationLeaving(database=database, conversations=conversations, workspaces=workspaces),
+        mcp_servers,
         ProviderLeaving(database=database, references=AgentReferences()),
         AgentLeaving(database=database, grants=grants, clock=clock),
         GrantsLeaving(database, grants),

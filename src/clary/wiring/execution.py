@@ -6,6 +6,7 @@ from clary.adapters.event_log import SqliteEventLog
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database
+from clary.features.accounts.ports import OwnedThings
 from clary.features.agents.service import AgentResolver
 from clary.features.chat.active import ActiveRuns
 from clary.features.chat.preparing import RunPreparer
@@ -45,6 +46,7 @@ class ExecutionServices:
         providers: ProviderResolver,
         toolbox: Toolbox,
         workspaces: WorkspaceService,
+        mcp_servers: OwnedThings,
     ) -> None:
         self.settings = settings
         self.database = database
@@ -58,6 +60,7 @@ class ExecutionServices:
         self.provider_resolver = providers
         self.toolbox = toolbox
         self.workspaces = workspaces
+        self.mcp_servers = mcp_servers
         self._add_conversations()
         self._add_execution()
         self._add_chat()
@@ -156,6 +159,7 @@ class ExecutionServices:
                 conversations=self.conversations,
                 workspaces=self.workspaces,
                 grants=self.identity.grants,
+                mcp_servers=self.mcp_servers,
                 clock=self.clock,
             )
         )

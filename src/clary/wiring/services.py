@@ -41,6 +41,7 @@ from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.settings.values import plain
 from clary.wiring.execution import ExecutionServices
 from clary.wiring.identity import IdentityServices
+from clary.wiring.mcp import EveryTool, McpParts
 from clary.wiring.parts import (
     FirstSteps,
     VerificationLedger,
@@ -91,6 +92,7 @@ class Services:
             providers=self.provider_resolver,
             toolbox=self.toolbox,
             workspaces=self.workspaces,
+            mcp_servers=self.mcp.leaving,
         )
         self.conversations = self.execution.conversations
         self.runs = self.execution.runs
@@ -101,6 +103,7 @@ class Services:
             conversations=self.shares,
             runs=self.runs,
             providers=self.provider_resolver,
+            mcp_servers=self.mcp.servers,
         )
         self.upkeep = Upkeep(runs=self.runs, identity=self.identity)
         self._add_system()
@@ -161,6 +164,16 @@ class Services:
         settings, clock = self.settings, self.clock
         self.toolbox = Toolbox(clock)
         self.gateway = ModelApiGateway(self.guard)
+        self.mcp = McpParts(
+            settings,
+            database=self.database,
+            guard=self.guard,
+            secret_box=self.secret_box,
+            audit=self.identity.audit,
+            clock=clock,
+            built_in=lambda: frozenset((*self.toolbox.names, *ALIASES)),
+            agents=lambda: self.agent_resolver,
+        )
         vault = KeyVault(self.secret_box)
         self.provider_resolver = ProviderResolver(
             vault=vault,
@@ -195,7 +208,7 @@ class Services:
         self.agents = AgentService(
             check=ConfigurationCheck(
                 providers=self.provider_resolver,
-                tools=FixedTools((*self.toolbox.names, *ALIASES)),
+                tools=EveryTool(FixedTools((*self.toolbox.names, *ALIASES)), self.mcp.offers),
                 money=self.money,
                 grants=self.identity.grants,
                 groups=self.identity.memberships,
@@ -226,6 +239,7 @@ class Services:
         state.permission_explainer = self.permission_explainer
         state.llm_providers = self.llm_providers
         state.llm_provider_verification = self.verification
+        self.mcp.publish(state)
         self.execution.publish(state)
 
     async def start(self) -> None:
@@ -239,6 +253,7 @@ class Services:
             await self._start_accounts()
             undo.pop_all()
         await self.execution.start()
+        self.mcp.start()
         await self.identity.record_start(__version__)
         await self.upkeep.start()
         if self.admin_password is not None:
@@ -279,6 +294,7 @@ class Services:
             self._begin_drain()
         assert self._draining is not None
         await self._draining
+        await self.mcp.stop()
         await self.execution.event_log.stop()
         await self.identity.stop()
         await self._close()

@@ -141,7 +141,7 @@ class Connection:
         """
         listing = await self.fresh_listing()
         resources, prompts = await self._within(self._limits.list_seconds, self._extras())
-        return Listing(listing.tools, listing.instructions, resources, prompts, listing.left_out)
+        return Listing(listing.tools, listing.instructions, resources, prompts, listing.left_out, has_extras=True)
 
     async def call_tool(self, name: str, arguments: Json, door: CallDoor) -> CallResult:
         """See the port."""

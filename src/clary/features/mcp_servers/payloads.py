@@ -4,7 +4,7 @@ import unicodedata
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from clary.features.mcp_servers.policy import is_name
 from clary.http.payload import Payload
@@ -168,9 +168,27 @@ class ExtraServer(Payload):
     def _only_addresses(self) -> "ExtraServer":
         if self.command is not None or self.args is not None or self.env is not None:
             raise ValueError("must not have command, args or env")
-        if not any((self.streamable_http_url, self.url, self.sse_url)):
+        if not is_address(self.address):
             raise ValueError("must have an address")
         return self
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return (self.streamable_http_url or self.url or self.sse_url or "").strip()
+
+    @property
+    def protocol(self) -> Literal["streamable_http", "sse"]:
+        """What is spoken there."""
+        return "streamable_http" if self.streamable_http_url or self.url else "sse"
+
+
+def extra_server(fields: Any) -> ExtraServer | None:
+    """A server of a request; None for a shape that is not allowed."""
+    try:
+        return ExtraServer.model_validate(fields)
+    except ValidationError:
+        return None
 
 
 def is_address(url: str) -> bool:

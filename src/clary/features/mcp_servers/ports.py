@@ -81,7 +81,8 @@ class Listing:
     """What a server offers now.
 
     Tools are `{name, title, description, input_schema, annotations}`, as sent; `left_out` names tools whose
-    definition nobody could use. Resources are `{uri, name, description}`, prompts `{name, description, arguments}`.
+    definition nobody could use. Resources are `{uri, name, description}`, prompts `{name, description, arguments}`;
+    without `has_extras` nobody asked for these.
     """
 
     tools: tuple[Json, ...]
@@ -89,6 +90,7 @@ class Listing:
     resources: tuple[Json, ...] = ()
     prompts: tuple[Json, ...] = ()
     left_out: tuple[str, ...] = ()
+    has_extras: bool = False
 
 
 @dataclass(frozen=True, slots=True)
