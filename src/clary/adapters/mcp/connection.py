@@ -43,6 +43,7 @@ T = TypeVar("T")
 Json = dict[str, Any]
 CLOSING_SECONDS = 2.0
 MAX_MESSAGE = 1000
+MAX_QUESTIONS = 10
 _METHOD_MISSING = -32601
 
 # The SDK gives old servers one mebibyte for an event and no way to say otherwise; our own bound is on the stream.
@@ -59,6 +60,8 @@ class _Flight:
     def __init__(self, door: CallDoor) -> None:
         self.door = door
         self.over = asyncio.Event()
+        self.asked = 0
+        self.turn = asyncio.Lock()
 
 
 _flight: ContextVar[_Flight | None] = ContextVar("mcp_flight", default=None)
@@ -228,12 +231,22 @@ class Connection:
     async def _elicit(
         self, context: ClientRequestContext, params: wire.ElicitRequestParams
     ) -> wire.ElicitResult | wire.ErrorData:
-        """Asks where the call came from; declines what belongs to no certain call, or leads elsewhere."""
+        """Asks where the call came from; declines what belongs to no certain call, leads elsewhere, or has no end."""
         flight = _flight.get()
         if flight is None and len(self._flights) == 1:
             (flight,) = self._flights
+        if flight is None or not isinstance(params, wire.ElicitRequestFormParams):
+            return wire.ElicitResult(action="decline")
+        flight.asked += 1
+        if flight.asked > MAX_QUESTIONS:
+            return wire.ElicitResult(action="decline")
+        async with flight.turn:
+            return await self._put(flight, params)
+
+    async def _put(self, flight: _Flight, params: wire.ElicitRequestFormParams) -> wire.ElicitResult:
+        """One question at a time for one call; it falls with the call."""
         declined = wire.ElicitResult(action="decline")
-        if flight is None or flight.over.is_set() or not isinstance(params, wire.ElicitRequestFormParams):
+        if flight.over.is_set():
             return declined
         asking = asyncio.ensure_future(flight.door.elicit(params.message, dict(params.requested_schema)))
         over = asyncio.ensure_future(flight.over.wait())

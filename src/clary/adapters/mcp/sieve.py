@@ -14,6 +14,8 @@ from pydantic import ValidationError
 Item = SessionMessage | Exception
 Json = dict[str, Any]
 MAX_NAME = 1000
+FRAME: Json = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+"""What newer revisions want around a listing; older ones do not mind it."""
 
 
 class ListingSieve:
@@ -74,11 +76,11 @@ class ListingSieve:
         if isinstance(schema, dict):
             cast("Json", schema).setdefault("type", "object")
         try:
-            validate_server_result("tools/list", self._version() or "2025-11-25", {"tools": [definition]})
+            validate_server_result("tools/list", self._version() or "2025-11-25", {**FRAME, "tools": [definition]})
         except ValidationError:
             self.left_out.append(str(definition.get("name", ""))[:MAX_NAME])
             return False
-        except KeyError:
+        except (KeyError, ValueError):
             # A revision without a table of its own: what does not fit shows when the listing is read.
             return True
         return True
