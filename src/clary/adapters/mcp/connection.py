@@ -26,7 +26,7 @@ from clary.adapters.mcp.content import call_result, definition_of, prompt_messag
 from clary.adapters.mcp.hops import current_hops
 from clary.adapters.mcp.limits import McpLimits
 from clary.adapters.mcp.sieve import ListingSieve
-from clary.adapters.mcp.transport import GuardedTransport, RefusedError
+from clary.adapters.mcp.transport import GuardedTransport, RefusedError, checked_address
 from clary.features.mcp_servers.ports import (
     CallDoor,
     CallResult,
@@ -44,7 +44,6 @@ Json = dict[str, Any]
 CLOSING_SECONDS = 2.0
 MAX_MESSAGE = 1000
 MAX_QUESTIONS = 10
-_METHOD_MISSING = -32601
 
 # The SDK gives old servers one mebibyte for an event and no way to say otherwise; our own bound is on the stream.
 setattr(mcp.client.sse, "sse_within_origin", partial(sse_within_origin, max_event_size=None))  # noqa: B010
@@ -68,17 +67,21 @@ _flight: ContextVar[_Flight | None] = ContextVar("mcp_flight", default=None)
 
 
 class Connection:
-    """Opened once, used by many calls at once, closed when it is idle, broken or no longer wanted."""
+    """Opened once, used by many calls at once, closed when it is idle, broken or no longer wanted.
+
+    Making one raises `McpFailedError` for an address that is not allowed.
+    """
 
     def __init__(
         self, endpoint: Endpoint, *, guard: OutboundGuard, limits: McpLimits, on_change: Callable[[str], None]
     ) -> None:
         self._endpoint = endpoint
+        self._url = checked_address(guard, endpoint.url)
         self._limits = limits
         self._on_change = on_change
         self._transport = GuardedTransport(
             guard,
-            origin=httpx2.URL(endpoint.url),
+            origin=self._url,
             max_message_bytes=limits.max_message_bytes,
             needs_every_post=endpoint.protocol == "sse",
         )
@@ -108,10 +111,15 @@ class Connection:
         self._task.add_done_callback(_seen)
         try:
             await self._within(self._limits.connect_seconds, self._transport.backend.connected.wait())
-            await self._within(self._limits.list_seconds, self._first_listing())
+            await self._listed(self._first_listing())
         except BaseException:
             await self.close()
             raise
+
+    def when_over(self, listener: Callable[[], None]) -> None:
+        """Asks to be told when it has ended, also by itself."""
+        assert self._task is not None
+        self._task.add_done_callback(lambda _: listener())
 
     async def close(self) -> None:
         """Ends it; what is under way fails. Only a connection that works takes leave of the server."""
@@ -123,6 +131,11 @@ class Connection:
         self._task.cancel()
         await asyncio.wait({self._task})
 
+    async def retire(self) -> None:
+        """Lets what is under way come to its end, then ends it."""
+        await asyncio.gather(*(flight.over.wait() for flight in self._flights))
+        await self.close()
+
     async def fresh_listing(self) -> Listing:
         """The tools as they are at this moment; several who ask at once share an answer.
 
@@ -132,7 +145,7 @@ class Connection:
         asked_at = time.monotonic()
         async with self._turn:
             if self._listing is None or self._listed_at < asked_at:
-                self._listing = await self._within(self._limits.list_seconds, self._list())
+                self._listing = await self._listed(self._list())
                 self._listed_at = asked_at
             return self._listing
 
@@ -143,7 +156,7 @@ class Connection:
             McpFailedError
         """
         listing = await self.fresh_listing()
-        resources, prompts = await self._within(self._limits.list_seconds, self._extras())
+        resources, prompts = await self._listed(self._extras())
         return Listing(listing.tools, listing.instructions, resources, prompts, listing.left_out, has_extras=True)
 
     async def call_tool(self, name: str, arguments: Json, door: CallDoor) -> CallResult:
@@ -170,7 +183,7 @@ class Connection:
     # The owner task
 
     async def _live(self) -> None:
-        async with AsyncExitStack() as stack:
+        async with asyncio.timeout(None) as time_left, AsyncExitStack() as stack:
             self._client = await stack.enter_async_context(
                 Client(
                     self._streams(),
@@ -186,6 +199,9 @@ class Connection:
             setattr(self._client.session, "validate_tool_result", _trust)  # noqa: B010
             self._ready.set()
             await self._until_idle()
+            # A server may hang also when it is taken leave of.
+            self._ready.clear()
+            time_left.reschedule(asyncio.get_running_loop().time() + CLOSING_SECONDS)
 
     async def _until_idle(self) -> None:
         while True:
@@ -208,14 +224,12 @@ class Connection:
 
         async with AsyncExitStack() as stack:
             if self._endpoint.protocol == "sse":
-                streams = await stack.enter_async_context(
-                    sse_client(self._endpoint.url, httpx_client_factory=new_client)
-                )
+                streams = await stack.enter_async_context(sse_client(str(self._url), httpx_client_factory=new_client))
             else:
                 http = await stack.enter_async_context(new_client())
                 streams = await stack.enter_async_context(
                     streamable_http_client(
-                        self._endpoint.url, http_client=http, max_sse_event_size=self._limits.max_message_bytes
+                        str(self._url), http_client=http, max_sse_event_size=2 * self._limits.max_message_bytes
                     )
                 )
             self._sieve = ListingSieve(streams[0], self._limits.max_tools, self._version)
@@ -260,6 +274,13 @@ class Connection:
 
     # Listings
 
+    async def _listed(self, work: Coroutine[Any, Any, T]) -> T:
+        """A listing within its time; a server that refuses to list cannot be used."""
+        try:
+            return await self._within(self._limits.list_seconds, work)
+        except RemoteError:
+            raise McpFailedError("bad_protocol") from None
+
     async def _first_listing(self) -> None:
         await self._ready.wait()
         self._listed_at = time.monotonic()
@@ -272,7 +293,9 @@ class Connection:
         sieve.left_out, sieve.is_too_large = [], False
         cursor: str | None = None
         for _ in range(self._limits.max_pages):
-            page = await self._client.list_tools(cursor=cursor)
+            page = await self._page(cursor)
+            if page is None:
+                break
             for tool in page.tools:
                 definition = definition_of(tool)
                 size += len(orjson.dumps(definition))
@@ -283,9 +306,20 @@ class Connection:
                 raise McpFailedError("too_large")
             cursor = page.next_cursor
             if cursor is None:
-                instructions = self._client.instructions or ""
-                return Listing(tuple(tools.values()), instructions, left_out=tuple(sieve.left_out))
-        raise McpFailedError("too_large")
+                break
+        else:
+            raise McpFailedError("too_large")
+        return Listing(tuple(tools.values()), self._client.instructions or "", left_out=tuple(sieve.left_out))
+
+    async def _page(self, cursor: str | None) -> wire.ListToolsResult | None:
+        """A page of tools; None from a server that has resources or prompts alone."""
+        assert self._client is not None
+        try:
+            return await self._client.list_tools(cursor=cursor)
+        except MCPError as error:
+            if error.code == wire.METHOD_NOT_FOUND and cursor is None:
+                return None
+            raise
 
     async def _extras(self) -> tuple[tuple[Json, ...], tuple[Json, ...]]:
         """Resources and prompts of the first page; a server that fails at these is a server without them."""

@@ -18,9 +18,9 @@ from mcp.shared.auth_utils import check_resource_allowed, resource_url_from_serv
 from pydantic import BaseModel, ValidationError
 
 from clary.adapters.mcp.limits import McpLimits
-from clary.adapters.mcp.transport import GuardedTransport, RefusedError
+from clary.adapters.mcp.transport import GuardedTransport, RefusedError, checked_address
 from clary.features.mcp_servers.ports import AuthorizationServer, FailureKind, McpFailedError, OAuthClient, Tokens
-from clary.kit.safe_http import OutboundBlockedError, OutboundGuard
+from clary.kit.safe_http import OutboundGuard
 
 MAX_BYTES = 256 * 1024
 MAX_VALUE = 16_384
@@ -141,7 +141,7 @@ class OAuthExchange:
         registration = found.registration_endpoint
         for address in (found.authorization_endpoint, found.token_endpoint, registration):
             if address is not None:
-                self._require_allowed(str(address))
+                checked_address(self._guard, str(address), https_only=True)
         wanted = scope or (" ".join(resource.scopes_supported or ()) if resource is not None else "")
         return AuthorizationServer(
             issuer=str(found.issuer),
@@ -153,16 +153,10 @@ class OAuthExchange:
             sends_issuer=found.authorization_response_iss_parameter_supported is True,
         )
 
-    def _require_allowed(self, address: str) -> None:
-        try:
-            self._guard.check_url(address, https_only=True)
-        except OutboundBlockedError:
-            raise McpFailedError("denied") from None
-
     async def _send(self, method: str, url: str, **more: Any) -> httpx2.Response:
-        self._require_allowed(url)
+        address = checked_address(self._guard, url, https_only=True)
         try:
-            return await self._http.request(method, url, **more)
+            return await self._http.request(method, address, **more)
         except RefusedError as refusal:
             raise McpFailedError(refusal.kind) from None
         except httpx2.HTTPError as error:

@@ -17,13 +17,16 @@ import httpcore2
 import httpx2
 
 from clary.adapters.mcp.hops import HOPS_HEADER, current_hops
-from clary.features.mcp_servers.ports import FailureKind
+from clary.features.mcp_servers.ports import FailureKind, McpFailedError
 from clary.kit.addresses import canonical_host, literal_address
 from clary.kit.safe_http import OutboundBlockedError, OutboundGuard
 
 LINES_AT_ONCE = 10_000
 LINES_PER_SECOND = 500
 BYTES_PER_SECOND = 1024 * 1024
+PARTS_AT_ONCE = 500_000
+PARTS_PER_SECOND = 20_000
+_ESCAPED = re.compile(rb"\\.", re.DOTALL)
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -134,7 +137,10 @@ class GuardedTransport(httpx2.AsyncHTTPTransport):
             hops = current_hops.get()
             if hops is not None:
                 request.headers[HOPS_HEADER] = str(hops + 1)
+            # What is unpacked has no bound of its own: a few bytes may become gigabytes.
+            request.headers["Accept-Encoding"] = "identity"
             response = await super().handle_async_request(request)
+            await _require_plain(response)
         except RefusedError as refusal:
             self.broke(refusal.kind)
             raise
@@ -183,11 +189,13 @@ class BoundedStream(httpx2.AsyncByteStream):
         self._is_stream = is_stream
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        began, size, lines = time.monotonic(), 0, 0
+        began, size, lines, meter = time.monotonic(), 0, 0, Meter()
         async for chunk in self._inner:
             size += len(chunk)
             age = time.monotonic() - began if self._is_stream else 0.0
             if size > self._max_bytes + age * BYTES_PER_SECOND:
+                raise self._transport.broke("too_large")
+            if meter.count(chunk) > PARTS_AT_ONCE + age * PARTS_PER_SECOND:
                 raise self._transport.broke("too_large")
             if self._is_stream:
                 lines += len(_LINE_END.findall(chunk))
@@ -200,10 +208,52 @@ class BoundedStream(httpx2.AsyncByteStream):
         await self._inner.aclose()
 
 
+class Meter:
+    """Counts the values of JSON while it arrives: parsing millions of tiny ones would stop everything else.
+
+    A line ends every string, as JSON cannot hold a bare line end in one; so nothing outside of it hides what follows.
+    """
+
+    def __init__(self) -> None:
+        self._parts = 0
+        self._is_text = False
+        self._held = b""
+
+    def count(self, chunk: bytes) -> int:
+        """The values so far, with those of a next piece."""
+        chunk = self._held + chunk
+        self._held = b"\\" if (len(chunk) - len(chunk.rstrip(b"\\"))) % 2 else b""
+        plain = _ESCAPED.sub(b"", chunk[: len(chunk) - len(self._held)])
+        for number, line in enumerate(plain.replace(b"\r", b"\n").split(b"\n")):
+            pieces = line.split(b'"')
+            is_text = self._is_text and number == 0
+            self._parts += sum(each.count(b",") + each.count(b"[") + each.count(b"{") for each in pieces[is_text::2])
+            self._is_text = is_text ^ (len(pieces) % 2 == 0)
+        return self._parts
+
+
+async def _require_plain(response: httpx2.Response) -> None:
+    if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        await response.aclose()
+        raise RefusedError("bad_protocol")
+
+
 @cache
 def _trusted() -> ssl.SSLContext:
     # Reading the certificates takes tens of milliseconds.
     return httpx2.create_ssl_context(trust_env=False)
+
+
+def checked_address(guard: OutboundGuard, address: str, *, https_only: bool = False) -> httpx2.URL:
+    """An address in the one form in which it is connected to.
+
+    Raises:
+        McpFailedError: `denied`
+    """
+    try:
+        return httpx2.URL(str(guard.check_url(address, https_only=https_only)))
+    except (OutboundBlockedError, httpx2.InvalidURL):
+        raise McpFailedError("denied") from None
 
 
 def origin_of(url: httpx2.URL) -> tuple[str, str, int | None]:
