@@ -22,6 +22,7 @@ from clary.features.conversations import routes as conversation_routes
 from clary.features.groups import routes as group_routes
 from clary.features.interventions import routes as intervention_routes
 from clary.features.llm_providers import routes as provider_routes
+from clary.features.mcp_servers import routes as mcp_routes
 from clary.features.oauth2 import routes as oauth_routes
 from clary.features.permissions import routes as permission_routes
 from clary.features.permissions.service import table_of, terms_of
@@ -65,6 +66,7 @@ def routers() -> list[APIRouter]:
         oauth_routes.router,
         oauth_routes.protocol_router,
         provider_routes.router,
+        mcp_routes.router,
         agent_routes.router,
         usage_routes.router,
         workspace_routes.router,

@@ -205,6 +205,16 @@ class Settings(BaseSettings):
     share_mode: Literal["explicit", "link"] = "explicit"
     skill_approval: Literal["scan", "owner", "admin"] = "scan"
 
+    # MCP servers of users (product.md 9)
+    mcp_stdio_allowlist: Absolute | None = None
+    mcp_max_servers_per_user: int = Field(default=50, ge=0, le=10_000)
+    mcp_max_tools: int = Field(default=200, ge=1, le=10_000)
+    mcp_result_max_mb: int = Field(default=10, ge=1, le=1024)
+    mcp_max_parallel_calls: int = Field(default=16, ge=1, le=1000)
+    mcp_connect_seconds: float = Field(default=10, gt=0, le=300)
+    mcp_list_seconds: float = Field(default=15, gt=0, le=600)
+    mcp_call_seconds: float = Field(default=300, gt=0, le=86_400)
+
     @classmethod
     def settings_customise_sources(
         cls,

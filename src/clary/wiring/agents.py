@@ -6,7 +6,7 @@ from typing import Any, cast
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.db.database import Database
 from clary.db.session import Session
-from clary.features.agents.ports import ToolSummary
+from clary.features.agents.ports import KnownTools, ToolSummary
 from clary.features.agents.service import (
     TASK_TYPES,
     AgentAbilities,
@@ -19,7 +19,6 @@ from clary.features.agents.service import (
     AgentSharing,
     AgentVersions,
     ConfigurationCheck,
-    FixedTools,
     GenerationTasks,
     ModelCalls,
 )
@@ -27,7 +26,7 @@ from clary.features.conversations.errors import SessionNotFoundError
 from clary.features.conversations.service import ConversationService
 from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.permissions.service import Identity
-from clary.features.toolbox.service import ALIASES, Toolbox
+from clary.features.toolbox.service import Toolbox
 from clary.kit.clock import Clock
 from clary.kit.ids import new_hex
 from clary.runtime.prompts import Language
@@ -47,11 +46,11 @@ class AgentParts:
         identity: IdentityServices,
         providers: ProviderResolver,
         money: Money,
-        toolbox: Toolbox,
+        tools: KnownTools,
     ) -> None:
         limits = AgentLimits(settings.max_agents_per_user, settings.default_max_loop_count, settings.max_loop_count)
         grants, groups = identity.grants, identity.memberships
-        self.known_tools = FixedTools((*toolbox.names, *ALIASES))
+        self.known_tools = tools
         self.resolver = AgentResolver(limits=limits, reach=AgentReach(grants=grants, groups=groups))
         self.removal = AgentRemoval(grants=grants)
         self.service = AgentService(

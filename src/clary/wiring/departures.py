@@ -22,12 +22,14 @@ def departures(
     grants: Grants,
     agent_removal: AgentRemoval,
     jobs: JobQueue,
+    mcp_servers: OwnedThings,
     clock: Clock,
 ) -> tuple[OwnedThings, ...]:
     """Conversations with their runs come first, so that nothing runs on what goes later."""
     return (
         ConversationLeaving(database=database, conversations=conversations, workspaces=workspaces),
         WorkspaceLeaving(workspaces),
+        mcp_servers,
         ProviderLeaving(database=database, references=AgentReferences()),
         AgentLeaving(database=database, grants=grants, removal=agent_removal, clock=clock),
         JobsLeaving(database, jobs),

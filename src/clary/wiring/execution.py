@@ -6,6 +6,7 @@ from clary.adapters.event_log import SqliteEventLog
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database
+from clary.features.accounts.ports import OwnedThings
 from clary.features.agents.service import AgentRemoval, AgentResolver
 from clary.features.chat.active import ActiveRuns
 from clary.features.chat.building import LoopBuilder
@@ -56,6 +57,7 @@ class ExecutionServices:
         providers: ProviderResolver,
         toolbox: Toolbox,
         workspaces: WorkspaceService,
+        mcp_servers: OwnedThings,
     ) -> None:
         self.settings = settings
         self.database = database
@@ -71,6 +73,7 @@ class ExecutionServices:
         self.provider_resolver = providers
         self.toolbox = toolbox
         self.workspaces = workspaces
+        self.mcp_servers = mcp_servers
         self._add_conversations()
         self._add_execution()
         self._add_chat()
@@ -211,6 +214,7 @@ class ExecutionServices:
                 grants=self.identity.grants,
                 agent_removal=self.agent_removal,
                 jobs=self.jobs,
+                mcp_servers=self.mcp_servers,
                 clock=self.clock,
             )
         )

@@ -22,6 +22,7 @@ def make_explainer(
     conversations: ObjectSource,
     runs: ObjectSource,
     providers: ObjectSource,
+    mcp_servers: ObjectSource,
 ) -> PermissionExplainer:
     """The explainer, which asks each slice about its objects."""
     return PermissionExplainer(
@@ -31,6 +32,7 @@ def make_explainer(
             "conversation": conversations,
             "run": runs,
             "provider": providers,
+            "mcp": mcp_servers,
             "group": identity.memberships,
             "user": identity.user_administration,
             "key": identity.keys,

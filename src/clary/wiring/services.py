@@ -13,7 +13,7 @@ from clary.adapters.passwords import Argon2Passwords
 from clary.db.database import Database
 from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
-from clary.features.agents.service import AgentReferences
+from clary.features.agents.service import AgentReferences, FixedTools
 from clary.features.llm_providers.service import (
     KeyVault,
     Money,
@@ -22,6 +22,7 @@ from clary.features.llm_providers.service import (
     ProviderVerification,
 )
 from clary.features.system.service import SystemService
+from clary.features.toolbox.service import ALIASES
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit.clock import Clock, SystemClock
 from clary.kit.crypto import DecryptionError, SecretBox
@@ -36,6 +37,7 @@ from clary.wiring.budgets import BudgetServices
 from clary.wiring.execution import ExecutionServices
 from clary.wiring.files import FileServices
 from clary.wiring.identity import IdentityServices
+from clary.wiring.mcp import EveryTool, McpParts
 from clary.wiring.parts import (
     FirstSteps,
     VerificationLedger,
@@ -96,6 +98,7 @@ class Services:
             providers=self.provider_resolver,
             toolbox=self.toolbox,
             workspaces=self.workspaces,
+            mcp_servers=self.mcp.leaving,
         )
         self.generation = GenerationParts(
             self.agents,
@@ -133,6 +136,7 @@ class Services:
             conversations=self.shares,
             runs=self.runs,
             providers=self.provider_resolver,
+            mcp_servers=self.mcp.servers,
         )
         self.upkeep = Upkeep(runs=self.runs, workspaces=self.workspaces, identity=self.identity, usage=self.usage)
         self._add_system()
@@ -194,6 +198,16 @@ class Services:
         self.tools = ToolServices(settings, database=self.database, clock=clock, guard=self.guard)
         self.toolbox = self.tools.toolbox
         self.gateway = ModelApiGateway(self.guard)
+        self.mcp = McpParts(
+            settings,
+            database=self.database,
+            guard=self.guard,
+            secret_box=self.secret_box,
+            audit=self.identity.audit,
+            clock=clock,
+            built_in=lambda: frozenset((*self.toolbox.names, *ALIASES)),
+            agents=lambda: self.agent_resolver,
+        )
         vault = KeyVault(self.secret_box)
         self.provider_resolver = ProviderResolver(
             vault=vault,
@@ -232,7 +246,7 @@ class Services:
             identity=self.identity,
             providers=self.provider_resolver,
             money=self.money,
-            toolbox=self.toolbox,
+            tools=EveryTool(FixedTools((*self.toolbox.names, *ALIASES)), self.mcp.offers),
         )
         self.agents.removal.set_things((self.workspaces,))
         self.agent_resolver = self.agents.resolver
@@ -250,6 +264,7 @@ class Services:
         state.llm_providers = self.llm_providers
         state.llm_provider_verification = self.verification
         self.usage.publish(state)
+        self.mcp.publish(state)
         self.execution.publish(state)
         self.tools.publish(state)
         self.files.publish(state)
@@ -267,6 +282,7 @@ class Services:
         await self.execution.start()
         await self.background.start()
         await self.tools.calls.start()
+        self.mcp.start()
         await self.identity.record_start(__version__)
         await self.upkeep.start()
         if self.admin_password is not None:
@@ -308,6 +324,7 @@ class Services:
             self._begin_drain()
         assert self._draining is not None
         await self._draining
+        await self.mcp.stop()
         await self.execution.event_log.stop()
         await self.usage.gate.close()
         await self.identity.stop()
