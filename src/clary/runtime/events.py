@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from clary.kit.text import Text
 from clary.runtime.messages import Effect, ToolCall
 from clary.runtime.model import FailureKind, Usage
 from clary.runtime.tools import ProgressStream
@@ -126,6 +127,8 @@ class Noticed:
 
     message_id: str
     kind: Literal["loop_limit", "repetition", "budget"]
+    text: Text | None = None
+    """What to say instead of the usual words."""
 
 
 @dataclass(frozen=True, slots=True)

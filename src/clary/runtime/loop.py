@@ -9,7 +9,8 @@ from contextlib import aclosing
 
 from clary.runtime.call_steps import CallSteps
 from clary.runtime.closing import Closing
-from clary.runtime.events import LoopEnd, LoopEnded, RunEvent
+from clary.runtime.events import LoopEnd, LoopEnded, Noticed, RunEvent
+from clary.runtime.model import BudgetSpentError
 from clary.runtime.model_steps import ModelSteps
 from clary.runtime.multi_mode import MultiMode
 from clary.runtime.plan import LoopPlan, LoopState
@@ -39,10 +40,16 @@ class AgentLoop:
         Raises:
             RunFailedError: the model failed for good, or a limit was reached.
         """
-        for phase in (self._analysis, self._gate, self._work, self._close):
-            async with aclosing(phase()) as events:
-                async for event in events:
-                    yield event
+        try:
+            for phase in (self._analysis, self._gate, self._work, self._close):
+                async with aclosing(phase()) as events:
+                    async for event in events:
+                        yield event
+        except BudgetSpentError as spent:
+            # What was said stands; only what would have followed is left out.
+            if self._end is None:
+                self._end = "budget"
+                yield Noticed(self._plan.new_id(), "budget", spent.notice)
         assert self._end is not None
         yield LoopEnded(self._end, self._closing.answer(), self._calls.report)
 
@@ -90,6 +97,8 @@ class AgentLoop:
                     self._end = None
 
     async def _close(self) -> AsyncGenerator[RunEvent]:
+        if self._end == "budget":
+            return
         phases: list[Phase] = []
         is_mute = self._plan.must_report and self._calls.report is None and not self._closing.answer()
         if self._plan.mode == "multi" or self._plan.force_summary or is_mute:

@@ -183,7 +183,7 @@ class LoopState:
     phase: Literal["planning", "executing", "observing", "judging"] = "planning"
     phase_rounds: int = 0
     """Rounds of the present step of mode `multi`."""
-    noticed: Literal["loop_limit", "repetition"] | None = None
+    noticed: Literal["loop_limit", "repetition", "budget"] | None = None
     """A cap notice was sent; only the closing is left."""
     summarised: bool = False
     suggested: bool = False

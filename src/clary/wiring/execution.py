@@ -22,8 +22,10 @@ from clary.features.chat.tree import TreeLimits
 from clary.features.conversations.service import ConversationService, HistoryReader
 from clary.features.conversations.shares import ShareService
 from clary.features.llm_providers.service import Money, ProviderResolver
+from clary.features.mcp_servers.service import McpRunTools
 from clary.features.runs.service import RunService
 from clary.features.toolbox.service import Toolbox
+from clary.features.usage.service import BudgetGate
 from clary.features.workspaces.service import WorkspaceService
 from clary.jobs.queue import JobQueue
 from clary.kit.clock import Clock
@@ -58,6 +60,8 @@ class ExecutionServices:
         toolbox: Toolbox,
         workspaces: WorkspaceService,
         mcp_servers: OwnedThings,
+        mcp_run_tools: McpRunTools,
+        gate: BudgetGate,
     ) -> None:
         self.settings = settings
         self.database = database
@@ -74,6 +78,8 @@ class ExecutionServices:
         self.toolbox = toolbox
         self.workspaces = workspaces
         self.mcp_servers = mcp_servers
+        self.mcp_run_tools = mcp_run_tools
+        self.gate = gate
         self._add_conversations()
         self._add_execution()
         self._add_chat()
@@ -130,6 +136,8 @@ class ExecutionServices:
         self.things = RunThings(
             agents=self.agent_resolver,
             groups=self.identity.memberships,
+            mcp=self.mcp_run_tools,
+            models=self.gateway,
             server_approval_mode=settings.tool_approval_mode,
         )
         self.builder = LoopBuilder(
@@ -148,6 +156,7 @@ class ExecutionServices:
             secret_box=self.secret_box,
             builder=self.builder,
             money=self.money,
+            gate=self.gate,
             clock=clock,
             limits=TreeLimits(settings.max_child_depth, settings.max_parallel_children, settings.max_children_per_run),
             max_seconds=settings.run_max_seconds,
@@ -169,6 +178,8 @@ class ExecutionServices:
             things=self.things,
             shares=shares,
             limits=LoopLimits(settings.default_max_loop_count, settings.max_loop_count),
+            money=self.money,
+            gate=self.gate,
         )
         self.builder.delegate_to(
             ChildRuns(

@@ -99,6 +99,8 @@ class Services:
             toolbox=self.toolbox,
             workspaces=self.workspaces,
             mcp_servers=self.mcp.leaving,
+            mcp_run_tools=self.mcp.run_tools,
+            gate=self.usage.gate,
         )
         self.generation = GenerationParts(
             self.agents,

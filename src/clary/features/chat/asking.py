@@ -1,7 +1,7 @@
 """Questions of a run to its person: questionnaires, and the approval of calls (stream-runtime.md 9.12, 9.13)."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from clary.db.session import Connection
 from clary.features.chat.config import Json
@@ -82,6 +82,34 @@ class Asker:
         )
         result = result_of_questionnaire(answered, self._language)
         return result if result is not None else {"success": False, "status": "timeout", "answers": {}}
+
+    async def ask_in_own_call(self, call_id: str, form: Json, *, approval_id: str | None = None) -> Json:
+        """Asks by a questionnaire call of the server, which the model never sees."""
+        recorder = self.recorder
+        form = {**form, "questionnaire_id": questionnaire_id_of(recorder.lines.session_id, call_id)}
+        call = ToolCall(call_id, "questionnaire", json_text.dumps_text(form))
+        if call_id not in recorder.open_calls:
+            recorder.open_calls[call_id] = call
+            shown = [call_object(AnnouncedCall("", call))]
+            recorder.show(recorder.own_message(new_uuid(), "tool_call", None, tool_calls=shown, hidden_from_model=True))
+        result = await self.ask(call_id, form, approval_id=approval_id)
+        recorder.open_calls.pop(call_id, None)
+        answer = recorder.own_message(
+            new_uuid(), "tool_call_result", result, role="tool", tool_call_id=call_id, hidden_from_model=True
+        )
+        recorder.show(answer)
+        return result
+
+    async def ask_for_server(self, title: str, questions: Sequence[Json]) -> Mapping[str, Any] | None:
+        """Puts a question of an MCP server to the person; None: nobody answered (product.md 8.6).
+
+        The server's call goes on meanwhile, so the run keeps its worker.
+        """
+        form: Json = {"title": title, "questions": list(questions)}
+        result = await self.ask_in_own_call(f"elicit_{new_uuid()}", form)
+        if not result.get("success") or result.get("is_auto_submit"):
+            return None
+        return cast("Mapping[str, Any]", result.get("answers") or {})
 
     def _opened(self, call_id: str, arguments: Mapping[str, Any], approval_id: str | None) -> NewQuestionnaire:
         form, now = form_of(arguments), self.clock.epoch()
@@ -219,23 +247,10 @@ class CallApprovals:
         self, approval_id: str, tool_name: str, arguments: Json, category: Category
     ) -> None:
         """Clients that know no approval lines are asked by a call that the model never sees (9.13)."""
-        recorder = self._recorder
-        call_id = f"approval_{approval_id}"
-        form = approval_form(tool_name, command_of(tool_name, arguments), category, recorder.config.locale)
-        form["questionnaire_id"] = questionnaire_id_of(recorder.lines.session_id, call_id)
-        call = ToolCall(call_id, "questionnaire", json_text.dumps_text(form))
-        if call_id not in recorder.open_calls:
-            recorder.open_calls[call_id] = call
-            shown = [call_object(AnnouncedCall("", call))]
-            recorder.show(recorder.own_message(new_uuid(), "tool_call", None, tool_calls=shown, hidden_from_model=True))
-        result = await self._asker.ask(call_id, form, approval_id=approval_id)
+        form = approval_form(tool_name, command_of(tool_name, arguments), category, self._recorder.config.locale)
+        result = await self._asker.ask_in_own_call(f"approval_{approval_id}", form, approval_id=approval_id)
         if result.get("is_auto_submit"):
             await self._expire_by_id(approval_id)
-        recorder.open_calls.pop(call_id, None)
-        answer = recorder.own_message(
-            new_uuid(), "tool_call_result", result, role="tool", tool_call_id=call_id, hidden_from_model=True
-        )
-        recorder.show(answer)
 
     async def _expire(self, row: ApprovalRow) -> None:
         await self._expire_by_id(row.approval_id)

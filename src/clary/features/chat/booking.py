@@ -1,14 +1,17 @@
-"""Books the model calls of a run: on the run itself, and in the ledger (stream-runtime.md 9.17)."""
+"""Books the model calls of a run: on the run itself, and in the ledger (stream-runtime.md 9.17, platform.md 14.1)."""
 
 from dataclasses import dataclass
 
 from clary.features.chat.ledger import RunUsage
 from clary.features.llm_providers.ports import ProviderSnapshot
 from clary.features.llm_providers.service import Money
-from clary.features.usage.service import LedgerEntry, add_entry
+from clary.features.usage.service import BudgetedModel, BudgetGate, EndedCall, LedgerEntry, PlannedCall, add_entry
 from clary.kit.clock import Clock
-from clary.runtime.model import Usage
+from clary.runtime.context import ContextBudget
+from clary.runtime.model import ModelClient
 from clary.streams.ports import Write
+
+DEFAULT_MAX_TOKENS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,48 +24,99 @@ class BookedOn:
     run_id: str
     root_run_id: str
     endpoint: str
+    key_id: str | None = None
+    client_id: str | None = None
 
 
 class Booking:
-    """The books of one run."""
+    """The books of one run, and the only way for it to call a model: each call asks the budgets first."""
 
-    def __init__(self, on: BookedOn, usage: RunUsage, money: Money, clock: Clock) -> None:
+    def __init__(self, on: BookedOn, usage: RunUsage, money: Money, gate: BudgetGate, clock: Clock) -> None:
         self._on = on
         self.usage = usage
         self._money = money
+        self._gate = gate
         self._clock = clock
+        self._models: list[tuple[BudgetedModel, ProviderSnapshot]] = []
 
     @property
     def currency(self) -> str:
         """Currency of costs."""
         return self._money.currency
 
-    def booked(
-        self, step_name: str, model: str, usage: Usage | None, note: str | None, provider: ProviderSnapshot
-    ) -> list[Write]:
-        """Adds usage to the run and returns the ledger work."""
-        self.usage.add(step_name, model, usage, note=note)
-        cost = self._money.cost(provider, usage) if usage is not None else None
-        self.usage.add_cost(cost)
+    def model(self, client: ModelClient, provider: ProviderSnapshot, budget: ContextBudget) -> BudgetedModel:
+        """A model whose ended calls `take` books; one call at a time."""
+        budgeted = self.model_of_its_own(client, provider, budget)
+        self._models.append((budgeted, provider))
+        return budgeted
+
+    def model_of_its_own(self, client: ModelClient, provider: ProviderSnapshot, budget: ContextBudget) -> BudgetedModel:
+        """A model whose caller passes every ended call to `booked`."""
+        on = self._on
+        planned = PlannedCall(
+            user_id=on.user_id,
+            provider_id=provider.id,
+            model=provider.model,
+            price=self._money.unit_price(provider),
+            request_source=on.endpoint,
+            key_id=on.key_id,
+            client_id=on.client_id,
+            agent_id=on.agent_id,
+            session_id=on.session_id,
+            run_id=on.run_id,
+            root_run_id=on.root_run_id,
+        )
+        return BudgetedModel(
+            client,
+            self._gate,
+            planned,
+            estimate=budget.estimate,
+            default_max_tokens=provider.max_tokens or DEFAULT_MAX_TOKENS,
+            clock=self._clock,
+        )
+
+    def take(self, step_name: str) -> list[Write]:
+        """Adds the calls that ended since the last time to the run, and returns the ledger work."""
+        writes: list[Write] = []
+        for model, provider in self._models:
+            for ended in model.take_ended():
+                writes += self.booked(step_name, provider, ended)
+        return writes
+
+    def booked(self, step_name: str, provider: ProviderSnapshot, ended: EndedCall) -> list[Write]:
+        """Adds one ended call to the run, and returns the ledger work."""
+        usage, on = ended.usage, self._on
         if usage is None:
             return []
+        self.usage.add(step_name, provider.model, usage, note=ended.note)
+        cost = self._money.cost(provider, usage)
+        self.usage.add_cost(cost)
         entry = LedgerEntry(
             at=self._clock.now(),
-            user_id=self._on.user_id,
-            agent_id=self._on.agent_id,
-            session_id=self._on.session_id,
-            run_id=self._on.run_id,
-            root_run_id=self._on.root_run_id,
-            request_source=self._on.endpoint,
+            user_id=on.user_id,
+            agent_id=on.agent_id,
+            session_id=on.session_id,
+            run_id=on.run_id,
+            root_run_id=on.root_run_id,
+            key_id=on.key_id,
+            client_id=on.client_id,
+            request_source=on.endpoint,
             step_name=step_name,
             provider_id=provider.id,
-            model=model,
+            model=provider.model,
             input_tokens=usage.prompt_tokens,
             output_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens or 0,
             reasoning_tokens=usage.reasoning_tokens or 0,
             cost=cost,
             currency=self._money.currency,
-            note=note,
+            note=ended.note,
+            outcome=ended.outcome,
+            attempt=ended.attempt,
+            duration_ms=ended.duration_ms,
         )
-        return [lambda connection: add_entry(connection, entry)]
+        return [_adding(entry, ended.reservation_id)]
+
+
+def _adding(entry: LedgerEntry, reservation_id: str | None) -> Write:
+    return lambda connection: add_entry(connection, entry, reservation_id)

@@ -24,11 +24,19 @@ from clary.features.chat.plan_question import PlanQuestions
 from clary.features.chat.ports import ModelGateway
 from clary.features.chat.prompting import listings_of, mode_rules, notes_of, workspace_tree
 from clary.features.chat.recording import RunRecorder
-from clary.features.chat.run_tools import AsyncQuestionnaireTool, ExpandTool, FinishTool, SnapshotShelf
+from clary.features.chat.run_tools import (
+    AsyncQuestionnaireTool,
+    ExpandTool,
+    FinishTool,
+    SnapshotShelf,
+    SpokenTool,
+    saver_into,
+)
 from clary.features.chat.state_of import RecordedRun, state_of
 from clary.features.chat.things import RunThings
 from clary.features.chat.tree import DELEGATE, RunTree
 from clary.features.interventions.service import Interventions
+from clary.features.mcp_servers.service import RunDoor
 from clary.features.toolbox.service import Toolbox
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit import safe_paths
@@ -76,6 +84,7 @@ class LoopBuilder:
         self, tree: RunTree, recorder: RunRecorder, record: RecordedRun, opening: str | None = None
     ) -> AgentLoop:
         """The loop at the point where the record ends; `opening` is the task of a child, shown as its first message."""
+        await self._connect(recorder)
         config, root = recorder.config, tree.root
         workspace = await self._workspaces.ensure(root.user_id, root.agent_id, root.session_id)
         shelf = await SnapshotShelf.open(self._things, config, workspace)
@@ -86,6 +95,22 @@ class LoopBuilder:
             state.entries.append(Entry(UserMessage(opening)))
         plan = await self._plan(tree, recorder, record, workspace, shelf)
         return AgentLoop(plan, state)
+
+    async def _connect(self, recorder: RunRecorder) -> None:
+        """Connects to the servers that the request brought along, once; those that fail are told of (3.2)."""
+        if not recorder.config.mcp.get("pending"):
+            return
+        config, warnings, unreachable = await self._things.connected(recorder.config)
+        troubles = [
+            recorder.own_message(
+                new_uuid(),
+                "error",
+                each.message,
+                error_info={"kind": each.error_kind, "message": each.message, "retryable": False},
+            )
+            for each in unreachable
+        ]
+        recorder.change_config(config, warnings, troubles)
 
     async def _skill_texts(self, record: RecordedRun, shelf: SnapshotShelf) -> dict[str, str]:
         names = {name for each in loaded_skills(record.rows).values() for name in each}
@@ -107,8 +132,10 @@ class LoopBuilder:
         config = recorder.config
         language = prompt_language(config.answer_language)
         asker = Asker(tree, recorder, self._interventions, self._clock)
-        tools = await self._tools(tree, recorder, asker, language)
-        model = self._models.client(config.provider)
+        tools = self._tools(tree, recorder, asker, language, workspace)
+        budget = ContextBudget(BudgetRules(**config.budget))
+        model = recorder.booking.model(self._models.client(config.provider), config.provider, budget)
+        judge = recorder.booking.model(self._models.client(config.fast_provider), config.fast_provider, budget)
         switch = self._models.has_thinking_switch(config.provider)
         later = deferred([tool.spec for tool in tools], int(config.budget["max_model_len"]))
         if later:
@@ -121,12 +148,12 @@ class LoopBuilder:
 
         return LoopPlan(
             model=model,
-            judge_model=self._models.client(config.fast_provider),
+            judge_model=judge,
             instructions=await self._instructions(config, language, workspace),
             tools=tools,
-            runner=self._runner(recorder, tools, asker, workspace, record, language, shelf),
+            runner=self._runner(recorder, tools, asker, workspace, record, language, shelf, budget),
             todos=record.todos,
-            budget=ContextBudget(BudgetRules(**config.budget)),
+            budget=budget,
             clock=self._clock,
             new_id=new_uuid,
             max_loop_count=config.max_loop_count,
@@ -167,7 +194,9 @@ class LoopBuilder:
     def _spec(self, name: str, language: Language) -> ToolSpec:
         return self._toolbox.get(name).spec_in(language)
 
-    async def _tools(self, tree: RunTree, recorder: RunRecorder, asker: Asker, language: Language) -> list[Tool]:
+    def _tools(
+        self, tree: RunTree, recorder: RunRecorder, asker: Asker, language: Language, workspace: Path
+    ) -> list[Tool]:
         """What is offered, in order; names that mean nothing on this host are left out."""
         config = recorder.config
         usable = set(self._toolbox.available(self._sandbox()))
@@ -182,13 +211,14 @@ class LoopBuilder:
         }
         if self._children is not None:
             own[DELEGATE] = DelegateTool(self._spec(DELEGATE, language), parent, self._children)
-        foreign = await self._things.foreign_tools(config, tree.root.user_id)
+        foreign = self._things.foreign_tools(config, RunDoor(saver_into(workspace), asker.ask_for_server))
         found: list[Tool] = []
         for name in offered_names(config, max_depth=tree.limits.depth):
             if name in own:
                 found.append(own[name])
             elif name in usable:
-                found.append(self._toolbox.get(name))
+                tool = self._toolbox.get(name, denied_commands=config.denied_commands)
+                found.append(SpokenTool(tool, tool.spec_in(language)))
             elif name in foreign:
                 found.append(foreign[name])
         return found
@@ -202,9 +232,10 @@ class LoopBuilder:
         record: RecordedRun,
         language: Language,
         shelf: SnapshotShelf,
+        budget: ContextBudget,
     ) -> ToolRunner:
         config, user_id = recorder.config, asker.tree.root.user_id
-        images = self._things.image_reader(config, recorder)
+        images = self._things.image_reader(recorder, budget)
         notes = self._things.notebook(user_id, config) if config.memory_type == "user" else None
         past = self._things.past(recorder.conversation_id, record)
 

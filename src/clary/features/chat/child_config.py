@@ -52,12 +52,11 @@ class ChildResolver:
             force_summary=False,
             tagged_skills=(),
             interrupt_note=None,
-            troubles=(),
         )
 
     async def _of_agent(self, db: Session, parent: RunConfig, member: Member) -> RunConfig:
         identity = await self._runs.caller_now(db, parent.caller)
-        agent = await self._runs.resolve_member(db, identity, parent, member.agent_id)
+        agent = await self._runs.resolve_member(db, identity, member)
         if agent is None:
             raise AgentNotFoundError(member.agent_id)
         values = {key: value for key, value in parent.context_values.items() if key not in OWN_VALUES}

@@ -51,6 +51,8 @@ class Member:
     name: str
     description: str
     inline: Json | None = None
+    listed_by: str = ""
+    """Owner of the agent that lists it, by whose rights it counts; empty: by the caller's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,6 @@ class RunConfig:
     denied_commands: tuple[str, ...] = ()
     mcp: Json = field(default_factory=dict[str, Any])
     """Snapshot of the tools of MCP servers."""
-    troubles: tuple[str, ...] = ()
-    """Problems worth an `error` line at the start: names of MCP servers that did not answer."""
     recalled: tuple[str, ...] = ()
     """Notes about the person that match the request."""
     depth: int = 0
@@ -126,7 +126,7 @@ class RunConfig:
         raw: Json = json_text.loads(text)
         raw["provider"] = ProviderSnapshot(**raw["provider"])
         raw["fast_provider"] = ProviderSnapshot(**raw["fast_provider"])
-        for name in ("tools", "request_texts", "tagged_skills", "knowledge_base_ids", "denied_commands", "troubles"):
+        for name in ("tools", "request_texts", "tagged_skills", "knowledge_base_ids", "denied_commands"):
             raw[name] = tuple(raw.get(name, ()))
         for name in ("recalled", "ancestors"):
             raw[name] = tuple(raw.get(name, ()))

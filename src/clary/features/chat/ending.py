@@ -40,13 +40,14 @@ def write_end(
         result = interrupted_result(call, new_uuid(), prompt_language(config.locale))
         out.append(lines.result(result))
         writes += recorder.result_writes(result)
+    writes += recorder.booking.take(recorder.step_name)
     error_info = failure_info(recorder, kind, retryable=retryable) if kind is not None else None
     if error_info is not None:
         notice = _failure_message(recorder, error_info)
         out.append(lines.failure(notice.message_id, str(notice.content), error_info))
         writes.append(_stored(recorder, notice))
         if kind is not None and not recorder.usage.steps:
-            recorder.usage.add("direct_execution", config.provider.model, None, note=kind)
+            recorder.usage.add(recorder.step_name, config.provider.model, None, note=kind)
     usage = recorder.usage.wire(recorder.currency)
     out.append(lines.usage(new_uuid(), usage))
     values = _closing_values(recorder, reason, usage, error_info)

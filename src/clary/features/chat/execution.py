@@ -1,6 +1,7 @@
 """One execution of a run: drives the loop, records its events, and sees to its end, whatever the end is."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
@@ -46,11 +47,15 @@ class Outcome:
         return {"status": self.status, "result": self.result[:MAX_OUTCOME]}
 
 
+MakeLoop = Callable[[], Awaitable[AgentLoop]]
+"""Makes the loop where a stop is heard already: servers may have to be waited for."""
+
+
 class RunExecution:
     """A root run. `run` never raises for what happens inside a run; cancelling the task stops it."""
 
-    def __init__(self, loop: AgentLoop, recorder: RunRecorder, stop: Stop, max_seconds: float) -> None:
-        self._loop = loop
+    def __init__(self, make_loop: MakeLoop, recorder: RunRecorder, stop: Stop, max_seconds: float) -> None:
+        self._make_loop = make_loop
         self._recorder = recorder
         self._stop = stop
         self._max_seconds = max_seconds
@@ -88,7 +93,7 @@ class RunExecution:
         limit = asyncio.timeout(self._max_seconds)
         try:
             async with limit:
-                return await follow(self._loop, self._recorder)
+                return await follow(await self._make_loop(), self._recorder)
         except TimeoutError:
             if limit.expired():
                 raise RunFailedError("limit") from None

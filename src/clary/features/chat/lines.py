@@ -165,9 +165,11 @@ class LineBuilder:
             }
         )
 
-    def error(self, message_id: str, text: str, error_info: Json) -> bytes:
+    def trouble(self, message: NewMessage) -> bytes:
         """A problem worth showing that does not end the run (4.3)."""
-        return self._message("assistant", "error", message_id, content=text, error_info=error_info)
+        return self._message(
+            "assistant", "error", message.message_id, content=message.content, error_info=message.error_info
+        )
 
     def from_message(self, message: NewMessage) -> bytes:
         """The line of a message that is stored as it is shown."""

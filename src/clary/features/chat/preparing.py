@@ -9,7 +9,7 @@ from clary.db.database import Database
 from clary.db.session import Connection, Session
 from clary.features.chat.booking import BookedOn, Booking
 from clary.features.chat.building import LoopBuilder
-from clary.features.chat.config import RunConfig
+from clary.features.chat.config import Json, RunConfig
 from clary.features.chat.delta_lines import OpenMessage
 from clary.features.chat.ending import write_end
 from clary.features.chat.execution import ChildExecution, RunExecution, Stop
@@ -30,8 +30,10 @@ from clary.features.runs.service import (
     StopReason,
     is_active,
 )
+from clary.features.usage.service import BudgetGate
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
+from clary.runtime.loop import AgentLoop
 from clary.runtime.messages import ToolCall
 from clary.streams.hub import Hub
 from clary.streams.ports import LogFencedError, Write
@@ -59,6 +61,7 @@ class RunPreparer:
         secret_box: SecretBox,
         builder: LoopBuilder,
         money: Money,
+        gate: BudgetGate,
         clock: Clock,
         limits: TreeLimits,
         max_seconds: float,
@@ -68,6 +71,7 @@ class RunPreparer:
         self._secret_box = secret_box
         self._builder = builder
         self._money = money
+        self._gate = gate
         self._clock = clock
         self._limits = limits
         self._max_seconds = max_seconds
@@ -92,12 +96,17 @@ class RunPreparer:
         for child, child_record in zip(children, child_records, strict=True):
             self._recorder(child, child_record, tree)
         if not is_fresh:
+            # Whoever held the run before is fenced now: what they had reserved is booked, so that it is not lost.
+            await self._gate.book_lost(root_run_id=run.run_id)
             await self._reconcile(run, tree, [record, *child_records])
         self._mark_running(run, recorder)
         if await self._is_over(run, tree, recorder, children, stop):
             return None
-        loop = await self._builder.build(tree, recorder, record)
-        return PreparedRun(RunExecution(loop, recorder, stop, self._seconds_left(run)), tree)
+
+        async def make_loop() -> AgentLoop:
+            return await self._builder.build(tree, recorder, record)
+
+        return PreparedRun(RunExecution(make_loop, recorder, stop, self._seconds_left(run)), tree)
 
     async def prepare_child(self, run_id: str, tree: RunTree, stop: Stop) -> ChildExecution:
         """The execution of a child inside its root's."""
@@ -129,16 +138,31 @@ class RunPreparer:
     def _recorder(self, run: RunRow, record: RecordedRun, tree: RunTree) -> RunRecorder:
         config = RunConfig.from_json(self._secret_box.open(run.input_sealed or "", place=input_place(run.run_id)))
         root = tree.root
-        on = BookedOn(root.user_id, root.agent_id, root.session_id, run.run_id, root.run_id, root.endpoint)
+        on = BookedOn(
+            root.user_id,
+            root.agent_id,
+            root.session_id,
+            run.run_id,
+            root.run_id,
+            root.endpoint,
+            config.caller.key_id,
+            config.caller.client_id,
+        )
+
+        def keep_config(changed: RunConfig, warnings: Sequence[Json]) -> Write:
+            sealed = self._secret_box.seal(changed.to_json(), place=input_place(run.run_id))
+            return tree.log.changed(run.run_id, input_sealed=sealed, warnings=[*run.warnings, *warnings])
+
         recorder = RunRecorder(
             place=RunPlace(run.run_id, run.conversation_id, is_root=run.parent_run_id is None),
             config=config,
             log=tree.log,
             lines=LineBuilder(session_id=run.session_id, agent_name=config.agent_name, stamps=tree.log.stamps),
-            booking=Booking(on, RunUsage.load(run.usage), self._money, self._clock),
+            booking=Booking(on, RunUsage.load(run.usage), self._money, self._gate, self._clock),
             clock=self._clock,
             next_position=len(record.steps),
             take_guidance=_guidance_taker,
+            keep_config=keep_config,
         )
         recorder.open_calls.update(_open_calls(record))
         tree.recorders[run.run_id] = recorder

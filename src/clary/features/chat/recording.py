@@ -7,7 +7,7 @@ from typing import Any
 from clary.db.session import Connection
 from clary.features.chat.booking import Booking
 from clary.features.chat.call_drafts import CallDraft
-from clary.features.chat.config import RunConfig
+from clary.features.chat.config import Json, RunConfig
 from clary.features.chat.delta_lines import DeltaLines, OpenMessage
 from clary.features.chat.lines import LineBuilder, call_object
 from clary.features.chat.run_log import RunLog
@@ -41,6 +41,10 @@ GuidanceTaker = Callable[[int, str], Write]
 """Work that removes a guidance item of a conversation when its line is written."""
 
 
+ConfigKeeper = Callable[[RunConfig, Sequence[Json]], Write]
+"""Work that stores the changed configuration of a run, and warnings that come with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunPlace:
     """Where the messages and steps of a run belong."""
@@ -64,6 +68,7 @@ class RunRecorder:
         clock: Clock,
         next_position: int,
         take_guidance: GuidanceTaker,
+        keep_config: ConfigKeeper,
     ) -> None:
         self.place = place
         self.run_id = place.run_id
@@ -77,6 +82,9 @@ class RunRecorder:
         self.clock = clock
         self._position = next_position
         self._take_guidance = take_guidance
+        self._keep_config = keep_config
+        self.step_name = "direct_execution"
+        """Name of the model step that began last."""
         self.open_messages: dict[str, OpenMessage] = {}
         self.open_calls: dict[str, ToolCall] = {}
         self._drafts: dict[str, CallDraft] = {}
@@ -101,6 +109,7 @@ class RunRecorder:
             self._draft(event.message_id, self.lines.stamp()).add(event.call_id, event.name, event.arguments)
             self.writer.write([self.lines.call_fragment(event)])
         elif isinstance(event, ModelStepBegan):
+            self.step_name = event.step_name
             self._write([], [self._step_begun(event.step_id, "model", event.step_name)])
         elif isinstance(event, ModelStepDone):
             self._model_done(event)
@@ -118,7 +127,7 @@ class RunRecorder:
         elif isinstance(event, ToolStepDone):
             self._tool_done(event)
         elif isinstance(event, Noticed):
-            self.notice(event.message_id, NOTICES[event.kind].render(self.config.locale))
+            self.notice(event.message_id, (event.text or NOTICES[event.kind]).render(self.config.locale))
         elif isinstance(event, ContextCompacted):
             self._compacted(event)
         else:
@@ -141,6 +150,12 @@ class RunRecorder:
             listed = "\n".join(f"- {line}" for line in event.suggestions)
             details = {"suggestions": list(event.suggestions)}
             self.show(self.own_message(event.message_id, "query_suggest", listed, metadata=details))
+
+    def change_config(self, config: RunConfig, warnings: Sequence[Json], troubles: Sequence[NewMessage]) -> None:
+        """Goes on with another configuration; `troubles` are shown. All of it commits together."""
+        self.config = config
+        lines = [self.lines.trouble(each) for each in troubles]
+        self._write(lines, [*(self._stored(each) for each in troubles), self._keep_config(config, warnings)])
 
     def own_message(self, message_id: str, kind: str, content: Any, **more: Any) -> NewMessage:
         """A message of this run, of the agent unless `role` says otherwise."""
@@ -207,10 +222,9 @@ class RunRecorder:
             )
             writes.append(self._stored(message))
         self._close_drafts()
-        note = "estimated" if event.estimated else None
         detail = {"finish_reason": event.finish_reason, "calls": len(event.calls), "model": event.model}
         writes.append(self._step_finished(event.step_id, "done", detail))
-        writes += self.booking.booked(event.step_name, event.model, event.usage, note, self.config.provider)
+        writes += self.booking.take(event.step_name)
         self._write(lines, writes, completes_step=True)
 
     def stored_texts(self, response_id: str | None, **flags: Any) -> list[Write]:
@@ -237,9 +251,7 @@ class RunRecorder:
 
     def _attempt_voided(self, event: AttemptVoided) -> None:
         self.void_unfinished()
-        if event.usage is not None:
-            provider = self.config.provider
-            self._write([], self.booking.booked(event.step_name, provider.model, event.usage, event.kind, provider))
+        self._write([], self.booking.take(event.step_name))
 
     def _draft(self, message_id: str, timestamp: float) -> CallDraft:
         self.log.opened(message_id)
@@ -269,7 +281,9 @@ class RunRecorder:
         self._write(lines, self.stored_texts(None, superseded=True) + self.stored_drafts(superseded=True))
 
     def _silent(self, event: SilentStepDone) -> None:
-        writes = self.booking.booked(event.step_name, event.model, event.usage, event.note, self.config.fast_provider)
+        writes = self.booking.take(event.step_name)
+        if event.usage is None:
+            self.usage.add(event.step_name, event.model, None, note=event.note)
         self._write([], writes)
 
     def _tool_done(self, event: ToolStepDone) -> None:

@@ -25,9 +25,10 @@ from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.payloads.overrides import InlineAgent, StreamRequest
 from clary.features.chat.things import RunThings, WantedThings
 from clary.features.llm_providers.ports import ProviderSnapshot
-from clary.features.llm_providers.service import ProviderResolver
+from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.permissions.service import Identity
 from clary.features.toolbox.service import Toolbox, canonical_name
+from clary.features.usage.service import BudgetGate, PlannedCall
 from clary.kit.ids import new_hex
 from clary.kit.text import current_locale
 from clary.runtime.prompt import prompt_language
@@ -67,6 +68,8 @@ class RunResolver:
         things: RunThings,
         shares: ContextShares,
         limits: LoopLimits,
+        money: Money,
+        gate: BudgetGate,
     ) -> None:
         self._agents = agents
         self._providers = providers
@@ -74,6 +77,8 @@ class RunResolver:
         self._things = things
         self._shares = shares
         self._limits = limits
+        self._money = money
+        self._gate = gate
 
     async def resolve_agent(self, db: Session, *, identity: Identity, agent_id: str | None) -> AgentSnapshot:
         """The agent of a request.
@@ -87,11 +92,9 @@ class RunResolver:
         """The caller of a run that is under way, with the groups they are in now."""
         return caller.identity(await self._things.groups_of(db, caller.user_id))
 
-    async def resolve_member(
-        self, db: Session, identity: Identity, parent: RunConfig, agent_id: str
-    ) -> AgentSnapshot | None:
+    async def resolve_member(self, db: Session, identity: Identity, member: Member) -> AgentSnapshot | None:
         """A saved agent that a run delegates to, if it may be used still."""
-        return await self._things.find_member(db, caller=identity, owner_id=parent.agent_owner_id, agent_id=agent_id)
+        return await self._things.find_member(db, caller=identity, member=member)
 
     async def resolve(
         self,
@@ -128,7 +131,7 @@ class RunResolver:
             agent_id=agent.agent_id,
             agent_name=wanted.agent_name or agent.name,
             persona=wanted.system_prefix or agent.system_prefix or persona(prompt_language(answer_language)),
-            tools=self._tools(wanted.available_tools or list(agent.tools), things.tool_names, warnings),
+            tools=self._tools(wanted.available_tools or list(agent.tools), things.tool_names),
             max_loop_count=self._loop_count(wanted.max_loop_count, agent.max_loop_count),
             deep_thinking=_first(wanted.deep_thinking, tags.deep_thinking, agent.deep_thinking),
             thinking_level=tags.thinking_level or agent.thinking_level,
@@ -165,10 +168,35 @@ class RunResolver:
             shows_approvals=options.approvals,
             denied_commands=(*agent.denied_commands, *wanted.denied_commands),
             mcp=things.mcp,
-            troubles=things.troubles,
             recalled=things.recalled,
         )
         return Resolved(config, agent, mode, warnings, saved)
+
+    async def require_room(self, resolved: Resolved, *, endpoint: str, session_id: str, run_id: str) -> None:
+        """Refuses what cannot even start; a model without a price is warned of where money counts (platform.md 14.3).
+
+        Raises:
+            BudgetExhaustedError, ModelUnpricedError
+        """
+        config = resolved.config
+        provider = config.provider
+        check = await self._gate.require_room(
+            PlannedCall(
+                user_id=config.caller.user_id,
+                provider_id=provider.id,
+                model=provider.model,
+                price=self._money.unit_price(provider),
+                request_source=endpoint,
+                key_id=config.caller.key_id,
+                client_id=config.caller.client_id,
+                agent_id=config.agent_id,
+                session_id=session_id,
+                run_id=run_id,
+                root_run_id=run_id,
+            )
+        )
+        if check.is_unpriced:
+            warn(resolved.warnings, "provider_id", provider.model, "unpriced_model")
 
     async def _provider_pair(
         self, db: Session, identity: Identity, agent: AgentSnapshot, request: ChatRequest
@@ -208,26 +236,20 @@ class RunResolver:
     def _wanted_things(self, agent: AgentSnapshot, wanted: StreamRequest, tags: ControlTags) -> WantedThings:
         return WantedThings(
             skills=tuple(known_names(wanted.available_skills or agent.skills)),
-            tools=tuple(known_names(wanted.available_tools or agent.tools)),
-            tools_by_request=bool(wanted.available_tools),
+            foreign_tools=tuple(
+                name
+                for name in known_names(wanted.available_tools or agent.tools)
+                if not name.startswith("sys_") and self._toolbox.find(name) is None
+            ),
             knowledge_base_ids=tuple(known_names(wanted.available_knowledge_bases or agent.knowledge_base_ids)),
             servers={name: each.model_dump() for name, each in (wanted.extra_mcp_config or {}).items()},
             recalls=(wanted.memory_type or agent.memory_type) == "user",
         )
 
-    def _tools(self, wanted: Sequence[str], foreign: frozenset[str], warnings: Warnings) -> tuple[str, ...]:
-        """Known tools of the allow-list in its order."""
-        names: list[str] = []
-        for name in known_names(wanted):
-            known = canonical_name(name)
-            if known.startswith("sys_"):
-                continue
-            if self._toolbox.find(known) is None and known not in foreign:
-                warn(warnings, "available_tools", name, "unknown")
-            else:
-                names.append(known)
-        names += sorted(foreign - set(names)) if foreign else []
-        return tuple(dict.fromkeys(names))
+    def _tools(self, wanted: Sequence[str], foreign: Sequence[str]) -> tuple[str, ...]:
+        """Known tools of the allow-list in its order; names that mean none were warned of already."""
+        built_in = [canonical_name(name) for name in known_names(wanted) if self._toolbox.find(name) is not None]
+        return tuple(dict.fromkeys([*(name for name in built_in if not name.startswith("sys_")), *foreign]))
 
     async def _members(
         self,
@@ -239,11 +261,21 @@ class RunResolver:
         warnings: Warnings,
     ) -> tuple[Member, ...]:
         """Whom the run may delegate to: configured agents, and inline ones of the request."""
-        ids = known_names(wanted.available_sub_agent_ids or agent.sub_agent_ids)
-        saved, unusable = await self._things.sub_agents(db, caller=identity, agent=agent, wanted_ids=ids)
-        for agent_id in unusable:
+        asked = wanted.available_sub_agent_ids
+        saved = await self._things.sub_agents(
+            db, caller=identity, agent=agent, wanted_ids=known_names(asked) if asked else None
+        )
+        for agent_id in saved.not_usable:
             warn(warnings, "available_sub_agent_ids", agent_id, "not_usable")
-        members = [Member(each.agent_id, each.name, each.description) for each in saved]
+        members = [
+            Member(
+                each.agent_id,
+                each.name,
+                each.description,
+                listed_by=agent.owner_id if each.agent_id in agent.sub_agent_ids else "",
+            )
+            for each in saved.usable
+        ]
         taken = {member.agent_id for member in members}
         for inline in wanted.custom_sub_agents or ():
             member = self._inline_member(inline, taken)

@@ -1,15 +1,30 @@
 """Small tools that only mean something inside one run."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from clary.features.chat.config import RunConfig
 from clary.features.chat.things import RunThings
 from clary.features.interventions.service import async_result_of, form_of
+from clary.kit import safe_paths
+from clary.kit.ids import new_hex
 from clary.kit.text import cut
 from clary.runtime.messages import ToolSpec
-from clary.runtime.tools import ToolContext, ToolFailedError
+from clary.runtime.tools import Tool, ToolContext, ToolFailedError
+
+
+class SpokenTool:
+    """A tool described in the language of the prompt."""
+
+    def __init__(self, tool: Tool, spec: ToolSpec) -> None:
+        self._tool = tool
+        self.spec = spec
+
+    async def run(self, arguments: dict[str, Any], context: ToolContext) -> Any:
+        """See `Tool.run`."""
+        return await self._tool.run(arguments, context)
 
 
 class AsyncQuestionnaireTool:
@@ -48,6 +63,20 @@ class ExpandTool:
         if unknown:
             raise ToolFailedError(f"No such tools to expand: {cut(', '.join(unknown), 200)}", "INVALID_ARGUMENTS")
         return "Ready to call: " + ", ".join(names)
+
+
+def saver_into(workspace: Path) -> Callable[[str, bytes], Awaitable[str | None]]:
+    """Keeps files of results of MCP servers in the workspace; gives back their path as the model names it."""
+
+    async def save(name: str, data: bytes) -> str | None:
+        path = f"mcp/{new_hex(8)}-{name}"
+        try:
+            await asyncio.to_thread(safe_paths.write_atomically, workspace, path, data)
+        except (OSError, safe_paths.PathError):
+            return None
+        return f"/workspace/{path}"
+
+    return save
 
 
 class SnapshotShelf:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from clary.features.chat.config import RunConfig
 from clary.features.chat.model_view import entries_of, open_calls
+from clary.features.chat.texts import NOTICES
 from clary.features.conversations.service import CompactionRow, MessageRow
 from clary.features.runs.service import RunStepRow
 from clary.runtime.call_steps import EXPAND
@@ -109,10 +110,19 @@ def state_of(record: RecordedRun, config: RunConfig, skill_texts: Mapping[str, s
         suggested=record.has("query_suggest"),
     )
     if record.has("normal"):
-        state.noticed = "loop_limit" if state.rounds >= config.max_loop_count else "repetition"
+        state.noticed = _notice_of(record)
     _add_plans(state, record)
     _add_cycles(state, record)
     return state
+
+
+def _notice_of(record: RecordedRun) -> Literal["loop_limit", "repetition", "budget"]:
+    """Which cap notice was shown last; any words that are not a fixed notice tell of a budget."""
+    said = [row.content for row in record.own if row.type == "normal" and row.role == "assistant"][-1]
+    for kind in ("loop_limit", "repetition"):
+        if said in (NOTICES[kind].zh, NOTICES[kind].en):
+            return kind
+    return "budget"
 
 
 def _is_answered(main: Sequence[RunStepRow], entries: Sequence[Entry], record: RecordedRun) -> bool:

@@ -5,21 +5,24 @@ with a warning and never fails the run.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from clary.db.session import Session
-from clary.features.agents.errors import AgentNotFoundError
 from clary.features.agents.ports import AgentSnapshot
-from clary.features.agents.service import AgentResolver
-from clary.features.chat.config import ApprovalMode, Json, RunConfig, SkillRef
+from clary.features.agents.service import AgentResolver, SubAgents
+from clary.features.chat.config import ApprovalMode, Json, Member, RunConfig, SkillRef
+from clary.features.chat.images import RunImages
 from clary.features.chat.overriding import Warnings, warn
 from clary.features.chat.past import RecordedPast
+from clary.features.chat.ports import ModelGateway
 from clary.features.chat.recording import RunRecorder
 from clary.features.chat.state_of import RecordedRun
 from clary.features.llm_providers.ports import GroupMemberships
+from clary.features.mcp_servers.service import McpRunTools, RunDoor, UnreachableServer, Wanted
 from clary.features.permissions.service import Identity
+from clary.runtime.context import ContextBudget
 from clary.runtime.tools import ImageReader, NoteBook, PastMessages, Tool
 
 
@@ -28,8 +31,8 @@ class WantedThings:
     """What request and agent ask for."""
 
     skills: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
-    tools_by_request: bool = False
+    foreign_tools: tuple[str, ...] = ()
+    """Names that mean no built-in tool."""
     knowledge_base_ids: tuple[str, ...] = ()
     servers: Json = field(default_factory=dict[str, Any])
     recalls: bool = False
@@ -40,19 +43,29 @@ class GivenThings:
     """What of it can be used."""
 
     skills: tuple[SkillRef, ...] = ()
-    tool_names: frozenset[str] = frozenset()
+    tool_names: tuple[str, ...] = ()
+    """Of tools of MCP servers, in order."""
     knowledge_base_ids: tuple[str, ...] = ()
     mcp: Json = field(default_factory=dict[str, Any])
-    troubles: tuple[str, ...] = ()
     recalled: tuple[str, ...] = ()
 
 
 class RunThings:
     """See the module."""
 
-    def __init__(self, *, agents: AgentResolver, groups: GroupMemberships, server_approval_mode: ApprovalMode) -> None:
+    def __init__(
+        self,
+        *,
+        agents: AgentResolver,
+        groups: GroupMemberships,
+        mcp: McpRunTools,
+        models: ModelGateway,
+        server_approval_mode: ApprovalMode,
+    ) -> None:
         self._agents = agents
         self._groups = groups
+        self._mcp = mcp
+        self._models = models
         self.server_approval_mode: ApprovalMode = server_approval_mode
 
     async def resolve(
@@ -63,11 +76,41 @@ class RunThings:
             warn(warnings, "available_skills", skill, "unknown")
         for base in wanted.knowledge_base_ids:
             warn(warnings, "available_knowledge_bases", base, "not_usable")
-        return GivenThings()
+        mcp = await self._offered(db, caller, agent, wanted, warnings)
+        return GivenThings(tool_names=self._names(mcp), mcp=mcp)
 
-    async def foreign_tools(self, config: RunConfig, user_id: str) -> dict[str, Tool]:
+    async def _offered(
+        self, db: Session, caller: Identity, agent: AgentSnapshot, wanted: WantedThings, warnings: Warnings
+    ) -> Json:
+        """The snapshot of tools of MCP servers; those of the request are connected to later."""
+        if not wanted.foreign_tools and not wanted.servers:
+            return {}
+        offer = await self._mcp.offer(
+            db,
+            wanted=Wanted(
+                caller_id=caller.user_id,
+                agent_owner_id=agent.owner_id,
+                agent_id=agent.agent_id,
+                agent_names=[name for name in wanted.foreign_tools if name in agent.tools],
+                request_names=[name for name in wanted.foreign_tools if name not in agent.tools],
+                extra=wanted.servers,
+            ),
+        )
+        warnings.extend(offer.warnings)
+        return offer.snapshot
+
+    def _names(self, mcp: Json) -> tuple[str, ...]:
+        return tuple(tool.spec.name for tool in self._mcp.restore(mcp, RunDoor())) if mcp else ()
+
+    async def connected(self, config: RunConfig) -> tuple[RunConfig, Warnings, Sequence[UnreachableServer]]:
+        """The configuration with the tools of the request's own servers, what was left out, and who did not answer."""
+        offer = await self._mcp.connect(config.mcp)
+        tools = tuple(dict.fromkeys((*config.tools, *self._names(offer.snapshot))))
+        return replace(config, mcp=offer.snapshot, tools=tools), offer.warnings, offer.unreachable
+
+    def foreign_tools(self, config: RunConfig, door: RunDoor) -> dict[str, Tool]:
         """The tools of MCP servers by name, as they were at the start of the run."""
-        return {}
+        return {tool.spec.name: tool for tool in self._mcp.restore(config.mcp, door)} if config.mcp else {}
 
     async def place_skills(self, workspace: Path, skills: Sequence[SkillRef]) -> None:
         """Puts read-only copies of the skills' files into the workspace."""
@@ -84,31 +127,22 @@ class RunThings:
         """What was said earlier in the conversation."""
         return RecordedPast(record)
 
-    def image_reader(self, config: RunConfig, recorder: RunRecorder) -> ImageReader | None:
-        """A model that looks at pictures, if the run's model can."""
-        return None
+    def image_reader(self, recorder: RunRecorder, budget: ContextBudget) -> ImageReader:
+        """The run's model looking at pictures."""
+        return RunImages(self._models.client(recorder.config.provider), recorder, budget)
 
     async def groups_of(self, db: Session, user_id: str) -> frozenset[str]:
         """Groups a person is in now."""
         return await self._groups.groups_of(db, user_id=user_id)
 
-    async def find_member(self, db: Session, *, caller: Identity, owner_id: str, agent_id: str) -> AgentSnapshot | None:
-        """A saved agent to delegate to, or None."""
-        try:
-            return await self._agents.resolve_for_run(db, identity=caller, agent_id=agent_id)
-        except AgentNotFoundError:
-            return None
+    async def find_member(self, db: Session, *, caller: Identity, member: Member) -> AgentSnapshot | None:
+        """A saved agent to delegate to as it stands now, or None."""
+        return await self._agents.find_sub_agent(
+            db, identity=caller, owner_id=member.listed_by, agent_id=member.agent_id
+        )
 
     async def sub_agents(
-        self, db: Session, *, caller: Identity, agent: AgentSnapshot, wanted_ids: Sequence[str]
-    ) -> tuple[list[AgentSnapshot], list[str]]:
-        """The agents a run may delegate to, and the ids that mean nothing to it."""
-        found: list[AgentSnapshot] = []
-        missing: list[str] = []
-        for agent_id in wanted_ids:
-            member = await self.find_member(db, caller=caller, owner_id=agent.owner_id, agent_id=agent_id)
-            if member is None or agent_id == agent.agent_id:
-                missing.append(agent_id)
-            else:
-                found.append(member)
-        return found, missing
+        self, db: Session, *, caller: Identity, agent: AgentSnapshot, wanted_ids: Sequence[str] | None
+    ) -> SubAgents:
+        """The agents a run may delegate to, and the ids that mean nothing to it; None: those of the agent."""
+        return await self._agents.resolve_sub_agents(db, identity=caller, agent=agent, agent_ids=wanted_ids)

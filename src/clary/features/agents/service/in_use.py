@@ -70,6 +70,18 @@ class AgentResolver:
         found = tuple(usable[each] for each in wanted if each in usable)
         return SubAgents(found, tuple(each for each in dict.fromkeys(agent_ids) if each not in usable))
 
+    async def find_sub_agent(
+        self, session: Session, *, identity: Identity, owner_id: str, agent_id: str
+    ) -> AgentSnapshot | None:
+        """One sub-agent as it stands now: by the rights of this owner of the agent that lists it, else the caller's."""
+        if agent_id == BUILT_IN_ID:
+            return self.built_in()
+        if owner_id:
+            reached = await self._reach.find_usable(session, owner_id=owner_id, agent_ids=[agent_id])
+            return (await self._snapshots(session, identity, reached)).get(agent_id)
+        row = await AgentRepository(session).find_visible(agent_id, identity)
+        return _snapshot(row, identity) if row is not None else None
+
     async def list_auto_sub_agents(
         self, session: Session, *, identity: Identity, agent_id: str
     ) -> tuple[AgentSnapshot, ...]:
