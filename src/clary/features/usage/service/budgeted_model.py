@@ -101,7 +101,8 @@ class BudgetedModel:
             async with aclosing(self._model.stream(request)) as items:
                 async for item in items:
                     attempt.see(item)
-                    if attempt.is_lost:
+                    if attempt.is_lost or attempt.is_done:
+                        # Before the item is seen: whoever records it finds what has to be booked with it.
                         await self._over(attempt)
                     yield item
                     if attempt.is_lost:
@@ -150,6 +151,7 @@ class _Attempt:
         self._outcome = "cut"
         self._has_ended = False
         self.is_lost = False
+        self.is_done = False
 
     def next(self, reservation_id: str | None) -> "_Attempt":
         """The one after this."""
@@ -168,7 +170,7 @@ class _Attempt:
             if self.is_lost:
                 self._usage, self._note, self._outcome = item.usage, item.kind, "error"
         else:
-            self._usage, self._outcome = item.usage, "ok"
+            self._usage, self._outcome, self.is_done = item.usage, "ok", True
 
     def failed(self, error: ModelFailedError) -> None:
         """It failed for good."""
