@@ -23,7 +23,7 @@ NOT_FOUND = {"agent_not_found", "session_not_found", "run_not_found", "provider_
 }
 FORBIDDEN = {"forbidden", "agent_forbidden"}
 # The call takes something away from whoever calls, or from the one whose object it is.
-IDS_IN_BODY = ("/api/agent/create", "/api/chat", "/api/stream", "/api/web-stream")
+IDS_IN_BODY = ("/api/agent/create", "/api/chat", "/api/stream", "/api/web-stream", "/api/tools/exec")
 LAST = ("/api/user/delete", "/api/auth/logout", "/api/user/logout")
 
 
