@@ -20,10 +20,13 @@ MAX_CHARACTERS: Final = 50_000
 MAX_SAVED_CHARACTERS: Final = 5_000_000
 FOLDER: Final = ".clary/web"
 _PARALLEL: Final = 4
+READ_SECONDS: Final = 15.0
+"""For the text of one page, so that the slowest ten end within the time of a tool."""
 _TEXT_TYPES: Final = ("json", "xml", "javascript", "yaml", "csv")
 _ODD: Final = re.compile(r"[^A-Za-z0-9.-]+")
 
 _STATUS: Final = Text("服务器返回状态 {status}", "The server answered with status {status}")
+_TOO_SLOW: Final = Text("读取该内容超时", "Reading what is there took too long")
 _NO_TEXT: Final = Text("该地址的内容不是可读取的文本", "What is there is no text that can be read")
 
 
@@ -87,10 +90,13 @@ class FetchWebpagesTool(DefinedTool):
                 page = await self._web.pages.fetch(url)
                 if not 200 <= page.http_status < 300:
                     return _Page(url, page, error=_STATUS.fill(status=page.http_status))
-                document = await self._text(page)
+                async with asyncio.timeout(READ_SECONDS):
+                    document = await self._text(page)
                 saved_path = await asyncio.to_thread(_save, url, document.text[:MAX_SAVED_CHARACTERS], context)
             except (PageError, DocumentError) as problem:
                 return _Page(url, page, error=problem.message)
+            except TimeoutError:
+                return _Page(url, page, error=_TOO_SLOW)
             return _Page(url, page, document, saved_path)
 
     async def _text(self, page: FetchedPage) -> DocumentText:
