@@ -5,6 +5,7 @@ import base64
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from clary.features.toolbox.ports import (
     DocumentText,
     FetchedPage,
     ImageHit,
+    NoBounds,
     PageError,
     SearchError,
     TimeRange,
@@ -154,6 +156,17 @@ async def test_a_document_is_read_by_its_name_where_it_has_no_type(bench) -> Non
     assert (answer["status"], answer["results"][0]["content"]) == ("success", "pages")
     failed = await bench.call("fetch_webpages", urls=["https://b.example/"])
     assert failed["status"] == "error"
+
+
+async def test_a_page_is_given_also_where_it_finds_no_room(bench) -> None:
+    class Chest(NoBounds):
+        def fits(self, workspace: Path, relative: str, size: int) -> bool:
+            return False
+
+    pages = FixedPages({"https://a.example/t": page(b"text")})
+    bench.toolbox = Toolbox(web=WebAccess(documents=PlainDocuments(), pages=pages), room=Chest())
+    (found,) = (await bench.call("fetch_webpages", urls=["https://a.example/t"]))["results"]
+    assert (found["content"], found["saved_path"], list(bench.workspace.iterdir())) == ("text", "", [])
 
 
 async def test_a_page_that_takes_too_long_to_read_costs_the_others_nothing(bench, monkeypatch) -> None:

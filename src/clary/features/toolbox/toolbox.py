@@ -130,7 +130,7 @@ def _built_in(clock: Clock, web: WebAccess, room: Room) -> tuple[BuiltInTool, ..
         ShellTool(room),
         PythonTool(room),
         JavaScriptTool(room),
-        FetchWebpagesTool(web),
+        FetchWebpagesTool(web, room),
         AnalyzeImageTool(web),
         SearchMemoryTool(clock),
         SaveMemoryTool(),
