@@ -31,6 +31,7 @@ check: dev-setup ## Format, lint, types, import contracts
 
 bench: dev-setup ## Measure, in one run, against the floors
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/sandbox.py
 
 docs: dev-setup ## Check that the documentation agrees with the code
 	$(BIN)/pytest tests/architecture tests/contract

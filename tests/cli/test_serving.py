@@ -97,13 +97,16 @@ def test_migrate_check_changes_nothing(tmp_path: Path) -> None:
 
 def test_doctor_shows_where_values_come_from_and_hides_secrets(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("CLARY_INSTANCE_NAME=House\n")
-    done = clary(tmp_path, "doctor", CLARY_BOOTSTRAP_ADMIN_PASSWORD="Very-Secret-4711", CLARY_SANDBOX="off")
+    values = {"CLARY_SANDBOX": "off", "CLARY_SEARCH_SEARXNG_URL": "http://127.0.0.1:8888"}
+    done = clary(tmp_path, "doctor", CLARY_BOOTSTRAP_ADMIN_PASSWORD="Very-Secret-4711", **values)
     lines = done.stdout.splitlines()
     assert done.returncode == 0, done.stdout
     assert {
         "CLARY_INSTANCE_NAME=House (.env)",
         "CLARY_BOOTSTRAP_ADMIN_PASSWORD=set (environment)",
         "CLARY_PORT=8000 (default)",
+        "ok   code tools: none",
+        "ok   web search: searxng",
     } <= set(lines)
     assert "Very-Secret" not in done.stdout
 

@@ -32,7 +32,7 @@ GENERATION = (
 # The call takes something away from whoever calls, or from the one whose object it is.
 IDS_IN_BODY = (
     *("/api/agent/create", *GENERATION, "/api/chat", "/api/stream", "/api/web-stream"),
-    *("/api/sandbox/approval", "/api/sandbox/approval/audit"),
+    *("/api/sandbox/approval", "/api/sandbox/approval/audit", "/api/tools/exec"),
 )
 LAST = ("/api/user/delete", "/api/auth/logout", "/api/user/logout")
 

@@ -38,8 +38,10 @@ def doctor() -> None:
 
 
 async def _examine(settings: Any) -> int:
-    from clary.adapters.sandbox import make_sandbox
+    from clary.adapters.sandbox import make_sandbox, visible_programs
+    from clary.adapters.web import search_services
     from clary.db.migrate import SchemaError, schema_state
+    from clary.wiring.tools import search_settings
 
     problems = 0
 
@@ -61,6 +63,11 @@ async def _examine(settings: Any) -> int:
     sandbox = await make_sandbox("on" if settings.sandbox else "off")
     reason = sandbox.unavailable_reason
     say("sandbox", good=reason is None or not settings.sandbox, text=reason or "works")
+    programs = visible_programs(("python3", "node"))
+    found = [name for program, name in (("python3", "Python"), ("node", "JavaScript")) if program in programs]
+    say("code tools", good=True, text=", ".join(found) if found and reason is None else "none")
+    services = [service.name for service in search_services(search_settings(settings))]
+    say("web search", good=True, text=", ".join(services) or "no service configured")
     given = settings.default_llm_api_base_url
     say(
         "default provider",

@@ -12,7 +12,7 @@ from clary.features.accounts.service import AddressRate
 from clary.features.agents.service import AgentResolver
 from clary.features.audit.service import AuditLog
 from clary.features.conversations.service import ConversationService
-from clary.features.toolbox.ports import ForeignTools, NoForeignTools, NoteBooks, WebAccess
+from clary.features.toolbox.ports import ForeignTools, NoForeignTools, NoteBooks, Room, WebAccess
 from clary.features.toolbox.service import DirectCalls, DirectLimits, Surroundings, Toolbox, ToolList
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit.clock import Clock
@@ -39,7 +39,9 @@ class ToolServices:
     list: ToolList
     calls: DirectCalls
 
-    def __init__(self, settings: Settings, *, database: Database, clock: Clock, guard: OutboundGuard) -> None:
+    def __init__(
+        self, settings: Settings, *, database: Database, clock: Clock, guard: OutboundGuard, room: Room | None = None
+    ) -> None:
         self._settings = settings
         self._database = database
         self._rate = UserRate(database=database, clock=clock)
@@ -53,7 +55,7 @@ class ToolServices:
             rate=self._rate,
             searches_per_minute=settings.search_per_minute,
         )
-        self.toolbox = Toolbox(clock, web=web, programs=visible_programs(("python3", "node")))
+        self.toolbox = Toolbox(clock, web=web, room=room, programs=visible_programs(("python3", "node")))
 
     def connect(
         self,

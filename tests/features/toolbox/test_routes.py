@@ -249,3 +249,15 @@ async def test_a_command_is_denied_fails_or_ends_with_its_time_limit(tools: Tool
     assert (await tools.run("pia", SHELL, {"command": "false"}, agent_id=agent))["return_code"] == 1
     slow = await tools.refusal("pia", SHELL, {"command": "sleep 60", "timeout": 1}, agent_id=agent)
     assert slow == (200, 504, "tool_timeout", "工具执行超时", None)
+    await tools.run("pia", SHELL, {"command": "mkdir -p a/b; chmod 0 a; ln -s / out; setsid sleep 60 & exit 0"})
+    assert tools.temporary_workspaces == []
+
+
+async def test_no_page_inside_is_fetched(tools: Tools) -> None:
+    inside = "http://169.254.169.254/latest"
+    found = await tools.run("pia", "fetch_webpages", {"urls": [inside, "file:///etc/passwd", "http://[::]/"]})
+    told = "目标地址不被允许，内网地址需由管理员加入出站白名单"
+    assert found["status"] == "error"
+    assert [(page["http_status"], page["content"], page["error"]) for page in found["results"]] == [
+        (None, "", told)
+    ] * 3

@@ -3,6 +3,7 @@
 import pytest
 
 from clary.features.toolbox.service import LOOP_TOOLS, Toolbox, canonical_name
+from clary.kit.text import Text
 from clary.runtime.tools import ToolFailedError
 
 pytestmark = pytest.mark.anyio
@@ -111,7 +112,9 @@ def test_what_a_host_lacks_is_said_in_words(bench) -> None:
     assert "execute_shell_command" in box.available(bench.sandbox)
     bench.sandbox.unavailable_reason = "no bwrap"
     assert "execute_shell_command" not in box.available(bench.sandbox)
-    assert str(box.unavailable_reason("execute_python_code", bench.sandbox).en) == "The sandbox is not available"
+    assert box.unavailable_reason("execute_python_code", bench.sandbox) == Text(
+        "沙箱不可用", "The sandbox is not available"
+    )
 
 
 def test_every_text_exists_in_both_languages() -> None:

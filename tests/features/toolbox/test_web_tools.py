@@ -5,14 +5,17 @@ import base64
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
+from clary.features.toolbox import web_tools
 from clary.features.toolbox.ports import (
     DocumentError,
     DocumentText,
     FetchedPage,
     ImageHit,
+    NoBounds,
     PageError,
     SearchError,
     TimeRange,
@@ -52,6 +55,8 @@ class PlainDocuments:
 
     async def read(self, content: bytes, kind: str) -> DocumentText:
         """See `Documents.read`."""
+        if content == b"slow":
+            await asyncio.Event().wait()
         if content == b"broken":
             raise DocumentError(Text("坏", "broken"))
         return DocumentText("Title", content.decode())
@@ -151,6 +156,27 @@ async def test_a_document_is_read_by_its_name_where_it_has_no_type(bench) -> Non
     assert (answer["status"], answer["results"][0]["content"]) == ("success", "pages")
     failed = await bench.call("fetch_webpages", urls=["https://b.example/"])
     assert failed["status"] == "error"
+
+
+async def test_a_page_is_given_also_where_it_finds_no_room(bench) -> None:
+    class Chest(NoBounds):
+        def fits(self, workspace: Path, relative: str, size: int) -> bool:
+            return False
+
+    pages = FixedPages({"https://a.example/t": page(b"text")})
+    bench.toolbox = Toolbox(web=WebAccess(documents=PlainDocuments(), pages=pages), room=Chest())
+    (found,) = (await bench.call("fetch_webpages", urls=["https://a.example/t"]))["results"]
+    assert (found["content"], found["saved_path"], list(bench.workspace.iterdir())) == ("text", "", [])
+
+
+async def test_a_page_that_takes_too_long_to_read_costs_the_others_nothing(bench, monkeypatch) -> None:
+    monkeypatch.setattr(web_tools, "READ_SECONDS", 0.01)
+    pages = {"https://a.example/s": page(b"slow", "text/html"), "https://a.example/t": page(b"text")}
+    bench.toolbox = Toolbox(web=WebAccess(documents=PlainDocuments(), pages=FixedPages(pages)))
+    answer = await bench.call("fetch_webpages", "en", urls=list(pages))
+    slow, text = answer["results"]
+    assert (answer["status"], text["content"]) == ("partial", "text")
+    assert (slow["http_status"], slow["error"]) == (200, "Reading what is there took too long")
 
 
 async def test_file_read_gives_the_text_of_documents(bench) -> None:

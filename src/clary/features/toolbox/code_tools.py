@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from clary.features.toolbox.definition import DefinedTool, Parameter, ToolDefinition
+from clary.features.toolbox.filling import run_within
+from clary.features.toolbox.ports import Room
 from clary.kit.text import Text
 from clary.runtime.tools import SandboxCommand, SandboxResult, ToolContext, ToolFailedError
 from clary.runtime.toolset import words
@@ -63,9 +65,12 @@ class PythonTool(DefinedTool):
         timeout_seconds=None,
     )
 
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
     async def run(self, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
         """See `run_script`."""
-        return await run_script(PYTHON, arguments, context)
+        return await run_script(PYTHON, arguments, context, self._room)
 
 
 class JavaScriptTool(DefinedTool):
@@ -84,28 +89,30 @@ class JavaScriptTool(DefinedTool):
         timeout_seconds=None,
     )
 
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
     async def run(self, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
         """See `run_script`."""
         is_module = _MODULE.search(str(arguments["code"])) is not None
-        return await run_script(NODE_MODULE if is_module else NODE, arguments, context)
+        return await run_script(NODE_MODULE if is_module else NODE, arguments, context, self._room)
 
 
-async def run_script(interpreter: Interpreter, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
+async def run_script(
+    interpreter: Interpreter, arguments: dict[str, Any], context: ToolContext, room: Room
+) -> dict[str, Any]:
     """Runs code to its end: `{success, output, stdout, stderr, return_code, error?}` (stream-runtime.md 9.5).
 
     Code that fails is a success of the tool: `success` tells, and `error` why.
 
     Raises:
-        ToolFailedError: `TIMEOUT` with the output so far; not started; no sandbox.
+        ToolFailedError: `TIMEOUT` with the output so far; not started; no sandbox; no room.
     """
     language = context.language
     if context.sandbox.unavailable_reason is not None:
         raise ToolFailedError(words(_UNAVAILABLE, language))
     command = _command(interpreter, str(arguments["code"]), arguments.get("timeout", DEFAULT_SECONDS), context)
-    try:
-        result = await context.sandbox.run(command, context.progress)
-    except ToolFailedError:
-        raise ToolFailedError(words(_NOT_STARTED, language)) from None
+    result = await run_within(room, command, context, words(_NOT_STARTED, language))
     if result.timed_out:
         message = words(_TIMED_OUT.fill(seconds=f"{command.timeout_seconds:g}"), language)
         raise ToolFailedError(message, "TIMEOUT", **_output(result))

@@ -5,7 +5,8 @@ from itertools import islice
 from typing import Any, ClassVar, Final
 
 from clary.features.toolbox.definition import DefinedTool, Parameter, ToolDefinition
-from clary.features.toolbox.ports import DocumentError, Documents
+from clary.features.toolbox.filling import require_room
+from clary.features.toolbox.ports import DocumentError, Documents, Room
 from clary.features.toolbox.replacing import replaced
 from clary.features.toolbox.workspace_files import (
     MAX_READ_BYTES,
@@ -121,6 +122,9 @@ class FileWriteTool(DefinedTool):
         path_arguments=("file_path",),
     )
 
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
     async def run(self, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
         """See `Tool.run`."""
         return await asyncio.to_thread(self._write, arguments["file_path"], arguments["content"], context)
@@ -129,6 +133,7 @@ class FileWriteTool(DefinedTool):
         content = encoded(text, "utf-8", context)
         with refusals_in(context.language, path):
             relative = safe_paths.locate(context.workspace, path)
+            require_room(self._room, context, relative, len(content))
             safe_paths.write_atomically(context.workspace, relative, content)
         return {
             "status": "success",
@@ -175,8 +180,9 @@ class FileUpdateTool(DefinedTool):
         path_arguments=("file_path",),
     )
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, room: Room) -> None:
         self._clock = clock
+        self._room = room
 
     async def run(self, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
         """See `Tool.run`."""
@@ -198,8 +204,10 @@ class FileUpdateTool(DefinedTool):
             language=language,
             clock=self._clock,
         )
+        after = encoded(changed.text, found.encoding, context)
         with refusals_in(language, path):
-            safe_paths.write_atomically(context.workspace, relative, encoded(changed.text, found.encoding, context))
+            require_room(self._room, context, relative, len(after))
+            safe_paths.write_atomically(context.workspace, relative, after)
         return {
             "status": "success",
             "message": words(_UPDATED.fill(count=changed.places, path=shown(relative)), language),

@@ -6,7 +6,9 @@ from typing import Any, ClassVar, Final
 
 from clary.features.toolbox.definition import DefinedTool, Parameter, ToolDefinition
 from clary.features.toolbox.file_tools import encoded
+from clary.features.toolbox.filling import require_room
 from clary.features.toolbox.patching import Action, FilePatch, PatchError, patched, read_patch
+from clary.features.toolbox.ports import Room
 from clary.features.toolbox.workspace_files import MAX_WRITE_BYTES, refusals_in, shown, text_of
 from clary.kit import safe_paths
 from clary.kit.text import Text
@@ -15,6 +17,8 @@ from clary.runtime.toolset import words
 
 MAX_PATCH_CHARACTERS: Final = 1024 * 1024
 MAX_FILES: Final = 200
+_NOWHERE: Final = ".clary/patch"
+"""A place where nothing lies: the growth of all files counts as one new file."""
 
 _EXISTS: Final = Text("文件已存在: {path}", "The file exists: {path}")
 _ODD_BYTES: Final = Text("文件含有无法识别的字节: {path}", "The file holds unreadable bytes: {path}")
@@ -55,13 +59,19 @@ class ApplyPatchTool(DefinedTool):
         parallel_safe=False,
     )
 
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
     async def run(self, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
         """See `Tool.run`."""
-        return await asyncio.to_thread(_apply, arguments["patch"], context)
+        return await asyncio.to_thread(_apply, arguments["patch"], context, self._room)
 
 
-def _apply(text: str, context: ToolContext) -> dict[str, Any]:
+def _apply(text: str, context: ToolContext, room: Room) -> dict[str, Any]:
     changes = _prepared(text, context)
+    growth = sum(len(each.after or b"") - len(each.before or b"") for each in changes)
+    if growth > 0:
+        require_room(room, context, _NOWHERE, growth)
     _write(changes, context)
     return {
         "status": "success",

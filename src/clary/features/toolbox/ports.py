@@ -66,6 +66,40 @@ class NoDocuments:
         return content.decode("utf-8", "replace")
 
 
+# Room
+
+
+class Room(Protocol):
+    """How much a workspace may hold (product.md 4.4). Its methods block."""
+
+    @property
+    def limit_mb(self) -> int:
+        """The bound, as people are told it."""
+        ...
+
+    def fits(self, workspace: Path, relative: str, size: int) -> bool:
+        """Whether a file of `size` bytes fits in, in place of what is at `relative`."""
+        ...
+
+    def is_exceeded(self, workspace: Path) -> bool:
+        """Whether more lies there than may."""
+        ...
+
+
+class NoBounds:
+    """The twin without an end."""
+
+    limit_mb = 0
+
+    def fits(self, workspace: Path, relative: str, size: int) -> bool:
+        """See the port."""
+        return True
+
+    def is_exceeded(self, workspace: Path) -> bool:
+        """See the port."""
+        return False
+
+
 # The web
 
 

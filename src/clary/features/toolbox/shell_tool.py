@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Final
 
 from clary.features.toolbox.command_words import denied_word
 from clary.features.toolbox.definition import DefinedTool, Parameter, ToolDefinition
+from clary.features.toolbox.filling import run_within
+from clary.features.toolbox.ports import Room
 from clary.features.toolbox.workspace_files import refusals_in, shown
 from clary.kit import safe_paths
 from clary.kit.text import Text, cut
@@ -65,15 +67,20 @@ class ShellTool(DefinedTool):
         timeout_seconds=None,
     )
 
-    def __init__(self, denied_words: Collection[str] = ()) -> None:
+    def __init__(self, room: Room, denied_words: Collection[str] = ()) -> None:
+        self._room = room
         self._denied_words = denied_words
+
+    def denying(self, denied_words: Collection[str]) -> "ShellTool":
+        """The same tool, which refuses commands by their first words."""
+        return ShellTool(self._room, denied_words)
 
     async def run(self, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
         """See `Tool.run`. A command that fails is a success of the tool: `success` tells.
 
         Raises:
             ToolFailedError: `TIMEOUT` with the output so far; `PERMISSION_DENIED` for a denied word; not started; no
-                sandbox.
+                sandbox; no room.
         """
         if context.sandbox.unavailable_reason is not None:
             raise ToolFailedError(words(_UNAVAILABLE, context.language))
@@ -82,10 +89,7 @@ class ShellTool(DefinedTool):
             message = words(_DENIED.fill(word=cut(denied, 100)), context.language)
             raise ToolFailedError(message, "PERMISSION_DENIED")
         command = await self._command(arguments, context)
-        try:
-            result = await context.sandbox.run(command, context.progress)
-        except ToolFailedError:
-            raise ToolFailedError(words(_NOT_STARTED, context.language)) from None
+        result = await run_within(self._room, command, context, words(_NOT_STARTED, context.language))
         if result.timed_out:
             message = words(_TIMED_OUT.fill(seconds=f"{command.timeout_seconds:g}"), context.language)
             raise ToolFailedError(message, "TIMEOUT", **_output(result))

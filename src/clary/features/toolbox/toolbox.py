@@ -9,7 +9,7 @@ from clary.features.toolbox.image_tool import AnalyzeImageTool
 from clary.features.toolbox.loop_tools import DEFINITIONS, loop_tools
 from clary.features.toolbox.memory_tools import ForgetMemoryTool, SaveMemoryTool, SearchMemoryTool
 from clary.features.toolbox.patch_tool import ApplyPatchTool
-from clary.features.toolbox.ports import WebAccess
+from clary.features.toolbox.ports import NoBounds, Room, WebAccess
 from clary.features.toolbox.search_tools import GlobTool, GrepTool
 from clary.features.toolbox.session_tools import LoadSkillTool, LoadWorkflowTool
 from clary.features.toolbox.shell_tool import ShellTool
@@ -58,7 +58,7 @@ def canonical_name(name: str) -> str:
 class Toolbox:
     """All built-in tools, in the order of product.md 6.2. Holds no state of any run.
 
-    `programs`: which of `python3` and `node` programs in the sandbox would find.
+    `programs`: which of `python3` and `node` programs in the sandbox would find; `room`: of workspaces.
     """
 
     def __init__(
@@ -66,11 +66,12 @@ class Toolbox:
         clock: Clock | None = None,
         *,
         web: WebAccess | None = None,
+        room: Room | None = None,
         programs: Collection[str] = ("python3", "node"),
     ) -> None:
         self._web = web or WebAccess()
         self._programs = frozenset(programs)
-        tools = _built_in(clock or SystemClock(), self._web)
+        tools = _built_in(clock or SystemClock(), self._web, room or NoBounds())
         self._tools = {tool.spec.name: tool for tool in tools}
 
     @property
@@ -96,7 +97,7 @@ class Toolbox:
         tool = self.find(name)
         if tool is None:
             raise ToolFailedError(words(_UNKNOWN.fill(name=cut(name, 100)), language), "TOOL_NOT_FOUND")
-        return ShellTool(denied_commands) if denied_commands and isinstance(tool, ShellTool) else tool
+        return tool.denying(denied_commands) if denied_commands and isinstance(tool, ShellTool) else tool
 
     def unavailable_reason(self, name: str, sandbox: Sandbox) -> Text | None:
         """Why a tool cannot be used on this host, or None."""
@@ -117,19 +118,19 @@ class Toolbox:
         return tuple(name for name in names if self.unavailable_reason(name, sandbox) is None)
 
 
-def _built_in(clock: Clock, web: WebAccess) -> tuple[BuiltInTool, ...]:
+def _built_in(clock: Clock, web: WebAccess, room: Room) -> tuple[BuiltInTool, ...]:
     return (
         FileReadTool(web.documents),
-        FileWriteTool(),
-        FileUpdateTool(clock),
-        ApplyPatchTool(),
+        FileWriteTool(room),
+        FileUpdateTool(clock, room),
+        ApplyPatchTool(room),
         ListDirTool(),
         GlobTool(),
         GrepTool(clock),
-        ShellTool(),
-        PythonTool(),
-        JavaScriptTool(),
-        FetchWebpagesTool(web),
+        ShellTool(room),
+        PythonTool(room),
+        JavaScriptTool(room),
+        FetchWebpagesTool(web, room),
         AnalyzeImageTool(web),
         SearchMemoryTool(clock),
         SaveMemoryTool(),

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from clary.features.toolbox.definition import DefinedTool, Parameter, ToolDefinition
-from clary.features.toolbox.ports import DocumentError, DocumentText, FetchedPage, PageError, WebAccess
+from clary.features.toolbox.ports import DocumentError, DocumentText, FetchedPage, PageError, Room, WebAccess
 from clary.kit import safe_paths
 from clary.kit.text import Text, cut
 from clary.runtime.tools import ToolContext
@@ -20,10 +20,13 @@ MAX_CHARACTERS: Final = 50_000
 MAX_SAVED_CHARACTERS: Final = 5_000_000
 FOLDER: Final = ".clary/web"
 _PARALLEL: Final = 4
+READ_SECONDS: Final = 15.0
+"""For the text of one page, so that the slowest ten end within the time of a tool."""
 _TEXT_TYPES: Final = ("json", "xml", "javascript", "yaml", "csv")
 _ODD: Final = re.compile(r"[^A-Za-z0-9.-]+")
 
 _STATUS: Final = Text("服务器返回状态 {status}", "The server answered with status {status}")
+_TOO_SLOW: Final = Text("读取该内容超时", "Reading what is there took too long")
 _NO_TEXT: Final = Text("该地址的内容不是可读取的文本", "What is there is no text that can be read")
 
 
@@ -67,8 +70,9 @@ class FetchWebpagesTool(DefinedTool):
         effect="read",
     )
 
-    def __init__(self, web: WebAccess) -> None:
+    def __init__(self, web: WebAccess, room: Room) -> None:
         self._web = web
+        self._room = room
 
     async def run(self, arguments: dict[str, Any], context: ToolContext) -> dict[str, Any]:
         """See `Tool.run`. An address that fails has `error` in its item."""
@@ -87,10 +91,14 @@ class FetchWebpagesTool(DefinedTool):
                 page = await self._web.pages.fetch(url)
                 if not 200 <= page.http_status < 300:
                     return _Page(url, page, error=_STATUS.fill(status=page.http_status))
-                document = await self._text(page)
-                saved_path = await asyncio.to_thread(_save, url, document.text[:MAX_SAVED_CHARACTERS], context)
+                async with asyncio.timeout(READ_SECONDS):
+                    document = await self._text(page)
+                text = document.text[:MAX_SAVED_CHARACTERS]
+                saved_path = await asyncio.to_thread(_save, url, text, context, self._room)
             except (PageError, DocumentError) as problem:
                 return _Page(url, page, error=problem.message)
+            except TimeoutError:
+                return _Page(url, page, error=_TOO_SLOW)
             return _Page(url, page, document, saved_path)
 
     async def _text(self, page: FetchedPage) -> DocumentText:
@@ -116,14 +124,17 @@ def _charset_within(body: bytes) -> str | None:
     return found[1].decode("ascii") if found is not None else None
 
 
-def _save(url: str, text: str, context: ToolContext) -> str:
+def _save(url: str, text: str, context: ToolContext, room: Room) -> str:
     """Keeps the whole text; "" where there is no room for it, as the page is still worth reading."""
     parts = urlsplit(url)
     name = _ODD.sub("-", f"{parts.hostname or ''}{parts.path}").strip("-.")[:80]
     mark = hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()[:8]
     relative = f"{FOLDER}/{name or 'page'}-{mark}.md"
+    content = text.encode("utf-8", "replace")
+    if not room.fits(context.workspace, relative, len(content)):
+        return ""
     try:
-        safe_paths.write_atomically(context.workspace, relative, text.encode("utf-8", "replace"))
+        safe_paths.write_atomically(context.workspace, relative, content)
     except (safe_paths.PathError, OSError):
         return ""
     return f"/workspace/{relative}"
