@@ -3,6 +3,7 @@ import type { Account, SystemInfo } from "../features/accounts/api";
 import { AgentPicker } from "../features/agents/AgentPicker";
 import { loadAgents } from "../features/agents/agent-store";
 import { ChatPage } from "../features/chat/ChatPage";
+import { FilesButton } from "../features/chat/FilesButton";
 import { activeStore, watchActiveSessions } from "../features/conversations/active-sessions";
 import { ConversationHistory } from "../features/conversations/conversation-store";
 import { useTexts } from "../kit/i18n";
@@ -71,6 +72,7 @@ export function Shell({ account, info }: ShellProps) {
           ) : (
             <span className="topbar-title">{info.instance_name}</span>
           )}
+          {route.page === "chat" && <FilesButton />}
           <button
             type="button"
             className="icon-button topbar-new"

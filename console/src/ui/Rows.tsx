@@ -36,12 +36,22 @@ interface IconActionProps {
   icon: IconName;
   label: string;
   onClick: () => void;
+  size?: "usual" | "small";
+  isDisabled?: boolean;
 }
 
-export function IconAction({ icon, label, onClick }: IconActionProps) {
+export function IconAction({ icon, label, onClick, size = "usual", isDisabled = false }: IconActionProps) {
+  const isSmall = size === "small";
   return (
-    <button type="button" className="icon-button" aria-label={label} title={label} onClick={onClick}>
-      <Icon name={icon} />
+    <button
+      type="button"
+      className={isSmall ? "icon-button small" : "icon-button"}
+      aria-label={label}
+      title={label}
+      disabled={isDisabled}
+      onClick={onClick}
+    >
+      <Icon name={icon} size={isSmall ? 15 : 18} />
     </button>
   );
 }

@@ -1,4 +1,5 @@
 import { useTexts } from "../../kit/i18n";
+import { useRuntimeTexts } from "../../texts/runtime";
 import { Field } from "../../ui/Field";
 import type { Provider } from "../llm_providers/api";
 import type { AgentFormValues } from "./AgentForm";
@@ -106,6 +107,7 @@ export function AgentFields({ values, providers, onChange }: FieldsProps) {
 
 function ToolChoice({ chosen, onChange }: { chosen: string[]; onChange: (tools: string[]) => void }) {
   const t = useTexts();
+  const r = useRuntimeTexts();
   const names: string[] = [...FOUNDATION_TOOLS];
   // Tools of other kinds that the agent already has stay visible and can be taken away.
   const all = [...names, ...chosen.filter((name) => !names.includes(name))];
@@ -123,7 +125,7 @@ function ToolChoice({ chosen, onChange }: { chosen: string[]; onChange: (tools: 
               onChange={(event) => toggle(name, event.target.checked)}
             />
             <span>
-              {toolTitle(t, name)}
+              {toolTitle(r, name)}
               <code>{name}</code>
             </span>
           </label>

@@ -1,12 +1,15 @@
 import { memo } from "react";
 import { useTexts } from "../../kit/i18n";
+import { useRuntimeTexts } from "../../texts/runtime";
 import { Icon } from "../../ui/Icon";
 import { Notice } from "../../ui/Notice";
+import { ApprovalCard } from "./ApprovalCard";
 import { Markdown } from "./Markdown";
+import { QuestionCard } from "./QuestionCard";
 import { ToolCard } from "./ToolCard";
 import { textOf } from "./transcript";
-import { type Item, isSuperseded } from "./view-items";
-import type { MessageLine } from "./wire";
+import { type Item, isFailedCheck, isSuperseded } from "./view-items";
+import { type Decision, isApproval, type MessageLine } from "./wire";
 
 interface ItemProps {
   item: Item;
@@ -14,10 +17,34 @@ interface ItemProps {
   isGrowing: boolean;
   isLive: boolean;
   isNewestPlan?: boolean;
+  decisions?: Readonly<Record<string, Decision>>;
+  onDecided?: (approvalId: string, decision: Decision) => void;
+  /** Sends the answers to a question as the next message; null where it is too late for that. */
+  onReply?: ((text: string) => void) | null;
 }
 
-export function MessageItem({ item, isGrowing, isLive, isNewestPlan = false }: ItemProps) {
+export function MessageItem(props: ItemProps) {
+  const { item, isGrowing, isLive, isNewestPlan = false, decisions = {} } = props;
   const { message, kind } = item;
+  if (kind === "question" && item.call)
+    return (
+      <QuestionCard
+        message={message}
+        call={item.call}
+        result={item.result}
+        isLive={isLive}
+        onReply={props.onReply ?? null}
+      />
+    );
+  if (isApproval(message))
+    return (
+      <ApprovalCard
+        line={message}
+        decision={decisions[message.approval_id]}
+        isLive={isLive}
+        onDecided={props.onDecided ?? (() => {})}
+      />
+    );
   if (kind === "tool" && item.call) {
     return (
       <ToolCard
@@ -46,8 +73,14 @@ const Answer = memo(function Answer({ message, isGrowing }: { message: MessageLi
 
 const Thought = memo(function Thought({ message, isGrowing }: { message: MessageLine; isGrowing: boolean }) {
   const t = useTexts();
+  const r = useRuntimeTexts();
   if (isSuperseded(message)) return null;
-  const label = message.type === "reasoning_content" ? t.thoughts : t.analysis;
+  const labels: Record<string, string> = {
+    reasoning_content: t.thoughts,
+    planning: r.planned,
+    observation: r.observed,
+  };
+  const label = labels[message.type] ?? t.analysis;
   return (
     <details className="thought">
       <summary>
@@ -74,11 +107,12 @@ function Superseded({ message }: { message: MessageLine }) {
 function Failure({ message }: { message: MessageLine }) {
   const t = useTexts();
   return (
-    <Notice kind="error">
+    // A line of this type tells of a trouble that the run has got over.
+    <Notice kind={message.type === "error" ? "warning" : "error"}>
       {message.type === "final_answer" && <strong>{t.runFailed}</strong>}
       <p>{message.error_info?.message || textOf(message)}</p>
     </Notice>
   );
 }
 
-const noticeKind = (message: MessageLine) => (message.type === "observation" ? "warning" : "info");
+const noticeKind = (message: MessageLine) => (isFailedCheck(message) ? "warning" : "info");
