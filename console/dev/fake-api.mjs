@@ -2,6 +2,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { addIdentity } from "./fake-identity.mjs";
 import { activeSnapshot, interrupt, onActiveChange, resumeInto, startInto } from "./fake-runs.mjs";
+import { addRuntime } from "./fake-runtime.mjs";
+import { addWorkshop } from "./fake-workshop.mjs";
 
 const USER = {
   userid: "u1",
@@ -89,7 +91,10 @@ export async function handleApi(request, response) {
 async function readBody(request) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
-  return chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  const bytes = Buffer.concat(chunks);
+  const isForm = request.headers["content-type"]?.startsWith("multipart/");
+  if (isForm) return await new Response(bytes, { headers: request.headers }).formData();
+  return bytes.length === 0 ? {} : JSON.parse(bytes.toString("utf8"));
 }
 
 function answer(response, status, body) {
@@ -189,6 +194,15 @@ on("POST", "/api/user/change-password", ({ body, isEnglish }) => {
   state.passwords.set(USER.username, body.new_password);
   return {};
 });
+
+addRuntime({
+  on,
+  Refusal,
+  missing,
+  find: find_conversation,
+  agentOf: (id) => state.agents.get(id) ?? BUILTIN,
+});
+addWorkshop({ on, Refusal, missing, words, agents: state.agents });
 
 // Agents
 on("GET", "/api/agent/list", () => [...state.agents.values()]);

@@ -27,7 +27,9 @@ export function SidePanel({ title, onClose, actions, children }: SidePanelProps)
       tabIndex={-1}
       ref={panel}
       onKeyDown={(event) => {
-        if (event.key !== "Escape" || event.defaultPrevented) return;
+        // A window that was opened from here stands elsewhere in the page, and closes by its own Escape.
+        const isInside = panel.current?.contains(event.target as Node) === true;
+        if (event.key !== "Escape" || !isInside) return;
         event.stopPropagation();
         onClose();
       }}

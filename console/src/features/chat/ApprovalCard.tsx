@@ -21,18 +21,18 @@ export function ApprovalCard({ line, decision, isLive, onDecided }: ApprovalCard
   const words = { approve: r.approved, deny: r.denied, expired: r.approvalExpired };
   const state = decision ?? (isLive ? null : "expired");
   return (
-    <section
+    <article
       className={`ask approval ${state ?? "open"}`}
       aria-label={r.approvalNeeded}
       data-decision={state ?? "open"}
     >
-      <h3>
+      <h2>
         <Icon name="shield" size={17} />
         {r.approvalNeeded}
         {state !== null && (
           <span className={state === "approve" ? "badge" : "badge bad"}>{words[state]}</span>
         )}
-      </h3>
+      </h2>
       <p className="muted">
         {toolTitle(r, line.tool_name ?? "")}
         {line.category && ` · ${line.category}`}
@@ -44,7 +44,7 @@ export function ApprovalCard({ line, decision, isLive, onDecided }: ApprovalCard
       {line.reason && <p>{line.reason}</p>}
       {state === null && line.hint && <p className="hint">{line.hint}</p>}
       {state === null && <DecisionButtons line={line} onDecided={onDecided} />}
-    </section>
+    </article>
   );
 }
 

@@ -35,15 +35,15 @@ export function QuestionCard({ message, call, result, isLive, onReply }: Questio
   const isFailed = result?.is_error === true;
   const answers = resultOf(result).answers;
   return (
-    <section
+    <article
       className="ask"
       data-kind={questionnaire.isPlan ? "plan" : "general"}
       aria-label={questionnaire.title}
     >
-      <h3>
+      <h2>
         <Icon name={questionnaire.isPlan ? "list" : "question"} size={17} />
         {questionnaire.title || (questionnaire.isPlan ? r.confirmPlan : r.agentAsks)}
-      </h3>
+      </h2>
       {isFailed && <p className="hint">{str(resultOf(result).message) || r.questionsClosed}</p>}
       {!isFailed && isAsync && <Reply questionnaire={questionnaire} onReply={onReply} />}
       {!isFailed && !isAsync && result === undefined && isLive && (
@@ -59,7 +59,7 @@ export function QuestionCard({ message, call, result, isLive, onReply }: Questio
           isLate={resultOf(result).status === "timeout"}
         />
       )}
-    </section>
+    </article>
   );
 }
 
