@@ -94,6 +94,8 @@ export const en = {
   newChat: "New chat",
   agents: "Agents",
   models: "Models",
+  skills: "Skills",
+  servers: "MCP servers",
 
   // Conversations
   history: "History",

@@ -97,6 +97,8 @@ export const zh: Shape<typeof en> = {
   newChat: "新对话",
   agents: "智能体",
   models: "模型",
+  skills: "技能",
+  servers: "MCP 服务器",
 
   // Conversations
   history: "历史对话",
