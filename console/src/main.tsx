@@ -13,6 +13,7 @@ import "./styles/chat.css";
 import "./styles/tools.css";
 import "./styles/asks.css";
 import "./styles/side-panel.css";
+import "./styles/workshop.css";
 import "./styles/prose.css";
 
 document.documentElement.lang = currentLocaleTag();

@@ -226,6 +226,7 @@ export const workshopEn = {
   subAgents: "Other agents it may delegate to",
   subAgentsAuto: "All agents I can use",
   subAgentsManual: "Only chosen ones",
+  chosenAgents: "Chosen agents",
   noOtherAgents: "There are no other agents yet.",
   asDefault: "Use as my default agent",
   approvalMode: "Ask before tools act",

@@ -226,6 +226,7 @@ export const workshopZh: Shape<typeof workshopEn> = {
   subAgents: "可以委托的其他智能体",
   subAgentsAuto: "我能使用的所有智能体",
   subAgentsManual: "仅所选的",
+  chosenAgents: "所选智能体",
   noOtherAgents: "还没有其他智能体。",
   asDefault: "作为我的默认智能体",
   approvalMode: "工具执行前询问",

@@ -159,7 +159,7 @@ export function TeamFields({ values, set, choices, agentId }: GroupProps) {
       )}
       {canDelegate && values.subAgentSelectionMode !== "auto" && (
         <ChoiceList
-          label={w.subAgents}
+          label={w.chosenAgents}
           choices={withLost(others, ...values.availableSubAgentIds)}
           chosen={values.availableSubAgentIds}
           onChange={(availableSubAgentIds) => set({ availableSubAgentIds })}

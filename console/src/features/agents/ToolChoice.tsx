@@ -14,8 +14,9 @@ interface ToolChoiceProps {
 interface Choice {
   name: string;
   title: string;
-  /** Its own name beside a title of ours, or what a server says of it. */
+  /** Its own name beside a title of ours. */
   detail: string;
+  /** Further words: why it is not there, or what a server says of it. */
   reason?: string | null;
 }
 
@@ -77,6 +78,8 @@ const basicTool = (name: string): Tool => ({
 const isChoosable = ({ name }: Tool): boolean => !name.startsWith("sys_");
 
 function choiceOf(r: RuntimeTexts, tool: Tool): Choice {
+  // Ours have a title in words. What a server calls its tools may look like one of ours and is another one.
+  if (tool.type === "mcp") return { name: tool.name, title: tool.name, detail: "", reason: tool.description };
   const title = toolTitle(r, tool.name);
   const reason = tool.available ? null : tool.unavailable_reason;
   return { name: tool.name, title, detail: title === tool.name ? "" : tool.name, reason };

@@ -122,7 +122,7 @@ function Facts({ server }: { server: Server }) {
   return (
     <dl className="facts">
       {addressOf(server) && (
-        <div>
+        <div className="span-two">
           <dt>{w.address}</dt>
           <dd>{addressOf(server)}</dd>
         </div>

@@ -104,7 +104,7 @@ function Facts({ skill }: { skill: Skill }) {
           <dt>{w.skillFor}</dt>
           <dd>{holders[skill.dimension]}</dd>
         </div>
-        <div>
+        <div className={skill.source_url ? "span-two" : undefined}>
           <dt>{w.source}</dt>
           <dd>{skill.source_url ?? wordOf(w, "source", skill.source)}</dd>
         </div>
