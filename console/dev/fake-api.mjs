@@ -312,7 +312,14 @@ on("POST", "/api/sessions/{}/interrupt", (_, id) => {
 // Streams
 on("POST", "/api/web-stream", ({ body, request, response }) => {
   const id = body.session_id;
-  const text = body.messages[0].content;
+  const { content } = body.messages[0];
+  const plain = typeof content === "string" ? content : content[0].text;
+  // Tags tell about the run; they are no part of the message.
+  const tags = /^(<(\w+)>[^<]*<\/\2>\s*)+/.exec(plain)?.[0] ?? "";
+  const text = tags.includes("enable_plan")
+    ? `Plan it: ${plain.slice(tags.length)}`
+    : plain.slice(tags.length);
+  const stored = typeof content === "string" ? text : [{ type: "text", text }, ...content.slice(1)];
   const agent = state.agents.get(body.agent_id) ?? BUILTIN;
   const title = text.length > 50 ? `${text.slice(0, 50)}...` : text;
   const row = { session_id: id, id, title, agent_id: agent.id, agent_name: agent.name, created_at: now() };
@@ -321,7 +328,12 @@ on("POST", "/api/web-stream", ({ body, request, response }) => {
   Object.assign(known.row, { agent_id: agent.id, agent_name: agent.name, updated_at: now() });
   startInto(
     known,
-    { text, agent, message: body.messages[0], key: request.headers["idempotency-key"] },
+    {
+      text,
+      agent,
+      message: { ...body.messages[0], content: stored },
+      key: request.headers["idempotency-key"],
+    },
     response,
   );
 });

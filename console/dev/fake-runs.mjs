@@ -87,7 +87,7 @@ function startRun(conversation, { text, agent, message, key }) {
     conversation.messages.push({
       role: "user",
       type: "normal",
-      content: text,
+      content: message.content ?? text,
       message_id: message.message_id ?? randomUUID(),
       session_id: run.session_id,
       timestamp: Date.now() / 1000,

@@ -90,8 +90,11 @@ function addFiles({ on, Refusal }) {
     const sent = body.get("file");
     if (sent.name.endsWith(".exe"))
       throw new Refusal(413, "The file is too large, limit 100 MB", "file_too_large");
+    const taken = files.some(({ path }) => path === `${body.get("target_path")}${sent.name}`);
+    if (taken && body.get("overwrite") === "false")
+      throw new Refusal(409, `File already exists: ${sent.name}`, "file_exists");
     files.push(file(`${body.get("target_path")}${sent.name}`, sent.size));
-    return { filename: sent.name, path: sent.name, size: sent.size };
+    return { filename: sent.name, path: `${body.get("target_path")}${sent.name}`, size: sent.size };
   });
   on("GET", "/api/agent/{}/file_workspace/download", ({ response, query }) => {
     response.writeHead(200, { "Content-Type": "text/plain" }).end(`content of ${query.get("file_path")}\n`);

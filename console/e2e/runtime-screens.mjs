@@ -28,6 +28,7 @@ export async function runtimeScreens(page, variant, check) {
   await helpers(page, picture);
   await additions(page, picture);
   await files(page, picture);
+  await extras(page, picture);
 }
 
 async function questions(page, picture) {
@@ -112,4 +113,30 @@ async function files(page, picture) {
   await picture("84-delete-file");
   await page.keyboard.press("Escape");
   await page.locator(".side-panel").press("Escape");
+}
+
+const PIXEL = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+
+async function extras(page, picture) {
+  await page.goto(`${settings.url}/#/`);
+  await page.locator(".welcome").waitFor();
+  await button(page, "Add to the message").click();
+  await picture("84a-extras-menu");
+  await page.getByRole("menuitemcheckbox", { name: /Plan first/ }).click();
+  await page.locator(".composer input[type=file]").setInputFiles([
+    { name: "sales figures 2026.csv", mimeType: "text/csv", buffer: Buffer.from("a,b") },
+    { name: "shelf.png", mimeType: "image/png", buffer: PIXEL },
+  ]);
+  await page.locator(".chip", { hasText: /shelf.png$/ }).waitFor();
+  await page.locator(".composer textarea").fill("Compare the figures with the picture");
+  await picture("84b-extras");
+  await page.keyboard.press("Enter");
+  await page.locator(".ask").waitFor();
+  await picture("84c-sent-files");
+  await page.locator(".composer textarea").focus();
+  await page.keyboard.press("Escape");
+  await settled(page);
 }

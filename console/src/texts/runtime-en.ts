@@ -37,6 +37,15 @@ export const runtimeEn = {
   planned: "Planned the next step",
   compacted: "Earlier messages were summarised",
 
+  // What goes with a message
+  addToMessage: "Add to the message",
+  attach: "Attach files",
+  planFirst: "Plan first",
+  planFirstHint: "Shows a plan and waits for your word",
+  thinkDeeply: "Think deeply",
+  withSkill: (name: string) => `Use the skill ${name}`,
+  takeOff: (name: string) => `Take off: ${name}`,
+
   // Other agents
   childOpen: "Open",
   childOpenNamed: (name: string) => `Show the work of ${name}`,

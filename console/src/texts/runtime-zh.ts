@@ -40,6 +40,15 @@ export const runtimeZh: Shape<typeof runtimeEn> = {
   planned: "规划下一步",
   compacted: "较早的消息已被概括",
 
+  // What goes with a message
+  addToMessage: "添加到消息",
+  attach: "添加文件",
+  planFirst: "先做计划",
+  planFirstHint: "先给出计划，等你确认",
+  thinkDeeply: "深度思考",
+  withSkill: (name) => `使用技能 ${name}`,
+  takeOff: (name) => `移除：${name}`,
+
   // Other agents
   childOpen: "查看",
   childOpenNamed: (name) => `查看 ${name} 的工作`,

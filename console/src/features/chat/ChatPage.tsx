@@ -11,16 +11,21 @@ import { agentStore, chooseAgent, chosenAgent, ownsAgent } from "../agents/agent
 import { activeStore } from "../conversations/active-sessions";
 import { ModelBanner } from "../llm_providers/ModelBanner";
 import type { Workspace } from "../workspaces/api";
+import { contentWith, tagsOf } from "./attachments";
 import { ChildrenContext, findChild } from "./ChildRuns";
 import { Composer } from "./Composer";
 import type { ChatSession, ChatState } from "./chat-session";
 import { DraftNotice } from "./DraftNotice";
+import { ExtrasMenu } from "./ExtrasMenu";
+import { ExtrasRow } from "./ExtrasRow";
 import { GuidanceList } from "./GuidanceList";
 import { WorkspaceContext } from "./Markdown";
 import { MessageList } from "./MessageList";
 import { closePanel, panelStore } from "./panel-store";
 import { TaskPanel } from "./TaskPanel";
+import { textOf } from "./transcript";
 import { showAddressOf, useChatSession } from "./use-chat-session";
+import { useExtras } from "./use-extras";
 import { useImprove } from "./use-improve";
 import { useStickToBottom } from "./use-stick-to-bottom";
 import { Welcome } from "./Welcome";
@@ -48,13 +53,22 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
   const agent = chosenAgent(agents);
   const isEmpty = state.transcript.messages.length === 0 && state.phase === "idle" && state.error === null;
 
+  const workspace = useMemo(
+    () => ({ agentId: state.agentId ?? agent?.id ?? "default_agent", sessionId: session.sessionId }),
+    [state.agentId, agent?.id, session],
+  );
+  const extras = useExtras(workspace);
+  const { putBack } = extras;
+
   useTakeUpForeignRun(session);
   useEffect(() => {
     if (state.agentId !== null) chooseAgent(state.agentId);
   }, [state.agentId]);
   useEffect(() => {
-    if (state.unsent !== null) setText((written) => written || (state.unsent ?? ""));
-  }, [state.unsent]);
+    if (state.unsent === null) return;
+    setText((written) => written || (state.unsent ?? ""));
+    putBack();
+  }, [state.unsent, putBack]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a newly opened chat is ready to type in
   useEffect(() => {
     if (matchMedia("(hover: hover)").matches) input.current?.focus();
@@ -63,7 +77,8 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
   const improving = useImprove(text, setText, { sessionId: session.sessionId, agentId: agent?.id ?? null });
   const send = (message: string) => {
     setText("");
-    void session.send(message, agent?.id ?? null);
+    const { files, wishes } = extras.take();
+    void session.send(contentWith(message, files), agent?.id ?? null, tagsOf(wishes));
     showAddressOf(session);
     toBottom();
   };
@@ -72,8 +87,9 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
     setText("");
     setGuideError(null);
     try {
-      await session.guidance.add(message);
+      await session.guidance.add(textOf({ content: contentWith(message, extras.take().files, true) }));
     } catch (error) {
+      putBack();
       setGuideError(error);
       setText((written) => written || message);
     }
@@ -85,10 +101,6 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
       onDecided: session.noteDecision.bind(session),
     }),
     [session],
-  );
-  const workspace = useMemo(
-    () => ({ agentId: state.agentId ?? agent?.id ?? "default_agent", sessionId: session.sessionId }),
-    [state.agentId, agent?.id, session],
   );
   const children = useChildren(session, state.transcript);
   const retry = (
@@ -145,7 +157,13 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
                 before={improving.before}
                 onUndo={improving.undo}
               />
+              <ExtrasRow extras={extras} />
               <Composer
+                extras={
+                  <ExtrasMenu extras={extras} skills={agent?.availableSkills ?? []} isBusy={session.isBusy} />
+                }
+                onFiles={extras.attach}
+                isWaiting={extras.isUploading}
                 text={text}
                 onText={setText}
                 onSend={session.isBusy ? guide : send}

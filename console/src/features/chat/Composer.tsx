@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type RefObject, useLayoutEffect } from "react";
+import { type KeyboardEvent, type ReactNode, type RefObject, useLayoutEffect } from "react";
 import { useTexts } from "../../kit/i18n";
 import { useRuntimeTexts } from "../../texts/runtime";
 import { Icon } from "../../ui/Icon";
@@ -16,6 +16,12 @@ interface ComposerProps {
   isBusy: boolean;
   isStopping: boolean;
   isImproving?: boolean;
+  /** The menu of what can go with the message. */
+  extras?: ReactNode;
+  /** Takes files that are pasted or dropped. */
+  onFiles?: (files: File[]) => void;
+  /** Something that belongs to the message is still on its way. */
+  isWaiting?: boolean;
   inputRef: RefObject<HTMLTextAreaElement | null>;
 }
 
@@ -31,12 +37,15 @@ export function Composer(props: ComposerProps) {
     isBusy,
     isStopping,
     isImproving = false,
+    extras,
+    onFiles,
+    isWaiting = false,
     inputRef,
   } = props;
   const t = useTexts();
   const r = useRuntimeTexts();
   const hasText = text.trim() !== "";
-  const canSend = hasText && !isStopping && !isImproving;
+  const canSend = hasText && !isStopping && !isImproving && !isWaiting;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text
   useLayoutEffect(() => {
     const area = inputRef.current;
@@ -60,7 +69,17 @@ export function Composer(props: ComposerProps) {
     send();
   };
   return (
-    <div className="composer">
+    // biome-ignore lint/a11y/noStaticElementInteractions: dropping is a second way; the menu is the first
+    <div
+      className={extras ? "composer with-extras" : "composer"}
+      onDragOver={(event) => onFiles && event.preventDefault()}
+      onDrop={(event) => {
+        if (onFiles === undefined || event.dataTransfer.files.length === 0) return;
+        event.preventDefault();
+        onFiles([...event.dataTransfer.files]);
+      }}
+    >
+      {extras}
       <textarea
         ref={inputRef}
         rows={1}
@@ -70,6 +89,12 @@ export function Composer(props: ComposerProps) {
         enterKeyHint="send"
         onChange={(event) => onText(event.target.value)}
         onKeyDown={onKeyDown}
+        onPaste={(event) => {
+          const files = [...event.clipboardData.files];
+          if (onFiles === undefined || files.length === 0) return;
+          event.preventDefault();
+          onFiles(files);
+        }}
       />
       {isImproving && <Spinner label={r.improving} />}
       {onImprove && hasText && !isImproving && (

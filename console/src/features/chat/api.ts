@@ -8,7 +8,7 @@ export interface ChatRequest {
   sessionId: string;
   agentId: string | null;
   messageId: string;
-  text: string;
+  content: Content;
   idempotencyKey: string;
 }
 
@@ -17,7 +17,7 @@ const STREAM_OPTIONS = { tool_progress: true, approvals: true };
 
 export function startRun(request: ChatRequest, signal: AbortSignal): Promise<Response> {
   const body = {
-    messages: [{ role: "user", content: request.text, message_id: request.messageId }],
+    messages: [{ role: "user", content: request.content, message_id: request.messageId }],
     session_id: request.sessionId,
     agent_id: request.agentId,
     system_context: { response_language: currentLocale() === "zh" ? "zh-CN(简体中文)" : "en-US(English)" },

@@ -5,6 +5,7 @@
 import { ApiError } from "../../kit/http";
 import { Store } from "../../kit/store";
 import { editLastQuestion, interruptRun, loadHistory, loadTasks, rerun, resumeRun, startRun } from "./api";
+import { withoutLinks, withTags } from "./attachments";
 import { type FollowOptions, followRun, type Position } from "./follow-run";
 import { GuidanceQueue } from "./guidance";
 import { missedApprovals } from "./missed-approvals";
@@ -20,7 +21,7 @@ import {
   withText,
   withUserMessage,
 } from "./transcript";
-import type { Decision, Guidance, Line, MessageLine, TaskItem } from "./wire";
+import type { Content, Decision, Guidance, Line, MessageLine, TaskItem } from "./wire";
 
 export type Phase = "loading" | "idle" | "sending" | "streaming" | "reconnecting" | "stopping" | "missing";
 
@@ -99,17 +100,24 @@ export class ChatSession {
     }
   }
 
-  async send(text: string, agentId: string | null): Promise<void> {
+  /** `tags` tell the server about this run only; they are no part of the message. */
+  async send(content: Content, agentId: string | null, tags = ""): Promise<void> {
     if (this.isBusy) return;
     const messageId = crypto.randomUUID();
     const idempotencyKey = crypto.randomUUID();
-    const request = { sessionId: this.sessionId, agentId, messageId, text, idempotencyKey };
+    const request = {
+      sessionId: this.sessionId,
+      agentId,
+      messageId,
+      content: withTags(content, tags),
+      idempotencyKey,
+    };
     const before = this.state.get().transcript;
     this.change({ agentId });
     await this.run(
-      withUserMessage(before, messageId, text, Date.now()),
+      withUserMessage(before, messageId, content, Date.now()),
       (abort) => startRun(request, abort),
-      () => this.change({ transcript: before, unsent: text }),
+      () => this.change({ transcript: before, unsent: withoutLinks(textOf({ content })).text }),
     );
   }
 

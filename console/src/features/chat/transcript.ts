@@ -46,13 +46,18 @@ export function fromHistory(sessionId: string, history: History): Transcript {
 }
 
 /** A message of the person, shown before the server has said anything. */
-export function withUserMessage(transcript: Transcript, id: string, text: string, now: number): Transcript {
+export function withUserMessage(
+  transcript: Transcript,
+  id: string,
+  content: Content,
+  now: number,
+): Transcript {
   const message: MessageLine = {
     role: "user",
     type: "normal",
     message_id: id,
     session_id: transcript.sessionId,
-    content: text,
+    content,
     timestamp: now / 1000,
   };
   return { ...putMessage(transcript, message), usage: null, end: null, progress: {} };
