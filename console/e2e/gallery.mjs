@@ -68,7 +68,7 @@ async function otherScreens(page, variant, isPhone) {
   await page.locator(".cards .card").first().waitFor();
   await check(page, `${variant}-10-agents`);
   await page.goto(`${settings.url}/#/agents/new`);
-  await page.locator(".tool-choice").waitFor();
+  await page.locator(".tool-choice").first().waitFor();
   await check(page, `${variant}-11-agent-form`);
   await page.goto(`${settings.url}/#/models`);
   await page.locator(".cards .card").first().waitFor();
