@@ -79,6 +79,10 @@ let files = [
   file("skills"),
 ];
 
+const SHELF =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="180"><rect width="320" height="180" fill="#9bd"/>' +
+  '<path d="M0 120h320M40 120V60h60v60M150 120V80h40v40" stroke="#345" stroke-width="6" fill="#cde"/></svg>';
+
 function addFiles({ on, Refusal }) {
   on("POST", "/api/agent/{}/file_workspace", () => ({ files, truncated: false }));
   on("DELETE", "/api/agent/{}/file_workspace/delete", ({ query }) => {
@@ -97,6 +101,8 @@ function addFiles({ on, Refusal }) {
     return { filename: sent.name, path: `${body.get("target_path")}${sent.name}`, size: sent.size };
   });
   on("GET", "/api/agent/{}/file_workspace/download", ({ response, query }) => {
+    if (query.get("file_path").endsWith(".png"))
+      return void response.writeHead(200, { "Content-Type": "image/svg+xml" }).end(SHELF);
     response.writeHead(200, { "Content-Type": "text/plain" }).end(`content of ${query.get("file_path")}\n`);
   });
 }

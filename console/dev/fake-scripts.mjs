@@ -1,5 +1,5 @@
 /** What the fake agent says. A word of the question chooses the script: tools, fail,
- * drop, retry, long, slowly, ask me, plan it, later, permission, delegate, research. */
+ * drop, retry, long, slowly, ask me, plan it, in the text, later, permission, delegate, research. */
 import { randomUUID } from "node:crypto";
 import { asking, askingLater, delegating, needingPermission, planning, researching } from "./fake-work.mjs";
 
@@ -183,9 +183,23 @@ function retried() {
   ];
 }
 
+const IN_TEXT = `Two things first:
+
+\`\`\`questionnaire
+title: Before I begin
+questions:
+  - type: single_choice
+    text: How long shall it be?
+    options: [One page, Three pages]
+  - type: free_text
+    text: Who reads it?
+\`\`\`
+`;
+
 export function scriptFor(text, agent, sessionId) {
   const has = (word) => text.toLowerCase().includes(word);
   if (has("questionnaire-response")) return say("Thank you, now I know enough.");
+  if (has("in the text")) return say(IN_TEXT);
   if (has("ask me")) return asking(sessionId);
   if (has("plan it")) return planning(sessionId);
   if (has("later")) return askingLater();

@@ -50,6 +50,10 @@ async function questions(page, picture) {
   await button(page, "Submit").click();
   await settled(page);
   await picture("73-questionnaire-async");
+  await ask(page, "Ask in the text");
+  await settled(page);
+  await page.locator(".ask").waitFor();
+  await picture("73a-questionnaire-in-text");
 }
 
 async function consent(page, picture) {
@@ -130,7 +134,7 @@ async function extras(page, picture) {
     { name: "sales figures 2026.csv", mimeType: "text/csv", buffer: Buffer.from("a,b") },
     { name: "shelf.png", mimeType: "image/png", buffer: PIXEL },
   ]);
-  await page.locator(".chip", { hasText: /shelf.png$/ }).waitFor();
+  await page.locator(".chip", { hasText: /shelf(-\d+)?\.png$/ }).waitFor();
   await page.locator(".composer textarea").fill("Compare the figures with the picture");
   await picture("84b-extras");
   await page.keyboard.press("Enter");

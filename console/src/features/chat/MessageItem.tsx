@@ -4,8 +4,9 @@ import { useRuntimeTexts } from "../../texts/runtime";
 import { Icon } from "../../ui/Icon";
 import { Notice } from "../../ui/Notice";
 import { ApprovalCard } from "./ApprovalCard";
+import { splitQuestions, type WithQuestions, withoutUnfinished } from "./inline-questions";
 import { Markdown } from "./Markdown";
-import { QuestionCard } from "./QuestionCard";
+import { InlineQuestions, QuestionCard } from "./QuestionCard";
 import { ToolCard } from "./ToolCard";
 import { textOf } from "./transcript";
 import { type Item, isFailedCheck, isSuperseded } from "./view-items";
@@ -60,16 +61,35 @@ export function MessageItem(props: ItemProps) {
   if (kind === "failure") return <Failure message={message} />;
   if (kind === "notice") return <Notice kind={noticeKind(message)}>{textOf(message)}</Notice>;
   if (isSuperseded(message)) return <Superseded message={message} />;
+  const parts = isGrowing ? null : splitQuestions(textOf(message), message.message_id);
+  if (parts !== null) return <Asking message={message} parts={parts} onReply={props.onReply ?? null} />;
   return <Answer message={message} isGrowing={isGrowing} />;
 }
 
 const Answer = memo(function Answer({ message, isGrowing }: { message: MessageLine; isGrowing: boolean }) {
+  const text = textOf(message);
   return (
     <div className="answer" data-message={message.message_id}>
-      <Markdown text={textOf(message)} isGrowing={isGrowing} />
+      <Markdown text={isGrowing ? withoutUnfinished(text) : text} isGrowing={isGrowing} />
     </div>
   );
 });
+
+interface AskingProps {
+  message: MessageLine;
+  parts: WithQuestions;
+  onReply: ((text: string) => void) | null;
+}
+
+function Asking({ message, parts, onReply }: AskingProps) {
+  return (
+    <div className="answer" data-message={message.message_id}>
+      {parts.before !== "" && <Markdown text={parts.before} />}
+      <InlineQuestions questionnaire={parts.questionnaire} onReply={onReply} />
+      {parts.after !== "" && <Markdown text={parts.after} />}
+    </div>
+  );
+}
 
 const Thought = memo(function Thought({ message, isGrowing }: { message: MessageLine; isGrowing: boolean }) {
   const t = useTexts();

@@ -63,6 +63,26 @@ export function QuestionCard({ message, call, result, isLive, onReply }: Questio
   );
 }
 
+/** Questions in the text of an answer; the next message answers them. */
+export function InlineQuestions({
+  questionnaire,
+  onReply,
+}: {
+  questionnaire: Questionnaire;
+  onReply: QuestionCardProps["onReply"];
+}) {
+  const r = useRuntimeTexts();
+  return (
+    <article className="ask" data-kind="inline" aria-label={questionnaire.title || r.agentAsks}>
+      <h2>
+        <Icon name="question" size={17} />
+        {questionnaire.title || r.agentAsks}
+      </h2>
+      <Reply questionnaire={questionnaire} onReply={onReply} />
+    </article>
+  );
+}
+
 /** The form of a run that waits, with its deadline. Whoever does not answer has said so by then. */
 function WaitingForm({ questionnaire, askedAt }: { questionnaire: Questionnaire; askedAt?: number }) {
   const r = useRuntimeTexts();
