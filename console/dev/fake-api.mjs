@@ -2,6 +2,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { addIdentity } from "./fake-identity.mjs";
 import { activeSnapshot, interrupt, onActiveChange, resumeInto, startInto } from "./fake-runs.mjs";
+import { addRuntime } from "./fake-runtime.mjs";
+import { addWorkshop } from "./fake-workshop.mjs";
 
 const USER = {
   userid: "u1",
@@ -89,7 +91,10 @@ export async function handleApi(request, response) {
 async function readBody(request) {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
-  return chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  const bytes = Buffer.concat(chunks);
+  const isForm = request.headers["content-type"]?.startsWith("multipart/");
+  if (isForm) return await new Response(bytes, { headers: request.headers }).formData();
+  return bytes.length === 0 ? {} : JSON.parse(bytes.toString("utf8"));
 }
 
 function answer(response, status, body) {
@@ -189,6 +194,15 @@ on("POST", "/api/user/change-password", ({ body, isEnglish }) => {
   state.passwords.set(USER.username, body.new_password);
   return {};
 });
+
+addRuntime({
+  on,
+  Refusal,
+  missing,
+  find: find_conversation,
+  agentOf: (id) => state.agents.get(id) ?? BUILTIN,
+});
+addWorkshop({ on, Refusal, missing, words, agents: state.agents });
 
 // Agents
 on("GET", "/api/agent/list", () => [...state.agents.values()]);
@@ -298,7 +312,14 @@ on("POST", "/api/sessions/{}/interrupt", (_, id) => {
 // Streams
 on("POST", "/api/web-stream", ({ body, request, response }) => {
   const id = body.session_id;
-  const text = body.messages[0].content;
+  const { content } = body.messages[0];
+  const plain = typeof content === "string" ? content : content[0].text;
+  // Tags tell about the run; they are no part of the message.
+  const tags = /^(<(\w+)>[^<]*<\/\2>\s*)+/.exec(plain)?.[0] ?? "";
+  const text = tags.includes("enable_plan")
+    ? `Plan it: ${plain.slice(tags.length)}`
+    : plain.slice(tags.length);
+  const stored = typeof content === "string" ? text : [{ type: "text", text }, ...content.slice(1)];
   const agent = state.agents.get(body.agent_id) ?? BUILTIN;
   const title = text.length > 50 ? `${text.slice(0, 50)}...` : text;
   const row = { session_id: id, id, title, agent_id: agent.id, agent_name: agent.name, created_at: now() };
@@ -307,7 +328,12 @@ on("POST", "/api/web-stream", ({ body, request, response }) => {
   Object.assign(known.row, { agent_id: agent.id, agent_name: agent.name, updated_at: now() });
   startInto(
     known,
-    { text, agent, message: body.messages[0], key: request.headers["idempotency-key"] },
+    {
+      text,
+      agent,
+      message: { ...body.messages[0], content: stored },
+      key: request.headers["idempotency-key"],
+    },
     response,
   );
 });

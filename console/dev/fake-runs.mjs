@@ -47,6 +47,24 @@ export function interrupt(conversation) {
   return true;
 }
 
+/** Answers what a run waits for; false when nothing waits under this id. */
+export function answerWaiting(id, answer) {
+  for (const run of active.values()) {
+    const go = run.waiting.get(id);
+    if (go === undefined) continue;
+    run.waiting.delete(id);
+    go(answer);
+    return true;
+  }
+  return false;
+}
+
+/** Text for the run of a session; it is taken up before the next line. */
+export const guidanceOf = (conversation) => {
+  conversation.guidance ??= [];
+  return conversation.guidance;
+};
+
 function startRun(conversation, { text, agent, message, key }) {
   if (conversation.run !== null && !conversation.run.isEnded) end(conversation.run, "replaced", "replaced");
   const run = {
@@ -60,28 +78,38 @@ function startRun(conversation, { text, agent, message, key }) {
     readers: new Set(),
     isEnded: false,
     openCalls: new Map(),
+    waiting: new Map(),
     drops: text.includes("drop") ? 2 : 0,
   };
   conversation.run = run;
-  conversation.messages.push({
-    role: "user",
-    type: "normal",
-    content: text,
-    message_id: message.message_id ?? randomUUID(),
-    session_id: run.session_id,
-    timestamp: Date.now() / 1000,
-    metadata: {},
-  });
+  // A question that is answered again stands there already.
+  if (message !== null) {
+    conversation.messages.push({
+      role: "user",
+      type: "normal",
+      content: message.content ?? text,
+      message_id: message.message_id ?? randomUUID(),
+      session_id: run.session_id,
+      timestamp: Date.now() / 1000,
+      metadata: {},
+    });
+  }
   active.set(run.run_id, run);
   changed();
-  void play(run, scriptFor(text, agent));
+  void play(run, scriptFor(text, agent, run.session_id));
 }
 
 async function play(run, script) {
   for (const [pause, line] of script) {
     await new Promise((resolve) => setTimeout(resolve, pause / SPEED));
     if (run.isEnded) return;
-    append(run, complete(run, line));
+    takeGuidance(run);
+    if (line.waitFor === undefined) append(run, complete(run, line));
+    else {
+      const answer = await new Promise((resolve) => run.waiting.set(line.waitFor, resolve));
+      if (run.isEnded) return;
+      for (const then of line.then(answer)) append(run, complete(run, then));
+    }
   }
   const status = script.some(([, line]) => line.error_info && line.type === "final_answer")
     ? "failed"
@@ -89,8 +117,21 @@ async function play(run, script) {
   end(run, status, status === "failed" ? "model_error" : "answered");
 }
 
+function takeGuidance(run) {
+  // A real agent looks up between two steps, and not at once.
+  const items = guidanceOf(run.conversation);
+  if (items.length === 0 || Date.now() - items[0].at < 3000) return;
+  for (const { guidance_id, content } of items.splice(0)) {
+    const metadata = { injected: true, guidance_id, source: "guidance" };
+    append(
+      run,
+      complete(run, { role: "user", type: "user_input", content, metadata, message_id: randomUUID() }),
+    );
+  }
+}
+
 function complete(run, line) {
-  const base = { session_id: run.session_id, timestamp: Date.now() / 1000 };
+  const base = { session_id: line.session_id ?? run.session_id, timestamp: Date.now() / 1000 };
   if (line.type === "tool_progress") return { ...line, ...base };
   return { role: "assistant", metadata: {}, agent_name: run.agent.name, ...line, ...base };
 }
@@ -101,7 +142,14 @@ function append(run, line) {
   for (const reader of run.readers) reader(line);
 }
 
-const UNSTORED = new Set(["token_usage", "tool_progress", "error", "stream_end"]);
+const UNSTORED = new Set([
+  "token_usage",
+  "tool_progress",
+  "error",
+  "stream_end",
+  "sandbox_approval_requested",
+  "sandbox_approval_resolved",
+]);
 
 function store(run, line) {
   if (line.tool_calls) run.openCalls.set(line.tool_calls[0].id, line.tool_calls[0]);

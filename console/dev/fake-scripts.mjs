@@ -1,13 +1,15 @@
-/** What the fake agent says. A word of the question chooses the script: tools, fail, drop, retry, long. */
+/** What the fake agent says. A word of the question chooses the script: tools, fail,
+ * drop, retry, long, slowly, ask me, plan it, in the text, later, permission, delegate, research. */
 import { randomUUID } from "node:crypto";
+import { asking, askingLater, delegating, needingPermission, planning, researching } from "./fake-work.mjs";
 
-const pieces = (text) => text.match(/[\s\S]{1,7}/gu) ?? [];
+export const pieces = (text) => text.match(/[\s\S]{1,7}/gu) ?? [];
 
-function say(text, { type = "do_subtask_result", pause = 45, id = randomUUID() } = {}) {
+export function say(text, { type = "do_subtask_result", pause = 45, id = randomUUID() } = {}) {
   return pieces(text).map((content) => [pause, { type, content, message_id: id }]);
 }
 
-function tool(name, args, result, { pause = 700, progress = [], isError = false } = {}) {
+export function tool(name, args, result, { pause = 700, progress = [], isError = false } = {}) {
   const id = `call_${randomUUID().slice(0, 8)}`;
   const call = { id, type: "function", function: { name, arguments: JSON.stringify(args) } };
   const answer = { role: "tool", type: "tool_call_result", tool_call_id: id, content: result };
@@ -181,8 +183,30 @@ function retried() {
   ];
 }
 
-export function scriptFor(text, agent) {
+const IN_TEXT = `Two things first:
+
+\`\`\`questionnaire
+title: Before I begin
+questions:
+  - type: single_choice
+    text: How long shall it be?
+    options: [One page, Three pages]
+  - type: free_text
+    text: Who reads it?
+\`\`\`
+`;
+
+export function scriptFor(text, agent, sessionId) {
   const has = (word) => text.toLowerCase().includes(word);
+  if (has("questionnaire-response")) return say("Thank you, now I know enough.");
+  if (has("in the text")) return say(IN_TEXT);
+  if (has("ask me")) return asking(sessionId);
+  if (has("plan it")) return planning(sessionId);
+  if (has("later")) return askingLater();
+  if (has("permission")) return needingPermission(sessionId);
+  if (has("delegate")) return delegating(sessionId);
+  if (has("research")) return researching();
+  if (has("slowly")) return say(LONG, { pause: 120 });
   if (has("fail")) return failure();
   if (has("retry")) return retried();
   if (has("tool") || has("script")) return work();

@@ -2,6 +2,8 @@
 import AxeBuilder from "@axe-core/playwright";
 import { DESKTOP, newPage, PHONE, settings, shoot, signIn, startBrowser } from "./browser.mjs";
 import { identityScreens, signUpScreens } from "./identity-screens.mjs";
+import { runtimeScreens } from "./runtime-screens.mjs";
+import { workshopScreens } from "./workshop-screens.mjs";
 
 settings.shots ||= "shots";
 const VARIANTS = [
@@ -10,6 +12,8 @@ const VARIANTS = [
   ["phone-light", PHONE, "light"],
   ["phone-dark", PHONE, "dark"],
 ];
+/** SCREENS names the groups to take, such as `chat,runtime`; all of them without it. */
+const wants = (group) => (process.env.SCREENS ?? group).split(",").includes(group);
 let violations = 0;
 
 async function check(page, name) {
@@ -64,7 +68,7 @@ async function otherScreens(page, variant, isPhone) {
   await page.locator(".cards .card").first().waitFor();
   await check(page, `${variant}-10-agents`);
   await page.goto(`${settings.url}/#/agents/new`);
-  await page.locator(".tool-choice").waitFor();
+  await page.locator(".tool-choice").first().waitFor();
   await check(page, `${variant}-11-agent-form`);
   await page.goto(`${settings.url}/#/models`);
   await page.locator(".cards .card").first().waitFor();
@@ -102,14 +106,18 @@ try {
     const page = await newPage(browser, { viewport, colorScheme });
     await page.goto(settings.url);
     await page.getByLabel("Password", { exact: true }).waitFor();
-    await check(page, `${variant}-1-login`);
-    await signUpScreens(page, variant, check);
+    if (wants("identity")) {
+      await check(page, `${variant}-1-login`);
+      await signUpScreens(page, variant, check);
+    }
     await signIn(page);
-    if (process.env.SCREENS !== "identity") {
+    if (wants("chat")) {
       await chatScreens(page, variant);
       await otherScreens(page, variant, viewport === PHONE);
     }
-    await identityScreens(page, variant, check);
+    if (wants("runtime")) await runtimeScreens(page, variant, check);
+    if (wants("workshop")) await workshopScreens(page, variant, check);
+    if (wants("identity")) await identityScreens(page, variant, check);
     for (const fault of page.faults) console.log(`${variant}: ${fault}`);
     await page.context().close();
   }

@@ -189,15 +189,19 @@ async function share(page) {
   await open(page, "agents");
   const group = await ask(page, "/api/groups", "POST", { name });
   const starter = page.locator("[data-action=starter-agent]");
-  const opener = page.getByRole("button", { name: /^Share / });
-  await starter.or(opener).first().waitFor();
-  if ((await opener.count()) === 0) await starter.click();
-  await opener.first().click();
+  const own = page.locator(".card", { has: page.getByRole("link", { name: /^Edit / }) }).first();
+  const openWindow = async () => {
+    await own.getByRole("button", { name: /^Actions for / }).click();
+    await page.getByRole("menuitem", { name: "Share" }).click();
+  };
+  await starter.or(own).first().waitFor();
+  if ((await own.count()) === 0) await starter.click();
+  await openWindow();
   const choice = dialog(page).getByLabel(name);
   await choice.check();
   await dialog(page).getByRole("button", { name: "Save" }).click();
   await gone(page);
-  await opener.first().click();
+  await openWindow();
   await choice.waitFor();
   need(await choice.isChecked(), "the grant is not there any more");
   await choice.uncheck();

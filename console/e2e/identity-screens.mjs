@@ -100,10 +100,11 @@ async function adminScreens(page, variant, check) {
 async function shareScreen(page, variant, check) {
   await open(page, "agents");
   const starter = page.locator("[data-action=starter-agent]");
-  const share = page.getByRole("button", { name: /^Share / });
-  await starter.or(share).first().waitFor();
-  if ((await share.count()) === 0) await starter.click();
-  await share.first().click();
+  const own = page.locator(".card", { has: page.getByRole("link", { name: /^Edit / }) }).first();
+  await starter.or(own).first().waitFor();
+  if ((await own.count()) === 0) await starter.click();
+  await own.getByRole("button", { name: /^Actions for / }).click();
+  await page.getByRole("menuitem", { name: "Share" }).click();
   await page.locator(".choices .check").first().waitFor();
   await check(page, `${variant}-60-share`);
   await page.keyboard.press("Escape");

@@ -11,6 +11,9 @@ import "./styles/history.css";
 import "./styles/pages.css";
 import "./styles/chat.css";
 import "./styles/tools.css";
+import "./styles/asks.css";
+import "./styles/side-panel.css";
+import "./styles/workshop.css";
 import "./styles/prose.css";
 
 document.documentElement.lang = currentLocaleTag();

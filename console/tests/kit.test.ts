@@ -35,8 +35,12 @@ test("a lost connection and an empty answer have a text of their own", () => {
 test.each<Route>([
   { page: "chat", sessionId: null },
   { page: "chat", sessionId: "session_1:a" },
-  { page: "agents", agentId: null },
-  { page: "agents", agentId: "new" },
+  { page: "agents", agentId: null, part: null },
+  { page: "agents", agentId: "new", part: null },
+  { page: "agents", agentId: "agent_1", part: "memory" },
+  { page: "skills", path: "agent/agent_1/月报" },
+  { page: "servers", name: ".new", ownerId: null },
+  { page: "servers", name: "My notes", ownerId: "u2" },
   { page: "models" },
 ])("the address of %j leads back to it", (route) => {
   expect(parseRoute(hrefOf(route))).toEqual(route);

@@ -12,6 +12,8 @@ export class Refused {
     readonly message: string,
     readonly slug: string,
     readonly headers: Record<string, string> = {},
+    /** Of HTTP; most refusals come with 200. */
+    readonly status = 200,
   ) {}
 }
 
@@ -34,7 +36,9 @@ export function serve(table: Record<string, Answer>): Call[] {
       typeof answer === "function" ? (answer as (body: unknown, to: string) => unknown)(body, to) : answer;
     if (data instanceof Refused) {
       const refusal = { code: data.code, message: data.message, data: null, error_detail: data.slug };
-      return new Response(JSON.stringify(refusal), { headers: data.headers });
+      const detail = data.status === 200 ? {} : { detail: data.message };
+      const { headers, status } = data;
+      return new Response(JSON.stringify({ ...refusal, ...detail }), { headers, status });
     }
     return new Response(JSON.stringify({ code: 200, message: "success", data }));
   });

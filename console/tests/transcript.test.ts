@@ -78,6 +78,8 @@ test("usage, progress and the end are no messages", () => {
   const transcript = build(progress, progress, usage, end());
   expect(transcript).toEqual({
     sessionId: "s1",
+    decisions: {},
+    endedChildren: new Set(),
     messages: [],
     progress: { c1: "xx" },
     usage: { total_tokens: 7 },

@@ -6,6 +6,7 @@ import { ActivitySection } from "../features/audit/ActivitySection";
 import { GroupPage } from "../features/groups/GroupPage";
 import { GroupsSection } from "../features/groups/GroupsSection";
 import { GrantsSection } from "../features/oauth2/GrantsSection";
+import { OwnBudgetsSection } from "../features/usage/OwnBudgetsSection";
 import { useTexts } from "../kit/i18n";
 import { ACCOUNT_SECTIONS, type AccountSection, hrefOf } from "../kit/route";
 import { useIdentityTexts } from "../texts/identity";
@@ -39,6 +40,7 @@ function Section({ section, id, account, info }: AccountPageProps) {
   if (section === "security") return <SecuritySection info={info} />;
   if (section === "keys") return <KeysSection isAdmin={isAdmin} />;
   if (section === "apps") return <GrantsSection />;
+  if (section === "budgets") return <OwnBudgetsSection />;
   if (section === "activity") return <ActivitySection />;
   if (section === "groups")
     return id ? (

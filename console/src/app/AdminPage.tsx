@@ -4,6 +4,7 @@ import { AuditSection } from "../features/audit/AuditSection";
 import { GroupPage } from "../features/groups/GroupPage";
 import { GroupsSection } from "../features/groups/GroupsSection";
 import { ClientsSection } from "../features/oauth2/ClientsSection";
+import { BudgetsSection } from "../features/usage/BudgetsSection";
 import { useTexts } from "../kit/i18n";
 import { ADMIN_SECTIONS, type AdminSection, hrefOf } from "../kit/route";
 import { useIdentityTexts } from "../texts/identity";
@@ -33,6 +34,7 @@ export function AdminPage({ section, id = null, account, info }: AdminPageProps)
 }
 
 function Section({ section, id, account, info }: AdminPageProps) {
+  if (section === "budgets") return <BudgetsSection />;
   if (section === "clients") return <ClientsSection />;
   if (section === "audit") return <AuditSection />;
   if (section === "groups")

@@ -3,6 +3,7 @@ import type { Account, SystemInfo } from "../features/accounts/api";
 import { AgentPicker } from "../features/agents/AgentPicker";
 import { loadAgents } from "../features/agents/agent-store";
 import { ChatPage } from "../features/chat/ChatPage";
+import { FilesButton } from "../features/chat/FilesButton";
 import { activeStore, watchActiveSessions } from "../features/conversations/active-sessions";
 import { ConversationHistory } from "../features/conversations/conversation-store";
 import { useTexts } from "../kit/i18n";
@@ -18,7 +19,12 @@ const AgentsPage = lazy(() =>
 const ProvidersPage = lazy(() =>
   import("../features/llm_providers/ProvidersPage").then((module) => ({ default: module.ProvidersPage })),
 );
-
+const SkillsPage = lazy(() =>
+  import("../features/skills/SkillsPage").then((module) => ({ default: module.SkillsPage })),
+);
+const ServersPage = lazy(() =>
+  import("../features/mcp_servers/ServersPage").then((module) => ({ default: module.ServersPage })),
+);
 const AccountPage = lazy(() => import("./AccountPage").then((module) => ({ default: module.AccountPage })));
 const AdminPage = lazy(() => import("./AdminPage").then((module) => ({ default: module.AdminPage })));
 
@@ -71,6 +77,7 @@ export function Shell({ account, info }: ShellProps) {
           ) : (
             <span className="topbar-title">{info.instance_name}</span>
           )}
+          {route.page === "chat" && <FilesButton />}
           <button
             type="button"
             className="icon-button topbar-new"
@@ -90,7 +97,11 @@ export function Shell({ account, info }: ShellProps) {
 }
 
 function Page({ route, account, info }: ShellProps & { route: Route }) {
-  if (route.page === "agents") return <AgentsPage agentId={route.agentId} account={account} />;
+  if (route.page === "agents")
+    return <AgentsPage agentId={route.agentId} part={route.part ?? null} account={account} />;
+  if (route.page === "skills") return <SkillsPage path={route.path} user={account.user} />;
+  if (route.page === "servers")
+    return <ServersPage name={route.name} ownerId={route.ownerId ?? null} user={account.user} />;
   if (route.page === "models") return <ProvidersPage />;
   if (route.page === "account") return <AccountPage {...route} account={account} info={info} />;
   if (route.page === "admin" && account.user.role === "admin")

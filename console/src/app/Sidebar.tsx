@@ -67,6 +67,18 @@ export function Sidebar({ account, info, history, route, isOpen, onClose }: Side
             isHere={route.page === "agents"}
           />
           <SideLink
+            icon="skill"
+            label={t.skills}
+            href={hrefOf({ page: "skills", path: null })}
+            isHere={route.page === "skills"}
+          />
+          <SideLink
+            icon="plug"
+            label={t.servers}
+            href={hrefOf({ page: "servers", name: null })}
+            isHere={route.page === "servers"}
+          />
+          <SideLink
             icon="model"
             label={t.models}
             href={hrefOf({ page: "models" })}

@@ -1,11 +1,14 @@
 /** The one way to the server: envelope in, data out. Knows no feature. */
 import { currentLocaleTag } from "./i18n";
+import { noteServerDate } from "./server-clock";
 
 export interface Envelope<T> {
   code: number;
   message: string;
   data: T;
   error_detail?: string | null;
+  /** A readable sentence where an answer has one beside its message; a list of faults elsewhere. */
+  detail?: unknown;
 }
 
 /** A refusal or failure, with the text a person should read. `status` is the wire code, 0 without a connection. */
@@ -41,7 +44,7 @@ export async function send(path: string, options: RequestOptions = {}): Promise<
   const headers: Record<string, string> = { "X-Locale": currentLocaleTag(), ...options.headers };
   if (body !== undefined) headers["Content-Type"] = "application/json;charset=UTF-8";
   try {
-    return await fetch(path, {
+    const response = await fetch(path, {
       method: options.method ?? (body === undefined ? "GET" : "POST"),
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -49,6 +52,8 @@ export async function send(path: string, options: RequestOptions = {}): Promise<
       credentials: "same-origin",
       cache: "no-store",
     });
+    noteServerDate(response.headers.get("Date"));
+    return response;
   } catch (cause) {
     if (signal?.aborted) throw cause;
     throw new ApiError("", 0, "network");
@@ -58,16 +63,29 @@ export async function send(path: string, options: RequestOptions = {}): Promise<
 /** Turns a failed answer of any kind into the error to throw. */
 export async function toApiError(response: Response): Promise<ApiError> {
   const body = (await response.json().catch(() => null)) as Partial<Envelope<unknown>> | null;
-  const wait = Number(response.headers.get("Retry-After"));
-  const status = body?.code ?? response.status;
+  return asError(body, response.status, response.headers.get("Retry-After"));
+}
+
+function asError(
+  body: Partial<Envelope<unknown>> | null,
+  httpStatus: number,
+  retryAfter: string | null,
+): ApiError {
+  const wait = Number(retryAfter);
   const error = new ApiError(
-    body?.message ?? "",
-    status,
+    typeof body?.detail === "string" ? body.detail : (body?.message ?? ""),
+    body?.code ?? httpStatus,
     body?.error_detail ?? null,
     Number.isFinite(wait) && wait > 0 ? wait : null,
   );
-  if (response.status === 401) signedOutListener(error);
+  if (httpStatus === 401) signedOutListener(error);
   return error;
+}
+
+/** The envelope of a success, or the error it tells of, for answers that did not come by `fetch`. */
+export function readEnvelope<T>(body: Envelope<T> | null, httpStatus: number): Envelope<T> | ApiError {
+  if (body === null && httpStatus === 200) return new ApiError("", httpStatus, "malformed");
+  return body?.code === 200 && httpStatus === 200 ? body : asError(body, httpStatus, null);
 }
 
 /** Sends one request and answers the `data` of its envelope. Raises `ApiError` for everything else. */
@@ -87,4 +105,5 @@ export const get = <T>(path: string, signal?: AbortSignal) => call<T>(path, { si
 export const post = <T>(path: string, body: unknown = {}) => call<T>(path, { body });
 export const put = <T>(path: string, body: unknown, headers?: Record<string, string>) =>
   call<T>(path, { method: "PUT", body, headers });
+export const patch = <T>(path: string, body: unknown) => call<T>(path, { method: "PATCH", body });
 export const remove = <T>(path: string) => call<T>(path, { method: "DELETE" });

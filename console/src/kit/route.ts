@@ -3,23 +3,40 @@ import { useSyncExternalStore } from "react";
 
 export type Route =
   | { page: "chat"; sessionId: string | null }
-  | { page: "agents"; agentId: string | null }
+  | { page: "agents"; agentId: string | null; part?: AgentPart | null }
+  /** `path` is that of the wire, such as `user/report`. */
+  | { page: "skills"; path: string | null }
+  /** `ownerId` only where a server of somebody else is meant. */
+  | { page: "servers"; name: string | null; ownerId?: string | null }
   | { page: "models" }
   | { page: "sign-up" }
   | { page: "account"; section: AccountSection; id?: string | null }
   | { page: "admin"; section: AdminSection; id?: string | null };
 
-export const ACCOUNT_SECTIONS = ["profile", "security", "keys", "apps", "groups", "activity"] as const;
-export const ADMIN_SECTIONS = ["users", "groups", "clients", "audit"] as const;
+export const ACCOUNT_SECTIONS = [
+  "profile",
+  "security",
+  "keys",
+  "apps",
+  "groups",
+  "budgets",
+  "activity",
+] as const;
+export const ADMIN_SECTIONS = ["users", "groups", "budgets", "clients", "audit"] as const;
+const AGENT_PARTS = ["memory", "versions"] as const;
+export type AgentPart = (typeof AGENT_PARTS)[number];
 export type AccountSection = (typeof ACCOUNT_SECTIONS)[number];
 export type AdminSection = (typeof ADMIN_SECTIONS)[number];
 
 export function parseRoute(hash: string): Route {
   const [page, id, more] = hash.replace(/^#\/?/, "").split("/");
   const value = id ? safeDecode(id) : null;
-  if (page === "agents") return { page, agentId: value };
   if (page === "models" || page === "sign-up") return { page };
   const inner = more ? safeDecode(more) : null;
+  if (page === "agents")
+    return { page, agentId: value, part: AGENT_PARTS.find((part) => part === inner) ?? null };
+  if (page === "skills") return { page, path: value };
+  if (page === "servers") return { page, name: value, ownerId: inner };
   if (page === "account") return { page, section: oneOf(ACCOUNT_SECTIONS, value), id: inner };
   if (page === "admin") return { page, section: oneOf(ADMIN_SECTIONS, value), id: inner };
   return { page: "chat", sessionId: page === "c" ? value : null };
@@ -37,12 +54,20 @@ function safeDecode(text: string): string | null {
 }
 
 export function hrefOf(route: Route): string {
-  if (route.page === "agents")
-    return route.agentId ? `#/agents/${encodeURIComponent(route.agentId)}` : "#/agents";
-  if (route.page === "models" || route.page === "sign-up") return `#/${route.page}`;
+  if (route.page === "agents") return addressOf("agents", route.agentId, route.part);
+  if (route.page === "skills") return addressOf("skills", route.path);
+  if (route.page === "servers") return addressOf("servers", route.name, route.ownerId);
+  if (route.page === "models" || route.page === "sign-up") return addressOf(route.page);
   if (route.page === "account" || route.page === "admin")
-    return `#/${route.page}/${route.section}${route.id ? `/${encodeURIComponent(route.id)}` : ""}`;
-  return route.sessionId ? `#/c/${encodeURIComponent(route.sessionId)}` : "#/";
+    return addressOf(route.page, route.section, route.id);
+  return route.sessionId ? addressOf("c", route.sessionId) : "#/";
+}
+
+/** The parts of an address up to the first that is absent. */
+function addressOf(page: string, ...parts: (string | null | undefined)[]): string {
+  const end = parts.findIndex((part) => !part);
+  const present = end === -1 ? parts : parts.slice(0, end);
+  return ["#", page, ...present.map((part) => encodeURIComponent(part ?? ""))].join("/");
 }
 
 export function goTo(route: Route, options: { replace?: boolean } = {}): void {

@@ -94,6 +94,8 @@ export const en = {
   newChat: "New chat",
   agents: "Agents",
   models: "Models",
+  skills: "Skills",
+  servers: "MCP servers",
 
   // Conversations
   history: "History",
@@ -140,16 +142,6 @@ export const en = {
   starterAction: "Create a starter agent",
   starterName: "My agent",
   starterDescription: "Plans tasks, works with files and runs commands in its workspace",
-  toolTodoWrite: "Update the task list",
-  toolTodoRead: "Read the task list",
-  toolFileRead: "Read a file",
-  toolFileWrite: "Write a file",
-  toolFileUpdate: "Change a file",
-  toolListDir: "List a folder",
-  toolGrep: "Search in files",
-  toolShell: "Run a command",
-  toolPython: "Run Python",
-  toolDelegate: "Delegate work",
 
   // Models
   modelsIntro: "Services that speak the OpenAI chat API. Keys stay on the server.",

@@ -210,6 +210,7 @@ export const identityEn = {
   deleteClientText: (name: string) => `All tokens and consents of “${name}” end at once.`,
 
   // Audit log
+  budgets: "Budgets",
   activity: "Activity",
   activityIntro: "What was done in your name.",
   audit: "Audit log",

@@ -206,6 +206,7 @@ export const identityZh: Shape<typeof identityEn> = {
   deleteClientText: (name) => `“${name}”的全部令牌和授权将立即失效。`,
 
   // Audit log
+  budgets: "预算",
   activity: "操作记录",
   activityIntro: "以你的身份执行的操作。",
   audit: "审计日志",

@@ -97,6 +97,8 @@ export const zh: Shape<typeof en> = {
   newChat: "新对话",
   agents: "智能体",
   models: "模型",
+  skills: "技能",
+  servers: "MCP 服务器",
 
   // Conversations
   history: "历史对话",
@@ -141,16 +143,6 @@ export const zh: Shape<typeof en> = {
   starterAction: "创建入门智能体",
   starterName: "我的智能体",
   starterDescription: "规划任务、读写文件并在工作空间中执行命令",
-  toolTodoWrite: "更新任务清单",
-  toolTodoRead: "查看任务清单",
-  toolFileRead: "读取文件",
-  toolFileWrite: "写入文件",
-  toolFileUpdate: "修改文件",
-  toolListDir: "查看目录",
-  toolGrep: "搜索文件内容",
-  toolShell: "执行命令",
-  toolPython: "执行 Python",
-  toolDelegate: "委派任务",
 
   // Models
   modelsIntro: "兼容 OpenAI 对话接口的服务。密钥只保存在服务器上。",

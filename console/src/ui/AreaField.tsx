@@ -8,10 +8,12 @@ interface AreaFieldProps {
   rows?: number;
   required?: boolean;
   maxLength?: number;
+  placeholder?: string;
 }
 
 /** Several lines of text with their label. */
-export function AreaField({ label, value, onChange, hint, rows = 3, required, maxLength }: AreaFieldProps) {
+export function AreaField(props: AreaFieldProps) {
+  const { label, value, onChange, hint, rows = 3, required, maxLength, placeholder } = props;
   return (
     <Field label={label} hint={hint}>
       {(ids) => (
@@ -20,6 +22,7 @@ export function AreaField({ label, value, onChange, hint, rows = 3, required, ma
           rows={rows}
           required={required}
           maxLength={maxLength}
+          placeholder={placeholder}
           spellCheck={false}
           value={value}
           onChange={(event) => onChange(event.target.value)}

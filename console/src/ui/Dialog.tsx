@@ -62,13 +62,25 @@ interface ActionDialogProps extends DialogProps {
   isDangerous?: boolean;
   /** False while there is nothing yet that the action could be about. */
   isReady?: boolean;
+  /** The window does not close when the action is done: it goes on to say what came of it. */
+  staysOpen?: boolean;
   /** The window closes when this is done and stays open with the error when it fails. */
   onAction: () => Promise<void>;
 }
 
 /** A question or small form with one action. */
 export function ActionDialog(props: ActionDialogProps) {
-  const { title, onClose, children, action, isDangerous, isReady = true, isWide, onAction } = props;
+  const {
+    title,
+    onClose,
+    children,
+    action,
+    isDangerous,
+    isReady = true,
+    isWide,
+    staysOpen,
+    onAction,
+  } = props;
   const t = useTexts();
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -79,7 +91,7 @@ export function ActionDialog(props: ActionDialogProps) {
     setError(null);
     try {
       await onAction();
-      onClose();
+      if (!staysOpen) onClose();
     } catch (failure) {
       setError(failure);
       setBusy(false);

@@ -5,7 +5,10 @@ export interface MenuEntry {
   label: string;
   icon?: IconName;
   isDangerous?: boolean;
+  /** One of several choices of which one counts. */
   isChecked?: boolean;
+  /** A choice by itself. */
+  isOn?: boolean;
   detail?: string;
   onSelect: () => void;
 }
@@ -81,7 +84,13 @@ export function Menu({
 }
 
 function Entry({ entry, onDone }: { entry: MenuEntry; onDone: () => void }) {
-  const isChoice = entry.isChecked !== undefined;
+  const role =
+    entry.isOn !== undefined
+      ? "menuitemcheckbox"
+      : entry.isChecked !== undefined
+        ? "menuitemradio"
+        : "menuitem";
+  const isChecked = entry.isOn ?? entry.isChecked;
   const select = () => {
     onDone();
     entry.onSelect();
@@ -90,8 +99,8 @@ function Entry({ entry, onDone }: { entry: MenuEntry; onDone: () => void }) {
     // biome-ignore lint/a11y/useAriaPropsSupportedByRole: set only together with the role of a choice
     <button
       type="button"
-      role={isChoice ? "menuitemradio" : "menuitem"}
-      aria-checked={isChoice ? entry.isChecked : undefined}
+      role={role}
+      aria-checked={isChecked}
       tabIndex={-1}
       className={entry.isDangerous ? "menu-entry danger" : "menu-entry"}
       onClick={select}
@@ -101,7 +110,7 @@ function Entry({ entry, onDone }: { entry: MenuEntry; onDone: () => void }) {
         {entry.label}
         {entry.detail && <small>{entry.detail}</small>}
       </span>
-      {entry.isChecked && <Icon name="check" size={16} />}
+      {isChecked && <Icon name="check" size={16} />}
     </button>
   );
 }

@@ -2,10 +2,15 @@ import type { ReactNode } from "react";
 import { Icon, type IconName } from "./Icon";
 import { Menu, type MenuEntry } from "./Menu";
 
+export interface Mark {
+  text: string;
+  kind: "warn" | "bad" | "usual";
+}
+
 interface RowProps {
   title: ReactNode;
   /** Short marks behind the title. */
-  marks?: (string | false | null | undefined)[];
+  marks?: (string | Mark | false | null | undefined)[];
   lines?: (ReactNode | false | null | undefined)[];
   actions?: ReactNode;
   isFaded?: boolean;
@@ -18,7 +23,15 @@ export function Row({ title, marks = [], lines = [], actions, isFaded = false }:
     <li className={isFaded ? "card faded" : "card"}>
       <div className="card-text">
         <strong>{title}</strong>
-        {marks.map((mark) => mark && <Badge key={mark}>{mark}</Badge>)}
+        {marks.map((mark) => {
+          if (!mark) return null;
+          const { text, kind } = typeof mark === "string" ? { text: mark, kind: "usual" as const } : mark;
+          return (
+            <Badge key={text} kind={kind}>
+              {text}
+            </Badge>
+          );
+        })}
         {shown.map(({ line, place }) => (
           <p className="muted" key={place}>
             {line}
@@ -30,18 +43,30 @@ export function Row({ title, marks = [], lines = [], actions, isFaded = false }:
   );
 }
 
-export const Badge = ({ children }: { children: ReactNode }) => <span className="badge">{children}</span>;
+export const Badge = ({ children, kind = "usual" }: { children: ReactNode; kind?: Mark["kind"] }) => (
+  <span className={kind === "usual" ? "badge" : `badge ${kind}`}>{children}</span>
+);
 
 interface IconActionProps {
   icon: IconName;
   label: string;
   onClick: () => void;
+  size?: "usual" | "small";
+  isDisabled?: boolean;
 }
 
-export function IconAction({ icon, label, onClick }: IconActionProps) {
+export function IconAction({ icon, label, onClick, size = "usual", isDisabled = false }: IconActionProps) {
+  const isSmall = size === "small";
   return (
-    <button type="button" className="icon-button" aria-label={label} title={label} onClick={onClick}>
-      <Icon name={icon} />
+    <button
+      type="button"
+      className={isSmall ? "icon-button small" : "icon-button"}
+      aria-label={label}
+      title={label}
+      disabled={isDisabled}
+      onClick={onClick}
+    >
+      <Icon name={icon} size={isSmall ? 15 : 18} />
     </button>
   );
 }

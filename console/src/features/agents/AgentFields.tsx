@@ -1,134 +1,97 @@
 import { useTexts } from "../../kit/i18n";
-import { Field } from "../../ui/Field";
-import type { Provider } from "../llm_providers/api";
-import type { AgentFormValues } from "./AgentForm";
-import { FOUNDATION_TOOLS, toolTitle } from "./tools";
+import { useWorkshopTexts } from "../../texts/workshop";
+import { FormSection } from "../../ui/FormSection";
+import { LoadState } from "../../ui/LoadState";
+import { Check, TextField } from "../../ui/TextField";
+import {
+  ContextFields,
+  KnowledgeFields,
+  ModelFields,
+  SafetyFields,
+  SkillFields,
+  TeamFields,
+} from "./FieldGroups";
+import type { AgentFormValues } from "./form-values";
+import { PromptField } from "./PromptField";
+import { ToolChoice } from "./ToolChoice";
+import { useFormChoices } from "./use-form-choices";
 
 interface FieldsProps {
   values: AgentFormValues;
-  providers: Provider[];
+  agentId: string | null;
   onChange: (values: AgentFormValues) => void;
 }
 
-export function AgentFields({ values, providers, onChange }: FieldsProps) {
+/** The form of an agent: what nearly everybody fills in first, the rest in parts to unfold. */
+export function AgentFields({ values, agentId, onChange }: FieldsProps) {
   const t = useTexts();
+  const w = useWorkshopTexts();
+  const choices = useFormChoices();
   const set = (part: Partial<AgentFormValues>) => onChange({ ...values, ...part });
+  const group = { values, set, choices, agentId };
+  const model = choices.providers.find(({ id }) => id === values.llm_provider_id)?.name ?? t.defaultModel;
+  const memory = values.memoryType === "user" ? w.memory_user : w.memory_session;
+  const mode = modeText(w, values.agentMode);
   return (
     <>
-      <Field label={t.name}>
-        {(ids) => (
-          <input
-            {...ids}
-            required
-            maxLength={100}
-            value={values.name}
-            onChange={(event) => set({ name: event.target.value })}
+      <TextField
+        label={t.name}
+        required
+        maxLength={100}
+        value={values.name}
+        onChange={(name) => set({ name })}
+      />
+      <TextField
+        label={t.description}
+        maxLength={2000}
+        value={values.description}
+        onChange={(description) => set({ description })}
+      />
+      <PromptField value={values.systemPrefix} onChange={(systemPrefix) => set({ systemPrefix })} />
+      <Check
+        label={t.moreSuggest}
+        isChecked={values.moreSuggest}
+        onChange={(moreSuggest) => set({ moreSuggest })}
+      />
+      <Check
+        label={w.asDefault}
+        isChecked={values.is_default}
+        onChange={(is_default) => set({ is_default })}
+      />
+      {choices.failed.error !== null && <LoadState of={choices.failed} />}
+      <div>
+        <FormSection title={w.sectionModel} state={model}>
+          <ModelFields {...group} />
+        </FormSection>
+        <FormSection title={w.sectionTools} state={t.toolCount(values.availableTools.length)} isOpen>
+          <ToolChoice
+            tools={choices.tools}
+            chosen={values.availableTools}
+            onChange={(availableTools) => set({ availableTools })}
           />
-        )}
-      </Field>
-      <Field label={t.description}>
-        {(ids) => (
-          <input
-            {...ids}
-            maxLength={2000}
-            value={values.description}
-            onChange={(event) => set({ description: event.target.value })}
-          />
-        )}
-      </Field>
-      <Field label={t.instructions} hint={t.instructionsHint}>
-        {(ids) => (
-          <textarea
-            {...ids}
-            rows={7}
-            value={values.systemPrefix}
-            onChange={(event) => set({ systemPrefix: event.target.value })}
-          />
-        )}
-      </Field>
-      <ToolChoice chosen={values.availableTools} onChange={(availableTools) => set({ availableTools })} />
-      <div className="field-row">
-        <Field label={t.model}>
-          {(ids) => (
-            <select
-              {...ids}
-              value={values.llm_provider_id}
-              onChange={(event) => set({ llm_provider_id: event.target.value })}
-            >
-              <option value="">{t.defaultModel}</option>
-              {providers.map((provider) => (
-                <option key={provider.id} value={provider.id}>
-                  {provider.name}
-                </option>
-              ))}
-            </select>
-          )}
-        </Field>
-        <Field label={t.deepThinking}>
-          {(ids) => (
-            <select
-              {...ids}
-              value={values.deepThinking}
-              onChange={(event) =>
-                set({ deepThinking: event.target.value as AgentFormValues["deepThinking"] })
-              }
-            >
-              <option value="model">{t.thinkingByModel}</option>
-              <option value="on">{t.on}</option>
-              <option value="off">{t.off}</option>
-            </select>
-          )}
-        </Field>
-        <Field label={t.maxRounds}>
-          {(ids) => (
-            <input
-              {...ids}
-              type="number"
-              min={1}
-              max={200}
-              value={values.maxLoopCount}
-              onChange={(event) => set({ maxLoopCount: event.target.value })}
-            />
-          )}
-        </Field>
+          <SkillFields {...group} />
+        </FormSection>
+        <FormSection title={w.sectionKnowledge} state={memory}>
+          <KnowledgeFields {...group} />
+        </FormSection>
+        <FormSection title={w.sectionTeam} state={mode}>
+          <TeamFields {...group} />
+        </FormSection>
+        <FormSection title={w.sectionSafety} state={w[`approval_${approvalOf(values)}`]}>
+          <SafetyFields {...group} />
+        </FormSection>
+        <FormSection title={w.sectionContext}>
+          <ContextFields {...group} />
+        </FormSection>
       </div>
-      <label className="check">
-        <input
-          type="checkbox"
-          checked={values.moreSuggest}
-          onChange={(event) => set({ moreSuggest: event.target.checked })}
-        />
-        <span>{t.moreSuggest}</span>
-      </label>
     </>
   );
 }
 
-function ToolChoice({ chosen, onChange }: { chosen: string[]; onChange: (tools: string[]) => void }) {
-  const t = useTexts();
-  const names: string[] = [...FOUNDATION_TOOLS];
-  // Tools of other kinds that the agent already has stay visible and can be taken away.
-  const all = [...names, ...chosen.filter((name) => !names.includes(name))];
-  const toggle = (name: string, isOn: boolean) =>
-    onChange(isOn ? [...chosen, name] : chosen.filter((other) => other !== name));
-  return (
-    <fieldset className="field">
-      <legend>{t.tools}</legend>
-      <div className="tool-choice">
-        {all.map((name) => (
-          <label key={name} className="check">
-            <input
-              type="checkbox"
-              checked={chosen.includes(name)}
-              onChange={(event) => toggle(name, event.target.checked)}
-            />
-            <span>
-              {toolTitle(t, name)}
-              <code>{name}</code>
-            </span>
-          </label>
-        ))}
-      </div>
-    </fieldset>
-  );
+const approvalOf = ({ toolApprovalMode }: AgentFormValues): "auto" | "risky" | "always" =>
+  toolApprovalMode === "risky" || toolApprovalMode === "always" ? toolApprovalMode : "auto";
+
+function modeText(w: ReturnType<typeof useWorkshopTexts>, mode: string): string {
+  const known = { simple: w.mode_simple, multi: w.mode_multi, fibre: w.mode_fibre, team: w.mode_team };
+  return known[mode as keyof typeof known] ?? mode;
 }

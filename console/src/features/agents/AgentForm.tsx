@@ -1,55 +1,38 @@
 import { type FormEvent, useEffect, useState } from "react";
 import { errorText } from "../../kit/errors";
+import { ApiError } from "../../kit/http";
 import { useTexts } from "../../kit/i18n";
 import { goTo, hrefOf } from "../../kit/route";
+import { useWorkshopTexts } from "../../texts/workshop";
+import { unfoldInvalid } from "../../ui/FormSection";
 import { Notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/Spinner";
 import { refreshAccount } from "../accounts/account-store";
-import { listProviders, type Provider } from "../llm_providers/api";
 import { AgentFields } from "./AgentFields";
+import { AgentWarnings } from "./AgentWarnings";
 import { loadAgents } from "./agent-store";
-import { type Agent, type AgentDraft, createAgent, getAgent, updateAgent } from "./api";
-import { FOUNDATION_TOOLS } from "./tools";
-
-export interface AgentFormValues {
-  name: string;
-  description: string;
-  systemPrefix: string;
-  llm_provider_id: string;
-  availableTools: string[];
-  maxLoopCount: string;
-  deepThinking: "model" | "on" | "off";
-  moreSuggest: boolean;
-}
-
-const NEW_AGENT: AgentFormValues = {
-  name: "",
-  description: "",
-  systemPrefix: "",
-  llm_provider_id: "",
-  availableTools: [...FOUNDATION_TOOLS],
-  maxLoopCount: "50",
-  deepThinking: "model",
-  moreSuggest: false,
-};
+import { type Agent, createAgent, getAgent, updateAgent } from "./api";
+import { DraftBox } from "./DraftBox";
+import { type AgentFormValues, newAgentValues, toDraft, toValues } from "./form-values";
 
 export function AgentForm({ agentId }: { agentId: string | null }) {
   const t = useTexts();
   const [agent, setAgent] = useState<Agent | null>(null);
-  const [values, setValues] = useState<AgentFormValues | null>(agentId === null ? NEW_AGENT : null);
-  const [providers, setProviders] = useState<Provider[]>([]);
+  const [values, setValues] = useState<AgentFormValues | null>(() =>
+    agentId === null ? newAgentValues() : null,
+  );
   const [error, setError] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
 
+  const load = async (id: string) => {
+    setError(null);
+    const loaded = await getAgent(id);
+    setAgent(loaded);
+    setValues(toValues(loaded));
+  };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only another agent is another form
   useEffect(() => {
-    listProviders().then(setProviders).catch(setError);
-    if (agentId === null) return;
-    getAgent(agentId)
-      .then((loaded) => {
-        setAgent(loaded);
-        setValues(toValues(loaded));
-      })
-      .catch(setError);
+    if (agentId !== null) load(agentId).catch(setError);
   }, [agentId]);
 
   const save = async (event: FormEvent) => {
@@ -58,24 +41,30 @@ export function AgentForm({ agentId }: { agentId: string | null }) {
     setBusy(true);
     setError(null);
     try {
-      await (agent === null ? createAgent(toDraft(values)) : updateAgent(agent, toDraft(values)));
+      const draft = toDraft(values, agent?.budget?.currency);
+      const saved = await (agent === null ? createAgent(draft) : updateAgent(agent, draft));
       await Promise.all([loadAgents(), refreshAccount()]);
-      goTo({ page: "agents", agentId: null });
+      // What has no effect is told before the form is left.
+      if ((saved.warnings ?? []).length === 0) goTo({ page: "agents", agentId: null });
+      else if (agent === null) goTo({ page: "agents", agentId: saved.agent_id }, { replace: true });
+      else await load(agent.id);
     } catch (failure) {
       setError(failure);
-      setBusy(false);
     }
+    setBusy(false);
   };
 
   return (
-    <form className="page" onSubmit={save}>
+    <form className="page" onSubmit={save} onInvalidCapture={unfoldInvalid}>
       <header className="page-head">
         <h1>{agentId === null ? t.newAgent : t.editAgent}</h1>
       </header>
       {values === null && error === null && <Spinner />}
-      {values !== null && <AgentFields values={values} providers={providers} onChange={setValues} />}
-      {error !== null && <Notice kind="error">{errorText(error)}</Notice>}
-      <div className="form-actions">
+      {agentId === null && <DraftBox onDraft={(draft) => setValues(toValues(draft))} />}
+      <AgentWarnings warnings={agent?.warnings ?? []} />
+      {values !== null && <AgentFields values={values} agentId={agentId} onChange={setValues} />}
+      {error !== null && <SaveError error={error} onReload={() => agent && load(agent.id).catch(setError)} />}
+      <div className="form-actions sticky">
         <a className="button" href={hrefOf({ page: "agents", agentId: null })}>
           {t.cancel}
         </a>
@@ -87,28 +76,17 @@ export function AgentForm({ agentId }: { agentId: string | null }) {
   );
 }
 
-function toValues(agent: Agent): AgentFormValues {
-  return {
-    name: agent.name,
-    description: agent.description ?? "",
-    systemPrefix: agent.systemPrefix ?? "",
-    llm_provider_id: agent.llm_provider_id ?? "",
-    availableTools: agent.availableTools,
-    maxLoopCount: String(agent.maxLoopCount),
-    deepThinking: agent.deepThinking === null ? "model" : agent.deepThinking ? "on" : "off",
-    moreSuggest: agent.moreSuggest ?? false,
-  };
-}
-
-export function toDraft(values: AgentFormValues): AgentDraft {
-  return {
-    name: values.name.trim(),
-    description: values.description,
-    systemPrefix: values.systemPrefix.trim() === "" ? null : values.systemPrefix,
-    llm_provider_id: values.llm_provider_id || null,
-    availableTools: values.availableTools,
-    maxLoopCount: Number(values.maxLoopCount) || 50,
-    deepThinking: values.deepThinking === "model" ? null : values.deepThinking === "on",
-    moreSuggest: values.moreSuggest,
-  };
+function SaveError({ error, onReload }: { error: unknown; onReload: () => void }) {
+  const w = useWorkshopTexts();
+  const isStale = error instanceof ApiError && error.slug === "version_conflict";
+  const reload = (
+    <button type="button" className="button small" onClick={onReload}>
+      {w.reloadAgent}
+    </button>
+  );
+  return (
+    <Notice kind="error" action={isStale ? reload : undefined}>
+      {errorText(error)}
+    </Notice>
+  );
 }

@@ -1,11 +1,14 @@
-import { useEffect, useState } from "react";
+import { lazy, useEffect, useState } from "react";
 import { errorText } from "../../kit/errors";
 import { useTexts } from "../../kit/i18n";
-import { goTo, hrefOf } from "../../kit/route";
+import { type AgentPart, goTo, hrefOf } from "../../kit/route";
 import { useStore } from "../../kit/store";
+import { useWorkshopTexts } from "../../texts/workshop";
 import { ActionDialog } from "../../ui/Dialog";
 import { Icon } from "../../ui/Icon";
+import type { MenuEntry } from "../../ui/Menu";
 import { Notice } from "../../ui/Notice";
+import { Badge, MoreActions } from "../../ui/Rows";
 import { Spinner } from "../../ui/Spinner";
 import { refreshAccount } from "../accounts/account-store";
 import type { Account } from "../accounts/api";
@@ -14,11 +17,24 @@ import { agentStore, chooseAgent, loadAgents, ownsAgent } from "./agent-store";
 import { type Agent, deleteAgent } from "./api";
 import { ShareDialog } from "./ShareDialog";
 import { StarterOffer } from "./StarterOffer";
+import { VersionsPage } from "./VersionsPage";
 
-export function AgentsPage({ agentId, account }: { agentId: string | null; account: Account }) {
+const MemoryPage = lazy(() =>
+  import("../memory/MemoryPage").then((module) => ({ default: module.MemoryPage })),
+);
+
+interface AgentsPageProps {
+  agentId: string | null;
+  part: AgentPart | null;
+  account: Account;
+}
+
+export function AgentsPage({ agentId, part, account }: AgentsPageProps) {
   useEffect(() => {
     void loadAgents();
   }, []);
+  if (agentId !== null && part === "memory") return <MemoryPage key={agentId} agentId={agentId} />;
+  if (agentId !== null && part === "versions") return <VersionsPage key={agentId} agentId={agentId} />;
   if (agentId !== null) return <AgentForm key={agentId} agentId={agentId === "new" ? null : agentId} />;
   return <AgentList account={account} />;
 }
@@ -67,15 +83,25 @@ interface CardProps {
 
 function AgentCard({ agent, onShare, onDelete }: CardProps) {
   const t = useTexts();
+  const w = useWorkshopTexts();
   const isEditable = agent.access === "owner" || agent.access === "admin";
   const chat = () => {
     chooseAgent(agent.id);
     goTo({ page: "chat", sessionId: null });
   };
+  const open = (part: AgentPart) => () => goTo({ page: "agents", agentId: agent.id, part });
+  const memory: MenuEntry = { label: w.memory, icon: "memory", onSelect: open("memory") };
+  const ownActions: MenuEntry[] = [
+    { label: t.share, icon: "people", onSelect: onShare },
+    { label: w.versions, icon: "log", onSelect: open("versions") },
+    { label: t.delete, icon: "trash", isDangerous: true, onSelect: onDelete },
+  ];
   return (
     <li className="card">
       <div className="card-text">
         <strong>{agent.name}</strong>
+        {agent.is_default && <Badge>{t.isDefault}</Badge>}
+        {agent.access === "use" && <Badge>{w.sharedWithMe}</Badge>}
         <p className="muted">
           {agent.access === "builtin" ? t.builtinAgent : agent.description || t.noDescription}
         </p>
@@ -86,35 +112,19 @@ function AgentCard({ agent, onShare, onDelete }: CardProps) {
           {t.chat}
         </button>
         {isEditable && (
-          <>
-            <a
-              className="icon-button"
-              href={hrefOf({ page: "agents", agentId: agent.id })}
-              aria-label={t.editNamed(agent.name)}
-              title={t.edit}
-            >
-              <Icon name="edit" />
-            </a>
-            <button
-              type="button"
-              className="icon-button"
-              onClick={onShare}
-              aria-label={t.shareNamed(agent.name)}
-              title={t.share}
-            >
-              <Icon name="people" />
-            </button>
-            <button
-              type="button"
-              className="icon-button"
-              onClick={onDelete}
-              aria-label={t.deleteNamed(agent.name)}
-              title={t.delete}
-            >
-              <Icon name="trash" />
-            </button>
-          </>
+          <a
+            className="icon-button"
+            href={hrefOf({ page: "agents", agentId: agent.id })}
+            aria-label={t.editNamed(agent.name)}
+            title={t.edit}
+          >
+            <Icon name="edit" />
+          </a>
         )}
+        <MoreActions
+          label={t.actionsFor(agent.name)}
+          entries={isEditable ? [memory, ...ownActions] : [memory]}
+        />
       </div>
     </li>
   );

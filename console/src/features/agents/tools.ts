@@ -1,4 +1,4 @@
-import type { useTexts } from "../../kit/i18n";
+import type { RuntimeTexts } from "../../texts/runtime";
 
 /** The tools every server has, in the order the form shows them. */
 export const FOUNDATION_TOOLS = [
@@ -13,18 +13,7 @@ export const FOUNDATION_TOOLS = [
 ] as const;
 
 /** What a tool does in a word or two; its own name where no text is known. */
-export function toolTitle(t: ReturnType<typeof useTexts>, name: string): string {
-  const titles: Record<string, string> = {
-    todo_write: t.toolTodoWrite,
-    todo_read: t.toolTodoRead,
-    file_read: t.toolFileRead,
-    file_write: t.toolFileWrite,
-    file_update: t.toolFileUpdate,
-    list_dir: t.toolListDir,
-    grep: t.toolGrep,
-    execute_shell_command: t.toolShell,
-    execute_python_code: t.toolPython,
-    sys_delegate_task: t.toolDelegate,
-  };
-  return titles[name] ?? name;
+export function toolTitle(r: RuntimeTexts, name: string): string {
+  const title: unknown = (r as Record<string, unknown>)[`tool_${name}`];
+  return typeof title === "string" ? title : name || r.tool;
 }

@@ -1,12 +1,12 @@
 import { createContext, memo, type ReactNode, useContext } from "react";
 import ReactMarkdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
-import { workspaceFileUrl } from "./api";
+import { fileUrl, type Workspace } from "../workspaces/api";
 import { CodeBlock } from "./CodeBlock";
 import { closeOpenMarks, splitBlocks } from "./markdown-blocks";
 
 /** Whose workspace the file links of an answer point into. */
-export const WorkspaceContext = createContext<{ agentId: string; sessionId: string } | null>(null);
+export const WorkspaceContext = createContext<Workspace | null>(null);
 
 const plugins = [remarkGfm];
 const settledParts: Components = { a: Link, img: Picture, table: Table, pre: SettledCode };
@@ -46,7 +46,7 @@ function Link({ href, children }: { href?: string; children?: ReactNode }) {
   if (href.startsWith("#")) return <span>{children}</span>;
   if (workspace === null || href.startsWith("/api/")) return <a href={href}>{children}</a>;
   return (
-    <a href={workspaceFileUrl(workspace.agentId, workspace.sessionId, safeDecode(href))} download>
+    <a href={fileUrl(workspace, safeDecode(href))} download>
       {children}
     </a>
   );
@@ -66,7 +66,7 @@ function Picture({ src, alt }: { src?: string | Blob; alt?: string }) {
   if (typeof src !== "string") return null;
   if (/^https?:/i.test(src)) return <Link href={src}>{alt || src}</Link>;
   const isOwnFile = workspace !== null && !src.startsWith("/api/");
-  const address = isOwnFile ? workspaceFileUrl(workspace.agentId, workspace.sessionId, safeDecode(src)) : src;
+  const address = isOwnFile ? fileUrl(workspace, safeDecode(src), true) : src;
   return <img src={address} alt={alt ?? ""} loading="lazy" />;
 }
 

@@ -1,12 +1,16 @@
 import { memo } from "react";
 import { useTexts } from "../../kit/i18n";
+import { useRuntimeTexts } from "../../texts/runtime";
 import { Icon } from "../../ui/Icon";
 import { Notice } from "../../ui/Notice";
+import { ApprovalCard } from "./ApprovalCard";
+import { splitQuestions, type WithQuestions, withoutUnfinished } from "./inline-questions";
 import { Markdown } from "./Markdown";
+import { InlineQuestions, QuestionCard } from "./QuestionCard";
 import { ToolCard } from "./ToolCard";
 import { textOf } from "./transcript";
-import { type Item, isSuperseded } from "./view-items";
-import type { MessageLine } from "./wire";
+import { type Item, isFailedCheck, isSuperseded } from "./view-items";
+import { type Decision, isApproval, type MessageLine } from "./wire";
 
 interface ItemProps {
   item: Item;
@@ -14,10 +18,34 @@ interface ItemProps {
   isGrowing: boolean;
   isLive: boolean;
   isNewestPlan?: boolean;
+  decisions?: Readonly<Record<string, Decision>>;
+  onDecided?: (approvalId: string, decision: Decision) => void;
+  /** Sends the answers to a question as the next message; null where it is too late for that. */
+  onReply?: ((text: string) => void) | null;
 }
 
-export function MessageItem({ item, isGrowing, isLive, isNewestPlan = false }: ItemProps) {
+export function MessageItem(props: ItemProps) {
+  const { item, isGrowing, isLive, isNewestPlan = false, decisions = {} } = props;
   const { message, kind } = item;
+  if (kind === "question" && item.call)
+    return (
+      <QuestionCard
+        message={message}
+        call={item.call}
+        result={item.result}
+        isLive={isLive}
+        onReply={props.onReply ?? null}
+      />
+    );
+  if (isApproval(message))
+    return (
+      <ApprovalCard
+        line={message}
+        decision={decisions[message.approval_id]}
+        isLive={isLive}
+        onDecided={props.onDecided ?? (() => {})}
+      />
+    );
   if (kind === "tool" && item.call) {
     return (
       <ToolCard
@@ -33,21 +61,46 @@ export function MessageItem({ item, isGrowing, isLive, isNewestPlan = false }: I
   if (kind === "failure") return <Failure message={message} />;
   if (kind === "notice") return <Notice kind={noticeKind(message)}>{textOf(message)}</Notice>;
   if (isSuperseded(message)) return <Superseded message={message} />;
+  const parts = isGrowing ? null : splitQuestions(textOf(message), message.message_id);
+  if (parts !== null) return <Asking message={message} parts={parts} onReply={props.onReply ?? null} />;
   return <Answer message={message} isGrowing={isGrowing} />;
 }
 
 const Answer = memo(function Answer({ message, isGrowing }: { message: MessageLine; isGrowing: boolean }) {
+  const text = textOf(message);
   return (
     <div className="answer" data-message={message.message_id}>
-      <Markdown text={textOf(message)} isGrowing={isGrowing} />
+      <Markdown text={isGrowing ? withoutUnfinished(text) : text} isGrowing={isGrowing} />
     </div>
   );
 });
 
+interface AskingProps {
+  message: MessageLine;
+  parts: WithQuestions;
+  onReply: ((text: string) => void) | null;
+}
+
+function Asking({ message, parts, onReply }: AskingProps) {
+  return (
+    <div className="answer" data-message={message.message_id}>
+      {parts.before !== "" && <Markdown text={parts.before} />}
+      <InlineQuestions questionnaire={parts.questionnaire} onReply={onReply} />
+      {parts.after !== "" && <Markdown text={parts.after} />}
+    </div>
+  );
+}
+
 const Thought = memo(function Thought({ message, isGrowing }: { message: MessageLine; isGrowing: boolean }) {
   const t = useTexts();
+  const r = useRuntimeTexts();
   if (isSuperseded(message)) return null;
-  const label = message.type === "reasoning_content" ? t.thoughts : t.analysis;
+  const labels: Record<string, string> = {
+    reasoning_content: t.thoughts,
+    planning: r.planned,
+    observation: r.observed,
+  };
+  const label = labels[message.type] ?? t.analysis;
   return (
     <details className="thought">
       <summary>
@@ -74,11 +127,12 @@ function Superseded({ message }: { message: MessageLine }) {
 function Failure({ message }: { message: MessageLine }) {
   const t = useTexts();
   return (
-    <Notice kind="error">
+    // A line of this type tells of a trouble that the run has got over.
+    <Notice kind={message.type === "error" ? "warning" : "error"}>
       {message.type === "final_answer" && <strong>{t.runFailed}</strong>}
       <p>{message.error_info?.message || textOf(message)}</p>
     </Notice>
   );
 }
 
-const noticeKind = (message: MessageLine) => (message.type === "observation" ? "warning" : "info");
+const noticeKind = (message: MessageLine) => (isFailedCheck(message) ? "warning" : "info");

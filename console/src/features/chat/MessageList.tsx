@@ -1,118 +1,139 @@
-import { memo, useCallback, useMemo } from "react";
+import { useCallback, useMemo } from "react";
 import { useTexts } from "../../kit/i18n";
+import { useRuntimeTexts } from "../../texts/runtime";
 import { CopyButton } from "../../ui/CopyButton";
-import { ChildrenContext } from "./ChildRuns";
+import { IconAction } from "../../ui/Rows";
 import type { Phase } from "./chat-session";
-import { MessageItem } from "./MessageItem";
-import { type Transcript, textOf } from "./transcript";
-import { answerText, type Item, suggestionsOf, type Turn, toTurns } from "./view-items";
-import type { MessageLine, TokenTotals } from "./wire";
+import { Items } from "./Items";
+import type { Transcript } from "./transcript";
+import { UserMessage } from "./UserMessage";
+import { answerText, type Item, openChildItems, suggestionsOf, type Turn, toTurns } from "./view-items";
+import type { Decision, TokenTotals } from "./wire";
+
+export interface ChatActions {
+  onRegenerate: () => void;
+  onEdit: (text: string) => Promise<void>;
+  onDecided: (approvalId: string, decision: Decision) => void;
+}
 
 interface ListProps {
   transcript: Transcript;
   phase: Phase;
   onSuggestion: (text: string) => void;
+  /** Absent where the conversation is only looked at. */
+  actions?: ChatActions;
 }
 
-const LIVE_PHASES: Phase[] = ["sending", "streaming", "reconnecting", "stopping"];
+export const LIVE_PHASES: Phase[] = ["sending", "streaming", "reconnecting", "stopping"];
 
-export function MessageList({ transcript, phase, onSuggestion }: ListProps) {
+export function MessageList({ transcript, phase, onSuggestion, actions }: ListProps) {
   const t = useTexts();
   const turns = useMemo(() => toTurns(transcript), [transcript]);
   const isLive = LIVE_PHASES.includes(phase);
-  const renderChild = useCallback(
-    (sessionId: string) => <ChildTranscript transcript={transcript} sessionId={sessionId} isLive={isLive} />,
-    [transcript, isLive],
-  );
+  const onEdit = useCallback(async (text: string) => actions?.onEdit(text), [actions]);
   return (
-    <ChildrenContext.Provider value={renderChild}>
-      <div className="messages" role="log" aria-label={t.messages} aria-live="polite" aria-busy={isLive}>
-        {turns.map((turn, index) => {
-          const isLast = index === turns.length - 1;
-          return (
-            <TurnView
-              key={turn.user?.message_id ?? "start"}
-              turn={turn}
-              isLive={isLive && isLast}
-              phase={phase}
-              usage={isLast ? transcript.usage : null}
-              isStopped={isLast && !isLive && isStopped(transcript, turn)}
-              onSuggestion={isLast && !isLive ? onSuggestion : null}
-            />
-          );
-        })}
-      </div>
-    </ChildrenContext.Provider>
+    <div className="messages" role="log" aria-label={t.messages} aria-live="polite" aria-busy={isLive}>
+      {turns.map((turn, index) => {
+        const isLast = index === turns.length - 1;
+        const isAtRest = isLast && !isLive;
+        return (
+          <TurnView
+            key={turn.user?.message_id ?? "start"}
+            turn={turn}
+            transcript={transcript}
+            isLive={isLive && isLast}
+            phase={phase}
+            usage={isLast ? transcript.usage : null}
+            isStopped={isAtRest && isStopped(transcript, turn)}
+            onSuggestion={isAtRest ? onSuggestion : null}
+            onRegenerate={isAtRest && turn.user !== null ? actions?.onRegenerate : undefined}
+            onEdit={isAtRest && actions ? onEdit : undefined}
+            onDecided={actions?.onDecided}
+          />
+        );
+      })}
+    </div>
   );
 }
 
 interface TurnProps {
   turn: Turn;
+  transcript: Transcript;
   isLive: boolean;
   phase: Phase;
   usage: TokenTotals | null;
   isStopped: boolean;
   onSuggestion: ((text: string) => void) | null;
+  onRegenerate?: () => void;
+  onEdit?: (text: string) => Promise<void>;
+  onDecided?: (approvalId: string, decision: Decision) => void;
 }
 
-function TurnView({ turn, isLive, phase, usage, isStopped, onSuggestion }: TurnProps) {
+function TurnView(props: TurnProps) {
+  const { turn, transcript, isLive, phase, isStopped, onSuggestion, onDecided } = props;
   const t = useTexts();
   const shown = turn.items.filter((item) => item.kind !== "suggestions");
-  const copied = answerText(turn);
+  const { decisions } = transcript;
   return (
     <article className="turn">
-      {turn.user !== null && <UserMessage message={turn.user} />}
-      <Items items={shown} isLive={isLive} />
+      {turn.user !== null && <UserMessage message={turn.user} onEdit={props.onEdit} />}
+      <Items
+        items={shown}
+        isLive={isLive}
+        decisions={decisions}
+        onDecided={onDecided}
+        onReply={onSuggestion}
+      />
+      {isLive && <ChildQuestions transcript={transcript} onDecided={onDecided} />}
       {isLive && <Activity phase={phase} last={shown.at(-1)} />}
       {isStopped && <p className="stopped">{t.stopped}</p>}
-      {!isLive && copied !== "" && (
-        <footer className="turn-foot">
-          <CopyButton text={copied} label={t.copyAnswer} />
-          {usage?.total_tokens !== undefined && (
-            <span className="usage" title={usageDetail(t, usage)}>
-              {t.tokens(usage.total_tokens)}
-            </span>
-          )}
-        </footer>
-      )}
+      {!isLive && <TurnFoot turn={turn} usage={props.usage} onRegenerate={props.onRegenerate} />}
       {onSuggestion !== null && <Suggestions turn={turn} onChoose={onSuggestion} />}
     </article>
   );
 }
 
-function Items({ items, isLive }: { items: Item[]; isLive: boolean }) {
-  const newestPlan = items.findLast((item) => item.call?.function.name === "todo_write");
-  return items.map((item, index) => (
-    <MessageItem
-      key={item.call?.id ?? item.message.message_id}
-      item={item}
-      isLive={isLive}
-      isNewestPlan={item === newestPlan}
-      isGrowing={isLive && index === items.length - 1}
-    />
-  ));
+/** What helpers want to know stands in the conversation itself: the whole run waits for it. */
+function ChildQuestions({ transcript, onDecided }: Pick<TurnProps, "transcript" | "onDecided">) {
+  const r = useRuntimeTexts();
+  const items = openChildItems(transcript);
+  if (items.length === 0) return null;
+  return (
+    <section className="child-questions" aria-label={r.waitingForYou}>
+      {items.map((item) => (
+        <div key={item.call?.id ?? item.message.message_id}>
+          <p className="hint">{item.message.agent_name}</p>
+          <Items items={[item]} isLive decisions={transcript.decisions} onDecided={onDecided} />
+        </div>
+      ))}
+    </section>
+  );
 }
 
-const UserMessage = memo(function UserMessage({ message }: { message: MessageLine }) {
+function TurnFoot({ turn, usage, onRegenerate }: Pick<TurnProps, "turn" | "usage" | "onRegenerate">) {
   const t = useTexts();
-  const text = textOf(message);
+  const r = useRuntimeTexts();
+  const copied = answerText(turn);
+  if (copied === "" && onRegenerate === undefined) return null;
   return (
-    <div className="user-row">
-      <div className="user-message">
-        <span className="visually-hidden">{t.youSaid}</span>
-        {text}
-      </div>
-      <CopyButton text={text} label={t.copyMessage} />
-    </div>
+    <footer className="turn-foot">
+      {copied !== "" && <CopyButton text={copied} label={t.copyAnswer} />}
+      {onRegenerate && <IconAction icon="turn" size="small" label={r.regenerate} onClick={onRegenerate} />}
+      {usage?.total_tokens !== undefined && (
+        <span className="usage" title={usageDetail(t, usage)}>
+          {t.tokens(usage.total_tokens)}
+        </span>
+      )}
+    </footer>
   );
-});
+}
 
 /** Shows that something goes on when nothing else on the page moves. */
 function Activity({ phase, last }: { phase: Phase; last: Item | undefined }) {
   const t = useTexts();
   if (phase === "reconnecting") return <p className="activity shimmer">{t.reconnecting}</p>;
   if (phase === "stopping") return <p className="activity shimmer">{t.stopping}</p>;
-  const isQuiet = last === undefined || (last.kind === "tool" && last.result !== undefined);
+  const isQuiet = last === undefined || (last.call !== undefined && last.result !== undefined);
   if (!isQuiet) return null;
   return (
     <p className="activity">
@@ -139,26 +160,6 @@ function Suggestions({ turn, onChoose }: { turn: Turn; onChoose: (text: string) 
         </li>
       ))}
     </ul>
-  );
-}
-
-interface ChildProps {
-  transcript: Transcript;
-  sessionId: string;
-  isLive: boolean;
-}
-
-function ChildTranscript({ transcript, sessionId, isLive }: ChildProps) {
-  const turns = toTurns(transcript, sessionId);
-  return (
-    <div className="child-transcript">
-      {turns.map((turn) => (
-        <div key={turn.user?.message_id ?? "start"}>
-          {turn.user !== null && <p className="muted">{textOf(turn.user)}</p>}
-          <Items items={turn.items} isLive={isLive} />
-        </div>
-      ))}
-    </div>
   );
 }
 

@@ -1,9 +1,10 @@
-import { useContext } from "react";
 import { useTexts } from "../../kit/i18n";
 import { CopyButton } from "../../ui/CopyButton";
-import { ChildrenContext } from "./ChildRuns";
 import { Code } from "./CodeBlock";
+import { Markdown } from "./Markdown";
 import { TodoList, todoItems } from "./TodoList";
+import { Findings } from "./ToolFindings";
+import { Output } from "./ToolOutput";
 import { isObject, languageOfPath, resultOf, str, type Values } from "./tool-facts";
 import { textOf } from "./transcript";
 import type { MessageLine } from "./wire";
@@ -29,29 +30,63 @@ export function ToolBody(props: BodyProps) {
 
 const SPECIAL: Record<string, (props: BodyProps) => React.ReactNode> = {
   execute_shell_command: (props) => <Shell {...props} />,
+  execute_python_code: (props) => <Program {...props} language="python" />,
+  execute_javascript_code: (props) => <Program {...props} language="javascript" />,
   file_read: ({ args, result }) => (
     <FileText path={str(args.file_path)} text={str(resultOf(result).content)} />
   ),
   file_write: ({ args }) => <FileText path={str(args.file_path)} text={str(args.content)} />,
   file_update: ({ args }) => <FileChange args={args} />,
+  apply_patch: ({ args }) => <Code code={str(args.patch)} language="diff" />,
   list_dir: ({ result }) => <Entries result={result} />,
+  glob: ({ result }) => <Paths result={result} />,
+  fetch_webpages: ({ result }) => <Findings result={result} />,
+  search_web_page: ({ result }) => <Findings result={result} />,
+  search_image_from_web: ({ result }) => <Findings result={result} />,
+  search_knowledge_base: ({ result }) => <Findings result={result} />,
+  search_memory: ({ result }) => <Findings result={result} />,
+  analyze_image: ({ args, result }) => <ImageLook args={args} result={result} />,
+  load_skill: ({ result }) => <Output text={readable(result)} />,
+  load_workflow: ({ result }) => <Output text={readable(result)} />,
+  sys_spawn_agent: (props) => <Spawned {...props} />,
+  sys_finish_task: ({ args }) => <Markdown text={str(args.result)} />,
+  compress_conversation_history: ({ result }) => <Markdown text={summaryText(result)} />,
   grep: ({ result }) => <Matches result={result} />,
   todo_write: ({ args, result }) => <TodoList items={todoItems(args, result) ?? []} />,
-  sys_delegate_task: (props) => <Delegation {...props} />,
+  sys_delegate_task: ({ result }) => <Output text={readable(result)} />,
 };
 
-function Shell({ args, result, progress }: BodyProps) {
-  const t = useTexts();
-  const values = resultOf(result);
-  const stdout = result === undefined ? (progress ?? "") : str(values.stdout);
-  const stderr = str(values.stderr);
-  const isSilent = result !== undefined && stdout === "" && stderr === "" && !result.is_error;
+function Shell(props: BodyProps) {
+  const command = str(props.args.command);
   return (
     <>
       <div className="shell-command">
-        <code>{str(args.command)}</code>
-        <CopyButton text={str(args.command)} />
+        <code>{command}</code>
+        <CopyButton text={command} />
       </div>
+      <Printed {...props} />
+    </>
+  );
+}
+
+function Program({ language, ...props }: BodyProps & { language: string }) {
+  return (
+    <>
+      <Code code={str(props.args.code)} language={language} />
+      <Printed {...props} />
+    </>
+  );
+}
+
+/** What a program has printed: live while it runs, then as its result has it. */
+function Printed({ result, progress }: BodyProps) {
+  const t = useTexts();
+  const values = resultOf(result);
+  const stdout = result === undefined ? (progress ?? "") : str(values.stdout) || str(values.output);
+  const stderr = str(values.stderr) || (values.error === true ? "" : str(values.error));
+  const isSilent = result !== undefined && stdout === "" && stderr === "" && !result.is_error;
+  return (
+    <>
       {stdout !== "" && <Output text={stdout} />}
       {stderr !== "" && <Output text={stderr} isError />}
       {isSilent && <p className="hint">{t.noOutput}</p>}
@@ -110,19 +145,31 @@ function Matches({ result }: { result?: MessageLine }) {
   return <Output text={lines.join("\n")} />;
 }
 
-/** The work of other agents, in their own little transcripts. */
-function Delegation(props: BodyProps) {
-  const renderChild = useContext(ChildrenContext);
-  const tasks = Array.isArray(props.args.tasks) ? props.args.tasks.filter(isObject) : [];
+function Paths({ result }: { result?: MessageLine }) {
+  const t = useTexts();
+  const { files } = resultOf(result);
+  if (!Array.isArray(files)) return null;
+  if (files.length === 0) return <p className="hint">{t.nothingFound}</p>;
+  return <Output text={files.map(str).join("\n")} />;
+}
+
+function ImageLook({ args, result }: { args: Values; result?: MessageLine }) {
+  const { data } = resultOf(result);
   return (
     <>
-      {tasks.map((task) => (
-        <details key={str(task.session_id)} className="child-run">
-          <summary>{str(task.task_name) || str(task.agent_id)}</summary>
-          {renderChild(str(task.session_id))}
-        </details>
-      ))}
-      {props.result !== undefined && <Output text={readable(props.result)} />}
+      <p className="file-path">{str(args.image_path)}</p>
+      {isObject(data) && <Markdown text={str(data.description)} />}
+    </>
+  );
+}
+
+/** An agent that was made for this run only. */
+function Spawned({ args, result }: BodyProps) {
+  return (
+    <>
+      <p>{str(args.description)}</p>
+      <Code code={str(args.system_prompt)} language="" />
+      {result !== undefined && <p className="hint">{readable(result)}</p>}
     </>
   );
 }
@@ -148,15 +195,10 @@ function Generic({ args, result, progress }: BodyProps) {
   );
 }
 
-const readable = (result: MessageLine): string =>
-  isObject(result.content) ? JSON.stringify(result.content, null, 2) : textOf(result);
-
-function Output({ text, isError = false }: { text: string; isError?: boolean }) {
-  return (
-    <div className={isError ? "output error" : "output"}>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard */}
-      <pre tabIndex={0}>{text.replace(/\n$/, "")}</pre>
-      <CopyButton text={text} />
-    </div>
-  );
+function readable(result: MessageLine | undefined): string {
+  if (result === undefined) return "";
+  return isObject(result.content) ? JSON.stringify(result.content, null, 2) : textOf(result);
 }
+
+const summaryText = (result: MessageLine | undefined): string =>
+  str(resultOf(result).summary) || readable(result);

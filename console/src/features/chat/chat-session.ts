@@ -4,10 +4,24 @@
  */
 import { ApiError } from "../../kit/http";
 import { Store } from "../../kit/store";
-import { interruptRun, loadHistory, loadTasks, resumeRun, startRun } from "./api";
+import { editLastQuestion, interruptRun, loadHistory, loadTasks, rerun, resumeRun, startRun } from "./api";
+import { withoutLinks, withTags } from "./attachments";
 import { type FollowOptions, followRun, type Position } from "./follow-run";
-import { applyLine, emptyTranscript, fromHistory, type Transcript, withUserMessage } from "./transcript";
-import type { Line, MessageLine, TaskItem } from "./wire";
+import { GuidanceQueue } from "./guidance";
+import { missedApprovals } from "./missed-approvals";
+import {
+  applyLine,
+  cutAfterQuestion,
+  emptyTranscript,
+  fromHistory,
+  lastQuestion,
+  type Transcript,
+  textOf,
+  withDecision,
+  withText,
+  withUserMessage,
+} from "./transcript";
+import type { Content, Decision, Guidance, Line, MessageLine, TaskItem } from "./wire";
 
 export type Phase = "loading" | "idle" | "sending" | "streaming" | "reconnecting" | "stopping" | "missing";
 
@@ -29,6 +43,7 @@ const QUIET_RUN_MS = 400;
 
 export class ChatSession {
   readonly state: Store<ChatState>;
+  readonly guidance: GuidanceQueue;
   private reading: AbortController | null = null;
   private position: Position = { index: 0, runId: null };
   private waitingLines: Line[] = [];
@@ -40,6 +55,7 @@ export class ChatSession {
     readonly sessionId: string,
     isNew: boolean,
   ) {
+    this.guidance = new GuidanceQueue(sessionId);
     this.state = new Store<ChatState>({
       transcript: emptyTranscript(sessionId),
       phase: isNew ? "idle" : "loading",
@@ -76,37 +92,96 @@ export class ChatSession {
         phase: "idle",
       });
       void this.refreshTasks();
+      void this.guidance.refresh();
+      void this.catchUpApprovals(signal);
       await this.follow(undefined, signal, true);
     } catch (error) {
       this.fail(error, signal, "missing");
     }
   }
 
-  async send(text: string, agentId: string | null): Promise<void> {
+  /** `tags` tell the server about this run only; they are no part of the message. */
+  async send(content: Content, agentId: string | null, tags = ""): Promise<void> {
     if (this.isBusy) return;
-    const signal = this.beginReading();
     const messageId = crypto.randomUUID();
+    const idempotencyKey = crypto.randomUUID();
     const request = {
       sessionId: this.sessionId,
       agentId,
       messageId,
-      text,
-      idempotencyKey: crypto.randomUUID(),
+      content: withTags(content, tags),
+      idempotencyKey,
     };
     const before = this.state.get().transcript;
+    this.change({ agentId });
+    await this.run(
+      withUserMessage(before, messageId, content, Date.now()),
+      (abort) => startRun(request, abort),
+      () => this.change({ transcript: before, unsent: withoutLinks(textOf({ content })).text }),
+    );
+  }
+
+  /** Answers the last question again; the present answer goes to an archived branch. */
+  async regenerate(): Promise<void> {
+    if (this.isBusy) return;
+    const before = this.state.get().transcript;
+    await this.rerun(cutAfterQuestion(before), () => this.change({ transcript: before }));
+  }
+
+  /**
+   * Puts another text into the last question and has it answered. Raises when the server refuses the text,
+   * and calls `onTaken` when it has taken it.
+   */
+  async editQuestion(text: string, onTaken: () => void = () => {}): Promise<void> {
+    if (this.isBusy) return;
+    const before = this.state.get().transcript;
+    const content = withText(lastQuestion(before)?.content, text);
+    const { title } = await editLastQuestion(this.sessionId, content);
+    onTaken();
+    if (title !== undefined) this.change({ title });
+    await this.rerun(cutAfterQuestion(before, content), () => {});
+  }
+
+  /** Makes a waiting text the next question, when no run is there to take it up. */
+  async askGuidance(item: Guidance): Promise<void> {
+    if (this.isBusy) return;
+    const before = this.state.get().transcript;
+    const text = textOf({ content: item.content });
+    this.guidance.drop(item.guidance_id);
+    await this.rerun(
+      withUserMessage(before, item.guidance_id, text, Date.now()),
+      () => {
+        this.change({ transcript: before });
+        void this.guidance.refresh();
+      },
+      { id: item.guidance_id, text },
+    );
+  }
+
+  /** Notes a decision the server has confirmed, before its line comes. */
+  noteDecision(approvalId: string, decision: Decision): void {
+    this.change({ transcript: withDecision(this.state.get().transcript, approvalId, decision) });
+  }
+
+  private rerun(shown: Transcript, undo: () => void, guidance?: { id: string; text: string }): Promise<void> {
+    const request = { sessionId: this.sessionId, idempotencyKey: crypto.randomUUID(), guidance };
+    return this.run(shown, (abort) => rerun(request, abort), undo);
+  }
+
+  /** Shows what will be asked and follows the run; `undo` is called when the server does not start it. */
+  private async run(
+    shown: Transcript,
+    start: (signal: AbortSignal) => Promise<Response>,
+    undo: () => void,
+  ): Promise<void> {
+    const signal = this.beginReading();
     this.position = { index: 0, runId: null };
     this.isAccepted = false;
-    this.change({
-      transcript: withUserMessage(before, messageId, text, Date.now()),
-      phase: "sending",
-      error: null,
-      agentId,
-      unsent: null,
-    });
+    this.change({ transcript: shown, phase: "sending", error: null, unsent: null });
     try {
-      await this.follow((abort) => startRun(request, abort), signal);
+      await this.follow(start, signal);
     } catch (error) {
-      if (!signal.aborted && !this.isAccepted) this.change({ transcript: before, unsent: text });
+      if (!signal.aborted && !this.isAccepted) undo();
       this.fail(error, signal, "idle");
     }
   }
@@ -161,6 +236,14 @@ export class ChatSession {
     if (!isOpening && this.state.get().transcript.end?.resume_fallback) await this.reloadHistory(signal);
     this.settle({ phase: "idle" });
     void this.refreshTasks();
+    if (this.guidance.items.get().length > 0) void this.guidance.refresh();
+  }
+
+  /** A reopened page does not get the requests for approval again that stand in the log already. */
+  private async catchUpApprovals(signal: AbortSignal): Promise<void> {
+    const lines = await missedApprovals(this.sessionId, { ...this.position }, signal).catch(() => []);
+    if (signal.aborted || lines.length === 0) return;
+    this.change({ transcript: lines.reduce(applyLine, this.state.get().transcript) });
   }
 
   /** The log is gone while lines were missing; history has what they said. */
@@ -190,6 +273,8 @@ export class ChatSession {
   private take(line: Line, position: Position): void {
     this.position = { ...position };
     this.waitingLines.push(line);
+    const taken = takenGuidance(line);
+    if (taken !== null) this.guidance.drop(taken);
     this.redraw ??= setTimeout(() => this.drawLines(), REDRAW_MS);
   }
 
@@ -237,6 +322,12 @@ export class ChatSession {
   private changeUnlessStopping(part: Partial<ChatState>): void {
     if (this.state.get().phase !== "stopping") this.change(part);
   }
+}
+
+function takenGuidance(line: Line): string | null {
+  if (line.type !== "user_input" || !("metadata" in line)) return null;
+  const id = line.metadata?.guidance_id;
+  return typeof id === "string" ? id : null;
 }
 
 function isTaskResult(line: Line, messages: readonly MessageLine[]): boolean {

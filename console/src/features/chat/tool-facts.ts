@@ -42,7 +42,18 @@ export function failureOf(result: MessageLine | undefined, t: ReturnType<typeof 
 export function summaryOf(name: string, args: Values, result: MessageLine | undefined): string {
   const values = resultOf(result);
   if (name === "todo_write" || name === "todo_read") return str(values.summary);
-  const known = args.command ?? args.file_path ?? args.pattern ?? args.path ?? args.query ?? args.code;
+  if (name === "sys_delegate_task") return "";
+  if (name === "fetch_webpages" && Array.isArray(args.urls)) return args.urls.map(str).join(" ");
+  const known =
+    args.skill_name ??
+    args.workflow_name ??
+    args.name ??
+    args.command ??
+    args.file_path ??
+    args.pattern ??
+    args.path ??
+    args.query ??
+    args.code;
   if (known !== undefined) return firstLine(str(known));
   const first = Object.values(args).find((value) => typeof value === "string");
   return firstLine(str(first));

@@ -3,8 +3,12 @@
  * Every change gives a new transcript that shares the untouched messages, so a view redraws only what changed.
  */
 import {
+  type Content,
+  type Decision,
   type EndLine,
   type History,
+  isApproval,
+  isDecision,
   isEnd,
   isProgress,
   type Line,
@@ -21,12 +25,17 @@ export interface Transcript {
   progress: Readonly<Record<string, string>>;
   usage: TokenTotals | null;
   end: EndLine | null;
+  /** What was decided about calls that needed a word of the person, by approval id. */
+  decisions: Readonly<Record<string, Decision>>;
+  /** Conversations of other agents that have ended. */
+  endedChildren: ReadonlySet<string>;
 }
 
 const MAX_PROGRESS_CHARACTERS = 20_000;
 
 export function emptyTranscript(sessionId: string): Transcript {
-  return { sessionId, messages: [], progress: {}, usage: null, end: null };
+  const nothing = { messages: [], progress: {}, usage: null, end: null };
+  return { ...nothing, sessionId, decisions: {}, endedChildren: new Set() };
 }
 
 export function fromHistory(sessionId: string, history: History): Transcript {
@@ -37,13 +46,18 @@ export function fromHistory(sessionId: string, history: History): Transcript {
 }
 
 /** A message of the person, shown before the server has said anything. */
-export function withUserMessage(transcript: Transcript, id: string, text: string, now: number): Transcript {
+export function withUserMessage(
+  transcript: Transcript,
+  id: string,
+  content: Content,
+  now: number,
+): Transcript {
   const message: MessageLine = {
     role: "user",
     type: "normal",
     message_id: id,
     session_id: transcript.sessionId,
-    content: text,
+    content,
     timestamp: now / 1000,
   };
   return { ...putMessage(transcript, message), usage: null, end: null, progress: {} };
@@ -53,6 +67,8 @@ export function applyLine(transcript: Transcript, line: Line): Transcript {
   if (isEnd(line)) return { ...transcript, end: line };
   if (isProgress(line)) return addProgress(transcript, line);
   if (line.type === "token_usage") return withUsage(transcript, line);
+  if (isDecision(line)) return withDecision(transcript, line.approval_id, line.decision);
+  if (isApproval(line)) return putMessage(transcript, { ...line, message_id: line.approval_id });
   if (line.message_id === undefined) return transcript;
   return mergeMessage(transcript, line);
 }
@@ -103,13 +119,40 @@ function addProgress(transcript: Transcript, line: ProgressLine): Transcript {
 }
 
 function withUsage(transcript: Transcript, line: MessageLine): Transcript {
-  if (line.session_id !== transcript.sessionId) return transcript;
+  if (line.session_id !== transcript.sessionId)
+    return { ...transcript, endedChildren: new Set([...transcript.endedChildren, line.session_id]) };
   const usage = line.metadata?.token_usage as { total_info?: TokenTotals } | undefined;
   return { ...transcript, usage: usage?.total_info ?? null };
 }
 
+export function withDecision(transcript: Transcript, approvalId: string, decision: Decision): Transcript {
+  return { ...transcript, decisions: { ...transcript.decisions, [approvalId]: decision } };
+}
+
+/** The question that an answer is written to anew: the last message of the person. */
+export function lastQuestion(transcript: Transcript): MessageLine | undefined {
+  return transcript.messages.findLast(
+    (message) => message.role === "user" && message.session_id === transcript.sessionId,
+  );
+}
+
+/** Only what stands up to the last question, which may get another content. */
+export function cutAfterQuestion(transcript: Transcript, content?: Content): Transcript {
+  const question = lastQuestion(transcript);
+  if (question === undefined) return transcript;
+  const messages = transcript.messages.slice(0, transcript.messages.indexOf(question));
+  messages.push(content === undefined ? question : { ...question, content });
+  return { ...transcript, messages, usage: null, end: null, progress: {} };
+}
+
+/** The content of a message with another text; pictures stay. */
+export function withText(content: Content | undefined, text: string): Content {
+  if (!Array.isArray(content)) return text;
+  return [{ type: "text", text }, ...content.filter((part) => part.type !== "text")];
+}
+
 /** The text of a message, whatever shape its content has. */
-export function textOf(message: MessageLine): string {
+export function textOf(message: Pick<MessageLine, "content">): string {
   const { content } = message;
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return "";

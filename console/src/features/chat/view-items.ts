@@ -1,13 +1,21 @@
 /** Sorts the messages of a transcript into turns, and pairs calls with their results, for the views. */
 import { type Transcript, textOf } from "./transcript";
-import type { MessageLine, ToolCall } from "./wire";
+import { isApproval, type MessageLine, type ToolCall } from "./wire";
 
-export type ItemKind = "text" | "thought" | "tool" | "notice" | "failure" | "suggestions";
+export type ItemKind =
+  | "text"
+  | "thought"
+  | "tool"
+  | "question"
+  | "approval"
+  | "notice"
+  | "failure"
+  | "suggestions";
 
 export interface Item {
   kind: ItemKind;
   message: MessageLine;
-  /** Only for tools. */
+  /** Only for tools and questions. */
   call?: ToolCall;
   result?: MessageLine;
   progress?: string;
@@ -19,7 +27,8 @@ export interface Turn {
   items: Item[];
 }
 
-const THOUGHTS = new Set(["reasoning_content", "task_analysis", "planning"]);
+const THOUGHTS = new Set(["reasoning_content", "task_analysis", "planning", "observation"]);
+const QUESTIONS = new Set(["questionnaire", "questionnaire_async"]);
 
 export function toTurns(transcript: Transcript, sessionId = transcript.sessionId): Turn[] {
   const results = resultsByCall(transcript.messages);
@@ -43,13 +52,14 @@ function toItems(
 ): Item[] {
   if (message.tool_calls) {
     return message.tool_calls.map((call) => ({
-      kind: "tool",
+      kind: QUESTIONS.has(call.function.name ?? "") ? "question" : "tool",
       message,
       call,
       result: results.get(call.id),
       progress: progress[call.id],
     }));
   }
+  if (isApproval(message)) return [{ kind: "approval", message }];
   if (textOf(message) === "") return [];
   return [{ kind: kindOf(message), message }];
 }
@@ -57,8 +67,7 @@ function toItems(
 function kindOf(message: MessageLine): ItemKind {
   if (message.type === "error" || message.error_info) return "failure";
   if (message.type === "query_suggest") return "suggestions";
-  if (message.type === "normal" || message.type === "observation" || message.role === "system")
-    return "notice";
+  if (message.type === "normal" || message.role === "system" || isFailedCheck(message)) return "notice";
   return THOUGHTS.has(message.type) ? "thought" : "text";
 }
 
@@ -69,6 +78,27 @@ function resultsByCall(messages: readonly MessageLine[]): Map<string, MessageLin
   }
   return results;
 }
+
+/** The agent has looked at its own work and found something wrong; it goes on to mend it. */
+export const isFailedCheck = (message: MessageLine): boolean => message.metadata?.self_check_passed === false;
+
+/**
+ * What agents that work for this one want to know or may do; nobody would see it in their own panes, and they wait.
+ * Only what is still open.
+ */
+export function openChildItems(transcript: Transcript): Item[] {
+  const results = resultsByCall(transcript.messages);
+  return transcript.messages
+    .filter(
+      ({ session_id }) => session_id !== transcript.sessionId && !transcript.endedChildren.has(session_id),
+    )
+    .flatMap((message) => toItems(message, results, transcript.progress))
+    .filter((item) => isOpenQuestion(item) || isOpenApproval(item, transcript));
+}
+
+const isOpenQuestion = (item: Item): boolean => item.kind === "question" && item.result === undefined;
+const isOpenApproval = ({ kind, message }: Item, { decisions }: Transcript): boolean =>
+  kind === "approval" && isApproval(message) && decisions[message.approval_id] === undefined;
 
 export const isSuperseded = (message: MessageLine): boolean => message.metadata?.superseded === true;
 

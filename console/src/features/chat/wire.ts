@@ -19,6 +19,12 @@ export interface TokenTotals {
   total_tokens?: number;
 }
 
+/** A text for the agent that waits until it looks up (10.3). */
+export interface Guidance {
+  guidance_id: string;
+  content: Content;
+}
+
 export interface TextPart {
   type: "text";
   text: string;
@@ -46,6 +52,27 @@ export interface MessageLine {
   metadata?: Record<string, unknown>;
 }
 
+/** A call that waits for the person's word (S9.13), at most until `expires_at`. */
+export interface ApprovalLine extends MessageLine {
+  type: "sandbox_approval_requested";
+  approval_id: string;
+  tool_name?: string;
+  command?: string;
+  command_hash?: string;
+  category?: string;
+  reason?: string;
+  hint?: string;
+  expires_at?: string | number;
+}
+
+export interface DecisionLine extends MessageLine {
+  type: "sandbox_approval_resolved";
+  approval_id: string;
+  decision: Decision;
+}
+
+export type Decision = "approve" | "deny" | "expired";
+
 export interface ProgressLine {
   type: "tool_progress";
   session_id: string;
@@ -68,6 +95,8 @@ export type RunStatus = "completed" | "interrupted" | "failed" | "replaced" | "r
 export type Line = MessageLine | ProgressLine | EndLine;
 
 export const isEnd = (line: Line): line is EndLine => line.type === "stream_end";
+export const isApproval = (line: Line): line is ApprovalLine => line.type === "sandbox_approval_requested";
+export const isDecision = (line: Line): line is DecisionLine => line.type === "sandbox_approval_resolved";
 export const isProgress = (line: Line): line is ProgressLine => line.type === "tool_progress";
 
 export interface History {
