@@ -103,7 +103,7 @@ async def test_a_ready_server_names_every_check(house: House) -> None:
             "data_dir": "ok",
             "object_store": "off",
             "event_log": "ok",
-            "jobs": "off",
+            "jobs": "ok",
         },
     }
 

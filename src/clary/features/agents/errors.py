@@ -5,13 +5,12 @@ ProblemError
 ├── ForbiddenError       AgentForbiddenError
 ├── InvalidRequestError  AgentNameEmptyError
 ├── ConflictError        AgentExistsError, AgentStaleError, AgentLimitError
-└── UpstreamError        ModelCallFailedError
+└── ProviderFailedError  ModelCallFailedError (of the providers)
 """
 
-from clary.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError, UpstreamError
+from clary.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError
+from clary.features.llm_providers.errors import ProviderFailedError
 from clary.kit.text import Text
-from clary.runtime.failure_texts import KIND_TEXTS
-from clary.runtime.model import FailureKind
 
 MAY_NOT_CHANGE = Text("无权更新该Agent", "You may not change this agent")
 MAY_NOT_SEE_GRANTS = Text("无权查看授权用户", "You may not see this agent's authorizations")
@@ -104,20 +103,9 @@ class TaskNotFoundError(NotFoundError):
     text = Text("任务不存在", "Task not found")
 
 
-class ModelCallFailedError(UpstreamError):
+class ModelCallFailedError(ProviderFailedError):
     """E-MODEL: the slug is the kind of the failure (stream-runtime.md 9.15)."""
 
     code = 502
     http_status = 200
     text = Text("模型调用失败: {reason}", "The model call failed: {reason}")
-
-    def __init__(self, kind: FailureKind) -> None:
-        super().__init__()
-        self.kind: FailureKind = kind
-        reason = KIND_TEXTS[kind]
-        self.message = Text(self.text.fill(reason=reason.zh).zh, self.text.fill(reason=reason.en).en)
-
-    @property
-    def slug(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """One refusal with many slugs."""
-        return self.kind

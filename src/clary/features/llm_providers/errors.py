@@ -5,7 +5,7 @@ ProblemError
 ├── ConflictError        ProviderIsDefaultError, ProviderLimitError
 ├── ForbiddenError       ProviderIsSystemError
 ├── InvalidRequestError  ProviderKeyRequiredError, ProviderMissingError
-└── UpstreamError        VerifyFailedError
+└── UpstreamError        ProviderFailedError ── VerifyFailedError
 """
 
 from clary.errors import ConflictError, ForbiddenError, InvalidRequestError, NotFoundError, UpstreamError
@@ -82,13 +82,8 @@ class ProviderLimitError(ConflictError):
     text = Text("模型提供商数量已达上限", "Too many providers")
 
 
-class VerifyFailedError(UpstreamError):
-    """A provider did not pass; the slug is the kind of the failure (platform.md 8.3)."""
-
-    code = 500
-    http_status = 200
-    problem_status = 502
-    text = Text("验证失败: {reason}", "Verification failed: {reason}")
+class ProviderFailedError(UpstreamError):
+    """A call of a model failed; the slug is the kind of the failure. Leaves state codes and a text with `{reason}`."""
 
     def __init__(self, kind: FailureKind) -> None:
         super().__init__()
@@ -98,5 +93,14 @@ class VerifyFailedError(UpstreamError):
 
     @property
     def slug(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """One refusal with many slugs: the table of platform.md 8 says `slug = the kind`."""
+        """One refusal with many slugs: the contract says that the slug is the kind."""
         return self.kind
+
+
+class VerifyFailedError(ProviderFailedError):
+    """A provider did not pass (platform.md 8.3)."""
+
+    code = 500
+    http_status = 200
+    problem_status = 502
+    text = Text("验证失败: {reason}", "Verification failed: {reason}")

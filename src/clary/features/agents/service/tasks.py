@@ -63,10 +63,8 @@ class GenerationTasks:
         Raises:
             TaskNotFoundError
         """
-        found = None
-        if is_task_id(task_id):
-            found = await self._queue.find(db, job_id=task_id, owner_id=identity.user_id, kinds=TASK_TYPES)
-        return _found(found)
+        _require_task_id(task_id)
+        return _found(await self._queue.find(db, job_id=task_id, owner_id=identity.user_id, kinds=TASK_TYPES))
 
     async def cancel(self, db: Session, *, identity: Identity, task_id: str) -> TaskResponse:
         """Calls a task off, which stops its model call at once; one that ended stays as it ended.
@@ -74,10 +72,8 @@ class GenerationTasks:
         Raises:
             TaskNotFoundError
         """
-        found = None
-        if is_task_id(task_id):
-            found = await self._queue.cancel(db, job_id=task_id, owner_id=identity.user_id, kinds=TASK_TYPES)
-        return _found(found)
+        _require_task_id(task_id)
+        return _found(await self._queue.cancel(db, job_id=task_id, owner_id=identity.user_id, kinds=TASK_TYPES))
 
     async def work(self, work: Work) -> Any:
         """Does a task; the handler of both kinds of jobs."""
@@ -91,6 +87,12 @@ class GenerationTasks:
             to_optimize = OptimizeRequest.model_validate(payload["body"])
             result = await self._generation.optimize(author=author, wanted=to_optimize)
         return result.model_dump(mode="json", by_alias=True)
+
+
+def _require_task_id(text: str) -> None:
+    """What could not be an id never reaches the database."""
+    if not is_task_id(text):
+        raise TaskNotFoundError
 
 
 def _found(job: Job | None) -> TaskResponse:
