@@ -1,7 +1,7 @@
 """The ports of tools: what a tool is given, what it answers, and how it refuses."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -105,77 +105,6 @@ class Sandbox(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """Something an agent remembers of a person (product.md 2.4). `updated_at` is UTC ISO 8601 with `Z`."""
-
-    id: str
-    content: str
-    updated_at: str
-
-
-class NoteBook(Protocol):
-    """The notes of one person for one agent (stream-runtime.md 9.8)."""
-
-    async def search(self, query: str, limit: int) -> Sequence[Note]:
-        """The best matching notes, best first."""
-        ...
-
-    async def save(self, content: str, note_id: str | None = None) -> Note:
-        """Adds a note, or changes the named one.
-
-        Raises:
-            ToolFailedError: too long, too many, or no such note.
-        """
-        ...
-
-    async def forget(self, note_id: str) -> bool:
-        """Removes a note; False when there is none of that id."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class PastMessage:
-    """An older part of the conversation that matched a search. `timestamp` in epoch seconds."""
-
-    role: str
-    preview: str
-    timestamp: float
-
-
-class PastMessages(Protocol):
-    """What was said earlier in the conversation of the run."""
-
-    async def search(self, query: str, limit: int) -> Sequence[PastMessage]:
-        """The best matching messages, best first."""
-        ...
-
-
-class SkillShelf(Protocol):
-    """The skills of one run (stream-runtime.md 9.9)."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """What can be loaded, in order."""
-        ...
-
-    async def read(self, name: str) -> str | None:
-        """The whole `SKILL.md` of a skill of the run; None for any other name."""
-        ...
-
-
-class ImageReader(Protocol):
-    """A model that looks at pictures."""
-
-    async def describe(self, image_url: str, prompt: str) -> str:
-        """What a model says about an image, given as `data:` or https URL.
-
-        Raises:
-            ToolFailedError: the run's model takes no images, or the call failed.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
 class ToolContext:
     """What the server supplies to a tool; never the model."""
 
@@ -186,13 +115,6 @@ class ToolContext:
     sandbox: Sandbox
     progress: OutputSink
     language: Literal["zh", "en", "pt"] = "zh"
-    notes: NoteBook | None = None
-    """None where the run has no memory of its own."""
-    past: PastMessages | None = None
-    skills: SkillShelf | None = None
-    workflows: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
-    """Steps by workflow name."""
-    images: ImageReader | None = None
 
 
 class Tool(Protocol):
