@@ -170,9 +170,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/api/agent/{agent_id}/auth"): Call(body={"user_ids": []}),
     ("GET", "/api/agent/{agent_id}/versions"): Call(),
     ("GET", "/api/agent/{agent_id}/versions/{version}"): Call(path="/api/agent/{agent_id}/versions/1"),
-    ("POST", "/api/agent/{agent_id}/versions/{version}/restore"): Call(
-        path="/api/agent/{agent_id}/versions/1/restore", body={}
-    ),
+    ("POST", "/api/agent/{agent_id}/versions/{version}/restore"): Call(path="/api/agent/{agent_id}/versions/1/restore"),
     **{
         ("POST", f"/api/agent/{path}{end}"): Call(body={**body, "llm_provider_id": "{provider_id}"})
         for path, body in (
@@ -183,7 +181,7 @@ CALLS: dict[tuple[str, str], Call] = {
     },
     ("POST", "/api/agent/abilities"): Call(body={"agent_id": "{agent_id}"}),
     ("GET", "/api/agent/tasks/{task_id}"): Call(),
-    ("POST", "/api/agent/tasks/{task_id}/cancel"): Call(body={}),
+    ("POST", "/api/agent/tasks/{task_id}/cancel"): Call(),
     ("GET", "/api/permissions/explain"): Call(
         path="/api/permissions/explain?user_id={user_id}&verb=read&object=agent:{agent_id}"
     ),
