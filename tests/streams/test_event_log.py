@@ -1,13 +1,17 @@
 """The port's own suite, run against every implementation: numbers, fence, end, work that commits with lines."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 import sqlalchemy
 
 from clary.adapters.event_log import MemoryEventLog, SqliteEventLog
 from clary.adapters.event_log.tables import EventLinesRow
+from clary.db.columns import Row
 from clary.db.database import Database
 from clary.streams.ports import EventLog, LogFencedError, LogHead, LogUnavailableError
 
@@ -119,3 +123,33 @@ async def test_what_was_queued_is_written_before_the_log_stops(database: Databas
     assert len(await reader.read(log_id, 0, 10**6)) == 50
     async with asyncio.timeout(5):
         assert await futures[-1] == 50
+
+
+async def test_a_log_that_is_started_while_the_file_is_locked_waits_for_it(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path / 'locked.db'}"
+    engine = sqlalchemy.create_engine(address)
+    Row.metadata.create_all(engine)
+    engine.dispose()
+    database = Database(address)
+    log = SqliteEventLog(database)
+    with closing(sqlite3.connect(tmp_path / "locked.db", isolation_level=None)) as other:
+        # So does a first connection that changes the journal: it wants the file alone, and no busy timeout applies.
+        other.execute("BEGIN EXCLUSIVE")
+        starting = asyncio.create_task(log.start())
+        await asyncio.sleep(0.3)
+        assert not starting.done()
+        other.execute("COMMIT")
+    async with asyncio.timeout(10):
+        await starting
+        log_id = await created(log, database)
+        assert await log.append(log_id, 1, [b"line"]) == 1
+    await log.stop()
+    await database.close()
+
+
+async def test_a_log_that_cannot_be_opened_says_so_at_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clary.adapters.event_log.sqlite.RETRY_SECONDS", 0.3)
+    with pytest.raises(LogUnavailableError):
+        await SqliteEventLog(Database(f"sqlite:///{tmp_path}")).start()

@@ -5,8 +5,9 @@ never meet inside SQLite. A transaction that writes begins with BEGIN IMMEDIATE:
 at its start, but can not fail in its middle.
 """
 
+import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,16 @@ def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", begin)
     return engine
+
+
+def set_write_ahead(path: Path) -> None:
+    """Makes a SQLite file keep a write-ahead journal, for good; creates the file if it is missing. Blocking.
+
+    Done before anybody else opens the file: the change wants the file alone and waits for no lock, so two first
+    connections that both ask for it can refuse each other. Asked for again, it changes nothing and cannot fail so.
+    """
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 def sqlite_pragmas(*, writes: bool) -> list[str]:

@@ -156,8 +156,11 @@ def _upgrade(path: Path) -> None:
     from alembic import command
     from sqlalchemy import create_engine
 
+    from clary.db.database import set_write_ahead
+
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    set_write_ahead(path)
     engine = create_engine(f"{SQLITE}{path}", connect_args={"timeout": BUSY_SECONDS})
     try:
         with engine.connect() as connection:

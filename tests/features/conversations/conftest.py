@@ -8,7 +8,7 @@ import sqlalchemy
 
 from clary.adapters.event_log import SqliteEventLog
 from clary.db.columns import Row
-from clary.db.database import Database
+from clary.db.database import Database, set_write_ahead
 from features.conversations.world import SetClock, World
 
 
@@ -16,6 +16,7 @@ from features.conversations.world import SetClock, World
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     """Services on an empty database."""
     address = f"sqlite:///{tmp_path / 'clary.db'}"
+    set_write_ahead(tmp_path / "clary.db")
     engine = sqlalchemy.create_engine(address)
     Row.metadata.create_all(engine)
     engine.dispose()

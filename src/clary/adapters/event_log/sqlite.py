@@ -6,10 +6,10 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import structlog
 from sqlalchemy import Connection, create_engine, delete, event, insert, select, update
@@ -26,6 +26,8 @@ RETRY_SECONDS = 30.0
 RETRY_PAUSE_SECONDS = 0.2
 MAX_LINES_PER_ROW = 4096
 ROWS_PER_READ = 256
+
+T = TypeVar("T")
 
 CLAIM_NUMBERS = (
     "UPDATE event_logs SET length = length + ?, size_bytes = size_bytes + ?, ended = ? "
@@ -63,10 +65,16 @@ class SqliteEventLog:
         self.commit_seconds: float = 0.0
 
     async def start(self) -> None:
-        """Starts the writer thread; the schema must exist."""
+        """Starts the writer thread and waits until it holds its connection; the schema must exist.
+
+        Raises:
+            LogUnavailableError: the file stays locked or cannot be opened.
+        """
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._write_forever, name="event-log", daemon=True)
+        opened: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._write_forever, args=(opened,), name="event-log", daemon=True)
         self._thread.start()
+        await opened
 
     async def stop(self) -> None:
         """Writes what is queued, then ends the thread."""
@@ -158,11 +166,19 @@ class SqliteEventLog:
         await transaction.execute(delete(EventLinesRow).where(EventLinesRow.log_id.in_(log_ids)))
         await transaction.execute(delete(EventLogRow).where(EventLogRow.log_id.in_(log_ids)))
 
-    def _write_forever(self) -> None:
+    def _write_forever(self, opened: "asyncio.Future[None]") -> None:
+        assert self._loop is not None
         engine = create_engine(f"sqlite:///{self._path}", hide_parameters=True)
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
-        with engine.connect() as connection:
+        try:
+            connection = _try_for_a_while(engine.connect)
+        except DBAPIError as error:
+            log.error("event_log_not_opened", exc_info=error)
+            self._loop.call_soon_threadsafe(_refuse, opened)
+            return
+        self._loop.call_soon_threadsafe(_accept, opened)
+        with connection:
             while (batch := self._queue.get()) is not None:
                 began = time.monotonic()
                 self._commit(connection, batch)
@@ -173,7 +189,7 @@ class SqliteEventLog:
     def _commit(self, connection: Connection, batch: list[_Append]) -> None:
         """All in one transaction; if one append's work fails, each log gets its own, so only the guilty one fails."""
         try:
-            self._try_for_a_while(connection, batch)
+            _try_for_a_while(lambda: _apply_all(connection, batch))
         except DBAPIError as error:
             by_log: dict[int, list[_Append]] = {}
             for item in batch:
@@ -185,19 +201,6 @@ class SqliteEventLog:
             for items in by_log.values():
                 self._commit(connection, items)
 
-    def _try_for_a_while(self, connection: Connection, batch: list[_Append]) -> None:
-        """A database that is locked or full may come back; nothing is acknowledged before it does."""
-        give_up_at = time.monotonic() + RETRY_SECONDS
-        while True:
-            try:
-                with connection.begin():
-                    _apply(connection, batch)
-                return
-            except OperationalError:
-                if time.monotonic() > give_up_at:
-                    raise
-                time.sleep(RETRY_PAUSE_SECONDS)
-
     def _report(self, batch: list[_Append]) -> None:
         assert self._loop is not None
         try:
@@ -205,6 +208,28 @@ class SqliteEventLog:
         except RuntimeError:
             # The loop has closed: nobody waits any more, and the lines are durable.
             return
+
+
+def _try_for_a_while(work: Callable[[], T]) -> T:
+    """A database that is locked or full may come back; nothing is acknowledged before it does."""
+    give_up_at = time.monotonic() + RETRY_SECONDS
+    while True:
+        try:
+            return work()
+        except OperationalError:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(RETRY_PAUSE_SECONDS)
+
+
+def _accept(opened: "asyncio.Future[None]") -> None:
+    if not opened.done():
+        opened.set_result(None)
+
+
+def _refuse(opened: "asyncio.Future[None]") -> None:
+    if not opened.done():
+        opened.set_exception(LogUnavailableError())
 
 
 def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
@@ -215,6 +240,11 @@ def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _apply_all(connection: Connection, batch: list[_Append]) -> None:
+    with connection.begin():
+        _apply(connection, batch)
 
 
 def _apply(connection: Connection, batch: list[_Append]) -> None:
