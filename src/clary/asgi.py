@@ -21,6 +21,7 @@ from clary.features.chat import routes as chat_routes
 from clary.features.conversations import routes as conversation_routes
 from clary.features.groups import routes as group_routes
 from clary.features.llm_providers import routes as provider_routes
+from clary.features.memory import routes as memory_routes
 from clary.features.oauth2 import routes as oauth_routes
 from clary.features.permissions import routes as permission_routes
 from clary.features.permissions.service import table_of, terms_of
@@ -64,6 +65,7 @@ def routers() -> list[APIRouter]:
         provider_routes.router,
         agent_routes.router,
         workspace_routes.router,
+        memory_routes.router,
         conversation_routes.router,
         chat_routes.router,
         run_routes.router,

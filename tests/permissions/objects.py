@@ -50,8 +50,10 @@ async def objects_of(
     assert chat.status_code == 200, chat.text
     files = f"/api/agent/{agent}/file_workspace/upload"
     assert (await client.post(files, files={"file": ("a.txt", b"x")})).json()["code"] == 200
+    note = await client.post(f"/api/agent/{agent}/memories", json={"content": "likes tea"})
     return {
         "provider_id": row,
+        "note_id": note.json()["data"]["id"],
         "agent_id": agent,
         "session_id": session,
         "run_id": chat.headers["x-clary-run-id"],

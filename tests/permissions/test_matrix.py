@@ -16,7 +16,7 @@ from clary.adapters.scripted_provider import ScriptedProvider
 from clary.features.accounts.tables import UserRow
 from clary.kit.text import mask_secret
 from permissions.objects import HELLO, caller, objects_of
-from support.calls import CALLS, ENDLESS, FILES, KEY, ROUTES, UNKNOWN, UPSTREAM, Call, make, provider_body, send
+from support.calls import CALLS, ENDLESS, FILES, KEY, NOTES, ROUTES, UNKNOWN, UPSTREAM, Call, make, provider_body, send
 from support.house import House, house_in
 
 pytestmark = pytest.mark.anyio
@@ -146,6 +146,7 @@ MORE_IDS: list[tuple[str, str, Any]] = [
     ("POST", FILES + "/stat?session_id={session_id}", {"paths": ["a.txt"]}),
     ("GET", FILES + "/download?file_path=a.txt&session_id={session_id}", None),
     ("DELETE", FILES + "/delete?file_path=none&session_id={session_id}", None),
+    ("GET", NOTES + "?user_id={user_id}", None),
     ("GET", "/api/llm-provider/list?user_id={user_id}", None),
     ("POST", "/api/llm-provider/verify", {**provider_body(), "provider_id": "{provider_id}", "api_keys": [MASK]}),
     ("POST", "/api/agent/create", {"name": "a", "fast_llm_provider_id": "{provider_id}"}),
@@ -242,6 +243,7 @@ REFUSED_TO = {
     # An admin may change what belongs to others, but neither use their keys nor share in their name.
     "admin": {
         ("POST", "/api/agent/create"): "provider_not_found",
+        ("PUT", "/api/agent/{agent_id}/memories/{note_id}"): "memory_not_found",
         ("POST", "/api/stream"): "provider_not_found",
         ("POST", "/api/conversations/{session_id}/share"): "session_not_found",
         ("DELETE", "/api/user/sessions/{id}"): "session_not_found",

@@ -8,6 +8,8 @@ from clary.features.agents.service import AgentLeaving, AgentReferences, AgentTh
 from clary.features.conversations.leaving import ConversationLeaving
 from clary.features.conversations.service import ConversationService
 from clary.features.llm_providers.service import ProviderLeaving
+from clary.features.memory.leaving import MemoryLeaving
+from clary.features.memory.service import MemoryService
 from clary.features.permissions.service import Grants
 from clary.features.workspaces.leaving import WorkspaceLeaving
 from clary.features.workspaces.service import WorkspaceService
@@ -19,6 +21,7 @@ def departures(
     *,
     conversations: ConversationService,
     workspaces: WorkspaceService,
+    memory: MemoryService,
     agent_things: Sequence[AgentThings],
     grants: Grants,
     clock: Clock,
@@ -27,6 +30,7 @@ def departures(
     return (
         ConversationLeaving(database=database, conversations=conversations, workspaces=workspaces),
         WorkspaceLeaving(workspaces),
+        MemoryLeaving(database=database, memory=memory),
         ProviderLeaving(database=database, references=AgentReferences()),
         AgentLeaving(database=database, grants=grants, clock=clock, things=agent_things),
         GrantsLeaving(database, grants),

@@ -16,6 +16,7 @@ from clary.features.chat.supervisor import RunSupervisor
 from clary.features.conversations.service import ConversationService, HistoryReader
 from clary.features.conversations.shares import ShareService
 from clary.features.llm_providers.service import Money, ProviderResolver
+from clary.features.memory.service import MemoryService
 from clary.features.runs.service import RunService
 from clary.features.toolbox.service import Toolbox
 from clary.features.workspaces.service import WorkspaceService
@@ -46,8 +47,10 @@ class ExecutionServices:
         providers: ProviderResolver,
         toolbox: Toolbox,
         workspaces: WorkspaceService,
+        memory: MemoryService,
         agent_things: Sequence[AgentThings],
     ) -> None:
+        self.memory = memory
         self.agent_things = agent_things
         self.settings = settings
         self.database = database
@@ -158,6 +161,7 @@ class ExecutionServices:
                 self.database,
                 conversations=self.conversations,
                 workspaces=self.workspaces,
+                memory=self.memory,
                 agent_things=self.agent_things,
                 grants=self.identity.grants,
                 clock=self.clock,

@@ -31,6 +31,10 @@ class UsableAgents:
         """See `AgentAccess`."""
         await self._agents.resolve_for_run(db, identity=identity, agent_id=agent_id)
 
+    async def exists(self, db: Session, *, agent_id: str) -> bool:
+        """See `AgentAccess`."""
+        return await self._agents.find_target(db, object_id=agent_id) is not None
+
 
 class FileServices:
     """What people do with files of workspaces."""

@@ -42,6 +42,7 @@ from clary.settings.values import plain
 from clary.wiring.execution import ExecutionServices
 from clary.wiring.files import FileServices
 from clary.wiring.identity import IdentityServices
+from clary.wiring.memory import make_memory
 from clary.wiring.parts import (
     FirstSteps,
     VerificationLedger,
@@ -92,6 +93,7 @@ class Services:
             providers=self.provider_resolver,
             toolbox=self.toolbox,
             workspaces=self.workspaces,
+            memory=self.memory,
             agent_things=self.agent_things,
         )
         self.conversations = self.execution.conversations
@@ -206,7 +208,10 @@ class Services:
         self.workspaces = WorkspaceService(
             settings.workspaces, database=self.database, clock=clock, grace_days=settings.workspace_grace_days
         )
-        self.agent_things = (self.workspaces,)
+        self.memory = make_memory(
+            database=self.database, agents=self.agent_resolver, audit=self.identity.audit, clock=clock
+        )
+        self.agent_things = (self.workspaces, self.memory)
         self.agents = AgentService(
             check=ConfigurationCheck(
                 providers=self.provider_resolver,
@@ -243,6 +248,7 @@ class Services:
         state.llm_provider_verification = self.verification
         self.execution.publish(state)
         self.files.publish(state)
+        state.memory = self.memory
 
     async def start(self) -> None:
         """Schema, keys, event log, sandbox; then runs that a dead process left go on.

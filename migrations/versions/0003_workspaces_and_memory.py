@@ -1,4 +1,4 @@
-"""Workspaces."""
+"""Workspaces and memory."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,27 @@ depends_on = None
 
 def upgrade() -> None:
     """Forward."""
+    op.create_table(
+        "memory_notes",
+        sa.Column("row_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("note_id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("agent_id", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("content_hash", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=8), nullable=False),
+        sa.Column("session_id", sa.String(length=128), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("row_id", name=op.f("pk_memory_notes")),
+        sa.UniqueConstraint("note_id", name=op.f("uq_memory_notes_note_id")),
+        sa.UniqueConstraint(
+            "user_id", "agent_id", "content_hash", name=op.f("uq_memory_notes_user_id_agent_id_content_hash")
+        ),
+    )
+    with op.batch_alter_table("memory_notes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_memory_notes_agent_id"), ["agent_id"], unique=False)
+
     op.create_table(
         "workspace_imports",
         sa.Column("folder", sa.String(length=40), nullable=False),
@@ -50,3 +71,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_workspace_imports_created_at"))
 
     op.drop_table("workspace_imports")
+    with op.batch_alter_table("memory_notes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_memory_notes_agent_id"))
+
+    op.drop_table("memory_notes")
