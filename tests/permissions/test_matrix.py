@@ -244,6 +244,7 @@ REFUSED_TO = {
     "admin": {
         ("POST", "/api/agent/create"): "provider_not_found",
         ("PUT", "/api/agent/{agent_id}/memories/{note_id}"): "memory_not_found",
+        ("DELETE", "/api/agent/{agent_id}/memories/{note_id}"): "memory_not_found",
         ("POST", "/api/stream"): "provider_not_found",
         ("POST", "/api/conversations/{session_id}/share"): "session_not_found",
         ("DELETE", "/api/user/sessions/{id}"): "session_not_found",

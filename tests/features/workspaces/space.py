@@ -82,10 +82,10 @@ async def space_of(house: House, name: str) -> AsyncIterator[Space]:
 Entry = tuple[str | zipfile.ZipInfo, str | bytes]
 
 
-def zipped(files: dict[str, str] | Iterable[Entry]) -> bytes:
+def zipped(files: dict[str, str] | list[Entry]) -> bytes:
     """A ZIP file; pairs may repeat names."""
     out = io.BytesIO()
-    entries: Iterable[Entry] = list(files.items()) if isinstance(files, dict) else files
+    entries: list[Entry] = [*files.items()] if isinstance(files, dict) else files
     with warnings.catch_warnings(), zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         warnings.simplefilter("ignore")
         for path, content in entries:

@@ -44,6 +44,18 @@ async def test_a_strangers_agent_is_like_an_unknown_one(house: House) -> None:
             assert not space.folder.exists()
 
 
+async def test_odd_agent_ids_lead_nowhere(house: House) -> None:
+    async with space_of(house, "alice") as mine:
+        await mine.put("a.txt")
+        for agent_id in ("..", "%2e%2e", "a%2Fb", "a/b", "x" * 300, "%00", "agent_%0a"):
+            for path in ("", "/download?file_path=a.txt"):
+                answer = await mine.client.request(
+                    "GET" if path else "POST", f"/api/agent/{agent_id}/file_workspace{path}"
+                )
+                assert answer.status_code in (200, 404, 405, 422), agent_id
+                assert answer.json()["error_detail"] in ("agent_not_found", "route_not_found", "invalid_text"), agent_id
+
+
 async def test_files_outlive_the_grant_and_the_agent_for_the_days_of_grace(house: House) -> None:
     async with space_of(house, "alice") as mine, person(house, "bob") as (client, bob):
         await share(mine, bob)
@@ -79,26 +91,30 @@ async def test_files_go_with_their_person(house: House) -> None:
 
 
 async def test_the_built_in_agent_has_files_per_conversation_and_admins_see_them_by_its_id(tmp_path: Path) -> None:
-    async with ScriptedProvider() as model, house_in(tmp_path, outbound_allow=("127.0.0.1",)) as house:
-        async with person(house, "alice") as (client, alice), person(house, "bob") as (other, bob):
-            row = (await client.post("/api/llm-provider/create", json=provider_body(model.url))).json()["data"]["id"]
-            for session_id in ("s1", "s2"):
-                body = {**HELLO, "session_id": session_id, "provider_id": row, "agent_id": "default_agent"}
-                assert (await client.post("/api/chat", json=body)).status_code == 200
-            mine = Space(house, client, alice, "default_agent")
-            assert (await mine.listed())["data"]["files"] == []
-            assert (await mine.get("a.txt")).status_code == 404
-            assert (await mine.put("a.txt"))["error_detail"] == "file_not_found"
-            file = [("file", ("a.txt", b"one"))]
-            assert (await mine.send("/upload", file, {}, session_id="s1"))["code"] == 200
-            assert (await mine.paths(session_id="s1"), await mine.paths(session_id="s2")) == (["a.txt"], [])
-            theirs = Space(house, other, bob, "default_agent")
-            assert await theirs.paths(session_id="s1") == []
-            assert (await theirs.send("/upload", file, {}, session_id="s1"))["error_detail"] == "file_not_found"
-            async with person(house, "admin") as (boss, admin):
-                seeing = Space(house, boss, admin, "default_agent")
-                assert await seeing.paths(session_id="s1") == ["a.txt"]
-                acts = (await boss.get("/api/audit?action=admin.read")).json()["data"]["items"]
-            assert [each["object"]["id"] for each in acts] == ["s1"]
-            assert (await client.delete("/api/conversations/s1")).json()["code"] == 200
-            assert await mine.paths(session_id="s1") == []
+    async with (
+        ScriptedProvider() as model,
+        house_in(tmp_path, outbound_allow=("127.0.0.1",)) as house,
+        person(house, "alice") as (client, alice),
+        person(house, "bob") as (other, bob),
+    ):
+        row = (await client.post("/api/llm-provider/create", json=provider_body(model.url))).json()["data"]["id"]
+        for session_id in ("s1", "s2"):
+            body = {**HELLO, "session_id": session_id, "provider_id": row, "agent_id": "default_agent"}
+            assert (await client.post("/api/chat", json=body)).status_code == 200
+        mine = Space(house, client, alice, "default_agent")
+        assert (await mine.listed())["data"]["files"] == []
+        assert (await mine.get("a.txt")).status_code == 404
+        assert (await mine.put("a.txt"))["error_detail"] == "file_not_found"
+        file = [("file", ("a.txt", b"one"))]
+        assert (await mine.send("/upload", file, {}, session_id="s1"))["code"] == 200
+        assert (await mine.paths(session_id="s1"), await mine.paths(session_id="s2")) == (["a.txt"], [])
+        theirs = Space(house, other, bob, "default_agent")
+        assert await theirs.paths(session_id="s1") == []
+        assert (await theirs.send("/upload", file, {}, session_id="s1"))["error_detail"] == "file_not_found"
+        async with person(house, "admin") as (boss, admin):
+            seeing = Space(house, boss, admin, "default_agent")
+            assert await seeing.paths(session_id="s1") == ["a.txt"]
+            acts = (await boss.get("/api/audit?action=admin.read")).json()["data"]["items"]
+        assert [each["object"]["id"] for each in acts] == ["s1"]
+        assert (await client.delete("/api/conversations/s1")).json()["code"] == 200
+        assert await mine.paths(session_id="s1") == []

@@ -108,6 +108,21 @@ async def test_a_refused_upload_leaves_nothing(small: Space) -> None:
     assert (full["code"], full["error_detail"], full["message"]) == (409, "object_limit", "数量已达上限: 12")
 
 
+async def test_uploads_at_once_stay_within_the_quota(small: Space) -> None:
+    answers: list[dict[str, Any]] = []
+
+    async def put(name: str) -> None:
+        answers.append(await small.put(name, b"y" * 300_000))
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            for number in range(20):
+                group.start_soon(put, f"f{number}")
+    taken = [answer for answer in answers if answer["code"] == 200]
+    assert {answer["error_detail"] for answer in answers if answer["code"] != 200} <= {"quota_exceeded", "object_limit"}
+    assert len(small.on_disk()) == len(taken) <= 6
+
+
 async def test_a_full_upload_is_stopped_while_it_comes(small: Space) -> None:
     sent = 0
 
