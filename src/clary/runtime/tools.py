@@ -34,6 +34,13 @@ class ToolFailedError(Exception):
         self.extra = extra
 
 
+class WorkspaceFullError(ToolFailedError):
+    """There is no room in the workspace for what the tool would write, or has begun to write."""
+
+    def __init__(self) -> None:
+        super().__init__("工作区空间已满 / The workspace is full")
+
+
 @dataclass(frozen=True, slots=True)
 class Todo:
     """One item of a conversation's task list."""

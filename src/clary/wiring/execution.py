@@ -19,13 +19,14 @@ from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.memory.service import MemoryService
 from clary.features.runs.service import RunService
 from clary.features.toolbox.service import Toolbox
-from clary.features.workspaces.service import WorkspaceService
+from clary.features.workspaces.service import LimitedSandbox, WorkspaceService
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.runtime.tools import Sandbox
 from clary.settings import Settings
 from clary.streams.hub import Hub
 from clary.wiring.departures import departures
+from clary.wiring.files import workspace_room
 from clary.wiring.identity import IdentityServices
 
 
@@ -180,7 +181,8 @@ class ExecutionServices:
         """Event log, sandbox; then runs that a dead process left go on."""
         await self.event_log.start()
         limits = SandboxLimits(cpu_seconds=self.settings.sandbox_cpu_seconds, memory_mb=self.settings.sandbox_memory_mb)
-        self.sandbox = await make_sandbox("on" if self.settings.sandbox else "off", limits=limits)
+        sandbox = await make_sandbox("on" if self.settings.sandbox else "off", limits=limits)
+        self.sandbox = LimitedSandbox(sandbox, workspace_room(self.settings))
         await self.supervisor.start(self.preparer.prepare)
 
     async def drain(self) -> None:

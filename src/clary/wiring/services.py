@@ -40,7 +40,7 @@ from clary.settings import Settings, SettingsError
 from clary.settings.data_dir import prepare_data_dir, secret_key
 from clary.settings.values import plain
 from clary.wiring.execution import ExecutionServices
-from clary.wiring.files import FileServices
+from clary.wiring.files import FileServices, workspace_room
 from clary.wiring.identity import IdentityServices
 from clary.wiring.memory import make_memory
 from clary.wiring.parts import (
@@ -172,7 +172,7 @@ class Services:
 
     def _add_features(self) -> None:
         settings, clock = self.settings, self.clock
-        self.toolbox = Toolbox(clock)
+        self.toolbox = Toolbox(clock, room=workspace_room(settings))
         self.gateway = ModelApiGateway(self.guard)
         vault = KeyVault(self.secret_box)
         self.provider_resolver = ProviderResolver(

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from clary.features.toolbox.file_tools import FileReadTool, FileUpdateTool, FileWriteTool, ListDirTool
+from clary.features.toolbox.limited_tool import WRITING_TOOLS, LimitedTool
 from clary.features.toolbox.search_tools import GrepTool
 from clary.features.toolbox.shell_tool import ShellTool
 from clary.features.toolbox.todo_tools import TodoReadTool, TodoWriteTool
 from clary.kit.clock import Clock, SystemClock
+from clary.kit.safe_folders import FolderRoom
 from clary.kit.text import Text, cut
 from clary.runtime.messages import ToolSpec
 from clary.runtime.tools import Sandbox, Tool, ToolFailedError
@@ -39,7 +41,7 @@ def canonical_name(name: str) -> str:
 class Toolbox:
     """All built-in tools, in the order of product.md 6.2. Holds no state of any run."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, *, room: FolderRoom | None = None) -> None:
         used = clock or SystemClock()
         tools: tuple[BuiltInTool, ...] = (
             FileReadTool(),
@@ -52,6 +54,10 @@ class Toolbox:
             TodoReadTool(),
         )
         self._tools = {tool.spec.name: tool for tool in tools}
+        if room is not None:
+            # What a workspace may hold; None: as much as it can.
+            limited = {name: LimitedTool(self._tools[name], room) for name in WRITING_TOOLS & self._tools.keys()}
+            self._tools |= limited
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from clary.features.toolbox.definition import DefinedTool, Parameter, ToolDefini
 from clary.features.toolbox.workspace_files import refusals_in, shown
 from clary.kit import safe_paths
 from clary.kit.text import Text
-from clary.runtime.tools import SandboxCommand, SandboxResult, ToolContext, ToolFailedError
+from clary.runtime.tools import SandboxCommand, SandboxResult, ToolContext, ToolFailedError, WorkspaceFullError
 from clary.runtime.toolset import words
 
 DEFAULT_SECONDS: Final = 30
@@ -73,6 +73,8 @@ class ShellTool(DefinedTool):
         command = await self._command(arguments, context)
         try:
             result = await context.sandbox.run(command, context.progress)
+        except WorkspaceFullError:
+            raise
         except ToolFailedError:
             raise ToolFailedError(words(_NOT_STARTED, context.language)) from None
         if result.timed_out:

@@ -8,6 +8,7 @@ from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.workspaces.browsing import WorkspaceBrowsing
 from clary.features.workspaces.importing import WorkspaceImports
+from clary.features.workspaces.limiting import LimitedSandbox
 from clary.features.workspaces.places import WorkspacePlaces
 from clary.features.workspaces.policy import WorkspaceLimits, folder_name, is_built_in
 from clary.features.workspaces.receiving import WorkspaceUploads
@@ -18,6 +19,7 @@ from clary.kit.clock import Clock
 from clary.kit.ids import new_hex
 
 __all__ = [
+    "LimitedSandbox",
     "WorkspaceBrowsing",
     "WorkspaceImports",
     "WorkspaceLimits",
