@@ -205,13 +205,7 @@ class Services:
         )
         limits = AgentLimits(settings.max_agents_per_user, settings.default_max_loop_count, settings.max_loop_count)
         self.agent_resolver = AgentResolver(limits=limits)
-        self.workspaces = WorkspaceService(
-            settings.workspaces, database=self.database, clock=clock, grace_days=settings.workspace_grace_days
-        )
-        self.memory = make_memory(
-            database=self.database, agents=self.agent_resolver, audit=self.identity.audit, clock=clock
-        )
-        self.agent_things = (self.workspaces, self.memory)
+        self._add_things_of_agents()
         self.agents = AgentService(
             check=ConfigurationCheck(
                 providers=self.provider_resolver,
@@ -233,6 +227,18 @@ class Services:
             groups=self.identity.memberships,
             audit=self.identity.audit,
         )
+
+    def _add_things_of_agents(self) -> None:
+        self.workspaces = WorkspaceService(
+            self.settings.workspaces,
+            database=self.database,
+            clock=self.clock,
+            grace_days=self.settings.workspace_grace_days,
+        )
+        self.memory = make_memory(
+            database=self.database, agents=self.agent_resolver, audit=self.identity.audit, clock=self.clock
+        )
+        self.agent_things = (self.workspaces, self.memory)
 
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
