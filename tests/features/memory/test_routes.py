@@ -90,7 +90,8 @@ async def test_a_search_is_ranked_literal_and_paged(notes: Notes) -> None:
     second = await notes.page(q="tea", page=2, page_size=1)
     assert (len(second["items"]), second["total"], second["page"], second["page_size"]) == (1, 2, 2, 1)
     assert await notes.page(page_no=9, page_size=500) == {"items": [], "total": 4, "page": 9, "page_size": 100}
-    assert await notes.texts(q="undefined", page_size=1) == ["100% sure"]
+    for absent in ("undefined", "", "  "):
+        assert await notes.texts(q=absent, page_size=1) == ["100% sure"]
 
 
 @pytest.mark.parametrize("content", [None, "", "   ", "x" * 2001, 7, ["x"]])

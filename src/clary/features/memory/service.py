@@ -52,7 +52,7 @@ class MemoryService:
         shelf = _shelf_of(identity, agent_id, user_id)
         async with self._database.read() as db:
             await self._agents.require_usable(db, identity=identity, agent_id=agent_id)
-            if query:
+            if query and query.strip():
                 found = await self._keeping.search(db, shelf, query)
                 rows, total = found[page.offset : page.offset + page.size], len(found)
             else:
