@@ -23,6 +23,7 @@ from clary.features.groups import routes as group_routes
 from clary.features.interventions import routes as intervention_routes
 from clary.features.llm_providers import routes as provider_routes
 from clary.features.mcp_servers import routes as mcp_routes
+from clary.features.memory import routes as memory_routes
 from clary.features.oauth2 import routes as oauth_routes
 from clary.features.permissions import routes as permission_routes
 from clary.features.permissions.service import table_of, terms_of
@@ -70,6 +71,7 @@ def routers() -> list[APIRouter]:
         agent_routes.router,
         usage_routes.router,
         workspace_routes.router,
+        memory_routes.router,
         conversation_routes.router,
         chat_routes.router,
         intervention_routes.router,

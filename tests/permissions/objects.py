@@ -72,11 +72,13 @@ async def objects_of(
     task = (await client.post("/api/agent/auto-generate/submit", json=wish)).json()["data"]["task_id"]
     files = f"/api/agent/{agent}/file_workspace/upload"
     assert (await client.post(files, files={"file": ("a.txt", b"x")})).json()["code"] == 200
+    note = await client.post(f"/api/agent/{agent}/memories", json={"content": "likes tea"})
     return {
         **await questions_of(house, user_id, session, chat.headers["x-clary-run-id"]),
         "guidance_id": guidance,
         "provider_id": row,
         "task_id": task,
+        "note_id": note.json()["data"]["id"],
         "agent_id": agent,
         "session_id": session,
         "run_id": chat.headers["x-clary-run-id"],

@@ -16,7 +16,7 @@ from clary.adapters.scripted_provider import ScriptedProvider
 from clary.features.accounts.tables import UserRow
 from clary.kit.text import mask_secret
 from permissions.objects import HELLO, caller, objects_of
-from support.calls import CALLS, ENDLESS, FILES, KEY, ROUTES, UNKNOWN, UPSTREAM, Call, make, provider_body, send
+from support.calls import CALLS, ENDLESS, FILES, KEY, NOTES, ROUTES, UNKNOWN, UPSTREAM, Call, make, provider_body, send
 from support.house import House, house_in
 
 pytestmark = pytest.mark.anyio
@@ -149,6 +149,7 @@ MORE_IDS: list[tuple[str, str, Any]] = [
     ("POST", FILES + "/stat?session_id={session_id}", {"paths": ["a.txt"]}),
     ("GET", FILES + "/download?file_path=a.txt&session_id={session_id}", None),
     ("DELETE", FILES + "/delete?file_path=none&session_id={session_id}", None),
+    ("GET", NOTES + "?user_id={user_id}", None),
     ("GET", "/api/llm-provider/list?user_id={user_id}", None),
     ("POST", "/api/llm-provider/verify", {**provider_body(), "provider_id": "{provider_id}", "api_keys": [MASK]}),
     ("POST", "/api/agent/create", {"name": "a", "fast_llm_provider_id": "{provider_id}"}),
@@ -265,6 +266,8 @@ REFUSED_TO = {
         },
         ("GET", "/api/agent/tasks/{task_id}"): "task_not_found",
         ("POST", "/api/agent/tasks/{task_id}/cancel"): "task_not_found",
+        ("PUT", "/api/agent/{agent_id}/memories/{note_id}"): "memory_not_found",
+        ("DELETE", "/api/agent/{agent_id}/memories/{note_id}"): "memory_not_found",
         ("POST", "/api/stream"): "provider_not_found",
         ("POST", "/api/conversations/{session_id}/share"): "session_not_found",
         # Nobody answers and steers in the owner's name.

@@ -25,9 +25,11 @@ UNKNOWN = {
     "approval_id": "00000000-0000-4000-8000-000000000000",
     "guidance_id": "00000000-0000-4000-8000-000000000000",
     "task_id": "0" * 32,
+    "note_id": "0" * 32,
     "provider_url": "https://api.example.com/v1",
 }
 KEY = "sk-matrix-000000000000"
+NOTES = "/api/agent/{agent_id}/memories"
 FILES = "/api/agent/{agent_id}/file_workspace"
 EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 
@@ -163,6 +165,11 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/agent/{agent_id}/file_workspace/download"): Call(path=f"{FILES}/download?file_path=a.txt"),
     ("POST", "/api/agent/{agent_id}/file_workspace/archive/import"): Call(file=EMPTY_ZIP, form={"target_path": "d"}),
     ("DELETE", "/api/agent/{agent_id}/file_workspace/delete"): Call(path=f"{FILES}/delete?file_path=a.txt"),
+    ("GET", "/api/agent/{agent_id}/memories"): Call(path=NOTES + "?q=tea"),
+    ("POST", "/api/agent/{agent_id}/memories"): Call(body={"content": "likes coffee"}),
+    ("PUT", "/api/agent/{agent_id}/memories/{note_id}"): Call(body={"content": "likes green tea"}),
+    ("DELETE", "/api/agent/{agent_id}/memories/{note_id}"): Call(),
+    ("DELETE", "/api/agent/{agent_id}/memories"): Call(path=NOTES + "?confirm=true"),
     ("GET", "/api/agent/{agent_id}"): Call(),
     ("PUT", "/api/agent/{agent_id}"): Call(body={"name": "renamed"}),
     ("DELETE", "/api/agent/{agent_id}"): Call(),

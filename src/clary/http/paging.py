@@ -41,3 +41,6 @@ PageOf10 = Annotated[Page, Depends(_reader(10, 100))]
 
 PageOf20 = Annotated[Page, Depends(_reader(20, 200))]
 """The same with `page_size` 1..200, 20 by default."""
+
+ShortPageOf20 = Annotated[Page, Depends(_reader(20, 100))]
+"""The same with `page_size` 1..100, 20 by default."""

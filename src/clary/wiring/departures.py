@@ -6,6 +6,8 @@ from clary.features.agents.service import AgentLeaving, AgentReferences, AgentRe
 from clary.features.conversations.leaving import ConversationLeaving
 from clary.features.conversations.service import ConversationService
 from clary.features.llm_providers.service import ProviderLeaving
+from clary.features.memory.leaving import MemoryLeaving
+from clary.features.memory.service import MemoryService
 from clary.features.permissions.service import Grants
 from clary.features.usage.leaving import UsageLeaving
 from clary.features.workspaces.leaving import WorkspaceLeaving
@@ -19,6 +21,7 @@ def departures(
     *,
     conversations: ConversationService,
     workspaces: WorkspaceService,
+    memory: MemoryService,
     grants: Grants,
     agent_removal: AgentRemoval,
     jobs: JobQueue,
@@ -30,6 +33,7 @@ def departures(
         ConversationLeaving(database=database, conversations=conversations, workspaces=workspaces),
         WorkspaceLeaving(workspaces),
         mcp_servers,
+        MemoryLeaving(database=database, memory=memory),
         ProviderLeaving(database=database, references=AgentReferences()),
         AgentLeaving(database=database, grants=grants, removal=agent_removal, clock=clock),
         JobsLeaving(database, jobs),

@@ -23,6 +23,7 @@ from clary.features.conversations.service import ConversationService, HistoryRea
 from clary.features.conversations.shares import ShareService
 from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.mcp_servers.service import McpRunTools
+from clary.features.memory.service import MemoryService
 from clary.features.runs.service import RunService
 from clary.features.toolbox.service import Toolbox
 from clary.features.usage.service import BudgetGate
@@ -59,6 +60,7 @@ class ExecutionServices:
         providers: ProviderResolver,
         toolbox: Toolbox,
         workspaces: WorkspaceService,
+        memory: MemoryService,
         mcp_servers: OwnedThings,
         mcp_run_tools: McpRunTools,
         gate: BudgetGate,
@@ -77,6 +79,7 @@ class ExecutionServices:
         self.provider_resolver = providers
         self.toolbox = toolbox
         self.workspaces = workspaces
+        self.memory = memory
         self.mcp_servers = mcp_servers
         self.mcp_run_tools = mcp_run_tools
         self.gate = gate
@@ -222,6 +225,7 @@ class ExecutionServices:
                 self.database,
                 conversations=self.conversations,
                 workspaces=self.workspaces,
+                memory=self.memory,
                 grants=self.identity.grants,
                 agent_removal=self.agent_removal,
                 jobs=self.jobs,

@@ -1,5 +1,6 @@
 """Wiring of the files in workspaces."""
 
+from pathlib import Path
 from typing import Any
 
 from clary.db.database import Database
@@ -17,8 +18,10 @@ from clary.features.workspaces.service import (
     WorkspaceUploads,
 )
 from clary.kit.clock import Clock
-from clary.kit.safe_folders import FolderRoom
+from clary.kit.safe_folders import FolderFullError, FolderRoom
 from clary.settings import Settings
+
+MEGABYTE = 1024 * 1024
 
 
 class UsableAgents:
@@ -30,6 +33,10 @@ class UsableAgents:
     async def require_usable(self, db: Session, *, identity: Identity, agent_id: str) -> None:
         """See `AgentAccess`."""
         await self._agents.resolve_for_run(db, identity=identity, agent_id=agent_id)
+
+    async def exists(self, db: Session, *, agent_id: str) -> bool:
+        """See `AgentAccess`."""
+        return await self._agents.find_target(db, object_id=agent_id) is not None
 
 
 class FileServices:
@@ -65,6 +72,30 @@ class FileServices:
         state.workspace_imports = self.imports
 
 
-def workspace_room(settings: Settings) -> FolderRoom:
+class WorkspaceRoom:
+    """Fills tools' `Room` with what one workspace may hold."""
+
+    def __init__(self, room: FolderRoom) -> None:
+        self._room = room
+
+    @property
+    def limit_mb(self) -> int:
+        """See the port."""
+        return self._room.max_bytes // MEGABYTE
+
+    def fits(self, workspace: Path, relative: str, size: int) -> bool:
+        """See the port."""
+        try:
+            self._room.require(workspace, relative, size)
+        except FolderFullError:
+            return False
+        return True
+
+    def is_exceeded(self, workspace: Path) -> bool:
+        """See the port."""
+        return self._room.is_exceeded(workspace)
+
+
+def workspace_room(settings: Settings) -> WorkspaceRoom:
     """How much one workspace may hold, for the tools that write into it."""
-    return FolderRoom(settings.workspace_quota_mb * 1024 * 1024, settings.workspace_max_entries)
+    return WorkspaceRoom(FolderRoom(settings.workspace_quota_mb * MEGABYTE, settings.workspace_max_entries))

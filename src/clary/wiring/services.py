@@ -35,9 +35,10 @@ from clary.wiring.agents import AgentParts, GenerationParts
 from clary.wiring.background import Background
 from clary.wiring.budgets import BudgetServices
 from clary.wiring.execution import ExecutionServices
-from clary.wiring.files import FileServices
+from clary.wiring.files import FileServices, workspace_room
 from clary.wiring.identity import IdentityServices
 from clary.wiring.mcp import EveryTool, McpParts
+from clary.wiring.memory import make_memory
 from clary.wiring.parts import (
     FirstSteps,
     VerificationLedger,
@@ -98,6 +99,7 @@ class Services:
             providers=self.provider_resolver,
             toolbox=self.toolbox,
             workspaces=self.workspaces,
+            memory=self.memory,
             mcp_servers=self.mcp.leaving,
             mcp_run_tools=self.mcp.run_tools,
             gate=self.usage.gate,
@@ -197,7 +199,9 @@ class Services:
 
     def _add_features(self) -> None:
         settings, clock = self.settings, self.clock
-        self.tools = ToolServices(settings, database=self.database, clock=clock, guard=self.guard)
+        self.tools = ToolServices(
+            settings, database=self.database, clock=clock, guard=self.guard, room=workspace_room(settings)
+        )
         self.toolbox = self.tools.toolbox
         self.gateway = ModelApiGateway(self.guard)
         self.mcp = McpParts(
@@ -250,8 +254,11 @@ class Services:
             money=self.money,
             tools=EveryTool(FixedTools((*self.toolbox.names, *ALIASES)), self.mcp.offers),
         )
-        self.agents.removal.set_things((self.workspaces,))
         self.agent_resolver = self.agents.resolver
+        self.memory = make_memory(
+            database=self.database, agents=self.agent_resolver, audit=self.identity.audit, clock=clock
+        )
+        self.agents.removal.set_things((self.workspaces, self.memory))
 
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
@@ -270,6 +277,7 @@ class Services:
         self.execution.publish(state)
         self.tools.publish(state)
         self.files.publish(state)
+        state.memory = self.memory
 
     async def start(self) -> None:
         """Schema, keys, event log, sandbox; then runs that a dead process left go on.

@@ -79,12 +79,16 @@ async def space_of(house: House, name: str) -> AsyncIterator[Space]:
         yield Space(house, client, user_id, made.json()["data"]["agent_id"])
 
 
-def zipped(files: dict[str, str] | Iterable[tuple[str | zipfile.ZipInfo, str | bytes]]) -> bytes:
+Entry = tuple[str | zipfile.ZipInfo, str | bytes]
+
+
+def zipped(files: dict[str, str] | list[Entry]) -> bytes:
     """A ZIP file; pairs may repeat names."""
     out = io.BytesIO()
+    entries: list[Entry] = [*files.items()] if isinstance(files, dict) else files
     with warnings.catch_warnings(), zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         warnings.simplefilter("ignore")
-        for path, content in files.items() if isinstance(files, dict) else files:
+        for path, content in entries:
             archive.writestr(path, content)
     return out.getvalue()
 

@@ -85,6 +85,23 @@ def damaged() -> bytes:
     return bytes(data)
 
 
+def lying() -> bytes:
+    """Says to be smaller than it is."""
+    data = bytearray(zipped({"a.txt": "a" * 1000}))
+    at = data.index(b"PK\x01\x02") + 24
+    data[at : at + 4] = struct.pack("<L", 10)
+    return bytes(data)
+
+
+def crowded() -> bytes:
+    """Sixty thousand entries that are one file."""
+    data = zipped([("x" * 100, "")])
+    start, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    count, entry = 60_000, data[start:end]
+    closing = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, len(entry) * count, start, 0)
+    return data[:start] + entry * count + closing
+
+
 UNSAFE: dict[str, Any] = {
     "slip": [("../evil.txt", "x")],
     "deep slip": [("a/../../evil.txt", "x")],
@@ -110,6 +127,8 @@ RAW = {
     "method": (with_method(zipfile.ZIP_LZMA), "archive_unsafe"),
     "broken": (zipped({"a.txt": "a"})[:-30], "archive_invalid"),
     "damaged": (damaged(), "archive_invalid"),
+    "lying": (lying(), "archive_invalid"),
+    "crowded": (crowded(), "archive_unsafe"),
     "text": (b"no archive", "archive_invalid"),
     "empty": (b"", "archive_invalid"),
     "one large file": (zipped([("a.bin", noise(1 << 20) * 17)]), "file_too_large"),

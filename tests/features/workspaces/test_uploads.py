@@ -103,11 +103,24 @@ async def test_a_refused_upload_leaves_nothing(small: Space) -> None:
     ] in ("quota_exceeded", "archive_unsafe")
     assert (await small.put("f1", b"z" * 900_000))["code"] == 200
     assert small.on_disk() == ["f0", "f1"]
-    for number in range(20):
-        full = await small.put(f"n{number}", "")
-        if full["code"] != 200:
-            break
+    answers = [await small.put(f"n{number}", "") for number in range(12)]
+    full = next(answer for answer in answers if answer["code"] != 200)
     assert (full["code"], full["error_detail"], full["message"]) == (409, "object_limit", "数量已达上限: 12")
+
+
+async def test_uploads_at_once_stay_within_the_quota(small: Space) -> None:
+    answers: list[dict[str, Any]] = []
+
+    async def put(name: str) -> None:
+        answers.append(await small.put(name, b"y" * 300_000))
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            for number in range(20):
+                group.start_soon(put, f"f{number}")
+    taken = [answer for answer in answers if answer["code"] == 200]
+    assert {answer["error_detail"] for answer in answers if answer["code"] != 200} <= {"quota_exceeded", "object_limit"}
+    assert len(small.on_disk()) == len(taken) <= 6
 
 
 async def test_a_full_upload_is_stopped_while_it_comes(small: Space) -> None:
@@ -141,7 +154,7 @@ async def test_bodies_that_are_no_good_form_are_refused_without_a_trace(space: S
         (plain, BOUNDARY, 422, "validation_error"),
         (field * 1001 + b"--b--\r\n", BOUNDARY, 413, "body_too_large"),
         ((part + b"\r\n") * 51 + b"--b--\r\n", BOUNDARY, 422, "validation_error"),
-        (field.replace(b'"x"', b'"target_path"').replace(b"y", b"\xff"), BOUNDARY, 422, "validation_error"),
+        (field.replace(b'"x"', b'"target_path"').replace(b"y", b"\xff") + b"--b--\r\n", BOUNDARY, 422, "invalid_text"),
         (field.replace(b'"x"', b'"target_path"').replace(b"y", b"p" * 70_000), BOUNDARY, 413, "body_too_large"),
     ]
     for content, headers, status, slug in cases:

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -79,32 +79,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("conversation_id", "guidance_id", name=op.f("uq_guidance_conversation_id_guidance_id")),
     )
     op.create_table(
-        "jobs",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("kind", sa.String(length=64), nullable=False),
-        sa.Column("owner_id", sa.String(length=64), nullable=False),
-        sa.Column("status", sa.String(length=16), nullable=False),
-        sa.Column("payload", sa.Text(), nullable=False),
-        sa.Column("progress", sa.Integer(), nullable=False),
-        sa.Column("step", sa.String(length=64), nullable=False),
-        sa.Column("result", sa.Text(), nullable=True),
-        sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("due_at", sa.Float(precision=53), nullable=False),
-        sa.Column("lease_owner", sa.String(length=64), nullable=True),
-        sa.Column("lease_expires_at", sa.Float(precision=53), nullable=True),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
-    )
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.create_index("ix_jobs_ended", ["ended_at"], unique=False)
-        batch_op.create_index("ix_jobs_owner", ["owner_id", "status"], unique=False)
-        batch_op.create_index("ix_jobs_queue", ["kind", "status", "owner_id", "created_at"], unique=False)
-
-    op.create_table(
         "mcp_servers",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("owner_id", sa.String(length=64), nullable=False),
@@ -136,6 +110,27 @@ def upgrade() -> None:
     with op.batch_alter_table("mcp_servers", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_mcp_servers_next_try_at"), ["next_try_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_mcp_servers_owner_id"), ["owner_id"], unique=False)
+
+    op.create_table(
+        "memory_notes",
+        sa.Column("row_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("note_id", sa.String(length=64), nullable=False),
+        sa.Column("user_id", sa.String(length=64), nullable=False),
+        sa.Column("agent_id", sa.String(length=64), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("content_hash", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=8), nullable=False),
+        sa.Column("session_id", sa.String(length=128), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("row_id", name=op.f("pk_memory_notes")),
+        sa.UniqueConstraint("note_id", name=op.f("uq_memory_notes_note_id")),
+        sa.UniqueConstraint(
+            "user_id", "agent_id", "content_hash", name=op.f("uq_memory_notes_user_id_agent_id_content_hash")
+        ),
+    )
+    with op.batch_alter_table("memory_notes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_memory_notes_agent_id"), ["agent_id"], unique=False)
 
     op.create_table(
         "questionnaires",
@@ -350,17 +345,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_questionnaires_conversation_id"))
 
     op.drop_table("questionnaires")
+    with op.batch_alter_table("memory_notes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_memory_notes_agent_id"))
+
+    op.drop_table("memory_notes")
     with op.batch_alter_table("mcp_servers", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_mcp_servers_owner_id"))
         batch_op.drop_index(batch_op.f("ix_mcp_servers_next_try_at"))
 
     op.drop_table("mcp_servers")
-    with op.batch_alter_table("jobs", schema=None) as batch_op:
-        batch_op.drop_index("ix_jobs_queue")
-        batch_op.drop_index("ix_jobs_owner")
-        batch_op.drop_index("ix_jobs_ended")
-
-    op.drop_table("jobs")
     op.drop_table("guidance")
     op.drop_table("budgets")
     with op.batch_alter_table("budget_reservations", schema=None) as batch_op:

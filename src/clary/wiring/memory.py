@@ -1,0 +1,16 @@
+"""Wiring of memory notes."""
+
+from clary.db.database import Database
+from clary.features.agents.service import AgentResolver
+from clary.features.audit.service import AuditLog
+from clary.features.memory.service import MemoryService
+from clary.kit.clock import Clock
+from clary.kit.ids import new_hex
+from clary.wiring.files import UsableAgents
+
+
+def make_memory(*, database: Database, agents: AgentResolver, audit: AuditLog, clock: Clock) -> MemoryService:
+    """The notes of people for their agents."""
+    return MemoryService(
+        database=database, agents=UsableAgents(agents), audit=audit, clock=clock, new_note_id=lambda: new_hex(32)
+    )
