@@ -173,6 +173,7 @@ class Services:
             clock=clock,
             built_in=lambda: frozenset((*self.toolbox.names, *ALIASES)),
             agents=lambda: self.agent_resolver,
+            sandbox=lambda: self.execution.sandbox,
         )
         vault = KeyVault(self.secret_box)
         self.provider_resolver = ProviderResolver(

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from clary.adapters.mcp.limits import McpLimits
-from clary.features.mcp_servers.ports import CallDoor, CallResult, Endpoint, Listing, McpFailedError
+from clary.features.mcp_servers.ports import (
+    CallDoor,
+    CallResult,
+    Endpoint,
+    Listing,
+    McpFailedError,
+    StdioHost,
+    StdioPipes,
+    StdioProgram,
+)
 from clary.kit.safe_http import OutboundGuard
 
 if TYPE_CHECKING:
@@ -18,11 +27,24 @@ __all__ = ["McpGateway", "McpLimits"]
 Json = dict[str, Any]
 
 
+class NoPrograms:
+    """A host that runs no programs."""
+
+    @asynccontextmanager
+    async def open(self, program: StdioProgram) -> AsyncGenerator[StdioPipes]:
+        """See the port."""
+        raise McpFailedError("unreachable")
+        yield
+
+
 class McpGateway:
     """Fills the port `McpClient`."""
 
-    def __init__(self, guard: OutboundGuard, limits: McpLimits | None = None) -> None:
+    def __init__(
+        self, guard: OutboundGuard, limits: McpLimits | None = None, programs: StdioHost | None = None
+    ) -> None:
         self._guard = guard
+        self._programs = programs or NoPrograms()
         self._limits = limits or McpLimits()
         self._connections: dict[Endpoint, Connection] = {}
         self._turns: WeakValueDictionary[Endpoint, asyncio.Lock] = WeakValueDictionary()
@@ -117,7 +139,11 @@ class McpGateway:
             if known is not None and known.is_alive:
                 return known, False
             made = (await asyncio.to_thread(_connection_class))(
-                endpoint, guard=self._guard, limits=self._limits, on_change=lambda server: self._listener(server)
+                endpoint,
+                guard=self._guard,
+                programs=self._programs,
+                limits=self._limits,
+                on_change=lambda server: self._listener(server),
             )
             await made.open()
             self._connections[endpoint] = made
