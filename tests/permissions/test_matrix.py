@@ -143,6 +143,10 @@ MORE_IDS: list[tuple[str, str, Any]] = [
     ("GET", "/api/stream/resume/{session_id}?user_id={user_id}", None),
     ("POST", "/api/sessions/{session_id}/interrupt?user_id={user_id}", None),
     ("GET", "/api/llm-provider/list?user_id={user_id}", None),
+    ("GET", "/api/mcp/{mcp_name}/tools?user_id={user_id}", None),
+    ("POST", "/api/mcp/{mcp_name}/refresh?user_id={user_id}", {}),
+    ("DELETE", "/api/mcp/{mcp_name}/oauth?agent_id={agent_id}", None),
+    ("GET", "/api/mcp/{mcp_name}/oauth/start?agent_id={agent_id}", None),
     ("POST", "/api/llm-provider/verify", {**provider_body(), "provider_id": "{provider_id}", "api_keys": [MASK]}),
     ("POST", "/api/agent/create", {"name": "a", "fast_llm_provider_id": "{provider_id}"}),
     ("PUT", "/api/agent/{agent_id}", {"name": "a", "llm_provider_id": "{provider_id}"}),
@@ -210,6 +214,10 @@ REFUSED: dict[tuple[str, str], str] = {
     ("POST", "/api/auth/refresh"): "unauthenticated",
     ("POST", "/api/user/refresh-token"): "unauthenticated",
     ("POST", "/api/user/change-password"): "wrong_old_password",
+    # Nobody is there who could authorize, and nothing waits to be approved.
+    ("GET", "/api/mcp/{server_name}/oauth/start"): "mcp_unreachable",
+    ("GET", "/api/mcp/oauth/callback"): "302",
+    ("POST", "/api/mcp/{server_name}/approve"): "version_conflict",
     # Nothing is shared yet.
     ("GET", "/api/share/conversations/{session_id}/messages"): "session_not_found",
 }
@@ -241,6 +249,8 @@ REFUSED_TO = {
         ("POST", "/api/agent/create"): "provider_not_found",
         ("POST", "/api/stream"): "provider_not_found",
         ("POST", "/api/conversations/{session_id}/share"): "session_not_found",
+        ("GET", "/api/mcp/{server_name}/oauth/start"): "mcp_not_found",
+        ("DELETE", "/api/mcp/{server_name}/oauth"): "mcp_not_found",
         ("DELETE", "/api/user/sessions/{id}"): "session_not_found",
         ("PUT", "/api/user/keys/{id}"): "key_not_found",
         ("POST", "/api/user/keys/{id}/rotate"): "key_not_found",

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.anyio
 
 PAGE = Path(__file__).parents[2] / "docs" / "permissions.md"
 NOT_FOUND = {"agent_not_found", "session_not_found", "run_not_found", "provider_not_found", "group_not_found"} | {
-    "key_not_found"
+    "key_not_found",
+    "mcp_not_found",
 }
 FORBIDDEN = {"forbidden", "agent_forbidden"}
 # The call takes something away from whoever calls, or from the one whose object it is.

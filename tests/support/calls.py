@@ -22,6 +22,7 @@ UNKNOWN = {
     "key_id": "0" * 32,
     "client_id": "oc_none",
     "provider_url": "https://api.example.com/v1",
+    "mcp_name": "none of this name",
 }
 KEY = "sk-matrix-000000000000"
 
@@ -38,6 +39,11 @@ class Call:
 def provider_body(url: str = "https://api.example.com/v1") -> dict[str, Any]:
     """A provider to create or to try."""
     return {"base_url": url, "api_keys": [KEY], "model": "m"}
+
+
+def mcp_body(name: str, url: str = "https://mcp.example.com/mcp", **more: Any) -> dict[str, Any]:
+    """An MCP server that is only stored."""
+    return {"name": name, "protocol": "streamable_http", "streamable_http_url": url, "disabled": True, **more}
 
 
 FREE = Call(owned=False)
@@ -134,6 +140,19 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/api/llm-provider/verify-multimodal"): Call(body=provider_body("{provider_url}"), owned=False),
     ("POST", "/api/llm-provider/verify-capabilities"): Call(body=provider_body("{provider_url}"), owned=False),
     ("POST", "/api/llm-provider/verify-capabilities/{provider_id}"): Call(body={}),
+    ("POST", "/api/mcp/add"): Call(body=mcp_body("new"), owned=False),
+    ("GET", "/api/mcp/list"): FREE,
+    ("GET", "/api/mcp/oauth/callback"): FREE,
+    ("PUT", "/api/mcp/{server_name}"): Call(
+        path="/api/mcp/{mcp_name}", body=mcp_body("{mcp_name}", "{provider_url}", auth="oauth")
+    ),
+    ("POST", "/api/mcp/{server_name}/refresh"): Call(path="/api/mcp/{mcp_name}/refresh", body={}),
+    ("PUT", "/api/mcp/{server_name}/toggle"): Call(path="/api/mcp/{mcp_name}/toggle", body={"disabled": True}),
+    ("GET", "/api/mcp/{server_name}/tools"): Call(path="/api/mcp/{mcp_name}/tools"),
+    ("POST", "/api/mcp/{server_name}/approve"): Call(path="/api/mcp/{mcp_name}/approve", body={"hash": "0"}),
+    ("GET", "/api/mcp/{server_name}/oauth/start"): Call(path="/api/mcp/{mcp_name}/oauth/start"),
+    ("DELETE", "/api/mcp/{server_name}/oauth"): Call(path="/api/mcp/{mcp_name}/oauth"),
+    ("DELETE", "/api/mcp/{server_name}"): Call(path="/api/mcp/{mcp_name}"),
     ("GET", "/api/agent/list"): FREE,
     ("GET", "/api/agent/template/default_system_prompt"): FREE,
     ("POST", "/api/agent/create"): Call(body={"name": "stolen", "llm_provider_id": "{provider_id}"}),

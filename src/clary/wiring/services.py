@@ -164,17 +164,7 @@ class Services:
         settings, clock = self.settings, self.clock
         self.toolbox = Toolbox(clock)
         self.gateway = ModelApiGateway(self.guard)
-        self.mcp = McpParts(
-            settings,
-            database=self.database,
-            guard=self.guard,
-            secret_box=self.secret_box,
-            audit=self.identity.audit,
-            clock=clock,
-            built_in=lambda: frozenset((*self.toolbox.names, *ALIASES)),
-            agents=lambda: self.agent_resolver,
-            sandbox=lambda: self.execution.sandbox,
-        )
+        self.mcp = self._mcp_parts()
         vault = KeyVault(self.secret_box)
         self.provider_resolver = ProviderResolver(
             vault=vault,
@@ -227,6 +217,19 @@ class Services:
             audit=self.identity.audit,
         )
         self.workspaces = WorkspaceService(settings.workspaces)
+
+    def _mcp_parts(self) -> McpParts:
+        return McpParts(
+            self.settings,
+            database=self.database,
+            guard=self.guard,
+            secret_box=self.secret_box,
+            audit=self.identity.audit,
+            clock=self.clock,
+            built_in=lambda: frozenset((*self.toolbox.names, *ALIASES)),
+            agents=lambda: self.agent_resolver,
+            sandbox=lambda: self.execution.sandbox,
+        )
 
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""

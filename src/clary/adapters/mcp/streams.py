@@ -1,21 +1,22 @@
 """How messages travel to a server: over HTTP in two ways, or over the pipes of a program."""
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
-import anyio
 import httpx2
 import mcp.client.sse
 from mcp import types as wire
 from mcp.client._transport import TransportStreams
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._context_streams import ContextReceiveStream, ContextSendStream, create_context_streams
 from mcp.shared._httpx_utils import sse_within_origin
 from mcp.shared.message import SessionMessage
 
-from clary.adapters.mcp.bounds import Bounds, Ending
+from clary.adapters.mcp.bounds import Bounds, Ending, RefusedError
 from clary.adapters.mcp.limits import McpLimits
 from clary.adapters.mcp.transport import GuardedTransport, checked_address
 from clary.features.mcp_servers.ports import Endpoint, McpFailedError, StdioHost, StdioPipes
@@ -80,32 +81,27 @@ class Route:
     async def _over_pipes(self) -> AsyncGenerator[TransportStreams]:
         if self._endpoint.program is None:
             raise McpFailedError("denied")
-        incoming, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
-        write, outgoing = anyio.create_memory_object_stream[SessionMessage](0)
-        opened = self._programs.open(self._endpoint.program)
-        async with incoming, read, write, outgoing, opened as pipes, anyio.create_task_group() as tasks:
+        incoming, read = create_context_streams[SessionMessage | Exception](0)
+        write, outgoing = create_context_streams[SessionMessage](0)
+        async with incoming, read, write, outgoing, self._programs.open(self._endpoint.program) as pipes:
             self._ending.connected.set()
-
-            async def hear() -> None:
-                async with incoming:
-                    async for line in self._lines(pipes):
-                        message = _message(line)
-                        if message is not None:
-                            await incoming.send(message)
-
-            async def say() -> None:
-                async with outgoing:
-                    async for item in outgoing:
-                        await pipes.send(
-                            item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
-                        )
-
-            tasks.start_soon(hear)
-            tasks.start_soon(say)
+            tasks = {asyncio.create_task(self._hear(pipes, incoming)), asyncio.create_task(_say(pipes, outgoing))}
+            # Whatever ends one of them, the SDK sees the end of what comes.
+            for task in tasks:
+                task.add_done_callback(lambda _: incoming.close())
             try:
                 yield read, write
             finally:
-                tasks.cancel_scope.cancel()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+
+    async def _hear(self, pipes: StdioPipes, incoming: ContextSendStream[SessionMessage | Exception]) -> None:
+        with suppress(RefusedError):
+            async for line in self._lines(pipes):
+                message = _message(line)
+                if message is not None:
+                    await incoming.send(message)
 
     async def _lines(self, pipes: StdioPipes) -> AsyncGenerator[bytes]:
         bounds, rest = Bounds(self._limits.max_message_bytes, is_stream=True), bytearray()
@@ -117,6 +113,13 @@ class Route:
             *lines, rest = rest.split(b"\n")
             for line in lines:
                 yield bytes(line)
+
+
+async def _say(pipes: StdioPipes, outgoing: ContextReceiveStream[SessionMessage]) -> None:
+    with suppress(OSError):
+        async for item in outgoing:
+            text = item.message.model_dump_json(by_alias=True, exclude_unset=True)
+            await pipes.send(text.encode() + b"\n")
 
 
 def _message(line: bytes) -> SessionMessage | None:

@@ -47,6 +47,7 @@ OBJECT_OF: dict[str, ObjectType] = {
     "run_id": "run",
     "provider_id": "provider",
     "group_id": "group",
+    "server_name": "mcp",
 }
 """Which object a parameter of a path names."""
 
@@ -71,6 +72,8 @@ def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool,
     is_identity = path.startswith("/api/user/identities/")
     named: list[ObjectType] = [OBJECT_OF[name] for name in names if name in OBJECT_OF and not is_identity]
     is_own_only = path.startswith("/api/user/") and scope != "admin" and "{id}" in path
+    # Everybody's tokens for a server are their own.
+    is_own_only = is_own_only or path.startswith("/api/mcp/{server_name}/oauth")
     return RouteTerms(method, path, scope, is_interactive, named[-1] if named else None, any_token, is_own_only)
 
 
