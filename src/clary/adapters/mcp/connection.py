@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
@@ -86,6 +86,7 @@ class Connection:
         self._ready = asyncio.Event()
         self._closing = asyncio.Event()
         self._flights: set[_Flight] = set()
+        self._holds: set[asyncio.Event] = set()
         self._turn = asyncio.Lock()
         self._listing: Listing | None = None
         self._listed_at = 0.0
@@ -128,9 +129,20 @@ class Connection:
         await asyncio.wait({self._task})
 
     async def retire(self) -> None:
-        """Lets what is under way come to its end, then ends it."""
-        await asyncio.gather(*(flight.over.wait() for flight in self._flights))
+        """Lets those who hold it come to their end, then ends it."""
+        await asyncio.gather(*(released.wait() for released in self._holds))
         await self.close()
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Keeps it from ending while it is wanted."""
+        released = asyncio.Event()
+        self._holds.add(released)
+        try:
+            yield
+        finally:
+            self._holds.discard(released)
+            released.set()
 
     async def fresh_listing(self) -> Listing:
         """The tools as they are at this moment; several who ask at once share an answer.
@@ -204,7 +216,7 @@ class Connection:
     async def _until_idle(self) -> None:
         while True:
             left = self._used_at + self._limits.idle_seconds - time.monotonic()
-            if left <= 0 and not self._flights:
+            if left <= 0 and not self._holds:
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), max(left, 1.0))
@@ -320,7 +332,7 @@ class Connection:
         if self._ending.failure is not None or (self._task is not None and self._task.done()):
             return self._failed()
         if isinstance(error, MCPError):
-            if error.code in (wire.REQUEST_TIMEOUT, wire.CONNECTION_CLOSED):
+            if error.code == wire.REQUEST_TIMEOUT or _is_end(error):
                 return McpFailedError(kind_of(error))
             return RemoteError(cut(error.message, MAX_MESSAGE))
         return McpFailedError("bad_protocol")
@@ -344,8 +356,7 @@ def kind_of(error: BaseException | None) -> FailureKind:
     if isinstance(error, (RefusedError, McpFailedError)):
         return error.kind
     if isinstance(error, MCPError):
-        known: dict[int, FailureKind] = {wire.REQUEST_TIMEOUT: "timeout", wire.CONNECTION_CLOSED: "unreachable"}
-        return known.get(error.code, "bad_protocol")
+        return "timeout" if error.code == wire.REQUEST_TIMEOUT else "unreachable" if _is_end(error) else "bad_protocol"
     if isinstance(error, (httpx2.TimeoutException, TimeoutError)):
         return "timeout"
     if isinstance(error, httpx2.HTTPStatusError):
@@ -353,6 +364,11 @@ def kind_of(error: BaseException | None) -> FailureKind:
     if error is None or isinstance(error, (httpx2.NetworkError, OSError)):
         return "unreachable"
     return "bad_protocol"
+
+
+def _is_end(error: MCPError) -> bool:
+    """Whether the SDK says that the connection ended: its code is also what servers use for anything."""
+    return error.code == wire.CONNECTION_CLOSED and error.message == "Connection closed"
 
 
 async def _trust(_name: str, _result: wire.CallToolResult) -> None:

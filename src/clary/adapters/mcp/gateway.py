@@ -59,6 +59,10 @@ class McpGateway:
     async def list_offer(self, endpoint: Endpoint) -> Listing:
         """See the port."""
         async with self._call(endpoint.server):
+            # Instructions are told at the handshake alone, so a look is a new connection; calls under way go on.
+            known = self._connections.get(endpoint)
+            if known is not None:
+                self._retire(endpoint, known)
             connection, _ = await self._checked(endpoint)
             return await connection.full_listing()
 
@@ -66,8 +70,8 @@ class McpGateway:
         """See the port."""
         async with self._call(endpoint.server):
             connection, listing = await self._checked(endpoint)
-            await door.check(listing)
             async with self._used(endpoint, connection):
+                await door.check(listing)
                 return await connection.call_tool(name, arguments, door)
 
     async def read_resource(self, endpoint: Endpoint, uri: str, door: CallDoor) -> CallResult:
@@ -111,14 +115,18 @@ class McpGateway:
     @asynccontextmanager
     async def _used(self, endpoint: Endpoint, connection: "Connection") -> AsyncGenerator[None]:
         """A call that is given up may have left its connection stuck: the next one gets another."""
-        try:
-            yield
-        except asyncio.CancelledError:
-            self._let_go(endpoint, connection)
-            leaving = asyncio.create_task(connection.retire())
-            self._leaving[leaving] = connection
-            leaving.add_done_callback(self._leaving.pop)
-            raise
+        with connection.held():
+            try:
+                yield
+            except asyncio.CancelledError:
+                self._retire(endpoint, connection)
+                raise
+
+    def _retire(self, endpoint: Endpoint, connection: "Connection") -> None:
+        self._let_go(endpoint, connection)
+        leaving = asyncio.create_task(connection.retire())
+        self._leaving[leaving] = connection
+        leaving.add_done_callback(self._leaving.pop)
 
     async def _checked(self, endpoint: Endpoint) -> "tuple[Connection, Listing]":
         """A connection that has just answered. One that was idle may be dead: then there is one new attempt."""
