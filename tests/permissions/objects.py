@@ -46,8 +46,8 @@ async def objects_of(
     row = (await client.post("/api/llm-provider/create", json=provider_body(provider.url))).json()["data"]["id"]
     agent = (await client.post("/api/agent/create", json={"name": "mine"})).json()["data"]["agent_id"]
     body = {**HELLO, "session_id": session, "agent_id": agent, "provider_id": row}
-    mcp_name = f"mcp {session.removeprefix('session_')}"
-    added = await client.post("/api/mcp/add", json=mcp_body(mcp_name, provider.url, auth="oauth"))
+    server_name = f"mcp {session.removeprefix('session_')}"
+    added = await client.post("/api/mcp/add", json=mcp_body(server_name, provider.url, auth="oauth"))
     assert added.json()["code"] == 200, added.text
     chat = await client.post("/api/chat", json=body)
     assert chat.status_code == 200, chat.text
@@ -62,5 +62,5 @@ async def objects_of(
         "key_id": (await client.post("/api/user/keys", json={"name": "mine"})).json()["data"]["id"],
         "login_session_id": (await client.get("/api/user/sessions")).json()["data"][0]["id"],
         "provider_url": provider.url,
-        "mcp_name": mcp_name,
+        "server_name": server_name,
     }

@@ -22,7 +22,7 @@ UNKNOWN = {
     "key_id": "0" * 32,
     "client_id": "oc_none",
     "provider_url": "https://api.example.com/v1",
-    "mcp_name": "none of this name",
+    "server_name": "none of this name",
 }
 KEY = "sk-matrix-000000000000"
 
@@ -142,17 +142,15 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/api/llm-provider/verify-capabilities/{provider_id}"): Call(body={}),
     ("POST", "/api/mcp/add"): Call(body=mcp_body("new"), owned=False),
     ("GET", "/api/mcp/list"): FREE,
-    ("GET", "/api/mcp/oauth/callback"): FREE,
-    ("PUT", "/api/mcp/{server_name}"): Call(
-        path="/api/mcp/{mcp_name}", body=mcp_body("{mcp_name}", "{provider_url}", auth="oauth")
-    ),
-    ("POST", "/api/mcp/{server_name}/refresh"): Call(path="/api/mcp/{mcp_name}/refresh", body={}),
-    ("PUT", "/api/mcp/{server_name}/toggle"): Call(path="/api/mcp/{mcp_name}/toggle", body={"disabled": True}),
-    ("GET", "/api/mcp/{server_name}/tools"): Call(path="/api/mcp/{mcp_name}/tools"),
-    ("POST", "/api/mcp/{server_name}/approve"): Call(path="/api/mcp/{mcp_name}/approve", body={"hash": "0"}),
-    ("GET", "/api/mcp/{server_name}/oauth/start"): Call(path="/api/mcp/{mcp_name}/oauth/start"),
-    ("DELETE", "/api/mcp/{server_name}/oauth"): Call(path="/api/mcp/{mcp_name}/oauth"),
-    ("DELETE", "/api/mcp/{server_name}"): Call(path="/api/mcp/{mcp_name}"),
+    ("GET", "/api/mcp/oauth/callback"): Call(path="/api/mcp/oauth/callback?state=none", owned=False),
+    ("PUT", "/api/mcp/{server_name}"): Call(body=mcp_body("{server_name}", "{provider_url}", auth="oauth")),
+    ("POST", "/api/mcp/{server_name}/refresh"): Call(body={}),
+    ("PUT", "/api/mcp/{server_name}/toggle"): Call(body={"disabled": True}),
+    ("GET", "/api/mcp/{server_name}/tools"): Call(),
+    ("POST", "/api/mcp/{server_name}/approve"): Call(body={"hash": "0"}),
+    ("GET", "/api/mcp/{server_name}/oauth/start"): Call(),
+    ("DELETE", "/api/mcp/{server_name}/oauth"): Call(),
+    ("DELETE", "/api/mcp/{server_name}"): Call(),
     ("GET", "/api/agent/list"): FREE,
     ("GET", "/api/agent/template/default_system_prompt"): FREE,
     ("POST", "/api/agent/create"): Call(body={"name": "stolen", "llm_provider_id": "{provider_id}"}),
