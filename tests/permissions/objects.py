@@ -10,7 +10,7 @@ from clary.adapters.scripted_provider import ScriptedProvider
 from clary.features.interventions.ports import NewApproval, NewQuestionnaire
 from clary.features.interventions.service import open_approval, open_questionnaire, questionnaire_id_of
 from clary.kit.ids import new_uuid
-from support.calls import provider_body
+from support.calls import mcp_body, provider_body
 from support.house import ADMIN_PASSWORD, PASSWORD, House, bearer, login
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "hello"}]}
@@ -64,6 +64,9 @@ async def objects_of(
     row = (await client.post("/api/llm-provider/create", json=provider_body(provider.url))).json()["data"]["id"]
     agent = (await client.post("/api/agent/create", json={"name": "mine"})).json()["data"]["agent_id"]
     body = {**HELLO, "session_id": session, "agent_id": agent, "provider_id": row}
+    server_name = f"mcp {session.removeprefix('session_')}"
+    added = await client.post("/api/mcp/add", json=mcp_body(server_name, provider.url, auth="oauth"))
+    assert added.json()["code"] == 200, added.text
     chat = await client.post("/api/chat", json=body)
     assert chat.status_code == 200, chat.text
     path = f"/api/sessions/{session}/inject-user-message"
@@ -88,4 +91,5 @@ async def objects_of(
         "key_id": (await client.post("/api/user/keys", json={"name": "mine"})).json()["data"]["id"],
         "login_session_id": (await client.get("/api/user/sessions")).json()["data"][0]["id"],
         "provider_url": provider.url,
+        "server_name": server_name,
     }

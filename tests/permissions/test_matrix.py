@@ -151,6 +151,10 @@ MORE_IDS: list[tuple[str, str, Any]] = [
     ("DELETE", FILES + "/delete?file_path=none&session_id={session_id}", None),
     ("GET", NOTES + "?user_id={user_id}", None),
     ("GET", "/api/llm-provider/list?user_id={user_id}", None),
+    ("GET", "/api/mcp/{server_name}/tools?user_id={user_id}", None),
+    ("POST", "/api/mcp/{server_name}/refresh?user_id={user_id}", {}),
+    ("DELETE", "/api/mcp/{server_name}/oauth?agent_id={agent_id}", None),
+    ("GET", "/api/mcp/{server_name}/oauth/start?agent_id={agent_id}", None),
     ("POST", "/api/llm-provider/verify", {**provider_body(), "provider_id": "{provider_id}", "api_keys": [MASK]}),
     ("POST", "/api/agent/create", {"name": "a", "fast_llm_provider_id": "{provider_id}"}),
     ("PUT", "/api/agent/{agent_id}", {"name": "a", "llm_provider_id": "{provider_id}"}),
@@ -227,6 +231,10 @@ REFUSED: dict[tuple[str, str], str] = {
     ("POST", "/api/agent/auto-generate"): "provider_bad_response",
     ("POST", "/api/agent/system-prompt/optimize"): "provider_bad_response",
     ("POST", "/api/agent/abilities"): "provider_bad_response",
+    # Nobody is there who could authorize, and nothing waits to be approved.
+    ("GET", "/api/mcp/{server_name}/oauth/start"): "mcp_unreachable",
+    ("GET", "/api/mcp/oauth/callback"): "302",
+    ("POST", "/api/mcp/{server_name}/approve"): "version_conflict",
     # Nothing is shared yet.
     ("GET", "/api/share/conversations/{session_id}/messages"): "session_not_found",
 }
@@ -276,6 +284,8 @@ REFUSED_TO = {
         ("POST", "/api/sessions/{session_id}/inject-user-message"): "session_not_found",
         ("PATCH", "/api/sessions/{session_id}/inject-user-message/{guidance_id}"): "session_not_found",
         ("DELETE", "/api/sessions/{session_id}/inject-user-message/{guidance_id}"): "session_not_found",
+        ("GET", "/api/mcp/{server_name}/oauth/start"): "mcp_not_found",
+        ("DELETE", "/api/mcp/{server_name}/oauth"): "mcp_not_found",
         ("DELETE", "/api/user/sessions/{id}"): "session_not_found",
         ("PUT", "/api/user/keys/{id}"): "key_not_found",
         ("POST", "/api/user/keys/{id}/rotate"): "key_not_found",

@@ -27,6 +27,7 @@ UNKNOWN = {
     "task_id": "0" * 32,
     "note_id": "0" * 32,
     "provider_url": "https://api.example.com/v1",
+    "server_name": "none of this name",
 }
 KEY = "sk-matrix-000000000000"
 NOTES = "/api/agent/{agent_id}/memories"
@@ -51,6 +52,11 @@ class Call:
 def provider_body(url: str = "https://api.example.com/v1") -> dict[str, Any]:
     """A provider to create or to try."""
     return {"base_url": url, "api_keys": [KEY], "model": "m"}
+
+
+def mcp_body(name: str, url: str = "https://mcp.example.com/mcp", **more: Any) -> dict[str, Any]:
+    """An MCP server that is only stored."""
+    return {"name": name, "protocol": "streamable_http", "streamable_http_url": url, "disabled": True, **more}
 
 
 FREE = Call(owned=False)
@@ -156,6 +162,17 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/api/llm-provider/verify-multimodal"): Call(body=provider_body("{provider_url}"), owned=False),
     ("POST", "/api/llm-provider/verify-capabilities"): Call(body=provider_body("{provider_url}"), owned=False),
     ("POST", "/api/llm-provider/verify-capabilities/{provider_id}"): Call(body={}),
+    ("POST", "/api/mcp/add"): Call(body=mcp_body("new"), owned=False),
+    ("GET", "/api/mcp/list"): FREE,
+    ("GET", "/api/mcp/oauth/callback"): Call(path="/api/mcp/oauth/callback?state=none", owned=False),
+    ("PUT", "/api/mcp/{server_name}"): Call(body=mcp_body("{server_name}", "{provider_url}", auth="oauth")),
+    ("POST", "/api/mcp/{server_name}/refresh"): Call(body={}),
+    ("PUT", "/api/mcp/{server_name}/toggle"): Call(body={"disabled": True}),
+    ("GET", "/api/mcp/{server_name}/tools"): Call(),
+    ("POST", "/api/mcp/{server_name}/approve"): Call(body={"hash": "0"}),
+    ("GET", "/api/mcp/{server_name}/oauth/start"): Call(),
+    ("DELETE", "/api/mcp/{server_name}/oauth"): Call(),
+    ("DELETE", "/api/mcp/{server_name}"): Call(),
     ("GET", "/api/agent/list"): FREE,
     ("GET", "/api/agent/template/default_system_prompt"): FREE,
     ("POST", "/api/agent/create"): Call(body={"name": "stolen", "llm_provider_id": "{provider_id}"}),

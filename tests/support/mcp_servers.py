@@ -5,7 +5,7 @@ import json
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import uvicorn
 from aiohttp import web
@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 Json = dict[str, Any]
 Answer = Callable[[Json, web.Request], Awaitable[web.StreamResponse | Json]]
+S = TypeVar("S", bound="Stranger")
 PNG = "iVBORw0KGgo="
 MODERN = "2025-06-18"
 
@@ -191,10 +192,73 @@ class Stranger:
                 return {"error": {"code": -32601, "message": "no such method"}}
 
 
+class Keeper(Stranger):
+    """A server that lets in whoever has a token, and its own authorization server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens: set[str] = set()
+        self.metadata: Json = {}
+        self.resource: Json = {}
+        self.registered: list[Json] = []
+        self.forms: list[dict[str, str]] = []
+        self.credentials: list[str] = []
+        self.lasts = 3600
+        self.refuses = False
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """The servers' endpoints by path; `/mcp` only with a token."""
+        path = request.path
+        if path.startswith("/.well-known/oauth-protected-resource"):
+            return web.json_response({"resource": self.url, "authorization_servers": [self.origin], **self.resource})
+        if path.startswith("/.well-known/oauth-authorization-server"):
+            return web.json_response(self._metadata())
+        if path == "/register":
+            self.registered.append(await request.json())
+            return web.json_response({**self.registered[-1], "client_id": f"client-{len(self.registered)}"}, status=201)
+        if path == "/token":
+            return await self._token(request)
+        if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
+            self.headers.append({name.lower(): value for name, value in request.headers.items()})
+            place = f"{self.origin}/.well-known/oauth-protected-resource/mcp"
+            return web.json_response(
+                {}, status=401, headers={"WWW-Authenticate": f'Bearer resource_metadata="{place}"'}
+            )
+        return await super().handle(request)
+
+    async def _token(self, request: web.Request) -> web.Response:
+        self.forms.append({name: str(value) for name, value in (await request.post()).items()})
+        self.credentials.append(request.headers.get("Authorization", ""))
+        if self.refuses:
+            return web.json_response({"error": "invalid_grant"}, status=400)
+        token = f"token-{len(self.forms)}"
+        self.tokens.add(token)
+        more = {"refresh_token": f"refresh-{len(self.forms)}", "expires_in": self.lasts}
+        return web.json_response({"access_token": token, "token_type": "Bearer", **more})
+
+    def _metadata(self) -> Json:
+        names = {"authorization_endpoint": "authorize", "token_endpoint": "token", "registration_endpoint": "register"}
+        places = {name: f"{self.origin}/{path}" for name, path in names.items()}
+        return {
+            "issuer": self.origin,
+            "response_types_supported": ["code"],
+            "code_challenge_methods_supported": ["S256"],
+            **places,
+            **self.metadata,
+        }
+
+
 @asynccontextmanager
 async def stranger() -> AsyncGenerator[Stranger]:
     """One on a free port."""
-    made, app = Stranger(), web.Application(client_max_size=64 * 1024 * 1024)
+    async with present(Stranger()) as made:
+        yield made
+
+
+@asynccontextmanager
+async def present(made: S) -> AsyncGenerator[S]:
+    """One of any kind on a free port."""
+    app = web.Application(client_max_size=64 * 1024 * 1024)
     app.router.add_route("*", "/{path:.*}", made.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()

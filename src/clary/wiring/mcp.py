@@ -33,7 +33,9 @@ from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex
 from clary.kit.safe_http import OutboundGuard
+from clary.runtime.tools import Sandbox
 from clary.settings import Settings
+from clary.wiring.mcp_programs import SandboxedPrograms
 
 log = structlog.get_logger()
 
@@ -55,10 +57,11 @@ class McpParts:
         clock: Clock,
         built_in: Callable[[], frozenset[str]],
         agents: Callable[[], AgentResolver],
+        sandbox: Callable[[], Sandbox],
     ) -> None:
         limits, vault = mcp_limits(settings), McpVault(secret_box)
         door, programs = McpAuthorization(guard, limits), StdioListFile(settings.mcp_stdio_allowlist)
-        client = McpGateway(guard, limits)
+        client = McpGateway(guard, limits, SandboxedPrograms(sandbox))
         tokens = TokenKeeper(database=database, vault=vault, door=door, clock=clock)
         self.contacts = Contacts(
             database=database, client=client, vault=vault, tokens=tokens, programs=programs, clock=clock

@@ -204,16 +204,7 @@ class Services:
         )
         self.toolbox = self.tools.toolbox
         self.gateway = ModelApiGateway(self.guard)
-        self.mcp = McpParts(
-            settings,
-            database=self.database,
-            guard=self.guard,
-            secret_box=self.secret_box,
-            audit=self.identity.audit,
-            clock=clock,
-            built_in=lambda: frozenset((*self.toolbox.names, *ALIASES)),
-            agents=lambda: self.agent_resolver,
-        )
+        self.mcp = self._mcp_parts()
         vault = KeyVault(self.secret_box)
         self.provider_resolver = ProviderResolver(
             vault=vault,
@@ -259,6 +250,19 @@ class Services:
             database=self.database, agents=self.agent_resolver, audit=self.identity.audit, clock=clock
         )
         self.agents.removal.set_things((self.workspaces, self.memory))
+
+    def _mcp_parts(self) -> McpParts:
+        return McpParts(
+            self.settings,
+            database=self.database,
+            guard=self.guard,
+            secret_box=self.secret_box,
+            audit=self.identity.audit,
+            clock=self.clock,
+            built_in=lambda: frozenset((*self.toolbox.names, *ALIASES)),
+            agents=lambda: self.agent_resolver,
+            sandbox=lambda: self.execution.sandbox,
+        )
 
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""

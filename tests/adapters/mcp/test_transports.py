@@ -88,7 +88,8 @@ async def test_people_and_secrets_have_connections_of_their_own(other: Stranger)
     async with opened() as client:
         for user, key in (("ada", "a"), ("bob", "b"), ("ada", "a")):
             headers = (("Authorization", f"Bearer {key}"),)
-            await client.list_offer(Endpoint("two", "streamable_http", other.url, user, headers))
+            endpoint = Endpoint("two", "streamable_http", other.url, user, headers)
+            await client.call_tool(endpoint, "echo", {}, Listener().door)
     assert other.asked.count("initialize") == 2
     assert {each["authorization"] for each in other.headers} == {"Bearer a", "Bearer b"}
 

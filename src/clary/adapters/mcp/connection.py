@@ -3,30 +3,26 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
-from functools import partial
 from typing import Any, TypeVar, cast
 
 import httpx2
-import mcp.client.sse
-import orjson
 from mcp import Client, MCPError
 from mcp import types as wire
 from mcp.client._transport import TransportStreams
 from mcp.client.session import ClientRequestContext, IncomingMessage
-from mcp.client.sse import sse_client
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import sse_within_origin
 from pydantic import ValidationError
 
 from clary import __version__
-from clary.adapters.mcp.content import call_result, definition_of, prompt_messages, resource_result
+from clary.adapters.mcp.bounds import Ending, RefusedError
+from clary.adapters.mcp.content import call_result, prompt_messages, resource_result
 from clary.adapters.mcp.hops import current_hops
 from clary.adapters.mcp.limits import McpLimits
+from clary.adapters.mcp.listings import Lister
 from clary.adapters.mcp.sieve import ListingSieve
-from clary.adapters.mcp.transport import GuardedTransport, RefusedError, checked_address
+from clary.adapters.mcp.streams import Route
 from clary.features.mcp_servers.ports import (
     CallDoor,
     CallResult,
@@ -35,6 +31,7 @@ from clary.features.mcp_servers.ports import (
     Listing,
     McpFailedError,
     RemoteError,
+    StdioHost,
 )
 from clary.kit.safe_http import OutboundGuard
 from clary.kit.text import cut
@@ -44,9 +41,6 @@ Json = dict[str, Any]
 CLOSING_SECONDS = 2.0
 MAX_MESSAGE = 1000
 MAX_QUESTIONS = 10
-
-# The SDK gives old servers one mebibyte for an event and no way to say otherwise; our own bound is on the stream.
-setattr(mcp.client.sse, "sse_within_origin", partial(sse_within_origin, max_event_size=None))  # noqa: B010
 
 # The SDK logs what servers send, with tracebacks; a hostile server would write our log.
 for _name in ("mcp", "client", "httpx2", "httpcore2"):
@@ -73,23 +67,26 @@ class Connection:
     """
 
     def __init__(
-        self, endpoint: Endpoint, *, guard: OutboundGuard, limits: McpLimits, on_change: Callable[[str], None]
+        self,
+        endpoint: Endpoint,
+        *,
+        guard: OutboundGuard,
+        programs: StdioHost,
+        limits: McpLimits,
+        on_change: Callable[[str], None],
     ) -> None:
         self._endpoint = endpoint
-        self._url = checked_address(guard, endpoint.url)
         self._limits = limits
         self._on_change = on_change
-        self._transport = GuardedTransport(
-            guard,
-            origin=self._url,
-            max_message_bytes=limits.max_message_bytes,
-            needs_every_post=endpoint.protocol == "sse",
-        )
+        self._ending = Ending()
+        self._route = Route(endpoint, guard=guard, programs=programs, limits=limits, ending=self._ending)
         self._client: Client | None = None
         self._sieve: ListingSieve | None = None
+        self._lister: Lister | None = None
         self._ready = asyncio.Event()
         self._closing = asyncio.Event()
         self._flights: set[_Flight] = set()
+        self._holds: set[asyncio.Event] = set()
         self._turn = asyncio.Lock()
         self._listing: Listing | None = None
         self._listed_at = 0.0
@@ -110,7 +107,7 @@ class Connection:
         self._task = asyncio.create_task(self._live())
         self._task.add_done_callback(_seen)
         try:
-            await self._within(self._limits.connect_seconds, self._transport.backend.connected.wait())
+            await self._within(self._limits.connect_seconds, self._ending.connected.wait())
             await self._listed(self._first_listing())
         except BaseException:
             await self.close()
@@ -126,15 +123,26 @@ class Connection:
         self._closing.set()
         if self._task is None or self._task.done():
             return
-        if self._ready.is_set() and not self._transport.stopped.is_set():
+        if self._ready.is_set() and not self._ending.stopped.is_set():
             await asyncio.wait({self._task}, timeout=CLOSING_SECONDS)
         self._task.cancel()
         await asyncio.wait({self._task})
 
     async def retire(self) -> None:
-        """Lets what is under way come to its end, then ends it."""
-        await asyncio.gather(*(flight.over.wait() for flight in self._flights))
+        """Lets those who hold it come to their end, then ends it."""
+        await asyncio.gather(*(released.wait() for released in self._holds))
         await self.close()
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Keeps it from ending while it is wanted."""
+        released = asyncio.Event()
+        self._holds.add(released)
+        try:
+            yield
+        finally:
+            self._holds.discard(released)
+            released.set()
 
     async def fresh_listing(self) -> Listing:
         """The tools as they are at this moment; several who ask at once share an answer.
@@ -145,7 +153,7 @@ class Connection:
         asked_at = time.monotonic()
         async with self._turn:
             if self._listing is None or self._listed_at < asked_at:
-                self._listing = await self._listed(self._list())
+                self._listing = await self._listed(self._known.tools())
                 self._listed_at = asked_at
             return self._listing
 
@@ -156,7 +164,7 @@ class Connection:
             McpFailedError
         """
         listing = await self.fresh_listing()
-        resources, prompts = await self._listed(self._extras())
+        resources, prompts = await self._listed(self._known.extras())
         return Listing(listing.tools, listing.instructions, resources, prompts, listing.left_out, has_extras=True)
 
     async def call_tool(self, name: str, arguments: Json, door: CallDoor) -> CallResult:
@@ -197,6 +205,8 @@ class Connection:
             )
             # A stranger's output schema may hold patterns that never end; what a tool answers is judged by nobody here.
             setattr(self._client.session, "validate_tool_result", _trust)  # noqa: B010
+            assert self._sieve is not None
+            self._lister = Lister(self._client, self._sieve, self._limits)
             self._ready.set()
             await self._until_idle()
             # A server may hang also when it is taken leave of.
@@ -206,7 +216,7 @@ class Connection:
     async def _until_idle(self) -> None:
         while True:
             left = self._used_at + self._limits.idle_seconds - time.monotonic()
-            if left <= 0 and not self._flights:
+            if left <= 0 and not self._holds:
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), max(left, 1.0))
@@ -214,26 +224,9 @@ class Connection:
 
     @asynccontextmanager
     async def _streams(self) -> AsyncGenerator[TransportStreams]:
-        headers = dict(self._endpoint.headers)
-        timeout = httpx2.Timeout(30.0, connect=self._limits.connect_seconds, read=None)
-
-        def new_client(*_args: Any, **_more: Any) -> httpx2.AsyncClient:
-            return httpx2.AsyncClient(
-                transport=self._transport, headers=headers, timeout=timeout, trust_env=False, follow_redirects=False
-            )
-
-        async with AsyncExitStack() as stack:
-            if self._endpoint.protocol == "sse":
-                streams = await stack.enter_async_context(sse_client(str(self._url), httpx_client_factory=new_client))
-            else:
-                http = await stack.enter_async_context(new_client())
-                streams = await stack.enter_async_context(
-                    streamable_http_client(
-                        str(self._url), http_client=http, max_sse_event_size=2 * self._limits.max_message_bytes
-                    )
-                )
-            self._sieve = ListingSieve(streams[0], self._limits.max_tools, self._version)
-            yield self._sieve, streams[1]
+        async with self._route.open() as (incoming, outgoing):
+            self._sieve = ListingSieve(incoming, self._limits.max_tools, self._version)
+            yield self._sieve, outgoing
 
     def _version(self) -> str | None:
         return self._client.protocol_version if self._client is not None else None
@@ -274,6 +267,11 @@ class Connection:
 
     # Listings
 
+    @property
+    def _known(self) -> Lister:
+        assert self._lister is not None
+        return self._lister
+
     async def _listed(self, work: Coroutine[Any, Any, T]) -> T:
         """A listing within its time; a server that refuses to list cannot be used."""
         try:
@@ -284,67 +282,7 @@ class Connection:
     async def _first_listing(self) -> None:
         await self._ready.wait()
         self._listed_at = time.monotonic()
-        self._listing = await self._list()
-
-    async def _list(self) -> Listing:
-        assert self._client is not None
-        assert self._sieve is not None
-        sieve, tools, size = self._sieve, dict[str, Json](), 0
-        sieve.left_out, sieve.is_too_large = [], False
-        cursor: str | None = None
-        for _ in range(self._limits.max_pages):
-            page = await self._page(cursor)
-            if page is None:
-                break
-            for tool in page.tools:
-                definition = definition_of(tool)
-                size += len(orjson.dumps(definition))
-                if tool.name in tools:
-                    sieve.left_out.append(tool.name)
-                tools.setdefault(tool.name, definition)
-            if sieve.is_too_large or len(tools) > self._limits.max_tools or size > self._limits.max_definition_bytes:
-                raise McpFailedError("too_large")
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-        else:
-            raise McpFailedError("too_large")
-        return Listing(tuple(tools.values()), self._client.instructions or "", left_out=tuple(sieve.left_out))
-
-    async def _page(self, cursor: str | None) -> wire.ListToolsResult | None:
-        """A page of tools; None from a server that has resources or prompts alone."""
-        assert self._client is not None
-        try:
-            return await self._client.list_tools(cursor=cursor)
-        except MCPError as error:
-            if error.code == wire.METHOD_NOT_FOUND and cursor is None:
-                return None
-            raise
-
-    async def _extras(self) -> tuple[tuple[Json, ...], tuple[Json, ...]]:
-        """Resources and prompts of the first page; a server that fails at these is a server without them."""
-        assert self._client is not None
-        can, resources, prompts = self._client.server_capabilities, list[Json](), list[Json]()
-        with suppress(MCPError, ValidationError):
-            if can.resources is not None:
-                listed = await self._client.list_resources()
-                resources = [
-                    {"uri": str(each.uri), "name": each.name, "description": each.description or ""}
-                    for each in listed.resources
-                ]
-        with suppress(MCPError, ValidationError):
-            if can.prompts is not None:
-                prompts = [
-                    {
-                        "name": each.name,
-                        "description": each.description or "",
-                        "arguments": [
-                            {"name": one.name, "required": bool(one.required)} for one in each.arguments or ()
-                        ],
-                    }
-                    for each in (await self._client.list_prompts()).prompts
-                ]
-        return tuple(resources), tuple(prompts)
+        self._listing = await self._known.tools()
 
     # Calls
 
@@ -375,7 +313,7 @@ class Connection:
         """
         assert self._task is not None
         doing = asyncio.ensure_future(work)
-        stopped = asyncio.ensure_future(self._transport.stopped.wait())
+        stopped = asyncio.ensure_future(self._ending.stopped.wait())
         try:
             await asyncio.wait({doing, self._task, stopped}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if doing.done():
@@ -391,20 +329,18 @@ class Connection:
 
     def _told(self, error: Exception) -> McpFailedError | RemoteError:
         """What an answer of the SDK means to us."""
-        if self._transport.failure is not None or (self._task is not None and self._task.done()):
+        if self._ending.failure is not None or (self._task is not None and self._task.done()):
             return self._failed()
         if isinstance(error, MCPError):
-            if error.code == wire.REQUEST_TIMEOUT:
-                return McpFailedError("timeout")
-            if error.code == wire.CONNECTION_CLOSED:
-                return McpFailedError("unreachable")
+            if error.code == wire.REQUEST_TIMEOUT or _is_end(error):
+                return McpFailedError(kind_of(error))
             return RemoteError(cut(error.message, MAX_MESSAGE))
         return McpFailedError("bad_protocol")
 
     def _failed(self) -> McpFailedError:
         """Why the connection ended."""
-        if self._transport.failure is not None:
-            return McpFailedError(self._transport.failure, self._transport.challenge)
+        if self._ending.failure is not None:
+            return McpFailedError(self._ending.failure, self._ending.challenge)
         task = self._task
         error = task.exception() if task is not None and task.done() and not task.cancelled() else None
         return McpFailedError(kind_of(error))
@@ -417,8 +353,10 @@ def kind_of(error: BaseException | None) -> FailureKind:
         kinds: list[FailureKind] = [kind_of(each) for each in group.exceptions]
         telling: list[FailureKind] = [kind for kind in kinds if kind != "bad_protocol"]
         return telling[0] if telling else "bad_protocol"
-    if isinstance(error, RefusedError):
+    if isinstance(error, (RefusedError, McpFailedError)):
         return error.kind
+    if isinstance(error, MCPError):
+        return "timeout" if error.code == wire.REQUEST_TIMEOUT else "unreachable" if _is_end(error) else "bad_protocol"
     if isinstance(error, (httpx2.TimeoutException, TimeoutError)):
         return "timeout"
     if isinstance(error, httpx2.HTTPStatusError):
@@ -426,6 +364,11 @@ def kind_of(error: BaseException | None) -> FailureKind:
     if error is None or isinstance(error, (httpx2.NetworkError, OSError)):
         return "unreachable"
     return "bad_protocol"
+
+
+def _is_end(error: MCPError) -> bool:
+    """Whether the SDK says that the connection ended: its code is also what servers use for anything."""
+    return error.code == wire.CONNECTION_CLOSED and error.message == "Connection closed"
 
 
 async def _trust(_name: str, _result: wire.CallToolResult) -> None:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from clary.adapters.mcp.limits import McpLimits
-from clary.features.mcp_servers.ports import CallDoor, CallResult, Endpoint, Listing, McpFailedError
+from clary.features.mcp_servers.ports import (
+    CallDoor,
+    CallResult,
+    Endpoint,
+    Listing,
+    McpFailedError,
+    StdioHost,
+    StdioPipes,
+    StdioProgram,
+)
 from clary.kit.safe_http import OutboundGuard
 
 if TYPE_CHECKING:
@@ -18,11 +27,24 @@ __all__ = ["McpGateway", "McpLimits"]
 Json = dict[str, Any]
 
 
+class NoPrograms:
+    """A host that runs no programs."""
+
+    @asynccontextmanager
+    async def open(self, program: StdioProgram) -> AsyncGenerator[StdioPipes]:
+        """See the port."""
+        raise McpFailedError("unreachable")
+        yield
+
+
 class McpGateway:
     """Fills the port `McpClient`."""
 
-    def __init__(self, guard: OutboundGuard, limits: McpLimits | None = None) -> None:
+    def __init__(
+        self, guard: OutboundGuard, limits: McpLimits | None = None, programs: StdioHost | None = None
+    ) -> None:
         self._guard = guard
+        self._programs = programs or NoPrograms()
         self._limits = limits or McpLimits()
         self._connections: dict[Endpoint, Connection] = {}
         self._turns: WeakValueDictionary[Endpoint, asyncio.Lock] = WeakValueDictionary()
@@ -37,6 +59,10 @@ class McpGateway:
     async def list_offer(self, endpoint: Endpoint) -> Listing:
         """See the port."""
         async with self._call(endpoint.server):
+            # Instructions are told at the handshake alone, so a look is a new connection; calls under way go on.
+            known = self._connections.get(endpoint)
+            if known is not None:
+                self._retire(endpoint, known)
             connection, _ = await self._checked(endpoint)
             return await connection.full_listing()
 
@@ -44,8 +70,8 @@ class McpGateway:
         """See the port."""
         async with self._call(endpoint.server):
             connection, listing = await self._checked(endpoint)
-            await door.check(listing)
             async with self._used(endpoint, connection):
+                await door.check(listing)
                 return await connection.call_tool(name, arguments, door)
 
     async def read_resource(self, endpoint: Endpoint, uri: str, door: CallDoor) -> CallResult:
@@ -89,14 +115,18 @@ class McpGateway:
     @asynccontextmanager
     async def _used(self, endpoint: Endpoint, connection: "Connection") -> AsyncGenerator[None]:
         """A call that is given up may have left its connection stuck: the next one gets another."""
-        try:
-            yield
-        except asyncio.CancelledError:
-            self._let_go(endpoint, connection)
-            leaving = asyncio.create_task(connection.retire())
-            self._leaving[leaving] = connection
-            leaving.add_done_callback(self._leaving.pop)
-            raise
+        with connection.held():
+            try:
+                yield
+            except asyncio.CancelledError:
+                self._retire(endpoint, connection)
+                raise
+
+    def _retire(self, endpoint: Endpoint, connection: "Connection") -> None:
+        self._let_go(endpoint, connection)
+        leaving = asyncio.create_task(connection.retire())
+        self._leaving[leaving] = connection
+        leaving.add_done_callback(self._leaving.pop)
 
     async def _checked(self, endpoint: Endpoint) -> "tuple[Connection, Listing]":
         """A connection that has just answered. One that was idle may be dead: then there is one new attempt."""
@@ -117,7 +147,11 @@ class McpGateway:
             if known is not None and known.is_alive:
                 return known, False
             made = (await asyncio.to_thread(_connection_class))(
-                endpoint, guard=self._guard, limits=self._limits, on_change=lambda server: self._listener(server)
+                endpoint,
+                guard=self._guard,
+                programs=self._programs,
+                limits=self._limits,
+                on_change=lambda server: self._listener(server),
             )
             await made.open()
             self._connections[endpoint] = made

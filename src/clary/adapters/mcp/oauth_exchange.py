@@ -17,8 +17,9 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthMetadata, OAuthToke
 from mcp.shared.auth_utils import check_resource_allowed, resource_url_from_server_url
 from pydantic import BaseModel, ValidationError
 
+from clary.adapters.mcp.bounds import Ending, RefusedError
 from clary.adapters.mcp.limits import McpLimits
-from clary.adapters.mcp.transport import GuardedTransport, RefusedError, checked_address
+from clary.adapters.mcp.transport import GuardedTransport, checked_address
 from clary.features.mcp_servers.ports import AuthorizationServer, FailureKind, McpFailedError, OAuthClient, Tokens
 from clary.kit.safe_http import OutboundGuard
 
@@ -42,7 +43,7 @@ class OAuthExchange:
     def __init__(self, guard: OutboundGuard, limits: McpLimits) -> None:
         self._guard = guard
         self._http = httpx2.AsyncClient(
-            transport=GuardedTransport(guard, origin=None, max_message_bytes=MAX_BYTES),
+            transport=GuardedTransport(guard, ending=Ending(), origin=None, max_message_bytes=MAX_BYTES),
             timeout=httpx2.Timeout(limits.list_seconds, connect=limits.connect_seconds),
             trust_env=False,
             follow_redirects=False,

@@ -4,14 +4,18 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from clary.adapters.sandbox.command_line import HostPrograms
 from clary.adapters.sandbox.control_groups import ControlGroups
+from clary.adapters.sandbox.conversing import Conversation, conversing
 from clary.adapters.sandbox.launching import HostPlan, RunningProgram, launch
 from clary.adapters.sandbox.limits import SandboxLimits
 from clary.adapters.sandbox.output import CapturedStream
@@ -81,6 +85,25 @@ class BubblewrapSandbox:
         if self._plan is None:
             raise ToolFailedError(self._reason or _UNPROBED)
         return await self._run(self._plan, command, on_output)
+
+    @asynccontextmanager
+    async def converse(self, command: SandboxCommand) -> AsyncGenerator[Conversation]:
+        """Runs a program that is spoken with; it ends with the block. `timeout_seconds` has no meaning here.
+
+        Raises:
+            ToolFailedError: the sandbox is unavailable, or the program could not be started.
+        """
+        if self._plan is None:
+            raise ToolFailedError(self._reason or _UNPROBED)
+        start = partial(launch, self._plan, command, hears=True)
+        starting = asyncio.get_running_loop().run_in_executor(self._starters, start)
+        try:
+            await _outlast(starting)
+            async with conversing(_started(starting).process) as conversation:
+                yield conversation
+        finally:
+            if starting.exception() is None:
+                await _outlast(asyncio.create_task(self._end(starting.result())))
 
     async def _failure_of(self, plan: HostPlan) -> str | None:
         with TemporaryDirectory(prefix="clary-probe-") as folder:

@@ -106,7 +106,7 @@ class RunningProgram:
                 os.waitid(os.P_PIDFD, self.inner, os.WEXITED | os.WNOHANG)
             os.close(self.inner)
         os.close(self.outer)
-        for stream in (self.status, self.process.stdout, self.process.stderr):
+        for stream in (self.status, self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
         if self.group is not None:
@@ -118,8 +118,10 @@ def _signals_negative(code: int) -> int:
     return 128 - code if 128 < code <= 192 else code
 
 
-def launch(plan: HostPlan, command: SandboxCommand) -> RunningProgram:
+def launch(plan: HostPlan, command: SandboxCommand, *, hears: bool = False) -> RunningProgram:
     """Starts a program and returns when its process table exists, or bubblewrap has given up.
+
+    One that `hears` has an input that is not empty.
 
     Must run in a thread that lives as long as the program: the kernel ends bubblewrap with its parent thread.
 
@@ -130,14 +132,14 @@ def launch(plan: HostPlan, command: SandboxCommand) -> RunningProgram:
         give_to(command.workspace, plan.drop_to_uid)
     group = plan.groups.make(plan.limits) if plan.groups is not None else None
     try:
-        return _started(plan, command, group)
+        return _started(plan, command, group, hears=hears)
     except BaseException:
         if group is not None:
             group.remove()
         raise
 
 
-def _started(plan: HostPlan, command: SandboxCommand, group: ControlGroup | None) -> RunningProgram:
+def _started(plan: HostPlan, command: SandboxCommand, group: ControlGroup | None, *, hears: bool) -> RunningProgram:
     read_end, write_end = os.pipe2(os.O_CLOEXEC)
     status = os.fdopen(read_end, "rb")
     try:
@@ -145,7 +147,7 @@ def _started(plan: HostPlan, command: SandboxCommand, group: ControlGroup | None
             argv = _argv(plan, command, group, write_end, keep)
             process = subprocess.Popen(
                 argv,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if hears else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,

@@ -1,6 +1,7 @@
 """What this slice needs from the world: a client of MCP servers, one of their authorization servers, other slices."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -24,6 +25,8 @@ __all__ = [
     "OAuthClient",
     "Part",
     "RemoteError",
+    "StdioHost",
+    "StdioPipes",
     "StdioProgram",
     "StdioPrograms",
     "Tokens",
@@ -182,6 +185,34 @@ class StdioPrograms(Protocol):
 
     async def find(self, program_id: str) -> StdioProgram | None:
         """The program of an id; None when it is not listed, or there is no list."""
+        ...
+
+
+class StdioPipes(Protocol):
+    """A program under way."""
+
+    async def read(self) -> bytes:
+        """The next piece of what it writes; nothing at its end."""
+        ...
+
+    async def send(self, data: bytes) -> None:
+        """Writes to it.
+
+        Raises:
+            OSError: it has gone.
+        """
+        ...
+
+
+class StdioHost(Protocol):
+    """Runs the administrator's programs in the sandbox, with their own environment and nothing of the server's."""
+
+    def open(self, program: StdioProgram) -> AbstractAsyncContextManager[StdioPipes]:
+        """A program, which ends with the block.
+
+        Raises:
+            McpFailedError: there is no sandbox here, or it could not be started.
+        """
         ...
 
 

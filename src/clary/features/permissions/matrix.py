@@ -48,6 +48,7 @@ OBJECT_OF: dict[str, ObjectType] = {
     "questionnaire_id": "questionnaire",
     "provider_id": "provider",
     "group_id": "group",
+    "server_name": "mcp",
 }
 """Which object a parameter of a path names."""
 
@@ -79,7 +80,9 @@ def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool,
     named: list[ObjectType] = [OBJECT_OF[name] for name in names if name in OBJECT_OF and not is_identity]
     is_account = path.startswith(("/api/user/", "/api/budgets/key/")) and scope != "admin" and "{id}" in path
     is_owners_word = method != "GET" and _OWNERS_WORD.search(path) is not None
-    is_own_only = is_account or is_owners_word or "{task_id}" in path
+    # Everybody's tokens for a server are their own.
+    is_token = path.startswith("/api/mcp/{server_name}/oauth")
+    is_own_only = is_account or is_owners_word or is_token or "{task_id}" in path
     return RouteTerms(method, path, scope, is_interactive, named[-1] if named else None, any_token, is_own_only)
 
 

@@ -47,6 +47,7 @@ _CHANGED = Text(
 _GONE = Text("MCP 服务器 {server} 不再提供工具 {name}", "MCP server {server} no longer has the tool {name}")
 _REMOVED = Text("MCP 服务器 {server} 已被移除或停用", "MCP server {server} was removed or switched off")
 _DOWN = Text("MCP 服务器 {server}: {reason}", "MCP server {server}: {reason}")
+_TOO_LARGE = Text("结果过大", "the result is too large")
 _NOT_KEPT = Text("[{kind}，{size} 字节，未保存]", "[{kind}, {size} bytes, not kept]")
 _UNKNOWN_SERVER = Text("本次运行没有 MCP 服务器 {server}", "This run has no MCP server {server}")
 
@@ -189,7 +190,7 @@ class McpCalls:
             return ToolFailedError(without_hidden(failure.message) or "error")
         if row is not None and row.auth != "oauth" and failure.kind in ("unreachable", "timeout", "unauthorized"):
             await self._contacts.record(row, failure)
-        reason = words(REASONS[failure.kind], language)
+        reason = words(_TOO_LARGE if failure.kind == "too_large" else REASONS[failure.kind], language)
         message = words(_DOWN.fill(server=server.name, reason=reason), language)
         return ToolFailedError(message, "TIMEOUT" if failure.kind == "timeout" else "EXECUTION_ERROR")
 

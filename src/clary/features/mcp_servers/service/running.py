@@ -65,3 +65,9 @@ class McpRunTools:
             for entry in snapshot["tools"]
         ]
         return [*tools, *reading_tools(list(servers.values()), self._calls, door)]
+
+    async def release(self, snapshot: Json) -> None:
+        """Ends the connections to servers that only this run had; call it when the run is over."""
+        for server_id, entry in snapshot["servers"].items():
+            if entry["is_extra"]:
+                await self._calls.client.forget(server_id)
