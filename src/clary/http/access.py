@@ -11,6 +11,8 @@ MIB = 1024 * 1024
 JSON_BYTES = MIB
 CHAT_BYTES = 16 * MIB
 FORM_BYTES = 64 * 1024
+UPLOAD_BYTES = 1024 * 1024 * MIB
+"""For routes that count each file themselves while they read."""
 
 KEY = "x-clary-access"
 
@@ -21,7 +23,8 @@ class Access(NamedTuple):
     `scope` None: public. `interactive`: only cookie, login access token or proxied identity. `sets_cookie`: a public
     POST that rule 1 of platform.md 2.5 guards. `takes_forms`: a route of the OAuth2 protocol, whose forms have their
     own rule against foreign pages. `any_token`: every token opens it, whatever its scopes. `answers` decides how
-    refusals look (platform.md 1.1).
+    refusals look (platform.md 1.1). `takes_multipart`: its body is a form with files, and nothing else, or with
+    `takes_json` also JSON, which the route then reads itself.
     """
 
     scope: Scope | None
@@ -31,6 +34,8 @@ class Access(NamedTuple):
     max_bytes: int = JSON_BYTES
     takes_forms: bool = False
     any_token: bool = False
+    takes_multipart: bool = False
+    takes_json: bool = False
 
 
 def public(*, sets_cookie: bool = False, answers: Answers = "envelope", takes_forms: bool = False) -> dict[str, Any]:
@@ -47,9 +52,19 @@ def needs(
     answers: Answers = "envelope",
     max_bytes: int = JSON_BYTES,
     any_token: bool = False,
+    takes_multipart: bool = False,
+    takes_json: bool = False,
 ) -> dict[str, Any]:
     """`openapi_extra` of a route that needs a login with this scope; `admin` also needs the role."""
-    access = Access(scope, interactive=interactive, answers=answers, max_bytes=max_bytes, any_token=any_token)
+    access = Access(
+        scope,
+        interactive=interactive,
+        answers=answers,
+        max_bytes=max_bytes,
+        any_token=any_token,
+        takes_multipart=takes_multipart,
+        takes_json=takes_json,
+    )
     return {KEY: access._asdict()}
 
 

@@ -58,6 +58,10 @@ class CountedRequest(Request):
         json_kind = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
         return json_kind and charset in ("", "utf-8", "utf8")
 
+    def is_multipart(self) -> bool:
+        """Whether the content type is a form with files."""
+        return content_type(self.headers.get("content-type", ""))[0] == "multipart/form-data"
+
     async def parse_json(self) -> None:
         """Parses the body once, so that the framework finds it parsed.
 

@@ -71,8 +71,12 @@ class GatedRoute(APIRoute):
             counted.state.access = access
             counted.require_declared_size()
             gate = cast("Gate", counted.app.state.gate)
-            await gate.admit(counted, access, takes_multipart=False)
+            await gate.admit(counted, access, takes_multipart=access.takes_multipart)
             counted.require_clean_query()
+            if access.takes_multipart and not counted.is_multipart():
+                if not (access.takes_json and counted.is_json()):
+                    raise UnsupportedMediaTypeError
+                await counted.parse_json()
             if takes_json and (counted.has_body or not optional_body):
                 if counted.has_body and not counted.is_json():
                     raise UnsupportedMediaTypeError

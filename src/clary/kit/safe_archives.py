@@ -1,8 +1,8 @@
 """Archives that a stranger packed, read entry by entry: ZIP and tar.gz (product.md 7.4).
 
 Everything is counted while unpacking; what an archive says of itself is never believed. An entry whose name leads
-out, and among the wanted ones a link, a device, an encrypted or unusual entry, make the whole archive unsafe. Which
-entries are wanted, and where they go, decides the caller before an entry is looked at. Everything here blocks.
+out, and among those looked at a link, a device, an encrypted or unusual entry, make the whole archive unsafe. Which
+entries are looked at, and where they go, decides the caller by their names. Everything here blocks.
 """
 
 import gzip
@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal, cast
+from typing import Any, BinaryIO, Final, Literal, NamedTuple, cast
 
 from clary.kit.text import has_control_characters
 
@@ -80,8 +80,14 @@ class ArchiveFile:
     pieces: Callable[[], Iterator[bytes]]
 
 
-Placing = Callable[[str], str | None]
-"""Where a file of the archive goes; None: it is left out."""
+class Place(NamedTuple):
+    """Where an entry goes. `target` None: it is looked at like the others, and not given out."""
+
+    target: str | None
+
+
+Placing = Callable[[str], Place | None]
+"""What becomes of an entry; None: it is not even looked at, beyond its name leading nowhere else."""
 
 
 def list_names(archive: Path, kind: Literal["zip", "tar"]) -> list[str]:
@@ -105,16 +111,19 @@ def files_in(
     budget, names = _Budget(limits), _Names()
     with _opened(archive, kind, limits) as entries:
         for entry in entries:
-            path = placing(entry.path)
-            if not path:
+            place = placing(entry.path)
+            if place is None or place.target == "":
                 continue
             if entry.kind in ("link", "device", "encrypted", "method"):
                 raise UnsafeArchiveError(entry.kind)
-            _require_usable(path, limits)
-            names.add(path, is_folder=entry.kind == "folder")
-            if entry.kind == "file":
-                budget.count_entry()
-                yield ArchiveFile(path, entry.is_executable, lambda each=entry: budget.counted(each))
+            _require_usable(place.target or entry.path, limits)
+            names.add(entry.path, is_folder=entry.kind == "folder")
+            budget.count_entry()
+            if entry.kind == "file" and place.target is not None:
+                yield ArchiveFile(place.target, entry.is_executable, lambda each=entry: budget.counted(each))
+            elif entry.kind == "file":
+                for _ in budget.counted(entry):
+                    pass
 
 
 _Kind = Literal["file", "folder", "link", "device", "encrypted", "method"]

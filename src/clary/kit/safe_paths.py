@@ -118,7 +118,7 @@ def stat(root: Path, relative: str) -> os.stat_result:
     Raises:
         PathMissingError, PathDeniedError
     """
-    with _parent(root, relative) as (folder, name), _translated(relative):
+    with opened_parent(root, relative) as (folder, name), translated(relative):
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
 
 
@@ -128,7 +128,7 @@ def open_for_read(root: Path, relative: str) -> BinaryIO:
     Raises:
         PathMissingError, PathDeniedError, PathKindError
     """
-    with _parent(root, relative) as (folder, name), _translated(relative):
+    with opened_parent(root, relative) as (folder, name), translated(relative):
         descriptor = os.open(name, _READ_FLAGS, dir_fd=folder)
     if not stat_bits.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -160,7 +160,7 @@ def write_atomically(root: Path, relative: str, content: bytes) -> None:
     """
     if not relative:
         raise PathKindError(relative)
-    with _parent(root, relative, make=True) as (folder, name), _translated(relative):
+    with opened_parent(root, relative, make=True) as (folder, name), translated(relative):
         mode = _mode_to_keep(folder, name, relative)
         temporary = f".{secrets.token_hex(8)}.part"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -169,7 +169,7 @@ def write_atomically(root: Path, relative: str, content: bytes) -> None:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
-                _hand_over(file.fileno(), folder)
+                hand_over(file.fileno(), folder)
                 os.fchmod(file.fileno(), mode)
             os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
@@ -183,7 +183,7 @@ def make_folders(root: Path, relative: str) -> None:
     Raises:
         PathDeniedError, PathKindError
     """
-    with _folder(root, relative, make=True):
+    with opened_folder(root, relative, make=True):
         pass
 
 
@@ -193,7 +193,7 @@ def remove_file(root: Path, relative: str) -> None:
     Raises:
         PathMissingError, PathDeniedError, PathKindError: a folder.
     """
-    with _parent(root, relative) as (folder, name), _translated(relative):
+    with opened_parent(root, relative) as (folder, name), translated(relative):
         os.unlink(name, dir_fd=folder)
 
 
@@ -203,7 +203,7 @@ def scandir(root: Path, relative: str) -> list[Entry]:
     Raises:
         PathMissingError, PathDeniedError, PathKindError
     """
-    with _folder(root, relative) as folder:
+    with opened_folder(root, relative) as folder:
         return list(_entries(folder))
 
 
@@ -270,31 +270,32 @@ def _mode_to_keep(folder: int, name: str, relative: str) -> int:
     return stat_bits.S_IMODE(facts.st_mode) & 0o777
 
 
-def _hand_over(descriptor: int, folder: int) -> None:
+def hand_over(descriptor: int, folder: int) -> None:
+    """As root, gives a new file or folder to the owner of the folder it lies in."""
     if os.geteuid() == 0:
         owner = os.fstat(folder)
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 @contextmanager
-def _parent(root: Path, relative: str, *, make: bool = False) -> Generator[tuple[int, str]]:
+def opened_parent(root: Path, relative: str, *, make: bool = False) -> Generator[tuple[int, str]]:
     """An open descriptor of the folder a path lies in, and the name in it; the root is `.` in itself."""
     above, _, name = relative.rpartition("/")
-    with _folder(root, above, make=make) as folder:
+    with opened_folder(root, above, make=make) as folder:
         yield folder, name or "."
 
 
 @contextmanager
-def _folder(root: Path, relative: str, *, make: bool = False) -> Generator[int]:
+def opened_folder(root: Path, relative: str, *, make: bool = False) -> Generator[int]:
     """An open descriptor of a folder, reached part by part without following links."""
     parts = relative.split("/") if relative else []
     if ".." in parts:
         raise PathDeniedError(relative)
-    with _translated(relative):
+    with translated(relative):
         current = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in parts:
-            with _translated(relative):
+            with translated(relative):
                 below = _step(current, part, make=make)
             os.close(current)
             current = below
@@ -315,7 +316,7 @@ def _step(folder: int, part: str, *, make: bool) -> int:
         # Somebody else made it first, or put a link there: opening it again tells.
         return _open_folder(folder, part)
     below = _open_folder(folder, part)
-    _hand_over(below, folder)
+    hand_over(below, folder)
     return below
 
 
@@ -330,7 +331,7 @@ def _open_folder(folder: int, part: str) -> int:
 
 
 @contextmanager
-def _translated(relative: str) -> Generator[None]:
+def translated(relative: str) -> Generator[None]:
     """System errors as this module's errors. What is neither (disk full, I/O error) goes on unchanged."""
     try:
         yield

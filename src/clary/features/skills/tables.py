@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clary.db.columns import Json, Row, UtcTime
@@ -32,8 +32,8 @@ class SkillRow(Row):
 class SkillVersionRow(Row):
     """One stored version: what its front matter says, what is in it, what the scan found, and who let it in.
 
-    `number` counts up per skill. `decider`: who may approve it while it waits, `owner` or `admin`. `is_damaged`: a
-    stored file no longer matches the hash.
+    `number` counts up per skill. `decider`: who may approve it while it waits, `owner` or `admin`. `details`: what the
+    front matter says beside name and description, and what in it can be executed. `files`: `{path, size, executable}`.
     """
 
     __tablename__ = "skill_versions"
@@ -45,10 +45,11 @@ class SkillVersionRow(Row):
     description: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(16))
     decider: Mapped[str | None] = mapped_column(String(8))
-    is_damaged: Mapped[bool] = mapped_column(Boolean)
+    size: Mapped[int] = mapped_column(Integer)
+    file_count: Mapped[int] = mapped_column(Integer)
     details: Mapped[dict[str, Any]] = mapped_column(Json)
-    files: Mapped[list[dict[str, Any]]] = mapped_column(Json)
-    findings: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    files: Mapped[list[dict[str, Any]]] = mapped_column(Json, deferred=True, deferred_raiseload=True)
+    findings: Mapped[list[dict[str, Any]]] = mapped_column(Json, deferred=True, deferred_raiseload=True)
     source: Mapped[str] = mapped_column(String(8))
     source_url: Mapped[str | None] = mapped_column(Text)
     approved_by: Mapped[str | None] = mapped_column(String(64))

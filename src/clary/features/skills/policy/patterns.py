@@ -223,9 +223,7 @@ SIGNATURES: Final[tuple[Signature, ...]] = (
     *_signatures("destructive", "info", "info", r"\bDROP\s+DATABASE\b|\bgit\s+push\s[^\n]*(?:--force\b|\s-f\b)"),
 )
 
-GATES: Final[dict[Rule, LinearPattern]] = {
-    rule: LinearPattern(words, ignore_case=True)
-    for rule, words in (
+_GATE_WORDS: Final[tuple[tuple[Rule, str], ...]] = (
         (
             "prompt_injection",
             r"ignor|disregard|forget|overrid|overr|bypass|circumvent|hide|conceal|keep|忽略|无视|忘|不要|不用|绕过|不得|禁止|"
@@ -259,7 +257,9 @@ GATES: Final[dict[Rule, LinearPattern]] = {
             "destructive",
             r"rm\s|preserve-root|mkfs|/dev/|:\(\)|rmtree|chmod|remove-item|del\s|find\s|history|histfile|shred|drop\s|push",
         ),
-    )
+)
+GATES: Final[dict[Rule, LinearPattern]] = {
+    rule: LinearPattern(words, ignore_case=True) for rule, words in _GATE_WORDS
 }
 """Words without which no pattern of a rule can match: most of a large file is passed over by one look each."""
 
