@@ -42,7 +42,6 @@ def load_mapping(text: str) -> dict[str, Any]:
 class _Loader(yaml.SafeLoader):
     """Takes every untagged value for a text, and stops at depth, before the interpreter's own limit is met."""
 
-
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.yaml_implicit_resolvers = {}

@@ -1,6 +1,6 @@
 """What skills need from those above them, and what a run is given of a skill."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
@@ -44,11 +44,11 @@ class AgentDirectory(Protocol):
         ...
 
     async def list_visible(self, db: Session, *, identity: Identity) -> Sequence[AgentFacts]:
-        """All agents the caller may see."""
+        """All agents the caller may see, by name."""
         ...
 
-    async def find_existing(self, db: Session, *, agent_ids: Collection[str]) -> frozenset[str]:
-        """Those of the ids that are agents."""
+    async def find_owner(self, db: Session, *, agent_id: str) -> str | None:
+        """Whose an agent is; None: there is no such agent."""
         ...
 
 
@@ -63,11 +63,35 @@ class AgentWorkspaces(Protocol):
     """Folders that exist already; none is made by asking."""
 
     async def list_folders(self, db: Session, *, agent_id: str, owner_id: str) -> Sequence[PersonFolder]:
-        """The folders of all people who work with an agent."""
+        """The folders of all people who work with an agent, by the id of the person."""
         ...
 
     async def find_folder(self, *, user_id: str, agent_id: str) -> Path | None:
         """The folder one person has with an agent; None when there is none yet."""
+        ...
+
+
+class DownloadError(Exception):
+    """Nothing usable came. Deliberately does not say why."""
+
+
+class DownloadBlockedError(Exception):
+    """The server may not go to this address."""
+
+
+class DownloadTooLargeError(Exception):
+    """More came than the caller takes."""
+
+
+class Downloads(Protocol):
+    """Fetches what a person named, within the rules for such addresses."""
+
+    async def fetch(self, url: str, target: Path, *, max_bytes: int) -> None:
+        """Writes what lies at an https address to a new file.
+
+        Raises:
+            DownloadError, DownloadBlockedError, DownloadTooLargeError
+        """
         ...
 
 

@@ -5,16 +5,16 @@ each use; files that did not change since they were last hashed are not hashed a
 """
 
 import hashlib
-import io
 import os
 import shutil
 import stat
+import tempfile
 import threading
 import time
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, cast
 
 import structlog
 
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 INCOMING_SECONDS: Final = 3600
 _INCOMING: Final = "incoming"
 _PIECE: Final = 256 * 1024
-_MOST_SEEN: Final = 20_000
+_MOST_SEEN: Final = 2000
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _Facts = tuple[tuple[str, int, int, int, int, int], ...]
 
@@ -36,7 +36,7 @@ class SkillStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._seen: dict[str, _Facts] = {}
+        self._seen: dict[str, tuple[_Facts, tuple[StoredFile, ...]]] = {}
         self._lock = threading.Lock()
 
     def new_scratch(self) -> Path:
@@ -65,23 +65,26 @@ class SkillStore:
 
     def is_intact(self, version: str) -> bool:
         """Whether a version is there and its files have their hash."""
+        return self.files_of(version) is not None
+
+    def files_of(self, version: str) -> tuple[StoredFile, ...] | None:
+        """The files of a version by path; None when it is not there, or not as its hash says."""
         folder = self.folder_of(version)
         try:
             facts = tuple(_facts(folder))
-            if not facts:
-                return False
-            if self._seen.get(version) == facts:
-                return True
-            found = hash_of(stored_files(folder))
+            known = self._seen.get(version)
+            if known is not None and known[0] == facts:
+                return known[1]
+            files = tuple(stored_files(folder))
         except (OSError, ValueError):
-            return False
-        if found != version:
+            return None
+        if not files or hash_of(files) != version:
             log.warning("skill_version_damaged", version=version)
-            return False
+            return None
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
-        self._seen[version] = facts
-        return True
+        self._seen[version] = (facts, files)
+        return files
 
     def whole_among(self, versions: Collection[str]) -> frozenset[str]:
         """Those that are intact."""
@@ -99,20 +102,21 @@ class SkillStore:
         """Where a version lies."""
         return self._root / version[:2] / version
 
-    def packed(self, version: str, name: str) -> bytes:
-        """A version as a ZIP of one folder; the same version gives the same bytes.
+    def packed(self, version: str, name: str) -> BinaryIO:
+        """A version as a ZIP of one folder, at its beginning; the same version gives the same bytes.
 
         Raises:
             OSError
         """
-        folder, packed = self.folder_of(version), io.BytesIO()
+        folder, packed = self.folder_of(version), cast("BinaryIO", tempfile.TemporaryFile(dir=self._root))
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             for path, executable in sorted(_walk(folder)):
                 entry = zipfile.ZipInfo(f"{name}/{path}", _EPOCH)
                 entry.create_system = 3
                 entry.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
                 archive.writestr(entry, (folder / path).read_bytes(), zipfile.ZIP_DEFLATED)
-        return packed.getvalue()
+        packed.seek(0)
+        return packed
 
     def sweep(self, kept: Collection[str]) -> None:
         """Removes versions that nobody has any more, and what a stopped import left; both only when they are old."""

@@ -224,43 +224,41 @@ SIGNATURES: Final[tuple[Signature, ...]] = (
 )
 
 _GATE_WORDS: Final[tuple[tuple[Rule, str], ...]] = (
-        (
-            "prompt_injection",
-            r"ignor|disregard|forget|overrid|overr|bypass|circumvent|hide|conceal|keep|忽略|无视|忘|不要|不用|绕过|不得|禁止|"
-            r"切勿|别|瞒着|背着|悄悄|偷偷|暗中|秘密|do not|don'?t|never|must not|without|<\||inst\]|<</?sys|you are|"
-            r"system prompt|secret|covert|silent|quiet",
-        ),
-        (
-            "credential_access",
-            r"id_|aws|/etc/|\.git-|gnupg|lsass|mimikatz|169\.254|metadata\.google|fd00:|/proc/|login data|cookies|key4|"
-            r"logins|keychain|password|wallet|keystore|\.ssh|\.kube|\.docker|netrc|pgpass|gcloud|environ|getenv|"
-            r"process\.env|printenv|env\s*(?:$|[|>`)\n])|dotenv",
-        ),
-        (
-            "exfiltration",
-            r"/dev/|webhook|requestbin|collaborator|interact|oast|hookbin|postb|dnslog|ceye|canarytoken|nc\s|ncat|netcat|"
-            r"curl|wget|nslookup|dig\s|host\s|ping\s|!\[|send|upload|post|transmit|exfiltrat|forward|leak|put\(|telegram|"
-            r"discord|transfer\.sh|0x0|file\.io|pastebin|ngrok|发送|上传|传输|提交|外传",
-        ),
-        (
-            "download_execute",
-            r"curl|wget|fetch|iex|invoke-|iwr|irm|downloadstring|exec|eval|mshta|certutil|bitsadmin|install|i\s|add\s|"
-            r"urlretrieve|urlopen|requests\.get|httpx",
-        ),
-        ("obfuscation", r"exec|eval|base64|xxd|openssl|powershell|marshal|__import__|\\x[0-9a-f]{2}\\x"),
-        (
-            "persistence",
-            r"authorized_keys|currentversion|/etc/|crontab|rc\b|profile|bash_login|zshenv|launch|systemctl|schtasks|\.md|"
-            r"hooks",
-        ),
-        (
-            "destructive",
-            r"rm\s|preserve-root|mkfs|/dev/|:\(\)|rmtree|chmod|remove-item|del\s|find\s|history|histfile|shred|drop\s|push",
-        ),
+    (
+        "prompt_injection",
+        r"ignor|disregard|forget|overrid|overr|bypass|circumvent|hide|conceal|keep|忽略|无视|忘|不要|不用|绕过|不得|禁止|"
+        r"切勿|别|瞒着|背着|悄悄|偷偷|暗中|秘密|do not|don'?t|never|must not|without|<\||inst\]|<</?sys|you are|"
+        r"system prompt|secret|covert|silent|quiet",
+    ),
+    (
+        "credential_access",
+        r"id_|aws|/etc/|\.git-|gnupg|lsass|mimikatz|169\.254|metadata\.google|fd00:|/proc/|login data|cookies|key4|"
+        r"logins|keychain|password|wallet|keystore|\.ssh|\.kube|\.docker|netrc|pgpass|gcloud|environ|getenv|"
+        r"process\.env|printenv|env\s*(?:$|[|>`)\n])|dotenv",
+    ),
+    (
+        "exfiltration",
+        r"/dev/|webhook|requestbin|collaborator|interact|oast|hookbin|postb|dnslog|ceye|canarytoken|nc\s|ncat|netcat|"
+        r"curl|wget|nslookup|dig\s|host\s|ping\s|!\[|send|upload|post|transmit|exfiltrat|forward|leak|put\(|telegram|"
+        r"discord|transfer\.sh|0x0|file\.io|pastebin|ngrok|发送|上传|传输|提交|外传",
+    ),
+    (
+        "download_execute",
+        r"curl|wget|fetch|iex|invoke-|iwr|irm|downloadstring|exec|eval|mshta|certutil|bitsadmin|install|i\s|add\s|"
+        r"urlretrieve|urlopen|requests\.get|httpx",
+    ),
+    ("obfuscation", r"exec|eval|base64|xxd|openssl|powershell|marshal|__import__|\\x[0-9a-f]{2}\\x"),
+    (
+        "persistence",
+        r"authorized_keys|currentversion|/etc/|crontab|rc\b|profile|bash_login|zshenv|launch|systemctl|schtasks|\.md|"
+        r"hooks",
+    ),
+    (
+        "destructive",
+        r"rm\s|preserve-root|mkfs|/dev/|:\(\)|rmtree|chmod|remove-item|del\s|find\s|history|histfile|shred|drop\s|push",
+    ),
 )
-GATES: Final[dict[Rule, LinearPattern]] = {
-    rule: LinearPattern(words, ignore_case=True) for rule, words in _GATE_WORDS
-}
+GATES: Final[dict[Rule, LinearPattern]] = {rule: LinearPattern(words, ignore_case=True) for rule, words in _GATE_WORDS}
 """Words without which no pattern of a rule can match: most of a large file is passed over by one look each."""
 
 BLOB: Final = LinearPattern(r"[A-Za-z0-9+/]{500}")

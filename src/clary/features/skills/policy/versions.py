@@ -47,7 +47,7 @@ def differences(
 ) -> list[dict[Literal["path", "change"], str]]:
     """What changed from one list of files to another, by path."""
     old, new = {each["path"]: each for each in before}, {each["path"]: each for each in after}
-    changes = {path: "added" for path in new.keys() - old.keys()}
-    changes |= {path: "removed" for path in old.keys() - new.keys()}
+    changes = dict.fromkeys(new.keys() - old.keys(), "added")
+    changes |= dict.fromkeys(old.keys() - new.keys(), "removed")
     changes |= {path: "changed" for path in new.keys() & old.keys() if new[path] != old[path]}
     return [{"path": path, "change": changes[path]} for path in sorted(changes)]
