@@ -1,13 +1,16 @@
 """Who keeps things for users, in the order in which they are asked when one is deleted."""
 
+from collections.abc import Sequence
+
 from clary.db.database import Database
 from clary.features.accounts.ports import Heir, OwnedThings
-from clary.features.agents.service import AgentLeaving, AgentReferences
+from clary.features.agents.service import AgentLeaving, AgentReferences, AgentThings
 from clary.features.conversations.leaving import ConversationLeaving
 from clary.features.conversations.ports import SessionWorkspaces
 from clary.features.conversations.service import ConversationService
 from clary.features.llm_providers.service import ProviderLeaving
 from clary.features.permissions.service import Grants
+from clary.features.skills.leaving import SkillLeaving
 from clary.kit.clock import Clock
 
 
@@ -16,6 +19,7 @@ def departures(
     *,
     conversations: ConversationService,
     workspaces: SessionWorkspaces,
+    agent_things: Sequence[AgentThings],
     grants: Grants,
     clock: Clock,
 ) -> tuple[OwnedThings, ...]:
@@ -23,7 +27,8 @@ def departures(
     return (
         ConversationLeaving(database=database, conversations=conversations, workspaces=workspaces),
         ProviderLeaving(database=database, references=AgentReferences()),
-        AgentLeaving(database=database, grants=grants, clock=clock),
+        AgentLeaving(database=database, grants=grants, clock=clock, things=agent_things),
+        SkillLeaving(database),
         GrantsLeaving(database, grants),
     )
 

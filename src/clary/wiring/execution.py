@@ -1,12 +1,13 @@
 """Wiring of what executes: conversations, runs, the hub, the sandbox, chat."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from clary.adapters.event_log import SqliteEventLog
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database
-from clary.features.agents.service import AgentResolver
+from clary.features.agents.service import AgentResolver, AgentThings
 from clary.features.chat.active import ActiveRuns
 from clary.features.chat.preparing import RunPreparer
 from clary.features.chat.resolving import ContextShares, LoopLimits, RunResolver
@@ -45,7 +46,9 @@ class ExecutionServices:
         providers: ProviderResolver,
         toolbox: Toolbox,
         workspaces: WorkspaceService,
+        agent_things: Sequence[AgentThings],
     ) -> None:
+        self.agent_things = agent_things
         self.settings = settings
         self.database = database
         self.clock = clock
@@ -155,6 +158,7 @@ class ExecutionServices:
                 self.database,
                 conversations=self.conversations,
                 workspaces=self.workspaces,
+                agent_things=self.agent_things,
                 grants=self.identity.grants,
                 clock=self.clock,
             )

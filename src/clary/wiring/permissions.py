@@ -22,6 +22,7 @@ def make_explainer(
     conversations: ObjectSource,
     runs: ObjectSource,
     providers: ObjectSource,
+    skills: ObjectSource,
 ) -> PermissionExplainer:
     """The explainer, which asks each slice about its objects."""
     return PermissionExplainer(
@@ -31,6 +32,7 @@ def make_explainer(
             "conversation": conversations,
             "run": runs,
             "provider": providers,
+            "skill": skills,
             "group": identity.memberships,
             "user": identity.user_administration,
             "key": identity.keys,

@@ -52,6 +52,7 @@ from clary.wiring.parts import (
     system_facts,
 )
 from clary.wiring.permissions import make_explainer
+from clary.wiring.skills import SkillServices
 from clary.wiring.upkeep import Upkeep
 
 log = structlog.get_logger()
@@ -91,6 +92,7 @@ class Services:
             providers=self.provider_resolver,
             toolbox=self.toolbox,
             workspaces=self.workspaces,
+            agent_things=self.agent_things,
         )
         self.conversations = self.execution.conversations
         self.runs = self.execution.runs
@@ -101,8 +103,9 @@ class Services:
             conversations=self.shares,
             runs=self.runs,
             providers=self.provider_resolver,
+            skills=self.skills.skills,
         )
-        self.upkeep = Upkeep(runs=self.runs, identity=self.identity)
+        self.upkeep = Upkeep(runs=self.runs, skills=self.skills, identity=self.identity)
         self._add_system()
 
     def _add_identity(self) -> None:
@@ -192,6 +195,10 @@ class Services:
         )
         limits = AgentLimits(settings.max_agents_per_user, settings.default_max_loop_count, settings.max_loop_count)
         self.agent_resolver = AgentResolver(limits=limits)
+        self.skills = SkillServices(
+            settings, database=self.database, clock=clock, guard=self.guard, identity=self.identity
+        )
+        self.agent_things = (self.skills.skills,)
         self.agents = AgentService(
             check=ConfigurationCheck(
                 providers=self.provider_resolver,
@@ -205,6 +212,7 @@ class Services:
             limits=limits,
             clock=clock,
             new_agent_id=lambda: "agent_" + new_hex(8),
+            things=self.agent_things,
         )
         self.agent_sharing = AgentSharing(
             grants=self.identity.grants,
@@ -213,6 +221,7 @@ class Services:
             audit=self.identity.audit,
         )
         self.workspaces = WorkspaceService(settings.workspaces)
+        self.skills.ask_agents(self.agent_resolver, self.agents, self.workspaces)
 
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
@@ -227,6 +236,7 @@ class Services:
         state.llm_providers = self.llm_providers
         state.llm_provider_verification = self.verification
         self.execution.publish(state)
+        self.skills.publish(state)
 
     async def start(self) -> None:
         """Schema, keys, event log, sandbox; then runs that a dead process left go on.

@@ -8,6 +8,7 @@ import structlog
 from clary.db.database import UnavailableError
 from clary.features.runs.service import RunService
 from clary.wiring.identity import IdentityServices
+from clary.wiring.skills import SkillServices
 
 log = structlog.get_logger()
 
@@ -21,8 +22,9 @@ TENDS_PER_HEAD = 60
 class Upkeep:
     """Sweeps what has lost its meaning; tends the audit log. A database that is away puts it off."""
 
-    def __init__(self, *, runs: RunService, identity: IdentityServices) -> None:
+    def __init__(self, *, runs: RunService, skills: SkillServices, identity: IdentityServices) -> None:
         self._runs = runs
+        self._skills = skills
         self._identity = identity
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -42,6 +44,7 @@ class Upkeep:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 await self._runs.sweep_expired_logs()
+                await self._skills.sweep()
                 await self._identity.accounts.sweep()
                 await self._identity.oauth.server.clients.sweep()
                 await self._identity.deletion.resume()

@@ -51,6 +51,14 @@ class AgentSnapshot:
     budget: Mapping[str, Any] | None
 
 
+class AgentThings(Protocol):
+    """What is kept for the users of an agent."""
+
+    async def forget_agent(self, session: Session, *, agent_id: str) -> None:
+        """Lets it go, in the transaction that deletes the agent."""
+        ...
+
+
 class KnownTools(Protocol):
     """Which tool names mean something."""
 

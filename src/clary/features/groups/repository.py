@@ -165,6 +165,11 @@ class GroupRepository:
         query = select(GroupRow.id, GroupRow.name).where(GroupRow.id.in_(group_ids))
         return [(group_id, name) for group_id, name in await self._session.execute(query)]
 
+    async def list_people(self, group_ids: Collection[str]) -> Sequence[str]:
+        """Ids of the people who belong to any of these groups."""
+        query = select(GroupMemberRow.user_id).where(GroupMemberRow.group_id.in_(group_ids)).distinct()
+        return (await self._session.scalars(query)).all()
+
     async def list_companions(self, user_id: str) -> Sequence[str]:
         """Ids of all people who share a group with this person, who is one of them if in any group."""
         members = GroupMemberRow

@@ -105,7 +105,7 @@ def _is_same(workspace: Path, folder: str, files: Sequence[StoredFile]) -> bool:
     wanted = {each.path: each for each in files}
     try:
         found = dict(_listed(workspace, folder, ""))
-        if {path: size for path, size in found.items()} != {path: each.size for path, each in wanted.items()}:
+        if found != {path: each.size for path, each in wanted.items()}:
             return False
         return all(_hash(workspace, f"{folder}/{path}") == each.sha256 for path, each in wanted.items())
     except safe_paths.PathError:

@@ -98,10 +98,10 @@ class RunSkills:
         return await asyncio.to_thread(self._copies.remove_others, workspace, names)
 
     async def find_unusable(
-        self, session: Session, *, owner_id: str, names: Sequence[str]
-    ) -> dict[str, Literal["unknown", "not_usable"]]:
-        """Those of the names that an agent of this owner is not offered, whatever the agent itself has."""
-        question = SkillQuestion(None, owner_id, owner_id)
+        self, session: Session, *, owner_id: str, names: Sequence[str], agent_id: str | None = None
+    ) -> dict[str, Reason]:
+        """Those of the names that an agent of this owner is not offered."""
+        question = SkillQuestion(agent_id, owner_id, owner_id)
         resolved = await self.resolve_for_run(session, question, names)
         return dict(resolved.dropped)
 
@@ -128,11 +128,13 @@ class RunSkills:
         return found
 
     async def _rows(self, db: Session, question: SkillQuestion, keys: Collection[str] | None) -> list[SkillRow]:
-        """Rows with an approved version; with `keys` only those, and of the owner only what the caller may reach."""
+        """Rows with an approved version that the caller may reach; with `keys` only those of these names."""
         found = await SkillRepository(db).list_in_use(agent_id=question.agent_id, user_id=question.owner_id)
-        if keys is None:
-            return list(found)
-        return [row for row in found if row.name_key in keys and _may_reach(question, row.dimension, row.name_key)]
+        return [
+            row
+            for row in found
+            if (keys is None or row.name_key in keys) and _may_reach(question, row.dimension, row.name_key)
+        ]
 
     async def _known(self, db: Session, question: SkillQuestion, names: Iterable[str]) -> frozenset[str]:
         """Keys of skills that exist where the run looks, approved or not."""

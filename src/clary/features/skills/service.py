@@ -228,9 +228,9 @@ class SkillService:
             owner_id = await self._agents.find_owner(db, agent_id=row.place) or ""
         return Target("skill", object_id, owner_id, is_system=row.dimension == "system")
 
-    async def forget_agent(self, db: Session, *, agent_id: str) -> None:
+    async def forget_agent(self, session: Session, *, agent_id: str) -> None:
         """The skills of an agent go with it, in the transaction that deletes it."""
-        skills = SkillRepository(db)
+        skills = SkillRepository(session)
         await skills.remove([row.id for row in await skills.list_place("agent", agent_id)])
 
     async def sweep(self, db: Session) -> None:

@@ -14,7 +14,7 @@ import time
 import zipfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final
 
 import structlog
 
@@ -108,14 +108,22 @@ class SkillStore:
         Raises:
             OSError
         """
-        folder, packed = self.folder_of(version), cast("BinaryIO", tempfile.TemporaryFile(dir=self._root))
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-            for path, executable in sorted(_walk(folder)):
-                entry = zipfile.ZipInfo(f"{name}/{path}", _EPOCH)
-                entry.create_system = 3
-                entry.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
-                archive.writestr(entry, (folder / path).read_bytes(), zipfile.ZIP_DEFLATED)
-        packed.seek(0)
+        folder = self.folder_of(version)
+        descriptor, path = tempfile.mkstemp(dir=self._root)
+        packed = os.fdopen(descriptor, "w+b")
+        try:
+            # Nobody else needs its name, and nothing is left of it whatever happens.
+            Path(path).unlink()
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+                for inside, executable in sorted(_walk(folder)):
+                    entry = zipfile.ZipInfo(f"{name}/{inside}", _EPOCH)
+                    entry.create_system = 3
+                    entry.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
+                    archive.writestr(entry, (folder / inside).read_bytes(), zipfile.ZIP_DEFLATED)
+            packed.seek(0)
+        except BaseException:
+            packed.close()
+            raise
         return packed
 
     def sweep(self, kept: Collection[str]) -> None:

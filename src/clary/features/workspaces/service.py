@@ -22,6 +22,13 @@ class WorkspaceService:
         await asyncio.to_thread(_make, folder)
         return folder
 
+    async def find_agent_workspace(self, user_id: str, agent_id: str) -> Path | None:
+        """The folder a person has with a saved agent; None when there is none."""
+        if agent_id == BUILT_IN_AGENT:
+            return None
+        folder = self._folder(user_id, agent_id, "")
+        return folder if await asyncio.to_thread(folder.is_dir) else None
+
     async def delete_session_workspace(self, user_id: str, session_id: str) -> None:
         """Removes the folder of a conversation with the built-in agent; harmless when there is none."""
         await asyncio.to_thread(_remove, self._folder(user_id, None, session_id))

@@ -1,7 +1,7 @@
 """The door of the slice: the agents page, and what a run needs of an agent."""
 
 from clary.features.agents.policy import AgentLimits
-from clary.features.agents.ports import AgentSnapshot, FixedTools
+from clary.features.agents.ports import AgentSnapshot, AgentThings, FixedTools
 from clary.features.agents.service.agents import AgentService, ListScope
 from clary.features.agents.service.checking import ConfigurationCheck
 from clary.features.agents.service.in_use import AgentResolver
@@ -17,6 +17,7 @@ __all__ = [
     "AgentService",
     "AgentSharing",
     "AgentSnapshot",
+    "AgentThings",
     "ConfigurationCheck",
     "FixedTools",
     "ListScope",

@@ -1,6 +1,6 @@
 """Use cases of the agents page: list, read, create, change, delete."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from clary.db.session import Session
@@ -24,6 +24,7 @@ from clary.features.agents.policy import (
     merged,
     normalised,
 )
+from clary.features.agents.ports import AgentThings
 from clary.features.agents.repository import AgentRepository, configuration_of, put_configuration
 from clary.features.agents.service.checking import ConfigurationCheck
 from clary.features.agents.service.describing import describe_built_in, describe_row, warnings_of
@@ -48,7 +49,9 @@ class AgentService:
         limits: AgentLimits,
         clock: Clock,
         new_agent_id: Callable[[], str],
+        things: Sequence[AgentThings] = (),
     ) -> None:
+        self._things = things
         self._check = check
         self._grants = grants
         self._audit = audit
@@ -131,7 +134,7 @@ class AgentService:
         return await self._save(session, row, configuration, remarks, changed=changed, author_id=identity.user_id)
 
     async def delete(self, session: Session, *, identity: Identity, agent_id: str) -> DeletedAgent:
-        """Removes an agent, its versions, and its name in other agents.
+        """Removes an agent, its versions, its name in other agents, and what is kept for its users.
 
         Raises:
             AgentNotFoundError, AgentForbiddenError
@@ -139,6 +142,8 @@ class AgentService:
         row = await get_for(session, identity, agent_id, "delete", MAY_NOT_DELETE)
         await AgentRepository(session).forget_sub_agent(row.id)
         await self._grants.forget_object(session, object_type="agent", object_id=row.id)
+        for each in self._things:
+            await each.forget_agent(session, agent_id=row.id)
         await AgentRepository(session).remove(row)
         await self._record(session, identity, "agent.deleted", row, {"name": row.name})
         return DeletedAgent(agent_id=agent_id)

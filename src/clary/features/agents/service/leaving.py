@@ -1,10 +1,11 @@
 """What becomes of the agents of a user who is deleted (platform.md 4.8)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.accounts.ports import Heir
+from clary.features.agents.ports import AgentThings
 from clary.features.agents.repository import AgentRepository
 from clary.features.agents.tables import AgentRow
 from clary.features.permissions.service import Grants
@@ -16,7 +17,8 @@ MAX_NAME = 100
 class AgentLeaving:
     """Fills the port `OwnedThings` of accounts."""
 
-    def __init__(self, *, database: Database, grants: Grants, clock: Clock) -> None:
+    def __init__(self, *, database: Database, grants: Grants, clock: Clock, things: Sequence[AgentThings] = ()) -> None:
+        self._things = things
         self._database = database
         self._grants = grants
         self._clock = clock
@@ -37,6 +39,8 @@ class AgentLeaving:
                 else:
                     await agents.forget_sub_agent(row.id)
                     await self._grants.forget_object(db, object_type="agent", object_id=row.id)
+                    for each in self._things:
+                        await each.forget_agent(db, agent_id=row.id)
                     await agents.remove(row)
         return {"agents_handed_on": len(kept), "agents_deleted": len(rows) - len(kept)}
 
