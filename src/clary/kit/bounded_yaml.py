@@ -25,18 +25,23 @@ def load_mapping(text: str) -> dict[str, Any]:
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise BoundedYamlError("too long")
+    try:
+        value = _constructed(text)
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError):
+        raise BoundedYamlError("not readable") from None
+    return {str(key): each for key, each in cast("dict[Any, Any]", value).items()}
+
+
+def _constructed(text: str) -> Any:
     loader = cast("Any", _Loader(text))
     try:
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
             raise BoundedYamlError("no mapping")
         _Measure().walk(node, 1)
-        value = loader.construct_document(node)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError):
-        raise BoundedYamlError("not readable") from None
+        return loader.construct_document(node)
     finally:
         loader.dispose()
-    return {str(key): each for key, each in cast("dict[Any, Any]", value).items()}
 
 
 class _Loader(yaml.SafeLoader):
