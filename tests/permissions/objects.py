@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 
 from clary.adapters.scripted_provider import ScriptedProvider
+from features.skills.archives import skill_zip
 from support.calls import provider_body
 from support.house import ADMIN_PASSWORD, PASSWORD, House, bearer, login
 
@@ -48,6 +49,8 @@ async def objects_of(
     body = {**HELLO, "session_id": session, "agent_id": agent, "provider_id": row}
     chat = await client.post("/api/chat", json=body)
     assert chat.status_code == 200, chat.text
+    skill = "skill-" + session.replace("_", "-")
+    brought = await client.post("/api/skills/upload", files={"file": ("a.zip", skill_zip(skill))})
     return {
         "provider_id": row,
         "agent_id": agent,
@@ -59,4 +62,6 @@ async def objects_of(
         "key_id": (await client.post("/api/user/keys", json={"name": "mine"})).json()["data"]["id"],
         "login_session_id": (await client.get("/api/user/sessions")).json()["data"][0]["id"],
         "provider_url": provider.url,
+        "skill_name": skill,
+        "skill_hash": brought.json()["data"]["hash"],
     }

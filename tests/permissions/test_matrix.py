@@ -16,7 +16,7 @@ from clary.adapters.scripted_provider import ScriptedProvider
 from clary.features.accounts.tables import UserRow
 from clary.kit.text import mask_secret
 from permissions.objects import HELLO, caller, objects_of
-from support.calls import CALLS, ENDLESS, KEY, ROUTES, UNKNOWN, UPSTREAM, filled, provider_body, send
+from support.calls import CALLS, ENDLESS, KEY, ROUTES, UNKNOWN, UPSTREAM, Call, make, provider_body, send
 from support.house import House, house_in
 
 pytestmark = pytest.mark.anyio
@@ -144,6 +144,12 @@ MORE_IDS: list[tuple[str, str, Any]] = [
     ("POST", "/api/sessions/{session_id}/interrupt?user_id={user_id}", None),
     ("GET", "/api/llm-provider/list?user_id={user_id}", None),
     ("POST", "/api/llm-provider/verify", {**provider_body(), "provider_id": "{provider_id}", "api_keys": [MASK]}),
+    ("GET", "/api/skills?agent_id={agent_id}", None),
+    ("GET", "/api/skills/content?name={skill_name}&agent_id={agent_id}", None),
+    ("GET", "/api/skills/report?name={skill_name}&hash={skill_hash}", None),
+    ("DELETE", "/api/skills?name={skill_name}&agent_id={agent_id}", None),
+    ("POST", "/api/skills/sync-to-agent-workspaces", {"agent_id": "{agent_id}", "skill_names": ["{skill_name}"]}),
+    ("POST", "/api/skills/approve", {"name": "{skill_name}", "hash": "x", "agent_id": "{agent_id}"}),
     ("POST", "/api/agent/create", {"name": "a", "fast_llm_provider_id": "{provider_id}"}),
     ("PUT", "/api/agent/{agent_id}", {"name": "a", "llm_provider_id": "{provider_id}"}),
     ("PUT", "/api/agent/{agent_id}", {"name": "a", "fast_llm_provider_id": "{provider_id}"}),
@@ -152,9 +158,9 @@ MORE_IDS: list[tuple[str, str, Any]] = [
     ("POST", "/api/stream", {**HELLO, "agent_id": "{agent_id}", "fast_provider_id": "{provider_id}"}),
     ("POST", "/api/web-stream", {**HELLO, "agent_id": "{agent_id}", "provider_id": "{provider_id}"}),
 ]
-IN_TURN = [
-    *((method, call.path or path, call.body) for (method, path), call in CALLS.items() if call.owned),
-    *MORE_IDS,
+IN_TURN: list[tuple[str, str, Call]] = [
+    *((method, call.path or path, call) for (method, path), call in CALLS.items() if call.owned),
+    *((method, path, Call(path, body)) for method, path, body in MORE_IDS),
 ]
 
 
@@ -168,13 +174,12 @@ async def test_each_id_of_a_call_alone_may_not_be_a_strangers(house: House, prov
             await objects_of(house, owner, provider),
             await objects_of(house, other, provider, "session_other"),
         )
-        for method, path, body in IN_TURN:
-            for name in set(re.findall(r"\{(\w+)\}", path + repr(body))) - {"provider_url"}:
+        for method, path, call in IN_TURN:
+            for name in set(re.findall(r"\{(\w+)\}", path + repr(call.body) + repr(call.form))) - {"provider_url"}:
                 faces: list[tuple[int, str]] = []
                 for value in (foreign[name], UNKNOWN[name]):
                     ids = {**own, name: value}
-                    answer = await other.request(method, filled(path, ids), json=filled(body, ids))
-                    faces.append(face(answer, ids))
+                    faces.append(face(await make(other, method, path, call, ids), ids))
                 if faces[0] != faces[1]:
                     differing[(method, path, name)] = faces
     assert differing == {}
@@ -210,6 +215,10 @@ REFUSED: dict[tuple[str, str], str] = {
     ("POST", "/api/auth/refresh"): "unauthenticated",
     ("POST", "/api/user/refresh-token"): "unauthenticated",
     ("POST", "/api/user/change-password"): "wrong_old_password",
+    ("POST", "/api/skills/import-url"): "download_failed",
+    # Nothing waits, because the scan found nothing.
+    ("POST", "/api/skills/approve"): "version_conflict",
+    ("POST", "/api/skills/reject"): "version_conflict",
     # Nothing is shared yet.
     ("GET", "/api/share/conversations/{session_id}/messages"): "session_not_found",
 }
@@ -243,6 +252,8 @@ REFUSED_TO = {
         ("POST", "/api/conversations/{session_id}/share"): "session_not_found",
         ("DELETE", "/api/user/sessions/{id}"): "session_not_found",
         ("PUT", "/api/user/keys/{id}"): "key_not_found",
+        # Without their id a name never means a skill of somebody else.
+        ("DELETE", "/api/skills"): "skill_not_found",
         ("POST", "/api/user/keys/{id}/rotate"): "key_not_found",
         ("DELETE", "/api/user/keys/{id}"): "key_not_found",
     },

@@ -23,7 +23,14 @@ NOT_FOUND = {"agent_not_found", "session_not_found", "run_not_found", "provider_
 }
 FORBIDDEN = {"forbidden", "agent_forbidden"}
 # The call takes something away from whoever calls, or from the one whose object it is.
-IDS_IN_BODY = ("/api/agent/create", "/api/chat", "/api/stream", "/api/web-stream")
+IDS_IN_BODY = (
+    "/api/agent/create",
+    "/api/chat",
+    "/api/stream",
+    "/api/web-stream",
+    *(f"/api/skills/{each}" for each in ("upload", "upload-batch", "import-url", "agent-available")),
+    *(f"/api/skills/sync-{each}" for each in ("to-agent", "to-agent-workspaces", "workspace-skills")),
+)
 LAST = ("/api/user/delete", "/api/auth/logout", "/api/user/logout")
 
 
