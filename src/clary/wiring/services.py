@@ -78,6 +78,7 @@ class Services:
         self.passwords = passwords or Argon2Passwords()
         self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
         self._add_identity()
+        self._add_skills()
         self._add_features()
         self.execution = ExecutionServices(
             settings,
@@ -160,6 +161,12 @@ class Services:
     async def _data_dir_is_writable(self) -> bool:
         return await asyncio.to_thread(os.access, self.settings.data_dir, os.W_OK)
 
+    def _add_skills(self) -> None:
+        self.skills = SkillServices(
+            self.settings, database=self.database, clock=self.clock, guard=self.guard, identity=self.identity
+        )
+        self.agent_things = (self.skills.skills,)
+
     def _add_features(self) -> None:
         settings, clock = self.settings, self.clock
         self.toolbox = Toolbox(clock)
@@ -195,10 +202,6 @@ class Services:
         )
         limits = AgentLimits(settings.max_agents_per_user, settings.default_max_loop_count, settings.max_loop_count)
         self.agent_resolver = AgentResolver(limits=limits)
-        self.skills = SkillServices(
-            settings, database=self.database, clock=clock, guard=self.guard, identity=self.identity
-        )
-        self.agent_things = (self.skills.skills,)
         self.agents = AgentService(
             check=ConfigurationCheck(
                 providers=self.provider_resolver,
