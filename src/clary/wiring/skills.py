@@ -108,9 +108,7 @@ class VisibleAgents:
     async def list_visible(self, db: Session, *, identity: Identity) -> Sequence[AgentFacts]:
         """See the port."""
         return [
-            AgentFacts(
-                each.id, each.name, each.user_id, each.access in ("owner", "admin"), tuple(each.skills)
-            )
+            AgentFacts(each.id, each.name, each.user_id, each.access in ("owner", "admin"), tuple(each.skills))
             for each in await self._agents.list_agents(db, identity=identity, scope="all")
         ]
 
