@@ -5,6 +5,8 @@ import zipfile
 
 import pytest
 
+from clary.features.accounts.ports import Heir
+from clary.features.skills.leaving import SkillLeaving
 from features.skills.archives import program, skill_md, skill_zip, zipped
 from features.skills.shelf import Shelf, told
 
@@ -147,10 +149,21 @@ async def test_a_download_is_the_same_zip_each_time_and_can_come_back(shelf: She
     assert (missing.status_code, missing.json()["error_detail"]) == (404, "skill_not_found")
 
 
-async def test_skills_go_with_their_agent_and_their_owner(shelf: Shelf) -> None:
+async def test_skills_of_an_agent_go_with_it(shelf: Shelf) -> None:
     agent = await shelf.agent("ann")
     await shelf.bring("ann", skill_zip("one"), is_agent="true", agent_id=agent)
     await shelf.bring("ann", skill_zip("two"))
     client = await shelf.as_("ann")
     assert (await client.delete(f"/api/agent/{agent}")).json()["code"] == 200
     assert [each[0] for each in await shelf.names("admin")] == ["user/two"]
+
+
+async def test_skills_of_a_person_who_leaves_are_handed_on_or_removed(shelf: Shelf) -> None:
+    for who, name in (("ann", "one"), ("ann", "both"), ("bob", "both"), ("cleo", "three")):
+        await shelf.bring(who, skill_zip(name, description=who))
+    bob, leaving = await shelf.id_of("bob"), SkillLeaving(shelf.house.services.database)
+    handed = await leaving.let_go(user_id=await shelf.id_of("ann"), heir=Heir(mode="transfer", heir_id=bob))
+    removed = await leaving.let_go(user_id=await shelf.id_of("cleo"), heir=Heir(mode="delete", heir_id=bob))
+    assert handed == {"skills_handed_on": 1, "skills_deleted": 1}
+    assert removed == {"skills_handed_on": 0, "skills_deleted": 1}
+    assert await shelf.names("bob") == [("user/both", "approved", "bob"), ("user/one", "approved", "ann")]
