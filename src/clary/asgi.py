@@ -28,6 +28,7 @@ from clary.features.oauth2 import routes as oauth_routes
 from clary.features.permissions import routes as permission_routes
 from clary.features.permissions.service import table_of, terms_of
 from clary.features.runs import routes as run_routes
+from clary.features.skills import routes as skill_routes
 from clary.features.system import routes as system_routes
 from clary.features.toolbox import routes as tool_routes
 from clary.features.upstream_login import routes as upstream_routes
@@ -72,6 +73,7 @@ def routers() -> list[APIRouter]:
         usage_routes.router,
         workspace_routes.router,
         memory_routes.router,
+        skill_routes.router,
         conversation_routes.router,
         chat_routes.router,
         intervention_routes.router,

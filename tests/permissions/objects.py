@@ -10,6 +10,7 @@ from clary.adapters.scripted_provider import ScriptedProvider
 from clary.features.interventions.ports import NewApproval, NewQuestionnaire
 from clary.features.interventions.service import open_approval, open_questionnaire, questionnaire_id_of
 from clary.kit.ids import new_uuid
+from features.skills.archives import skill_zip
 from support.calls import mcp_body, provider_body
 from support.house import ADMIN_PASSWORD, PASSWORD, House, bearer, login
 
@@ -76,6 +77,8 @@ async def objects_of(
     files = f"/api/agent/{agent}/file_workspace/upload"
     assert (await client.post(files, files={"file": ("a.txt", b"x")})).json()["code"] == 200
     note = await client.post(f"/api/agent/{agent}/memories", json={"content": "likes tea"})
+    skill = "skill-" + session.replace("_", "-")
+    brought = await client.post("/api/skills/upload", files={"file": ("a.zip", skill_zip(skill))})
     return {
         **await questions_of(house, user_id, session, chat.headers["x-clary-run-id"]),
         "guidance_id": guidance,
@@ -92,4 +95,6 @@ async def objects_of(
         "login_session_id": (await client.get("/api/user/sessions")).json()["data"][0]["id"],
         "provider_url": provider.url,
         "server_name": server_name,
+        "skill_name": skill,
+        "skill_hash": brought.json()["data"]["hash"],
     }

@@ -156,6 +156,12 @@ MORE_IDS: list[tuple[str, str, Any]] = [
     ("DELETE", "/api/mcp/{server_name}/oauth?agent_id={agent_id}", None),
     ("GET", "/api/mcp/{server_name}/oauth/start?agent_id={agent_id}", None),
     ("POST", "/api/llm-provider/verify", {**provider_body(), "provider_id": "{provider_id}", "api_keys": [MASK]}),
+    ("GET", "/api/skills?agent_id={agent_id}", None),
+    ("GET", "/api/skills/content?name={skill_name}&agent_id={agent_id}", None),
+    ("GET", "/api/skills/report?name={skill_name}&hash={skill_hash}", None),
+    ("DELETE", "/api/skills?name={skill_name}&agent_id={agent_id}", None),
+    ("POST", "/api/skills/sync-to-agent-workspaces", {"agent_id": "{agent_id}", "skill_names": ["{skill_name}"]}),
+    ("POST", "/api/skills/approve", {"name": "{skill_name}", "hash": "x", "agent_id": "{agent_id}"}),
     ("POST", "/api/agent/create", {"name": "a", "fast_llm_provider_id": "{provider_id}"}),
     ("PUT", "/api/agent/{agent_id}", {"name": "a", "llm_provider_id": "{provider_id}"}),
     ("PUT", "/api/agent/{agent_id}", {"name": "a", "fast_llm_provider_id": "{provider_id}"}),
@@ -184,7 +190,7 @@ async def test_each_id_of_a_call_alone_may_not_be_a_strangers(house: House, prov
             await objects_of(house, other, provider, "session_other"),
         )
         for method, path, call in IN_TURN:
-            for name in set(re.findall(r"\{(\w+)\}", path + repr(call.body))) - {"provider_url"}:
+            for name in set(re.findall(r"\{(\w+)\}", path + repr(call.body) + repr(call.form))) - {"provider_url"}:
                 faces: list[tuple[int, str]] = []
                 for value in (foreign[name], UNKNOWN[name]):
                     ids = {**own, name: value}
@@ -235,6 +241,10 @@ REFUSED: dict[tuple[str, str], str] = {
     ("GET", "/api/mcp/{server_name}/oauth/start"): "mcp_unreachable",
     ("GET", "/api/mcp/oauth/callback"): "302",
     ("POST", "/api/mcp/{server_name}/approve"): "version_conflict",
+    ("POST", "/api/skills/import-url"): "download_failed",
+    # Nothing waits, because the scan found nothing.
+    ("POST", "/api/skills/approve"): "version_conflict",
+    ("POST", "/api/skills/reject"): "version_conflict",
     # Nothing is shared yet.
     ("GET", "/api/share/conversations/{session_id}/messages"): "session_not_found",
 }
@@ -288,6 +298,8 @@ REFUSED_TO = {
         ("DELETE", "/api/mcp/{server_name}/oauth"): "mcp_not_found",
         ("DELETE", "/api/user/sessions/{id}"): "session_not_found",
         ("PUT", "/api/user/keys/{id}"): "key_not_found",
+        # Without their id a name never means a skill of somebody else.
+        ("DELETE", "/api/skills"): "skill_not_found",
         ("POST", "/api/user/keys/{id}/rotate"): "key_not_found",
         ("DELETE", "/api/user/keys/{id}"): "key_not_found",
         ("PUT", "/api/budgets/key/{id}"): "budget_not_found",

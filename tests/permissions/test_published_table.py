@@ -24,6 +24,7 @@ NOT_FOUND = {"agent_not_found", "session_not_found", "run_not_found", "provider_
     "budget_not_found",
     "task_not_found",
     "mcp_not_found",
+    "skill_not_found",
 }
 FORBIDDEN = {"forbidden", "agent_forbidden"}
 GENERATION = (
@@ -34,6 +35,8 @@ GENERATION = (
 IDS_IN_BODY = (
     *("/api/agent/create", *GENERATION, "/api/chat", "/api/stream", "/api/web-stream"),
     *("/api/sandbox/approval", "/api/sandbox/approval/audit", "/api/tools/exec"),
+    *(f"/api/skills/{each}" for each in ("upload", "upload-batch", "import-url", "agent-available")),
+    *(f"/api/skills/sync-{each}" for each in ("to-agent", "to-agent-workspaces", "workspace-skills")),
 )
 LAST = ("/api/user/delete", "/api/auth/logout", "/api/user/logout")
 

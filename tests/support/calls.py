@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from clary.asgi import routers
 from clary.http.access import Access, access_of
+from features.skills.archives import skill_md, skill_zip
 from support.house import PASSWORD
 
 UNKNOWN = {
@@ -20,6 +21,8 @@ UNKNOWN = {
     "group_id": "grp_" + "0" * 16,
     "login_session_id": "0" * 32,
     "key_id": "0" * 32,
+    "skill_name": "skill-unknown",
+    "skill_hash": "0" * 64,
     "client_id": "oc_none",
     "questionnaire_id": "session_unknown__questionnaire__call",
     "approval_id": "00000000-0000-4000-8000-000000000000",
@@ -33,6 +36,8 @@ KEY = "sk-matrix-000000000000"
 NOTES = "/api/agent/{agent_id}/memories"
 FILES = "/api/agent/{agent_id}/file_workspace"
 EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
+SKILL = "?name={skill_name}&user_id={user_id}"
+INTO_AGENT = {"is_agent": "true", "agent_id": "{agent_id}"}
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Call:
     owned: bool = True
     file: bytes | None = None
     form: dict[str, str] = field(default_factory=dict[str, str])
+    file_field: str = "file"
 
 
 def provider_body(url: str = "https://api.example.com/v1") -> dict[str, Any]:
@@ -206,6 +212,28 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/api/agent/abilities"): Call(body={"agent_id": "{agent_id}"}),
     ("GET", "/api/agent/tasks/{task_id}"): Call(),
     ("POST", "/api/agent/tasks/{task_id}/cancel"): Call(),
+    ("GET", "/api/skills"): FREE,
+    ("GET", "/api/skills/agent-available"): Call(path="/api/skills/agent-available?agent_id={agent_id}"),
+    ("POST", "/api/skills/upload"): Call(file=skill_zip("brought"), form=INTO_AGENT),
+    ("POST", "/api/skills/upload-batch"): Call(file=skill_zip("brought"), form=INTO_AGENT, file_field="files"),
+    ("POST", "/api/skills/import-url"): Call(body={"url": "{provider_url}", **INTO_AGENT}),
+    ("GET", "/api/skills/content"): Call(path="/api/skills/content" + SKILL),
+    ("PUT", "/api/skills/content"): Call(
+        path="/api/skills/content" + SKILL,
+        body={"name": "{skill_name}", "content": skill_md("{skill_name}", body="stolen")},
+    ),
+    ("GET", "/api/skills/report"): Call(path="/api/skills/report" + SKILL),
+    ("POST", "/api/skills/approve"): Call(
+        path="/api/skills/approve?user_id={user_id}", body={"name": "{skill_name}", "hash": "{skill_hash}"}
+    ),
+    ("POST", "/api/skills/reject"): Call(
+        path="/api/skills/reject?user_id={user_id}", body={"name": "{skill_name}", "hash": "{skill_hash}"}
+    ),
+    ("GET", "/api/skills/download"): Call(path="/api/skills/download" + SKILL),
+    ("POST", "/api/skills/sync-to-agent"): Call(body={"skill_name": "{skill_name}", "agent_id": "{agent_id}"}),
+    ("POST", "/api/skills/sync-to-agent-workspaces"): Call(body={"agent_id": "{agent_id}"}),
+    ("POST", "/api/skills/sync-workspace-skills"): Call(body={"agent_id": "{agent_id}", "user_id": "{user_id}"}),
+    ("DELETE", "/api/skills"): Call(path="/api/skills?name={skill_name}"),
     ("GET", "/api/permissions/explain"): Call(
         path="/api/permissions/explain?user_id={user_id}&verb=read&object=agent:{agent_id}"
     ),
@@ -284,5 +312,6 @@ async def make(client: httpx2.AsyncClient, method: str, path: str, call: Call, i
     """Makes a call with some ids."""
     address = filled(call.path or path, ids)
     if call.file is not None:
-        return await client.request(method, address, files={"file": ("a.txt", call.file)}, data=call.form)
+        files = {call.file_field: ("a.zip", call.file)}
+        return await client.request(method, address, files=files, data=filled(call.form, ids))
     return await client.request(method, address, json=filled(call.body, ids))

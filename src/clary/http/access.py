@@ -24,7 +24,8 @@ class Access(NamedTuple):
     POST that rule 1 of platform.md 2.5 guards. `takes_forms`: a route of the OAuth2 protocol, whose forms have their
     own rule against foreign pages. `any_token`: every token opens it, whatever its scopes. `answers` decides how
     refusals look (platform.md 1.1); `detailed`: true statuses and a sentence in `detail` (stream-runtime.md 10.5).
-    `takes_multipart`: its body is a form with files, and nothing else.
+    `takes_multipart`: its body is a form with files, and nothing else, or with
+    `takes_json` also JSON, which the route then reads itself.
     """
 
     scope: Scope | None
@@ -35,6 +36,7 @@ class Access(NamedTuple):
     takes_forms: bool = False
     any_token: bool = False
     takes_multipart: bool = False
+    takes_json: bool = False
 
 
 def public(*, sets_cookie: bool = False, answers: Answers = "envelope", takes_forms: bool = False) -> dict[str, Any]:
@@ -52,6 +54,7 @@ def needs(
     max_bytes: int = JSON_BYTES,
     any_token: bool = False,
     takes_multipart: bool = False,
+    takes_json: bool = False,
 ) -> dict[str, Any]:
     """`openapi_extra` of a route that needs a login with this scope; `admin` also needs the role."""
     access = Access(
@@ -61,6 +64,7 @@ def needs(
         max_bytes=max_bytes,
         any_token=any_token,
         takes_multipart=takes_multipart,
+        takes_json=takes_json,
     )
     return {KEY: access._asdict()}
 

@@ -74,7 +74,9 @@ class GatedRoute(APIRoute):
             await gate.admit(counted, access, takes_multipart=access.takes_multipart)
             counted.require_clean_query()
             if access.takes_multipart and not counted.is_multipart():
-                raise UnsupportedMediaTypeError
+                if not (access.takes_json and counted.is_json()):
+                    raise UnsupportedMediaTypeError
+                await counted.parse_json()
             if takes_json and (counted.has_body or not optional_body):
                 if counted.has_body and not counted.is_json():
                     raise UnsupportedMediaTypeError

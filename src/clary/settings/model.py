@@ -204,6 +204,10 @@ class Settings(BaseSettings):
     max_agents_per_user: int = Field(default=500, ge=1, le=100_000)
     share_mode: Literal["explicit", "link"] = "explicit"
     skill_approval: Literal["scan", "owner", "admin"] = "scan"
+    skill_archive_max_mb: int = Field(default=20, ge=1, le=1024)
+    max_skills_per_user: int = Field(default=200, ge=0, le=100_000)
+    max_skills_per_agent: int = Field(default=100, ge=0, le=100_000)
+    skill_url_import: Switch = True
 
     # MCP servers of users (product.md 9)
     mcp_stdio_allowlist: Absolute | None = None
@@ -238,6 +242,11 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir / 'clary.db'}"
+
+    @property
+    def skills(self) -> Path:
+        """Where the versions of skills lie."""
+        return self.data_dir / "skills"
 
     @property
     def workspaces(self) -> Path:

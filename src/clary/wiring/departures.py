@@ -9,6 +9,7 @@ from clary.features.llm_providers.service import ProviderLeaving
 from clary.features.memory.leaving import MemoryLeaving
 from clary.features.memory.service import MemoryService
 from clary.features.permissions.service import Grants
+from clary.features.skills.leaving import SkillLeaving
 from clary.features.usage.leaving import UsageLeaving
 from clary.features.workspaces.leaving import WorkspaceLeaving
 from clary.features.workspaces.service import WorkspaceService
@@ -37,6 +38,7 @@ def departures(
         ProviderLeaving(database=database, references=AgentReferences()),
         AgentLeaving(database=database, grants=grants, removal=agent_removal, clock=clock),
         JobsLeaving(database, jobs),
+        SkillLeaving(database),
         GrantsLeaving(database, grants),
         UsageLeaving(database),
     )

@@ -23,6 +23,7 @@ def make_explainer(
     runs: ObjectSource,
     providers: ObjectSource,
     mcp_servers: ObjectSource,
+    skills: ObjectSource,
 ) -> PermissionExplainer:
     """The explainer, which asks each slice about its objects."""
     return PermissionExplainer(
@@ -33,6 +34,7 @@ def make_explainer(
             "run": runs,
             "provider": providers,
             "mcp": mcp_servers,
+            "skill": skills,
             "group": identity.memberships,
             "user": identity.user_administration,
             "key": identity.keys,

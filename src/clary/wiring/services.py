@@ -50,6 +50,7 @@ from clary.wiring.parts import (
     system_facts,
 )
 from clary.wiring.permissions import make_explainer
+from clary.wiring.skills import SkillServices
 from clary.wiring.tools import ToolServices
 from clary.wiring.upkeep import Upkeep
 
@@ -79,6 +80,7 @@ class Services:
             database=self.database, clock=self.clock, process_id=self.process_id, is_on=settings.jobs
         )
         self._add_identity()
+        self._add_skills()
         self._add_features()
         self.usage = BudgetServices(
             settings, database=self.database, clock=self.clock, money=self.money, identity=self.identity
@@ -141,8 +143,11 @@ class Services:
             runs=self.runs,
             providers=self.provider_resolver,
             mcp_servers=self.mcp.servers,
+            skills=self.skills.skills,
         )
-        self.upkeep = Upkeep(runs=self.runs, workspaces=self.workspaces, identity=self.identity, usage=self.usage)
+        self.upkeep = Upkeep(
+            runs=self.runs, workspaces=self.workspaces, skills=self.skills, identity=self.identity, usage=self.usage
+        )
         self._add_system()
 
     def _add_identity(self) -> None:
@@ -197,6 +202,11 @@ class Services:
     async def _data_dir_is_writable(self) -> bool:
         return await asyncio.to_thread(os.access, self.settings.data_dir, os.W_OK)
 
+    def _add_skills(self) -> None:
+        self.skills = SkillServices(
+            self.settings, database=self.database, clock=self.clock, guard=self.guard, identity=self.identity
+        )
+
     def _add_features(self) -> None:
         settings, clock = self.settings, self.clock
         self.tools = ToolServices(
@@ -249,7 +259,8 @@ class Services:
         self.memory = make_memory(
             database=self.database, agents=self.agent_resolver, audit=self.identity.audit, clock=clock
         )
-        self.agents.removal.set_things((self.workspaces, self.memory))
+        self.skills.ask_agents(self.agent_resolver, self.agents.service, self.workspaces)
+        self.agents.removal.set_things((self.workspaces, self.memory, self.skills.skills))
 
     def _mcp_parts(self) -> McpParts:
         return McpParts(
@@ -282,6 +293,7 @@ class Services:
         self.tools.publish(state)
         self.files.publish(state)
         state.memory = self.memory
+        self.skills.publish(state)
 
     async def start(self) -> None:
         """Schema, keys, event log, sandbox; then runs that a dead process left go on.

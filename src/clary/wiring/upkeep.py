@@ -10,6 +10,7 @@ from clary.features.runs.service import RunService
 from clary.features.workspaces.service import WorkspaceService
 from clary.wiring.budgets import BudgetServices
 from clary.wiring.identity import IdentityServices
+from clary.wiring.skills import SkillServices
 
 log = structlog.get_logger()
 
@@ -25,10 +26,17 @@ class Upkeep:
     """Sweeps what has lost its meaning; tends the audit log. A database that is away puts it off."""
 
     def __init__(
-        self, *, runs: RunService, workspaces: WorkspaceService, identity: IdentityServices, usage: BudgetServices
+        self,
+        *,
+        runs: RunService,
+        workspaces: WorkspaceService,
+        skills: SkillServices,
+        identity: IdentityServices,
+        usage: BudgetServices,
     ) -> None:
         self._runs = runs
         self._workspaces = workspaces
+        self._skills = skills
         self._identity = identity
         self._usage = usage
         self._tasks: list[asyncio.Task[None]] = []
@@ -51,6 +59,7 @@ class Upkeep:
             try:
                 await self._runs.sweep_expired_logs()
                 await self._workspaces.sweep()
+                await self._skills.sweep()
                 await self._identity.accounts.sweep()
                 await self._identity.oauth.server.clients.sweep()
                 await self._identity.deletion.resume()

@@ -55,6 +55,13 @@ class WorkspaceService:
         """The same folder, whether it is there or not."""
         return self._folder(folder_name(user_id, agent_id, session_id))
 
+    async def find_agent_workspace(self, user_id: str, agent_id: str) -> Path | None:
+        """The folder a person has with a saved agent; None when there is none."""
+        if is_built_in(agent_id):
+            return None
+        folder = self.find(user_id, agent_id, "")
+        return folder if await asyncio.to_thread(folder.is_dir) else None
+
     async def is_kept(self, db: Session, *, user_id: str, agent_id: str) -> bool:
         """Whether a person has files with an agent that were not lost with it."""
         row = await WorkspaceRepository(db).find(folder_name(user_id, agent_id, ""))
