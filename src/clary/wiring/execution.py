@@ -25,6 +25,7 @@ from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.mcp_servers.service import McpRunTools
 from clary.features.memory.service import MemoryService
 from clary.features.runs.service import RunService
+from clary.features.skills.service import RunSkills
 from clary.features.toolbox.service import Toolbox
 from clary.features.usage.service import BudgetGate
 from clary.features.workspaces.service import WorkspaceService
@@ -61,6 +62,7 @@ class ExecutionServices:
         toolbox: Toolbox,
         workspaces: WorkspaceService,
         memory: MemoryService,
+        run_skills: RunSkills,
         mcp_servers: OwnedThings,
         mcp_run_tools: McpRunTools,
         gate: BudgetGate,
@@ -80,6 +82,7 @@ class ExecutionServices:
         self.toolbox = toolbox
         self.workspaces = workspaces
         self.memory = memory
+        self.run_skills = run_skills
         self.mcp_servers = mcp_servers
         self.mcp_run_tools = mcp_run_tools
         self.gate = gate
@@ -140,6 +143,8 @@ class ExecutionServices:
             agents=self.agent_resolver,
             groups=self.identity.memberships,
             mcp=self.mcp_run_tools,
+            skills=self.run_skills,
+            memory=self.memory,
             models=self.gateway,
             server_approval_mode=settings.tool_approval_mode,
         )

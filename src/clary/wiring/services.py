@@ -102,6 +102,7 @@ class Services:
             toolbox=self.toolbox,
             workspaces=self.workspaces,
             memory=self.memory,
+            run_skills=self.skills.for_runs,
             mcp_servers=self.mcp.leaving,
             mcp_run_tools=self.mcp.run_tools,
             gate=self.usage.gate,

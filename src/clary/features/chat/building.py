@@ -236,7 +236,8 @@ class LoopBuilder:
     ) -> ToolRunner:
         config, user_id = recorder.config, asker.tree.root.user_id
         images = self._things.image_reader(recorder, budget)
-        notes = self._things.notebook(user_id, config) if config.memory_type == "user" else None
+        session_id = asker.tree.root.session_id
+        notes = self._things.notebook(user_id, config, session_id) if config.memory_type == "user" else None
         past = self._things.past(recorder.conversation_id, record)
 
         def context(call_id: str, progress: OutputSink) -> ToolContext:

@@ -5,10 +5,9 @@ from dataclasses import replace
 from clary.db.session import Session
 from clary.features.agents.errors import AgentNotFoundError
 from clary.features.chat.config import Json, Member, RunConfig
-from clary.features.chat.control_tags import ControlTags
 from clary.features.chat.overriding import MODES, strictest
 from clary.features.chat.payloads import ChatRequest
-from clary.features.chat.resolving import RunResolver
+from clary.features.chat.resolving import Asked, RunResolver
 from clary.runtime.plan import Mode
 from clary.runtime.prompt import prompt_language
 from clary.runtime.prompts import persona
@@ -60,18 +59,8 @@ class ChildResolver:
         if agent is None:
             raise AgentNotFoundError(member.agent_id)
         values = {key: value for key, value in parent.context_values.items() if key not in OWN_VALUES}
-        resolved = await self._runs.resolve(
-            db,
-            identity=identity,
-            agent=agent,
-            request=ChatRequest(messages=[], system_context=values),
-            tags=ControlTags(),
-            system_texts=(),
-            session_id="",
-            saved_context={},
-            interrupt_note=None,
-        )
-        return resolved.config
+        asked = Asked(ChatRequest(messages=[], system_context=values), session_id="")
+        return (await self._runs.resolve(db, identity=identity, agent=agent, asked=asked)).config
 
 
 def _inline(parent: RunConfig, member: Member, details: Json) -> RunConfig:

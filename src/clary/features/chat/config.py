@@ -62,7 +62,7 @@ class SkillRef:
     name: str
     description: str
     hash: str
-    dimension: str
+    dimension: Literal["agent", "user", "system"]
 
 
 @dataclass(frozen=True, slots=True)

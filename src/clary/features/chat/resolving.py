@@ -1,7 +1,7 @@
 """What a request resolves to: agent, providers, prompt, tools; everything fixed for the whole run (9.1)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clary.db.session import Session
@@ -23,7 +23,7 @@ from clary.features.chat.overriding import (
 )
 from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.payloads.overrides import InlineAgent, StreamRequest
-from clary.features.chat.things import RunThings, WantedThings
+from clary.features.chat.things import GivenThings, RunThings, WantedThings
 from clary.features.llm_providers.ports import ProviderSnapshot
 from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.permissions.service import Identity
@@ -43,6 +43,19 @@ class LoopLimits:
 
     default: int = 50
     largest: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run is asked for, beside who asks whom. `said`: the words it answers, for what is recalled of notes."""
+
+    request: ChatRequest
+    session_id: str
+    tags: ControlTags = field(default_factory=ControlTags)
+    system_texts: tuple[str, ...] = ()
+    saved_context: Json = field(default_factory=dict[str, Any])
+    interrupt_note: str | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,38 +109,54 @@ class RunResolver:
         """A saved agent that a run delegates to, if it may be used still."""
         return await self._things.find_member(db, caller=identity, member=member)
 
-    async def resolve(
-        self,
-        db: Session,
-        *,
-        identity: Identity,
-        agent: AgentSnapshot,
-        request: ChatRequest,
-        tags: ControlTags,
-        system_texts: tuple[str, ...],
-        session_id: str,
-        saved_context: Json,
-        interrupt_note: str | None,
-    ) -> Resolved:
+    async def resolve(self, db: Session, *, identity: Identity, agent: AgentSnapshot, asked: Asked) -> Resolved:
         """The configuration of a run: request over agent over server.
 
         Raises:
             NamedProviderNotFoundError, ProviderMissingError, ModelOverrideForbiddenError
         """
+        request = asked.request
         wanted = request if isinstance(request, StreamRequest) else StreamRequest(messages=[])
         warnings: Warnings = []
         provider, fast = await self._provider_pair(db, identity, agent, request)
         provider = self._overridden(provider, wanted, identity, warnings)
-        context, saved = merged_context(request.system_context, dict(agent.system_context), saved_context, warnings)
-        answer_language = str(context.pop("response_language", None) or DEFAULT_ANSWER_LANGUAGE)
+        context, saved = merged_context(
+            request.system_context, dict(agent.system_context), asked.saved_context, warnings
+        )
         mode = mode_of(wanted.agent_mode, wanted.multi_agent, agent)
         members = await self._members(db, identity, agent, wanted, mode, warnings)
         things = await self._things.resolve(
-            db, caller=identity, agent=agent, wanted=self._wanted_things(agent, wanted, tags), warnings=warnings
+            db, caller=identity, agent=agent, wanted=self._wanted_things(agent, wanted, asked.said), warnings=warnings
         )
-        options = request.stream_options
+        own_values = {
+            "user_id": identity.user_id,
+            "session_id": asked.session_id,
+            "private_workspace": "/workspace",
+            "file_permission": "read and write inside /workspace",
+        }
+        config = replace(
+            self._config(agent, asked, wanted, provider, fast or provider, {**own_values, **context}, things),
+            caller=Caller.of(identity),
+            mode=mode,
+            members=members,
+        )
+        return Resolved(config, agent, mode, warnings, saved)
+
+    def _config(
+        self,
+        agent: AgentSnapshot,
+        asked: Asked,
+        wanted: StreamRequest,
+        provider: ProviderSnapshot,
+        fast: ProviderSnapshot,
+        context: Json,
+        things: GivenThings,
+    ) -> RunConfig:
+        """One field after the other (3.2); a table, so it may be long."""
+        tags, options = asked.tags, asked.request.stream_options
+        answer_language = str(context.pop("response_language", None) or DEFAULT_ANSWER_LANGUAGE)
         asked_length = wanted.llm_model_config.max_model_len if wanted.llm_model_config is not None else None
-        config = RunConfig(
+        return RunConfig(
             agent_id=agent.agent_id,
             agent_name=wanted.agent_name or agent.name,
             persona=wanted.system_prefix or agent.system_prefix or persona(prompt_language(answer_language)),
@@ -136,41 +165,31 @@ class RunResolver:
             deep_thinking=_first(wanted.deep_thinking, tags.deep_thinking, agent.deep_thinking),
             thinking_level=tags.thinking_level or agent.thinking_level,
             provider=provider,
-            fast_provider=fast if fast is not None else provider,
-            request_texts=system_texts,
-            context_values={
-                "user_id": identity.user_id,
-                "session_id": session_id,
-                "private_workspace": "/workspace",
-                "file_permission": "read and write inside /workspace",
-                **context,
-            },
+            fast_provider=fast,
+            request_texts=asked.system_texts,
+            context_values=context,
             answer_language=answer_language,
             locale=current_locale.get(),
             tool_progress=options.tool_progress,
             tool_call_deltas=options.tool_call_deltas,
             accepts_images=agent.enable_multimodal and provider.supports_multimodal,
-            interrupt_note=interrupt_note,
+            interrupt_note=asked.interrupt_note,
             budget=context_budget(agent, wanted.context_budget_config, provider, asked_length, self._shares),
-            caller=Caller.of(identity),
             agent_owner_id=agent.owner_id,
-            mode=mode,
             plan_gate=bool(tags.enable_plan),
             more_suggest=bool(_first(wanted.more_suggest, agent.more_suggest)),
             force_summary=bool(wanted.force_summary),
-            memory_type="user" if (wanted.memory_type or agent.memory_type) == "user" else "session",
+            memory_type="user" if _remembers(agent, wanted) else "session",
             skills=things.skills,
             tagged_skills=tuple(name for name in tags.skills if name in {skill.name for skill in things.skills}),
             workflows=dict(wanted.available_workflows or {name: list(s) for name, s in agent.workflows.items()}),
             knowledge_base_ids=things.knowledge_base_ids,
-            members=members,
             approval_mode=strictest(self._things.server_approval_mode, agent.tool_approval_mode, wanted.approval_mode),
             shows_approvals=options.approvals,
             denied_commands=(*agent.denied_commands, *wanted.denied_commands),
             mcp=things.mcp,
             recalled=things.recalled,
         )
-        return Resolved(config, agent, mode, warnings, saved)
 
     async def require_room(self, resolved: Resolved, *, endpoint: str, session_id: str, run_id: str) -> None:
         """Refuses what cannot even start; a model without a price is warned of where money counts (platform.md 14.3).
@@ -233,7 +252,7 @@ class RunResolver:
             raise ModelOverrideForbiddenError
         return with_model_override(provider, override, identity.user_id)
 
-    def _wanted_things(self, agent: AgentSnapshot, wanted: StreamRequest, tags: ControlTags) -> WantedThings:
+    def _wanted_things(self, agent: AgentSnapshot, wanted: StreamRequest, said: str) -> WantedThings:
         return WantedThings(
             skills=tuple(known_names(wanted.available_skills or agent.skills)),
             foreign_tools=tuple(
@@ -243,7 +262,7 @@ class RunResolver:
             ),
             knowledge_base_ids=tuple(known_names(wanted.available_knowledge_bases or agent.knowledge_base_ids)),
             servers={name: each.model_dump() for name, each in (wanted.extra_mcp_config or {}).items()},
-            recalls=(wanted.memory_type or agent.memory_type) == "user",
+            recalls_for=said if _remembers(agent, wanted) else "",
         )
 
     def _tools(self, wanted: Sequence[str], foreign: Sequence[str]) -> tuple[str, ...]:
@@ -293,6 +312,10 @@ class RunResolver:
     def _loop_count(self, requested: int | None, saved: int) -> int:
         wanted = requested if requested is not None and requested > 0 else saved
         return min(wanted if wanted > 0 else self._limits.default, self._limits.largest)
+
+
+def _remembers(agent: AgentSnapshot, wanted: StreamRequest) -> bool:
+    return (wanted.memory_type or agent.memory_type) == "user"
 
 
 def _first(*values: bool | None) -> bool | None:

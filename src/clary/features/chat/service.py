@@ -18,7 +18,7 @@ from clary.features.chat.intake import (
 from clary.features.chat.lines import fallback_end
 from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.preparing import input_place
-from clary.features.chat.resolving import RunResolver
+from clary.features.chat.resolving import Asked, RunResolver
 from clary.features.chat.starting import ChatLimits, Start, Take
 from clary.features.chat.supervisor import RunSupervisor
 from clary.features.conversations.errors import SessionNotFoundError
@@ -284,12 +284,15 @@ class ChatService:
             db,
             identity=identity,
             agent=agent,
-            request=request,
-            tags=intake.tags,
-            system_texts=intake.system_texts,
-            session_id=session_id,
-            saved_context=dict(known.system_context) if known is not None else {},
-            interrupt_note=known.interrupt_note if known is not None else None,
+            asked=Asked(
+                request,
+                session_id,
+                intake.tags,
+                intake.system_texts,
+                saved_context=dict(known.system_context) if known is not None else {},
+                interrupt_note=known.interrupt_note if known is not None else None,
+                said=intake.query,
+            ),
         )
         if known is not None:
             await require_own_words(db, known, intake)

@@ -21,8 +21,12 @@ from clary.features.chat.recording import RunRecorder
 from clary.features.chat.state_of import RecordedRun
 from clary.features.llm_providers.ports import GroupMemberships
 from clary.features.mcp_servers.service import McpRunTools, RunDoor, UnreachableServer, Wanted
+from clary.features.memory.service import MemoryService
 from clary.features.permissions.service import Identity
+from clary.features.skills.ports import RunSkill
+from clary.features.skills.service import RunSkills, SkillQuestion
 from clary.runtime.context import ContextBudget
+from clary.runtime.prompt import prompt_language
 from clary.runtime.tools import ImageReader, NoteBook, PastMessages, Tool
 
 
@@ -35,7 +39,8 @@ class WantedThings:
     """Names that mean no built-in tool."""
     knowledge_base_ids: tuple[str, ...] = ()
     servers: Json = field(default_factory=dict[str, Any])
-    recalls: bool = False
+    recalls_for: str = ""
+    """The words that notes of the person are looked up for; "": none are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +64,16 @@ class RunThings:
         agents: AgentResolver,
         groups: GroupMemberships,
         mcp: McpRunTools,
+        skills: RunSkills,
+        memory: MemoryService,
         models: ModelGateway,
         server_approval_mode: ApprovalMode,
     ) -> None:
         self._agents = agents
         self._groups = groups
         self._mcp = mcp
+        self._skills = skills
+        self._memory = memory
         self._models = models
         self.server_approval_mode: ApprovalMode = server_approval_mode
 
@@ -72,12 +81,34 @@ class RunThings:
         self, db: Session, *, caller: Identity, agent: AgentSnapshot, wanted: WantedThings, warnings: Warnings
     ) -> GivenThings:
         """What of the wanted things can be used now."""
-        for skill in wanted.skills:
-            warn(warnings, "available_skills", skill, "unknown")
         for base in wanted.knowledge_base_ids:
             warn(warnings, "available_knowledge_bases", base, "not_usable")
         mcp = await self._offered(db, caller, agent, wanted, warnings)
-        return GivenThings(tool_names=self._names(mcp), mcp=mcp)
+        return GivenThings(
+            skills=await self._usable_skills(db, caller, agent, wanted.skills, warnings),
+            tool_names=self._names(mcp),
+            mcp=mcp,
+            recalled=await self._recalled(db, caller, agent, wanted.recalls_for),
+        )
+
+    async def _usable_skills(
+        self, db: Session, caller: Identity, agent: AgentSnapshot, names: Sequence[str], warnings: Warnings
+    ) -> tuple[SkillRef, ...]:
+        if not names:
+            return ()
+        question = SkillQuestion(
+            agent.agent_id, agent.owner_id or caller.user_id, caller.user_id, granted=tuple(agent.skills)
+        )
+        found = await self._skills.resolve_for_run(db, question, names)
+        for name, reason in found.dropped:
+            warn(warnings, "available_skills", name, reason)
+        return tuple(SkillRef(each.name, each.description, each.hash, each.dimension) for each in found.skills)
+
+    async def _recalled(self, db: Session, caller: Identity, agent: AgentSnapshot, said: str) -> tuple[str, ...]:
+        if not said:
+            return ()
+        notes = await self._memory.recall(db, user_id=caller.user_id, agent_id=agent.agent_id, text=said)
+        return tuple(note.content for note in notes)
 
     async def _offered(
         self, db: Session, caller: Identity, agent: AgentSnapshot, wanted: WantedThings, warnings: Warnings
@@ -114,14 +145,16 @@ class RunThings:
 
     async def place_skills(self, workspace: Path, skills: Sequence[SkillRef]) -> None:
         """Puts read-only copies of the skills' files into the workspace."""
+        await self._skills.place_copies(workspace, [_run_skill(skill) for skill in skills])
 
     async def skill_text(self, skill: SkillRef) -> str | None:
         """The whole `SKILL.md`; None when it is not there any more as it was."""
-        return None
+        return await self._skills.read_text(skill.hash)
 
-    def notebook(self, user_id: str, config: RunConfig) -> NoteBook | None:
-        """The person's notes for this agent."""
-        return None
+    def notebook(self, user_id: str, config: RunConfig, session_id: str) -> NoteBook:
+        """The person's notes for this agent; new ones come from this conversation."""
+        language = prompt_language(config.answer_language)
+        return self._memory.notebook(user_id, config.agent_id, session_id=session_id, language=language)
 
     def past(self, conversation_id: int, record: RecordedRun) -> PastMessages:
         """What was said earlier in the conversation."""
@@ -146,3 +179,7 @@ class RunThings:
     ) -> SubAgents:
         """The agents a run may delegate to, and the ids that mean nothing to it; None: those of the agent."""
         return await self._agents.resolve_sub_agents(db, identity=caller, agent=agent, agent_ids=wanted_ids)
+
+
+def _run_skill(skill: SkillRef) -> RunSkill:
+    return RunSkill(skill.name, skill.description, skill.hash, skill.dimension)
