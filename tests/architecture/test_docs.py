@@ -20,7 +20,7 @@ HEADINGS = ["Status", "Context", "Decision", "Consequences", "Alternatives"]
 
 LARGE_MODULES: dict[str, int] = {}
 """Modules over the limit, and what they may have at most. Entries only shrink and go."""
-LARGE_FUNCTIONS = {"features/chat/resolving.py::resolve": 66}
+LARGE_FUNCTIONS: dict[str, int] = {}
 """The same for functions, as `path::name`."""
 
 

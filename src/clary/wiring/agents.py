@@ -6,7 +6,7 @@ from typing import Any, cast
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.db.database import Database
 from clary.db.session import Session
-from clary.features.agents.ports import KnownTools, ToolSummary
+from clary.features.agents.ports import KnownSkills, KnownTools, ToolSummary
 from clary.features.agents.service import (
     TASK_TYPES,
     AgentAbilities,
@@ -47,6 +47,7 @@ class AgentParts:
         providers: ProviderResolver,
         money: Money,
         tools: KnownTools,
+        skills: KnownSkills,
     ) -> None:
         limits = AgentLimits(settings.max_agents_per_user, settings.default_max_loop_count, settings.max_loop_count)
         grants, groups = identity.grants, identity.memberships
@@ -60,6 +61,7 @@ class AgentParts:
                 money=money,
                 grants=grants,
                 groups=groups,
+                skills=skills,
             ),
             removal=self.removal,
             audit=identity.audit,

@@ -223,6 +223,9 @@ class ExecutionServices:
             money=self.money,
             clock=self.clock,
         )
+        self._tell_who_ends_runs()
+
+    def _tell_who_ends_runs(self) -> None:
         self.conversations.stop_runs_with(self.chat)
         self.identity.user_administration.stop_runs_with(self.chat)
         self.identity.deletion.set_things(

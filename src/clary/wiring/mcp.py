@@ -26,14 +26,17 @@ from clary.features.mcp_servers.service import (
     McpServers,
     McpVault,
     OwnPlace,
+    RunDoor,
     TokenKeeper,
+    Wanted,
 )
 from clary.features.permissions.service import Identity
+from clary.features.toolbox.ports import ForeignTool
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex
 from clary.kit.safe_http import OutboundGuard
-from clary.runtime.tools import Sandbox
+from clary.runtime.tools import Sandbox, Tool, ToolFailedError
 from clary.settings import Settings
 from clary.wiring.mcp_programs import SandboxedPrograms
 
@@ -142,6 +145,47 @@ class AgentsAskedAbout:
         except AgentNotFoundError:
             return None
         return GrantedAgent(agent.owner_id, agent.tools)
+
+
+class McpToolsOutside:
+    """Fills the toolbox's `ForeignTools`: the list of all tools, and calls outside a run."""
+
+    def __init__(self, offers: McpOffers, run_tools: McpRunTools) -> None:
+        self._offers = offers
+        self._run_tools = run_tools
+
+    async def list_tools(self, db: Session, identity: Identity) -> Sequence[ForeignTool]:
+        """See the port."""
+        return [
+            ForeignTool(
+                name=each["name"],
+                original_name=each["original_name"],
+                description=each["description"],
+                input_schema=each["input_schema"],
+                effect=each["effect"],
+                server_name=each["server_name"],
+                owner_id=each["user_id"],
+                unavailable_reason=each["unavailable_reason"],
+                state=each["state"],
+            )
+            for each in await self._offers.list_tools_of(db, identity=identity)
+        ]
+
+    async def find_tool(self, db: Session, identity: Identity, name: str, *, owner_id: str | None) -> Tool | None:
+        """See the port."""
+        wanted = Wanted(
+            caller_id=identity.user_id,
+            agent_owner_id=owner_id or identity.user_id,
+            agent_names=[name],
+        )
+        offer = await self._run_tools.offer(db, wanted=wanted)
+        tools = {tool.spec.name: tool for tool in self._run_tools.restore(offer.snapshot, RunDoor())}
+        if name in tools:
+            return tools[name]
+        reasons = {warning["reason"] for warning in offer.warnings}
+        if not reasons or reasons == {"unknown"}:
+            return None
+        raise ToolFailedError(reasons.pop())
 
 
 class EveryTool:

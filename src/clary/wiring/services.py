@@ -37,8 +37,8 @@ from clary.wiring.budgets import BudgetServices
 from clary.wiring.execution import ExecutionServices
 from clary.wiring.files import FileServices, workspace_room
 from clary.wiring.identity import IdentityServices
-from clary.wiring.mcp import EveryTool, McpParts
-from clary.wiring.memory import make_memory
+from clary.wiring.mcp import EveryTool, McpParts, McpToolsOutside
+from clary.wiring.memory import PersonalNoteBooks, make_memory
 from clary.wiring.parts import (
     FirstSteps,
     VerificationLedger,
@@ -86,8 +86,25 @@ class Services:
             settings, database=self.database, clock=self.clock, money=self.money, identity=self.identity
         )
         self.usage.add_agents(self.agents.service)
+        self._add_execution()
+        self._add_work_beside_runs()
+        self.permission_explainer = make_explainer(
+            self.identity,
+            agents=self.agent_resolver,
+            conversations=self.shares,
+            runs=self.runs,
+            providers=self.provider_resolver,
+            mcp_servers=self.mcp.servers,
+            skills=self.skills.skills,
+        )
+        self.upkeep = Upkeep(
+            runs=self.runs, workspaces=self.workspaces, skills=self.skills, identity=self.identity, usage=self.usage
+        )
+        self._add_system()
+
+    def _add_execution(self) -> None:
         self.execution = ExecutionServices(
-            settings,
+            self.settings,
             database=self.database,
             clock=self.clock,
             process_id=self.process_id,
@@ -107,6 +124,11 @@ class Services:
             mcp_run_tools=self.mcp.run_tools,
             gate=self.usage.gate,
         )
+        self.conversations = self.execution.conversations
+        self.runs = self.execution.runs
+        self.shares = self.execution.shares
+
+    def _add_work_beside_runs(self) -> None:
         self.generation = GenerationParts(
             self.agents,
             database=self.database,
@@ -118,9 +140,8 @@ class Services:
             conversations=self.execution.conversations,
             background=self.background,
         )
-        self.conversations = self.execution.conversations
         self.files = FileServices(
-            settings,
+            self.settings,
             database=self.database,
             clock=self.clock,
             workspaces=self.workspaces,
@@ -128,28 +149,15 @@ class Services:
             conversations=self.conversations,
             audit=self.identity.audit,
         )
-        self.runs = self.execution.runs
-        self.shares = self.execution.shares
         self.tools.connect(
             sandbox=lambda: self.execution.sandbox,
             agents=self.agent_resolver,
             conversations=self.conversations,
             workspaces=self.workspaces,
             audit=self.identity.audit,
+            foreign=McpToolsOutside(self.mcp.offers, self.mcp.run_tools),
+            notes=PersonalNoteBooks(self.memory),
         )
-        self.permission_explainer = make_explainer(
-            self.identity,
-            agents=self.agent_resolver,
-            conversations=self.shares,
-            runs=self.runs,
-            providers=self.provider_resolver,
-            mcp_servers=self.mcp.servers,
-            skills=self.skills.skills,
-        )
-        self.upkeep = Upkeep(
-            runs=self.runs, workspaces=self.workspaces, skills=self.skills, identity=self.identity, usage=self.usage
-        )
-        self._add_system()
 
     def _add_identity(self) -> None:
         self.identity = IdentityServices(
@@ -255,6 +263,7 @@ class Services:
             providers=self.provider_resolver,
             money=self.money,
             tools=EveryTool(FixedTools((*self.toolbox.names, *ALIASES)), self.mcp.offers),
+            skills=self.skills.for_runs,
         )
         self.agent_resolver = self.agents.resolver
         self.memory = make_memory(

@@ -86,7 +86,7 @@ class KnownSkills(Protocol):
     """Which skills an agent can be given (product.md 7.2)."""
 
     async def find_unusable(
-        self, session: Session, *, owner_id: str, names: Sequence[str]
+        self, session: Session, *, owner_id: str, names: Sequence[str], agent_id: str | None = None
     ) -> Mapping[str, Literal["unknown", "not_usable"]]:
         """Those of the names that an agent of this owner is not offered: `not_usable` for known, unapproved ones.
 
@@ -99,7 +99,7 @@ class NoSkills:
     """No skill exists."""
 
     async def find_unusable(
-        self, session: Session, *, owner_id: str, names: Sequence[str]
+        self, session: Session, *, owner_id: str, names: Sequence[str], agent_id: str | None = None
     ) -> Mapping[str, Literal["unknown", "not_usable"]]:
         """See `KnownSkills.find_unusable`."""
         return dict.fromkeys(names, "unknown")

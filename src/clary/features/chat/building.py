@@ -96,6 +96,10 @@ class LoopBuilder:
         plan = await self._plan(tree, recorder, record, workspace, shelf)
         return AgentLoop(plan, state)
 
+    async def release(self, config: RunConfig) -> None:
+        """Ends what is connected for this run alone; harmless at a run that will be taken up again."""
+        await self._things.release(config)
+
     async def _connect(self, recorder: RunRecorder) -> None:
         """Connects to the servers that the request brought along, once; those that fail are told of (3.2)."""
         if not recorder.config.mcp.get("pending"):

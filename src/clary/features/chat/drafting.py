@@ -8,10 +8,9 @@ from typing import Any
 from clary.db.database import Database
 from clary.db.session import Session
 from clary.errors import ProblemError
-from clary.features.agents.errors import AgentNotFoundError
+from clary.features.agents.errors import AgentNotFoundError, ModelCallFailedError
 from clary.features.agents.ports import AgentSnapshot
 from clary.features.agents.service import AgentResolver
-from clary.features.chat.errors import ModelCallFailedError
 from clary.features.chat.payloads.revising import HistoryItem, OptimizeRequest
 from clary.features.chat.ports import ModelGateway
 from clary.features.conversations.service import ConversationService, text_of

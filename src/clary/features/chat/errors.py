@@ -1,9 +1,7 @@
 """Refusals of chat requests before the first byte (stream-runtime.md 2)."""
 
-from clary.errors import ForbiddenError, InvalidRequestError, UpstreamError
+from clary.errors import ForbiddenError, InvalidRequestError
 from clary.kit.text import Text
-from clary.runtime.failure_texts import KIND_TEXTS
-from clary.runtime.model import FailureKind
 
 
 class UserMessageMissingError(InvalidRequestError):
@@ -38,22 +36,3 @@ class ModelOverrideForbiddenError(ForbiddenError):
     code = 403
     http_status = 403
     text = Text("权限不足", "Permission denied")
-
-
-class ModelCallFailedError(UpstreamError):
-    """The model did not answer; the slug is the kind of the failure (product.md 1.2, E-MODEL)."""
-
-    code = 502
-    http_status = 200
-    text = Text("模型调用失败: {reason}", "The model call failed: {reason}")
-
-    def __init__(self, kind: FailureKind) -> None:
-        super().__init__()
-        self.kind: FailureKind = kind
-        reason = KIND_TEXTS[kind]
-        self.message = Text(self.text.fill(reason=reason.zh).zh, self.text.fill(reason=reason.en).en)
-
-    @property
-    def slug(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """One refusal with many slugs."""
-        return self.kind

@@ -1,6 +1,6 @@
 """Builds the execution of a run, fresh or after a crash, from what was recorded (stream-runtime.md 6.9)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
 
 import orjson
@@ -106,7 +106,10 @@ class RunPreparer:
         async def make_loop() -> AgentLoop:
             return await self._builder.build(tree, recorder, record)
 
-        return PreparedRun(RunExecution(make_loop, recorder, stop, self._seconds_left(run)), tree)
+        async def release() -> None:
+            await self._builder.release(recorder.config)
+
+        return PreparedRun(RunExecution(make_loop, recorder, stop, self._seconds_left(run)), tree, release)
 
     async def prepare_child(self, run_id: str, tree: RunTree, stop: Stop) -> ChildExecution:
         """The execution of a child inside its root's."""
@@ -220,11 +223,19 @@ class RunPreparer:
 
 
 class PreparedRun:
-    """A root run ready to go, and the tree it may grow."""
+    """A root run ready to go, and the tree it may grow. `release` lets go of what only this run had."""
 
-    def __init__(self, execution: RunExecution, tree: RunTree) -> None:
+    def __init__(self, execution: RunExecution, tree: RunTree, release: Callable[[], Awaitable[None]]) -> None:
         self.execution = execution
         self.tree = tree
+        self._release = release
+
+    async def run(self) -> None:
+        """See `RunExecution.run`."""
+        try:
+            await self.execution.run()
+        finally:
+            await self._release()
 
 
 def _guidance_taker(conversation_id: int, guidance_id: str) -> Write:

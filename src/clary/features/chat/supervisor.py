@@ -237,7 +237,7 @@ class RunSupervisor:
                     local.tree = prepared.tree
                     # Told again: a queued run that begins has just become a running one.
                     self._on_change(local.user_id)
-                    await prepared.execution.run()
+                    await prepared.run()
         except asyncio.CancelledError:
             # Stopped before it began: whoever prepares writes the end. Given back: nothing is written.
             if not local.stop.abandoned and local.stop.reason is not None:

@@ -139,6 +139,11 @@ class RunThings:
         tools = tuple(dict.fromkeys((*config.tools, *self._names(offer.snapshot))))
         return replace(config, mcp=offer.snapshot, tools=tools), offer.warnings, offer.unreachable
 
+    async def release(self, config: RunConfig) -> None:
+        """Ends the connections to servers that only this run had."""
+        if config.mcp:
+            await self._mcp.release(config.mcp)
+
     def foreign_tools(self, config: RunConfig, door: RunDoor) -> dict[str, Tool]:
         """The tools of MCP servers by name, as they were at the start of the run."""
         return {tool.spec.name: tool for tool in self._mcp.restore(config.mcp, door)} if config.mcp else {}

@@ -225,12 +225,20 @@ class AgentService:
         await agents.add_version(version, kept=KEPT_VERSIONS)
         return await self._saved(session, row, remarks)
 
+    async def _remarks(self, session: Session, row: AgentRow) -> list[Remark]:
+        configuration = configuration_of(row)
+        return await self._check.without_effect(session, configuration, owner_id=row.owner_id, agent_id=row.id)
+
     async def _saved(self, session: Session, row: AgentRow, remarks: list[Remark]) -> SavedAgent:
-        lasting = await self._check.without_effect(session, configuration_of(row), owner_id=row.owner_id)
+        lasting = await self._check.without_effect(
+            session, configuration_of(row), owner_id=row.owner_id, agent_id=row.id
+        )
         return SavedAgent(agent_id=row.id, id=row.id, version=row.version, warnings=warnings_of(remarks + lasting))
 
     async def _describe(self, session: Session, row: AgentRow, identity: Identity) -> AgentResponse:
-        remarks = await self._check.without_effect(session, configuration_of(row), owner_id=row.owner_id)
+        remarks = await self._check.without_effect(
+            session, configuration_of(row), owner_id=row.owner_id, agent_id=row.id
+        )
         return describe_row(row, remarks, identity)
 
 

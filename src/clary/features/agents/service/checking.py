@@ -77,7 +77,7 @@ class ConfigurationCheck:
         return {**configuration, **kept}, remarks
 
     async def without_effect(
-        self, session: Session, configuration: Mapping[str, Any], *, owner_id: str
+        self, session: Session, configuration: Mapping[str, Any], *, owner_id: str, agent_id: str
     ) -> list[Remark]:
         """What stands in a saved configuration and is dropped in runs: tools, sub-agents, skills, knowledge bases."""
         named: list[str] = configuration["availableTools"]
@@ -88,7 +88,7 @@ class ConfigurationCheck:
         remarks += [Remark("availableSubAgentIds", each, "unknown") for each in lost]
         skills: list[str] = configuration["availableSkills"]
         if skills:
-            unusable = await self._skills.find_unusable(session, owner_id=owner_id, names=skills)
+            unusable = await self._skills.find_unusable(session, owner_id=owner_id, names=skills, agent_id=agent_id)
             remarks += [Remark("availableSkills", each, unusable[each]) for each in skills if each in unusable]
         unread = await self._unread_bases(session, configuration["availableKnowledgeBases"], owner_id=owner_id)
         return remarks + [Remark("availableKnowledgeBases", each, "unknown") for each in unread]
