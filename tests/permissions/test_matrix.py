@@ -289,6 +289,8 @@ REFUSED_TO = {
         ("POST", "/api/stream"): "provider_not_found",
         ("POST", "/api/conversations/{session_id}/share"): "session_not_found",
         # Nobody answers and steers in the owner's name.
+        ("POST", "/api/conversations/{session_id}/rerun-stream"): "session_not_found",
+        ("POST", "/api/conversations/{session_id}/edit-last-user-message"): "session_not_found",
         ("POST", "/api/questionnaires/{questionnaire_id}/submit"): "questionnaire_not_found",
         ("POST", "/api/sandbox/approval"): "approval_not_found",
         ("POST", "/api/sessions/{session_id}/inject-user-message"): "session_not_found",
@@ -324,8 +326,12 @@ async def test_owner_and_admin_get_through_every_route_or_the_refusal_in_the_con
 
 
 def removes(route: tuple[str, str]) -> int:
-    """What takes something away comes last, and the owner at the very end."""
-    return 2 if route[1] == "/api/user/delete" else int(route[0] == "DELETE")
+    """What takes something away comes last, and the owner at the very end; a new run takes guidance away."""
+    if route[1] == "/api/user/delete":
+        return 3
+    if route[1].endswith(("/rerun-stream", "/edit-last-user-message")):
+        return 1
+    return 2 if route[0] == "DELETE" and "/inject-user-message/" not in route[1] else 0
 
 
 def outcome(answer: httpx2.Response) -> str:

@@ -24,20 +24,23 @@ NOT_FOUND = {"agent_not_found", "session_not_found", "run_not_found", "provider_
     "budget_not_found",
     "task_not_found",
     "mcp_not_found",
-    "skill_not_found",
 }
 FORBIDDEN = {"forbidden", "agent_forbidden"}
 GENERATION = (
     *(f"/api/agent/{path}{end}" for path in ("auto-generate", "system-prompt/optimize") for end in ("", "/submit")),
     "/api/agent/abilities",
 )
-# The call takes something away from whoever calls, or from the one whose object it is.
-IDS_IN_BODY = (
+# Whose object it is, their path does not say.
+IDS_NOT_IN_PATH = (
     *("/api/agent/create", *GENERATION, "/api/chat", "/api/stream", "/api/web-stream"),
     *("/api/sandbox/approval", "/api/sandbox/approval/audit", "/api/tools/exec"),
+    *("/api/chat/optimize-input", "/api/chat/optimize-input/stream"),
+    *("/api/skills", "/api/skills/content", "/api/skills/report", "/api/skills/download"),
     *(f"/api/skills/{each}" for each in ("upload", "upload-batch", "import-url", "agent-available")),
+    *(f"/api/skills/{each}" for each in ("approve", "reject")),
     *(f"/api/skills/sync-{each}" for each in ("to-agent", "to-agent-workspaces", "workspace-skills")),
 )
+# The call takes something away from whoever calls, or from the one whose object it is.
 LAST = ("/api/user/delete", "/api/auth/logout", "/api/user/logout")
 
 
@@ -144,7 +147,7 @@ async def test_the_server_does_what_the_page_says(house: House, provider: Script
             (
                 route
                 for route in CALLS
-                if route != ENDLESS and ROUTES[route].scope is not None and route[1] not in IDS_IN_BODY
+                if route != ENDLESS and ROUTES[route].scope is not None and route[1] not in IDS_NOT_IN_PATH
             ),
             key=lambda route: (route[1] in LAST, route[0] == "DELETE"),
         )

@@ -53,6 +53,7 @@ class Call:
     file: bytes | None = None
     form: dict[str, str] = field(default_factory=dict[str, str])
     file_field: str = "file"
+    file_name: str = "a.txt"
 
 
 def provider_body(url: str = "https://api.example.com/v1") -> dict[str, Any]:
@@ -214,8 +215,10 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/api/agent/tasks/{task_id}/cancel"): Call(),
     ("GET", "/api/skills"): FREE,
     ("GET", "/api/skills/agent-available"): Call(path="/api/skills/agent-available?agent_id={agent_id}"),
-    ("POST", "/api/skills/upload"): Call(file=skill_zip("brought"), form=INTO_AGENT),
-    ("POST", "/api/skills/upload-batch"): Call(file=skill_zip("brought"), form=INTO_AGENT, file_field="files"),
+    ("POST", "/api/skills/upload"): Call(file=skill_zip("brought"), file_name="a.zip", form=INTO_AGENT),
+    ("POST", "/api/skills/upload-batch"): Call(
+        file=skill_zip("brought"), file_name="a.zip", form=INTO_AGENT, file_field="files"
+    ),
     ("POST", "/api/skills/import-url"): Call(body={"url": "{provider_url}", **INTO_AGENT}),
     ("GET", "/api/skills/content"): Call(path="/api/skills/content" + SKILL),
     ("PUT", "/api/skills/content"): Call(
@@ -258,6 +261,10 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/api/sessions/{session_id}/tasks_status"): Call(),
     ("GET", "/api/conversations/{session_id}/export"): Call(),
     ("GET", "/api/sessions/{session_id}/download"): Call(),
+    ("POST", "/api/conversations/{session_id}/rerun-stream"): Call(body={}),
+    ("POST", "/api/conversations/{session_id}/edit-last-user-message"): Call(body={"content": "otherwise"}),
+    ("POST", "/api/chat/optimize-input"): Call(body={"current_input": "x", "agent_id": "{agent_id}"}),
+    ("POST", "/api/chat/optimize-input/stream"): Call(body={"current_input": "x", "agent_id": "{agent_id}"}),
     ("POST", "/api/chat"): Call(body={"messages": [{"role": "user", "content": "x"}], "agent_id": "{agent_id}"}),
     ("POST", "/api/stream"): Call(
         body={"messages": [{"role": "user", "content": "x"}], "provider_id": "{provider_id}"}
@@ -312,6 +319,6 @@ async def make(client: httpx2.AsyncClient, method: str, path: str, call: Call, i
     """Makes a call with some ids."""
     address = filled(call.path or path, ids)
     if call.file is not None:
-        files = {call.file_field: ("a.zip", call.file)}
+        files = {call.file_field: (call.file_name, call.file)}
         return await client.request(method, address, files=files, data=filled(call.form, ids))
     return await client.request(method, address, json=filled(call.body, ids))

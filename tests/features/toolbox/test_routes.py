@@ -190,7 +190,7 @@ async def test_an_own_session_gives_its_workspace_and_a_foreign_one_counts_as_ab
     owned = await objects_of(tools.crowd.house, await tools.crowd.client("pia"), provider)
     await tools.run("pia", "file_write", {"file_path": "s.txt", "content": "x"}, session_id=owned["session_id"])
     found = await tools.run("pia", "list_dir", {}, agent_id=owned["agent_id"])
-    assert [entry["name"] for entry in found["entries"]] == ["s.txt"]
+    assert "s.txt" in [entry["name"] for entry in found["entries"]]
     assert (await tools.run("quin", "list_dir", {}, session_id=owned["session_id"]))["entries"] == []
 
 
