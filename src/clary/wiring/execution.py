@@ -26,7 +26,7 @@ from clary.features.mcp_servers.service import McpRunTools
 from clary.features.memory.service import MemoryService
 from clary.features.runs.service import RunService
 from clary.features.skills.service import RunSkills
-from clary.features.toolbox.service import Toolbox
+from clary.features.toolbox.service import Pictures, Toolbox
 from clary.features.usage.service import BudgetGate
 from clary.features.workspaces.service import WorkspaceService
 from clary.jobs.queue import JobQueue
@@ -60,6 +60,7 @@ class ExecutionServices:
         jobs: JobQueue,
         providers: ProviderResolver,
         toolbox: Toolbox,
+        pictures: Pictures,
         workspaces: WorkspaceService,
         memory: MemoryService,
         run_skills: RunSkills,
@@ -80,6 +81,7 @@ class ExecutionServices:
         self.jobs = jobs
         self.provider_resolver = providers
         self.toolbox = toolbox
+        self.pictures = pictures
         self.workspaces = workspaces
         self.memory = memory
         self.run_skills = run_skills
@@ -155,6 +157,7 @@ class ExecutionServices:
             workspaces=self.workspaces,
             interventions=self.interventions.kept,
             things=self.things,
+            pictures=self.pictures,
             clock=clock,
             max_result_tokens=settings.tool_result_max_tokens,
         )

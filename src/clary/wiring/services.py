@@ -117,6 +117,7 @@ class Services:
             jobs=self.background.queue,
             providers=self.provider_resolver,
             toolbox=self.toolbox,
+            pictures=self.tools.pictures,
             workspaces=self.workspaces,
             memory=self.memory,
             run_skills=self.skills.for_runs,

@@ -13,7 +13,7 @@ from clary.features.agents.service import AgentResolver
 from clary.features.audit.service import AuditLog
 from clary.features.conversations.service import ConversationService
 from clary.features.toolbox.ports import ForeignTools, NoForeignTools, NoteBooks, Room, WebAccess
-from clary.features.toolbox.service import DirectCalls, DirectLimits, Surroundings, Toolbox, ToolList
+from clary.features.toolbox.service import DirectCalls, DirectLimits, Pictures, Surroundings, Toolbox, ToolList
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit.clock import Clock
 from clary.kit.safe_http import OutboundGuard
@@ -47,6 +47,7 @@ class ToolServices:
         self._rate = UserRate(database=database, clock=clock)
         self.documents = DocumentReader()
         self.pages = WebPages(guard, max_megabytes=settings.fetch_max_mb, seconds=settings.fetch_timeout_seconds)
+        self.pictures = Pictures(self.pages)
         services = search_services(search_settings(settings), outbound_allow=settings.outbound_allow)
         web = WebAccess(
             documents=self.documents,

@@ -43,13 +43,19 @@ class Speaker:
         assert envelope["code"] == 200, envelope
         return envelope["data"]
 
+    async def upload(self, path: str, name: str, content: bytes) -> Any:
+        """Data of an upload that must succeed."""
+        envelope = (await self._client.post(path, files={"file": (name, content)}, headers=self._token)).json()
+        assert envelope["code"] == 200, envelope
+        return envelope["data"]
+
     async def open(self, path: str, body: Any = None, **headers: str) -> OpenStream:
         """A stream that has begun; POST with a body, else GET."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         stream = OpenStream(self._house.app, "POST" if body else "GET", path, body, {**self._token, **given})
         return await stream.begun()
 
-    async def say(self, text: str, session: str = "s1", path: str = "/api/web-stream", **more: Any) -> Lines:
+    async def say(self, text: Any, session: str = "s1", path: str = "/api/web-stream", **more: Any) -> Lines:
         """Lines of a run from its start to its end."""
         stream = await self.open(path, said(text, session, **more))
         lines = await stream.lines()

@@ -20,6 +20,7 @@ from clary.features.chat.delegation import (
 from clary.features.chat.guiding import RunGuidance
 from clary.features.chat.model_view import loaded_skills
 from clary.features.chat.offering import FINISH, deferred, offered_names
+from clary.features.chat.pictured_model import PicturedModel
 from clary.features.chat.plan_question import PlanQuestions
 from clary.features.chat.ports import ModelGateway
 from clary.features.chat.prompting import listings_of, mode_rules, notes_of, workspace_tree
@@ -37,7 +38,7 @@ from clary.features.chat.things import RunThings
 from clary.features.chat.tree import DELEGATE, RunTree
 from clary.features.interventions.service import Interventions
 from clary.features.mcp_servers.service import RunDoor
-from clary.features.toolbox.service import Toolbox
+from clary.features.toolbox.service import Pictures, Toolbox
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit import safe_paths
 from clary.kit.clock import Clock
@@ -63,6 +64,7 @@ class LoopBuilder:
         workspaces: WorkspaceService,
         interventions: Interventions,
         things: RunThings,
+        pictures: Pictures,
         clock: Clock,
         max_result_tokens: int,
     ) -> None:
@@ -72,6 +74,7 @@ class LoopBuilder:
         self._workspaces = workspaces
         self._interventions = interventions
         self._things = things
+        self._pictures = pictures
         self._clock = clock
         self._max_result_tokens = max_result_tokens
         self._children: Children | None = None
@@ -138,8 +141,12 @@ class LoopBuilder:
         asker = Asker(tree, recorder, self._interventions, self._clock)
         tools = self._tools(tree, recorder, asker, language, workspace)
         budget = ContextBudget(BudgetRules(**config.budget))
-        model = recorder.booking.model(self._models.client(config.provider), config.provider, budget)
-        judge = recorder.booking.model(self._models.client(config.fast_provider), config.fast_provider, budget)
+        model, judge = (
+            recorder.booking.model(
+                PicturedModel(self._models.client(each), self._pictures, workspace, language), each, budget
+            )
+            for each in (config.provider, config.fast_provider)
+        )
         switch = self._models.has_thinking_switch(config.provider)
         later = deferred([tool.spec for tool in tools], int(config.budget["max_model_len"]))
         if later:

@@ -142,9 +142,10 @@ def user_content(content: Any, *, accepts_images: bool) -> str | tuple[TextPart 
             parts.append(ImagePart(str(part["image_url"]["url"])))
         else:
             # A model without image input is told that there was one (3.3).
-            parts.append(TextPart("[image: " + _image_name(str(part["image_url"]["url"])) + "]"))
+            parts.append(TextPart("[image: " + image_name(str(part["image_url"]["url"])) + "]"))
     return tuple(parts)
 
 
-def _image_name(url: str) -> str:
+def image_name(url: str) -> str:
+    """How a picture is spoken of in place of itself."""
     return "inline" if url.startswith("data:") else url.rsplit("/", 1)[-1][:80]

@@ -3,6 +3,7 @@
 from clary.features.toolbox.command_words import denied_word
 from clary.features.toolbox.direct_calls import DirectCall, DirectCalls, DirectLimits, Surroundings
 from clary.features.toolbox.listing import ToolList
+from clary.features.toolbox.pictures import Picture, Pictures
 from clary.features.toolbox.toolbox import (
     ALIASES,
     LOOP_TOOLS,
@@ -20,6 +21,8 @@ __all__ = [
     "DirectCall",
     "DirectCalls",
     "DirectLimits",
+    "Picture",
+    "Pictures",
     "Surroundings",
     "ToolList",
     "Toolbox",

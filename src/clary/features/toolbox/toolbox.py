@@ -9,6 +9,7 @@ from clary.features.toolbox.image_tool import AnalyzeImageTool
 from clary.features.toolbox.loop_tools import DEFINITIONS, loop_tools
 from clary.features.toolbox.memory_tools import ForgetMemoryTool, SaveMemoryTool, SearchMemoryTool
 from clary.features.toolbox.patch_tool import ApplyPatchTool
+from clary.features.toolbox.pictures import Pictures
 from clary.features.toolbox.ports import NoBounds, Room, WebAccess
 from clary.features.toolbox.search_tools import GlobTool, GrepTool
 from clary.features.toolbox.session_tools import LoadSkillTool, LoadWorkflowTool
@@ -131,7 +132,7 @@ def _built_in(clock: Clock, web: WebAccess, room: Room) -> tuple[BuiltInTool, ..
         PythonTool(room),
         JavaScriptTool(room),
         FetchWebpagesTool(web, room),
-        AnalyzeImageTool(web),
+        AnalyzeImageTool(Pictures(web.pages)),
         SearchMemoryTool(clock),
         SaveMemoryTool(),
         ForgetMemoryTool(),

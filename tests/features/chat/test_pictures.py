@@ -1,0 +1,69 @@
+"""Pictures that messages only name: the model is given their bytes, read by the server (stream-runtime.md 3.3)."""
+
+import base64
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from features.chat.world import Chat, chat_in, end_of
+
+pytestmark = pytest.mark.anyio
+
+PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + struct.pack(">II", 4, 3) + b"\x08\x02\x00\x00\x00"
+INLINE = "data:image/png;base64," + base64.b64encode(PNG).decode()
+FILES = "/api/agent/{agent}/file_workspace/upload"
+
+
+def image(url: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def text(content: str) -> dict[str, Any]:
+    return {"type": "text", "text": content}
+
+
+async def with_eyes(chat: Chat, *, sees: bool = True) -> str:
+    """An agent with pictures in its workspace, on a model that takes images or does not."""
+    row = {"base_url": chat.provider.url, "api_keys": ["sk-x"], "model": "m", "supports_multimodal": sees}
+    provider = (await chat.alice.data("POST", "/api/llm-provider/create", row))["id"]
+    agent = await chat.alice.agent(llm_provider_id=provider, enableMultimodal=True)
+    for name, content in (("cat.png", PNG), ("note.png", b"no picture")):
+        await chat.alice.upload(FILES.format(agent=agent), name, content)
+    return agent
+
+
+def shown(chat: Chat) -> Any:
+    """The content of the person's message as the model got it."""
+    return [each for each in chat.asked()["messages"] if each["role"] == "user"][0]["content"]
+
+
+async def test_a_picture_in_the_workspace_is_shown_as_bytes_in_each_call(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        agent = await with_eyes(chat)
+        content = [text("What is it? [[plain]]"), image("/workspace/cat.png"), image(INLINE)]
+        assert end_of(await chat.alice.say(content, agent_id=agent)) == ("completed", "answered")
+        assert shown(chat) == [text("What is it? [[plain]]"), image(INLINE), image(INLINE)]
+        await chat.alice.say("And now? [[plain]]", agent_id=agent)
+        assert shown(chat) == [text("What is it? [[plain]]"), image(INLINE), image(INLINE)]
+        stored = (await chat.alice.history())[0]["content"]
+        assert stored[1] == image("/workspace/cat.png")
+
+
+async def test_what_cannot_be_read_is_said_in_words_and_the_run_goes_on(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        agent = await with_eyes(chat)
+        addresses = ("/workspace/gone.png", "/workspace/note.png", "/workspace/../../etc/passwd", "https://10.0.0.1/a")
+        lines = await chat.alice.say([text("Look [[plain]]"), *map(image, addresses)], agent_id=agent)
+        assert end_of(lines) == ("completed", "answered")
+        told = [part["text"] for part in shown(chat)[1:]]
+        assert [each.split(" ")[1] for each in told] == ["gone.png", "note.png", "passwd", "a"]
+        assert all(each.startswith("[image: ") and "root:" not in each for each in told)
+
+
+async def test_a_model_without_eyes_is_told_that_there_was_a_picture(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        agent = await with_eyes(chat, sees=False)
+        await chat.alice.say([text("Look [[plain]]"), image("/workspace/cat.png")], agent_id=agent)
+        assert shown(chat) == [text("Look [[plain]]"), text("[image: cat.png]")]
