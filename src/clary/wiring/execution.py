@@ -12,6 +12,7 @@ from clary.features.chat.active import ActiveRuns
 from clary.features.chat.building import LoopBuilder
 from clary.features.chat.child_config import ChildResolver
 from clary.features.chat.children import ChildRuns
+from clary.features.chat.image_files import ImageFiles
 from clary.features.chat.overriding import ContextShares
 from clary.features.chat.preparing import RunPreparer
 from clary.features.chat.resolving import LoopLimits, RunResolver
@@ -36,6 +37,7 @@ from clary.runtime.tools import Sandbox
 from clary.settings import Settings
 from clary.streams.hub import Hub
 from clary.wiring.departures import departures
+from clary.wiring.files import workspace_room
 from clary.wiring.identity import IdentityServices
 from clary.wiring.interventions import InterventionServices
 from clary.wiring.revising import RevisingServices
@@ -213,6 +215,7 @@ class ExecutionServices:
             interventions=self.interventions.kept,
             secret_box=self.secret_box,
             clock=self.clock,
+            images=ImageFiles(self.workspaces, workspace_room(settings)),
             limits=ChatLimits(lambda: self.identity.live.values.max_active_runs_per_user, settings.max_views_per_run),
         )
         self.revising = RevisingServices(

@@ -36,7 +36,7 @@ async def with_eyes(chat: Chat, *, sees: bool = True) -> str:
 
 def shown(chat: Chat) -> Any:
     """The content of the person's message as the model got it."""
-    return [each for each in chat.asked()["messages"] if each["role"] == "user"][0]["content"]
+    return next(each for each in chat.asked()["messages"] if each["role"] == "user")["content"]
 
 
 async def test_a_picture_in_the_workspace_is_shown_as_bytes_in_each_call(tmp_path: Path) -> None:
@@ -67,3 +67,28 @@ async def test_a_model_without_eyes_is_told_that_there_was_a_picture(tmp_path: P
         agent = await with_eyes(chat, sees=False)
         await chat.alice.say([text("Look [[plain]]"), image("/workspace/cat.png")], agent_id=agent)
         assert shown(chat) == [text("Look [[plain]]"), text("[image: cat.png]")]
+
+
+async def test_an_image_in_a_message_becomes_a_file_that_is_kept_once(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        agent = await with_eyes(chat)
+        for _ in range(2):
+            await chat.alice.say([text("Look [[plain]]"), image(INLINE)], agent_id=agent)
+        first, _, second, _ = await chat.alice.history()
+        assert first["content"] == second["content"]
+        path = first["content"][1]["image_url"]["url"]
+        assert path.startswith("/workspace/.clary/images/")
+        found = await chat.alice.call("GET", f"/api/agent/{agent}/file_workspace/download?file_path={path}")
+        assert (found.content, found.headers["content-type"]) == (PNG, "image/png")
+        assert shown(chat) == [text("Look [[plain]]"), image(INLINE)]
+
+
+async def test_what_finds_no_room_or_is_no_image_stays_in_the_message(tmp_path: Path) -> None:
+    other = "data:image/png;base64," + base64.b64encode(PNG + b"other").decode()
+    async with chat_in(tmp_path, workspace_max_entries=1) as chat:
+        agent = await chat.alice.agent()
+        said = [text("Look [[plain]]"), image(INLINE), image(other), image("data:image/png;base64,eA==")]
+        await chat.alice.say(said, agent_id=agent)
+        stored = (await chat.alice.history())[0]["content"]
+        assert stored[1]["image_url"]["url"].startswith("/workspace/")
+        assert stored[2:] == said[2:]

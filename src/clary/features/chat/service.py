@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 
 from clary.db.database import Database
 from clary.db.session import Session
+from clary.features.chat.image_files import ImageFiles
 from clary.features.chat.intake import (
     Intake,
     first_user_of,
@@ -102,6 +103,7 @@ class ChatService:
         interventions: Interventions,
         secret_box: SecretBox,
         clock: Clock,
+        images: ImageFiles,
         limits: ChatLimits,
     ) -> None:
         self._database = database
@@ -113,6 +115,7 @@ class ChatService:
         self._interventions = interventions
         self._secret_box = secret_box
         self._clock = clock
+        self._images = images
         self._limits = limits
         self._locks: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -321,9 +324,7 @@ class ChatService:
     async def _require_free(
         self, db: Session, known: ConversationRow | None, identity: Identity, *, replaces: bool
     ) -> None:
-        active = None
-        if known is not None:
-            active = await self._runs.find_active(db, conversation_id=known.conversation_id)
+        active = await self._runs.find_active(db, conversation_id=known.conversation_id) if known else None
         if active is not None:
             raise _OccupiedError(active.run_id) if replaces else SessionBusyError
         if await RunRepository(db).count_active(identity.user_id) >= self._limits.runs_per_user():
@@ -333,7 +334,7 @@ class ChatService:
         self, db: Session, conversation: ConversationRow, run_id: str, intake: Intake, *, is_new: bool
     ) -> None:
         """Title, counts and messages; each row is written once."""
-        stored: Sequence[NewMessage] = intake.stored
+        stored: Sequence[NewMessage] = await self._images.keep(db, conversation, intake.stored)
         if not is_new:
             stored = await without_history(db, conversation, stored)
             first_user = first_user_of(conversation, stored)

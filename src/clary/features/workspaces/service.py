@@ -46,7 +46,21 @@ class WorkspaceService:
         """
         name = folder_name(user_id, agent_id, session_id)
         if agent_id and not is_built_in(agent_id):
-            await self._note(name, user_id, agent_id)
+            async with self._database.read() as db:
+                known = await WorkspaceRepository(db).find(name)
+            if known is None:
+                async with self._database.write() as db:
+                    await self._note(db, name, user_id, agent_id)
+        return await self._made(name)
+
+    async def ensure_in(self, db: Session, user_id: str, agent_id: str | None, session_id: str) -> Path:
+        """The same in the caller's transaction, which writes."""
+        name = folder_name(user_id, agent_id, session_id)
+        if agent_id and not is_built_in(agent_id):
+            await self._note(db, name, user_id, agent_id)
+        return await self._made(name)
+
+    async def _made(self, name: str) -> Path:
         folder = self._folder(name)
         await asyncio.to_thread(_make, folder)
         return folder
@@ -101,12 +115,9 @@ class WorkspaceService:
         async with self._database.write() as db:
             await WorkspaceRepository(db).forget_imports(now - IMPORT_KEPT)
 
-    async def _note(self, name: str, user_id: str, agent_id: str) -> None:
-        async with self._database.read() as db:
-            if await WorkspaceRepository(db).find(name) is not None:
-                return
-        row = WorkspaceRow(folder=name, user_id=user_id, agent_id=agent_id, created_at=self._clock.now())
-        async with self._database.write() as db:
+    async def _note(self, db: Session, name: str, user_id: str, agent_id: str) -> None:
+        if await WorkspaceRepository(db).find(name) is None:
+            row = WorkspaceRow(folder=name, user_id=user_id, agent_id=agent_id, created_at=self._clock.now())
             await WorkspaceRepository(db).add(row)
 
     async def _remove(self, name: str) -> None:
