@@ -10,6 +10,7 @@ from clary.features.chat.execution import Stop
 from clary.features.chat.recording import RunRecorder
 from clary.features.chat.run_log import RunLog
 from clary.features.chat.waiting import WaitingRoom
+from clary.features.runs.service import RunRow
 from clary.kit.clock import Clock
 from clary.runtime.plan import CallMeter
 
@@ -42,9 +43,9 @@ class RootFacts:
 
 @dataclass(slots=True)
 class LocalChild:
-    """A child under way in this process."""
+    """A child under way in this process; without a task it has not come so far that it could be cancelled."""
 
-    stop: Stop
+    stop: Stop = field(default_factory=Stop)
     task: "asyncio.Task[object] | None" = None
 
 
@@ -77,6 +78,12 @@ class Slots:
             if not turn.done():
                 self._free -= 1
                 turn.set_result(None)
+
+    async def __aenter__(self) -> None:
+        await self.enter()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.leave()
 
     def come_back(self) -> None:
         """Takes a place again without waiting; for a moment there may be one too many."""
@@ -124,11 +131,19 @@ class RunTree:
         calls = recorder.open_calls.values()
         return bool(calls) and all(call.name == DELEGATE or self.room.holds(recorder.run_id, call.id) for call in calls)
 
+    def roll_up(self, child: RunRow, total: Json, cost: str | None) -> None:
+        """Adds what an ended child used to its parent, once (stream-runtime.md 9.7)."""
+        parent = self.recorders.get(child.parent_run_id or "")
+        if parent is not None:
+            parent.usage.add_child(child.run_id, child.session_id, total, cost)
+
     def stop_child(self, run_id: str) -> bool:
         """Stops one child with what it started; False when it is not under way here."""
         child = self.children.get(run_id)
-        if child is None or child.task is None:
+        if child is None:
             return False
-        child.stop.reason = child.stop.reason or "interrupt_request"
-        child.task.cancel()
+        if child.stop.reason is None:
+            child.stop.reason = "interrupt_request"
+            if child.task is not None:
+                child.task.cancel()
         return True
