@@ -174,16 +174,17 @@ class ChildRuns:
         tree = parent.tree
         local = tree.children.setdefault(child.run_id, LocalChild())
         try:
-            execution = await self._preparer.prepare_child(child.run_id, tree, local.stop)
-            # From here on a stop cuts what is under way; one that came before is seen at the start.
-            local.task = asyncio.current_task()
-            try:
-                return await execution.run()
-            finally:
-                local.task = None
-                if not tree.stop.abandoned:
-                    total, cost = execution.recorder.usage.sums()
-                    parent.recorder.usage.add_child(child.run_id, child.session_id, total, cost)
+            with tree.slots.place() as turn:
+                execution = await self._preparer.prepare_child(child.run_id, tree, local.stop, turn)
+                # From here on a stop cuts what is under way; one that came before is seen at the start.
+                local.task = asyncio.current_task()
+                try:
+                    return await execution.run()
+                finally:
+                    local.task = None
+                    if not tree.stop.abandoned:
+                        total, cost = execution.recorder.usage.sums()
+                        parent.recorder.usage.add_child(child.run_id, child.session_id, total, cost)
         finally:
             tree.recorders.pop(child.run_id, None)
             tree.children.pop(child.run_id, None)

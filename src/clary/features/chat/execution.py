@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
 
@@ -113,24 +113,13 @@ class RunExecution:
 
 
 class ChildExecution:
-    """A child run inside its root's execution; cancelling the task stops it, and the end says why.
+    """A child run inside its root's execution; cancelling the task stops it, and the end says why."""
 
-    `place` is entered while the child works: only so many do at a time.
-    """
-
-    def __init__(
-        self,
-        make_loop: MakeLoop,
-        recorder: RunRecorder,
-        stop: Stop,
-        root_stop: Stop,
-        place: AbstractAsyncContextManager[None],
-    ) -> None:
+    def __init__(self, make_loop: MakeLoop, recorder: RunRecorder, stop: Stop, root_stop: Stop) -> None:
         self.recorder = recorder
         self._make_loop = make_loop
         self._stop = stop
         self._root_stop = root_stop
-        self._place = place
 
     async def run(self) -> Outcome:
         """To the end of the child; a child that ends badly only says so in its outcome.
@@ -141,7 +130,7 @@ class ChildExecution:
         """
         try:
             # Stopped while it waited, or before its process died: what comes too late must not begin.
-            ended = await self._work() if self._stop.reason is None else None
+            ended = await follow(await self._make_loop(), self.recorder) if self._stop.reason is None else None
         except asyncio.CancelledError:
             if self._root_stop.abandoned:
                 raise
@@ -161,10 +150,6 @@ class ChildExecution:
         finally:
             self.recorder.close()
         return self._end(ended.reason, outcome_of(ended)) if ended is not None else self._end_stopped()
-
-    async def _work(self) -> LoopEnded:
-        async with self._place:
-            return await follow(await self._make_loop(), self.recorder)
 
     def _end_stopped(self) -> Outcome:
         reason = self._stop.reason or self._root_stop.reason or "interrupt_request"

@@ -114,8 +114,8 @@ class RunPreparer:
 
         return PreparedRun(RunExecution(make_loop, recorder, stop, self._seconds_left(run)), tree, release)
 
-    async def prepare_child(self, run_id: str, tree: RunTree, stop: Stop) -> ChildExecution:
-        """The execution of a child inside its root's."""
+    async def prepare_child(self, run_id: str, tree: RunTree, stop: Stop, turn: Awaitable[None]) -> ChildExecution:
+        """The execution of a child inside its root's; it begins when its turn has come."""
         async with self._database.read() as db:
             run = await RunRepository(db).find(run_id)
             assert run is not None
@@ -125,11 +125,12 @@ class RunPreparer:
             stop.reason = stop.reason or cast("StopReason", run.stop_reason)
 
         async def make_loop() -> AgentLoop:
+            await turn
             tree.recorders[run_id] = recorder
             self._mark_running(run, recorder)
             return await self._builder.build(tree, recorder, record, run.query)
 
-        return ChildExecution(make_loop, recorder, stop, tree.stop, tree.slots)
+        return ChildExecution(make_loop, recorder, stop, tree.stop)
 
     def _tree(self, run: RunRow, log: RunLog, stop: Stop, park: Park) -> RunTree:
         root = RootFacts(run.run_id, run.user_id, run.agent_id, run.session_id, run.conversation_id, run.endpoint)

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from clary.features.chat.config import Json, Member
@@ -56,19 +57,20 @@ class Slots:
         self._free = places
         self._queue: deque[asyncio.Future[None]] = deque()
 
-    async def enter(self) -> None:
-        """Takes a place, in the order of asking."""
+    @contextmanager
+    def place(self) -> Generator[asyncio.Future[None]]:
+        """A place, in the order of asking: what it gives is done when the turn has come. Given back at the end."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._free > 0 and not self._queue:
             self._free -= 1
-            return
-        turn = asyncio.get_running_loop().create_future()
-        self._queue.append(turn)
+            turn.set_result(None)
+        else:
+            self._queue.append(turn)
         try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            yield turn
+        finally:
+            if not turn.cancel() and not turn.cancelled():
                 self.leave()
-            raise
 
     def leave(self) -> None:
         """Gives a place back, to the first who waits."""
@@ -78,12 +80,6 @@ class Slots:
             if not turn.done():
                 self._free -= 1
                 turn.set_result(None)
-
-    async def __aenter__(self) -> None:
-        await self.enter()
-
-    async def __aexit__(self, *_: object) -> None:
-        self.leave()
 
     def come_back(self) -> None:
         """Takes a place again without waiting; for a moment there may be one too many."""
