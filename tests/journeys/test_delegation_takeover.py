@@ -1,0 +1,143 @@
+"""A server killed while three children work: the run ends once, no child runs twice, no side effect repeats."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clary.adapters.scripted_provider import Call, CallTools, Say, ScriptedProvider, Step
+from features.chat.delegating import block, check_tree, delegate, finish, kinds, result_of, task, usage_of
+from journeys.test_takeover import answer_of, first_lines, merged, told
+from support.server_process import Person, ServerProcess, parsed, running, signed_in
+
+pytestmark = pytest.mark.anyio
+
+Json = dict[str, Any]
+CHILDREN = ("a", "b", "c")
+LINES = 24
+"""Lines of the undisturbed run: text, call, three times six of a child, result, answer, usage, end."""
+CALLS = 2 + 2 * len(CHILDREN)
+"""Model calls of the undisturbed run."""
+
+
+def child_script(session: str, name: str) -> list[Step]:
+    """Adds a line to a file of its own, then reports."""
+    command = f"echo x >> /workspace/count_{session}_{name}.txt; sleep 0.25"
+    return [CallTools([Call("execute_shell_command", {"command": command})]), finish(f"part {name}")]
+
+
+class Stage:
+    """A server, a person, and the scripts of a model outside of it."""
+
+    def __init__(self, server: ServerProcess, person: Person, scripts: dict[str, Sequence[Step]], url: str) -> None:
+        self.server = server
+        self.person = person
+        self.scripts = scripts
+        self._url = url
+
+    async def body(self, session: str, **plays: Sequence[Step]) -> tuple[Json, str]:
+        """(A request whose run hands its work to children that follow these scripts, the agent of the children)."""
+        made = {"base_url": self._url, "api_keys": ["sk-journey-000000"], "model": "m", "thinking_style": "none"}
+        provider = (await self.person.data("POST", "/api/llm-provider/create", made))["id"]
+        common = {"llm_provider_id": provider, "availableTools": ["execute_shell_command", "questionnaire"]}
+        part = {"name": f"part {session}", **common}
+        member = (await self.person.data("POST", "/api/agent/create", part))["agent_id"]
+        lead = {"name": f"lead {session}", "agentMode": "fibre", "availableSubAgentIds": [member], **common}
+        agent = (await self.person.data("POST", "/api/agent/create", lead))["agent_id"]
+        self.scripts |= {f"{session}-{name}": steps for name, steps in plays.items()}
+        tasks = [task(member, f"{session}-{name}") for name in plays]
+        self.scripts[session] = [delegate(*tasks, text="Handing it on."), Say("All parts are done.")]
+        message = {"role": "user", "content": f"[[play:{session}]] go"}
+        return {"messages": [message], "session_id": session, "agent_id": agent}, member
+
+    async def rest(self, session: str, count: int) -> list[bytes]:
+        """Lines from an index on to the end."""
+        async with asyncio.timeout(40):
+            return await self.person.all_lines(f"/api/stream/resume/{session}?last_index={count}")
+
+    def rows(self, query: str, *values: Any) -> list[Any]:
+        """Of the database, while no server runs or beside it."""
+        with closing(sqlite3.connect(self.server.data_dir / "clary.db")) as db, db:
+            return db.execute(query, values).fetchall()
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    scripts: dict[str, Sequence[Step]] = {"plain": [Say("Plainly.")]}
+    async with ScriptedProvider(scripts) as provider, running(tmp_path / "data") as server:
+        yield Stage(server, await signed_in(server), scripts, provider.url)
+
+
+async def killed_after(stage: Stage, count: int, delay_seconds: float = 0.0) -> None:
+    """Kills after `count` lines, restarts, reads on, and checks everything."""
+    session = f"s_{count}_{round(delay_seconds * 1000)}"
+    body, member = await stage.body(session, **{name: child_script(session, name) for name in CHILDREN})
+    before = await first_lines(stage.person, body, count)
+    await asyncio.sleep(delay_seconds)
+    await stage.server.kill()
+    await stage.server.start()
+    after = await stage.rest(session, count)
+    lines = parsed(before + after)
+    check_tree(lines)
+    assert lines[-1]["status"] == "completed", (session, lines[-1])
+    assert await stage.rest(session, 0) == before + after
+    assert answer_of([line for line in lines if line["session_id"] == session]).endswith("All parts are done.")
+    children = [f"{session}_sub_{number}" for number in (1, 2, 3)]
+    parts = [block(member, child, f"part {name}") for child, name in zip(children, CHILDREN, strict=True)]
+    assert result_of(lines, session=session) == "\n\n".join(parts)
+    for child in children:
+        assert (kinds(lines, child).count("normal"), kinds(lines, child)[-1]) == (1, "token_usage")
+        assert kinds(lines, child).count("tool_call") == 2
+    check_usage(stage, lines, session, children)
+    check_side_effects(stage, lines, session, children)
+    await check_history(stage, lines, session, children)
+
+
+def check_usage(stage: Stage, lines: list[Json], session: str, children: Sequence[str]) -> None:
+    """Each recorded call once: on the run, on its parent, in the ledger."""
+    whole = usage_of(lines, session)
+    assert whole["total_info"]["prompt_tokens"] == 10 * CALLS
+    found = {each["step_name"]: each["usage"]["prompt_tokens"] for each in whole["per_step_info"]}
+    assert found == {"direct_execution": 20, **{f"sub_agent:{child}": 20 for child in children}}
+    assert [usage_of(lines, child)["total_info"]["prompt_tokens"] for child in children] == [20, 20, 20]
+    runs = stage.rows("select status from runs where root_run_id = ?", lines[-1]["run_id"])
+    assert runs == [("completed",)] * 4
+    secrets = stage.rows("select count(*) from runs where input_sealed is not null")
+    assert secrets == [(0,)]
+
+
+def check_side_effects(stage: Stage, lines: list[Json], session: str, children: Sequence[str]) -> None:
+    """Each file has one line, or the call was reported as unknown and the file has at most one."""
+    for child, name in zip(children, CHILDREN, strict=True):
+        result = result_of(lines, "execute_shell_command", child)
+        unknown = result.get("error_type") == "OUTCOME_UNKNOWN"
+        assert unknown or result["success"], result
+        written = "".join(each.read_text() for each in stage.server.data_dir.rglob(f"count_{session}_{name}.txt"))
+        assert written in (("", "x\n") if unknown else ("x\n",)), (child, written, result)
+
+
+async def check_history(stage: Stage, lines: list[Json], session: str, children: Sequence[str]) -> None:
+    """History says of each session what the stream said."""
+    data = await stage.person.data("GET", f"/api/conversations/{session}/messages")
+    assert data["next_stream_index"] == len(lines)
+    for name in (session, *children):
+        kept = [each for each in data["messages"] if each["session_id"] == name]
+        assert told(kept) == told(merged([line for line in lines if line["session_id"] == name]))
+
+
+@pytest.mark.timeout(180)
+async def test_a_kill_at_chosen_points_of_a_delegation_repeats_nothing(stage: Stage) -> None:
+    for count, delay_seconds in ((2, 0.0), (8, 0.0), (16, 0.0)):
+        await killed_after(stage, count, delay_seconds)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+async def test_a_kill_at_every_step_of_a_delegation_repeats_nothing(stage: Stage) -> None:
+    for count in range(LINES - 1):
+        for delay_seconds in (0.0, 0.06):
+            await killed_after(stage, count, delay_seconds)
