@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from clary.adapters.scripted_provider import Call, CallTools, Say, ScriptedProvider, Step
+from clary.adapters.scripted_provider import Call, CallTools, Gate, Say, ScriptedProvider, Step
 from features.chat.delegating import block, check_tree, delegate, finish, kinds, result_of, task, usage_of
 from journeys.test_takeover import answer_of, first_lines, merged, told
 from support.server_process import Person, ServerProcess, parsed, running, signed_in
@@ -20,6 +20,8 @@ Json = dict[str, Any]
 CHILDREN = ("a", "b", "c")
 LINES = 24
 """Lines of the undisturbed run: text, call, three times six of a child, result, answer, usage, end."""
+QUESTION = {"title": "T", "questions": [{"id": "q", "type": "text", "title": "Which?"}], "wait_time": 0}
+ASK = CallTools([Call("questionnaire", QUESTION, id="call_q")])
 CALLS = 2 + 2 * len(CHILDREN)
 """Model calls of the undisturbed run."""
 
@@ -141,3 +143,56 @@ async def test_a_kill_at_every_step_of_a_delegation_repeats_nothing(stage: Stage
     for count in range(LINES - 1):
         for delay_seconds in (0.0, 0.06):
             await killed_after(stage, count, delay_seconds)
+
+
+@pytest.mark.timeout(120)
+async def test_children_in_every_state_go_on_from_where_each_of_them_stood(stage: Stage) -> None:
+    asks = [ASK, finish("blue")]
+    gate = Gate(Say("rest"), text="Half ")
+    scripts: dict[str, Sequence[Step]] = {"ended": [Say("Ended.")], "held": [gate], "asks": asks}
+    body, member = await stage.body("s1", **scripts)
+    before = await until_all_stand(stage, body)
+    await stage.server.kill()
+    gate.open()
+    await stage.server.start()
+    path = "/api/questionnaires/s1_sub_3__questionnaire__call_q/submit"
+    await stage.person.data("POST", path, {"answers": {"q": "blue"}})
+    lines = parsed(before + await stage.rest("s1", len(before)))
+    check_tree(lines)
+    assert lines[-1]["status"] == "completed"
+    parts = [block(member, f"s1_sub_{n}", told) for n, told in ((1, "Ended."), (2, "Half rest"), (3, "blue"))]
+    assert result_of(lines, session="s1") == "\n\n".join(parts)
+    assert [kinds(lines, f"s1_sub_{n}").count("normal") for n in (1, 2, 3)] == [1, 1, 1]
+    assert kinds(lines, "s1_sub_1") == ["normal", "do_subtask_result", "token_usage"]
+    assert usage_of(lines, "s1")["total_info"]["prompt_tokens"] == 10 * (2 + 1 + 1 + 2)
+
+
+@pytest.mark.timeout(120)
+async def test_a_stop_from_before_the_crash_ends_the_whole_tree(stage: Stage) -> None:
+    gate = Gate(Say("never"), text="Half ")
+    body, _ = await stage.body("s1", ended=[Say("Ended.")], held=[gate], asks=[ASK])
+    before = await until_all_stand(stage, body)
+    await stage.server.kill()
+    stage.rows("update runs set stop_reason = 'interrupt_request' where parent_run_id is null")
+    await stage.server.start()
+    lines = parsed(before + await stage.rest("s1", len(before)))
+    check_tree(lines)
+    assert lines[-1]["status"] == "interrupted"
+    states = stage.rows("select status from runs where root_run_id = ? order by session_id", lines[-1]["run_id"])
+    assert [status for (status,) in states] == ["interrupted", "completed", "interrupted", "interrupted"]
+    assert [kinds(lines, f"s1_sub_{n}")[-1] for n in (1, 2, 3)] == ["token_usage"] * 3
+    named = [each["step_name"] for each in usage_of(lines, "s1")["per_step_info"]]
+    assert {"sub_agent:s1_sub_1", "sub_agent:s1_sub_3"} <= set(named)
+
+
+async def until_all_stand(stage: Stage, body: Json) -> list[bytes]:
+    """Lines until the first child has ended, the second is in its text, and the third has called."""
+    found: list[bytes] = []
+    async with stage.person.lines("/api/web-stream", body) as lines:
+        async for line in lines:
+            found.append(line)
+            seen = [(each["session_id"], each["type"]) for each in parsed(found)]
+            wanted = [("s1_sub_1", "token_usage"), ("s1_sub_2", "do_subtask_result"), ("s1_sub_3", "tool_call")]
+            if all(each in seen for each in wanted):
+                break
+    return found

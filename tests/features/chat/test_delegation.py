@@ -271,3 +271,72 @@ async def test_a_child_is_asked_again_after_a_cut_and_keeps_its_order(tmp_path: 
     assert result_of(lines) == block(member, "s1_sub_1", "Whole.")
     marks = [line for line in lines if (line.get("metadata") or {}).get("superseded")]
     assert [line["session_id"] for line in marks] == ["s1_sub_1"]
+
+
+async def test_a_child_has_a_task_list_of_its_own(tmp_path: Path) -> None:
+    todos = CallTools([Call("todo_write", {"tasks": [{"id": "1", "content": "part", "status": "completed"}]})])
+    async with chat_in(tmp_path, {"part": [todos, finish("ok")]}) as chat:
+        (member,) = await people(chat, "Sales", availableTools=["file_read"])
+        own = CallTools([Call("todo_write", {"tasks": [{"id": "1", "content": "SECRET plan", "completed": True}]})])
+        words = script(chat, own, delegate(task(member, "part")), Say("All done."))
+        await chat.alice.say(words, agent_id=await lead(chat, member, availableTools=["file_read"]))
+        lists = [
+            (await chat.alice.data("POST", f"/api/sessions/{name}/tasks_status"))["tasks_status"]["tasks"]
+            for name in ("s1", "s1_sub_1")
+        ]
+        asked = json.dumps([each["messages"] for each in requests_for(chat, "part")])
+    assert [[each["content"] for each in tasks] for tasks in lists] == [["SECRET plan"], ["part"]]
+    assert "SECRET plan" not in asked
+
+
+async def test_no_request_starts_or_rewrites_a_child(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        (member,) = await people(chat, "Sales")
+        await ask(chat, await lead(chat, member), task(member, "plain"))
+        before = await chat.alice.history("s1_sub_1")
+        opened = [
+            (await chat.alice.open(path, said("hello", "s1_sub_1", agent_id=member))).status
+            for path in ("/api/chat", "/api/stream", "/api/web-stream")
+        ]
+        path = "/api/conversations/s1_sub_1"
+        rerun = await chat.alice.call("POST", f"{path}/rerun-stream", {})
+        edit = (await chat.alice.call("POST", f"{path}/edit-last-user-message", {"content": "x"})).json()["code"]
+        after = await chat.alice.history("s1_sub_1")
+    assert opened == [422] * 3
+    assert (rerun.status_code, edit, before) == (422, 422, after)
+
+
+async def test_the_longest_session_id_has_children_that_can_be_read(tmp_path: Path) -> None:
+    session = "s" * 128
+    async with chat_in(tmp_path) as chat:
+        (member,) = await people(chat, "Sales")
+        lines = await ask(chat, await lead(chat, member), task(member, "plain"), session=session)
+        child = await chat.alice.history(f"{session}_sub_1")
+    assert result_of(lines, session=session) == block(member, f"{session}_sub_1", "Plainly.")
+    assert [each["type"] for each in child] == ["normal", "do_subtask_result"]
+
+
+async def test_calls_that_the_server_completes_are_never_sent_in_pieces(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        (member,) = await people(chat, "Sales")
+        call = delegate(task(member, "plain"), call_id="call_1")
+        words = script(chat, CallTools(call.calls, argument_piece=5), Say("All done."))
+        options = {"tool_call_deltas": True}
+        lines = await chat.alice.say(words, agent_id=await lead(chat, member), stream_options=options)
+    assert kinds(lines, "s1").count("tool_call") == 1
+    assert delegated(lines)[0]["session_id"] == "s1_sub_1"
+
+
+async def test_a_hundred_children_of_one_run_are_fifty_and_a_refusal(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        (member,) = await people(chat, "Sales")
+        ten = [task(member, "plain") for _ in range(10)]
+        words = script(chat, *[delegate(*ten) for _ in range(6)], Say("All done."))
+        lines = await chat.alice.say(words, agent_id=await lead(chat, member))
+        other = await chat.alice.say("hello", "s2")
+    check_tree(lines)
+    results = [line["content"] for line in lines if line.get("role") == "tool"]
+    assert [isinstance(each, str) for each in results] == [True] * 5 + [False]
+    assert "50" in results[5]["message"]
+    assert (end_of(lines), end_of(other)) == (("completed", "answered"),) * 2
+    assert usage_of(lines, "s1")["total_info"]["prompt_tokens"] == 10 * (7 + 50)

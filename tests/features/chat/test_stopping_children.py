@@ -23,6 +23,7 @@ from features.chat.delegating import (
     usage_of,
 )
 from features.chat.world import Chat, Json, Lines, chat_in, end_of, said, until
+from support.house import ADMIN_PASSWORD, login
 from support.open_stream import OpenStream
 
 pytestmark = pytest.mark.anyio
@@ -64,13 +65,13 @@ class Held:
 
 
 @asynccontextmanager
-async def held(folder: Path) -> AsyncIterator[Held]:
+async def held(folder: Path, path: str = "/api/web-stream") -> AsyncIterator[Held]:
     gate = Gate(Say("never"), text="Half ")
     async with chat_in(folder, {"held": [gate]}, max_parallel_children=1) as chat:
         (member,) = await people(chat, "Sales")
         parts = [task(member, name) for name in ("plain", "held", "plain")]
         words = script(chat, delegate(*parts), Say("All done."))
-        stream = await chat.alice.open("/api/web-stream", said(words, agent_id=await lead(chat, member)))
+        stream = await chat.alice.open(path, said(words, agent_id=await lead(chat, member)))
         lines = [await stream.line()]
         while lines[-1].get("content") != "Half ":
             lines.append(await stream.line())
@@ -134,6 +135,35 @@ async def test_replacing_the_root_ends_its_children_as_replaced(tmp_path: Path) 
     check_tree(lines)
     assert (end_of(lines), end_of(fresh)) == (("replaced", "replaced"), ("completed", "answered"))
     assert ends == [("completed", "answered"), *[("replaced", "replaced")] * 2]
+
+
+async def test_readers_that_leave_an_attached_run_end_its_children_with_it(tmp_path: Path) -> None:
+    async with held(tmp_path, "/api/stream") as run:
+        await run.stream.leave()
+
+        async def all_ended() -> bool:
+            return all(status != "running" and status != "queued" for status, _ in await run.ends())
+
+        await until(all_ended)
+        ends = await run.ends()
+    assert ends == [("completed", "answered"), *[("interrupted", "client_disconnect")] * 2]
+
+
+async def test_an_admin_stops_a_child_of_somebody_and_a_stranger_finds_none(tmp_path: Path) -> None:
+    async with held(tmp_path) as run:
+        bob = await run.chat.person("bob")
+        foreign = (await bob.call("POST", "/api/sessions/s1_sub_2/interrupt")).json()
+        async with run.chat.house.browser() as admin:
+            await login(admin, "admin", ADMIN_PASSWORD)
+            told = (await admin.post("/api/sessions/s1_sub_2/interrupt", json={})).json()
+        lines = await run.rest()
+        ends = await run.ends()
+    assert (foreign["code"], foreign["error_detail"]) == (404, "session_not_found")
+    assert (told["data"]["interrupted"], told["data"]["user_id"]) == (True, run.chat.alice.user_id)
+    assert (end_of(lines), [status for status, _ in ends]) == (
+        ("completed", "answered"),
+        ["completed", "interrupted", "completed"],
+    )
 
 
 async def test_deleting_the_conversation_removes_its_children(tmp_path: Path) -> None:
