@@ -37,7 +37,7 @@ def result_of(lines: Lines, tool: str = DELEGATE, session: str = "s1") -> Any:
         for call in line.get("tool_calls", ())
         if call["function"]["name"] == tool and line["session_id"] == session
     }
-    (found,) = [line["content"] for line in lines if line.get("tool_call_id") in ids]
+    (found,) = [line["content"] for line in lines if line.get("role") == "tool" and line["tool_call_id"] in ids]
     return found
 
 
@@ -67,6 +67,7 @@ def check_tree(lines: Lines) -> None:
     called = {line["tool_calls"][0]["id"]: at for at, line in enumerate(lines) if line["type"] == "tool_call"}
     answered = {line["tool_call_id"]: at for at, line in enumerate(lines) if line.get("role") == "tool"}
     assert called.keys() == answered.keys()
+    assert len(answered) == sum(line.get("role") == "tool" for line in lines)
     assert all(called[key] < answered[key] for key in called)
     for at, line in enumerate(lines):
         for call in line.get("tool_calls", ()):

@@ -224,6 +224,35 @@ async def test_only_so_many_children_work_at_a_time_and_in_all(tmp_path: Path) -
     assert results[2] == block(member, "s1_sub_7", "Plainly.")
 
 
+async def test_children_that_wait_for_their_own_leave_them_their_place(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, max_parallel_children=1) as chat:
+        (below,) = await people(chat, "Below")
+        chat.scripts["down"] = [delegate(task(below, "plain"), task(below, "plain")), finish_of(1)]
+        (middle,) = await people(chat, "Middle", agentMode="fibre", availableSubAgentIds=[below])
+        lines = await ask(chat, await lead(chat, middle), task(middle, "down"), task(middle, "down"))
+    check_tree(lines)
+    assert str(result_of(lines)).count("L1 done") == 2
+    assert usage_of(lines, "s1")["total_info"]["prompt_tokens"] == 10 * (2 + 2 * (2 + 2))
+
+
+async def test_the_targets_are_those_of_the_agent_of_the_request_or_all_that_may_be_reached(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        bob = await chat.person("bob")
+        foreign = await bob.agent(name="Foreign")
+        one, two = await people(chat, "One", "Two")
+        agent = await lead(chat, one)
+        auto = await chat.alice.agent(name="Auto", agentMode="fibre", subAgentSelectionMode="auto")
+        found: list[set[str]] = []
+        for wanted, asked in ((agent, []), (agent, [two, foreign]), (agent, ["none"]), (auto, [])):
+            lines = await chat.alice.say("hello", agent_id=wanted, available_sub_agent_ids=asked)
+            prompt = instructions(chat.asked())
+            found.append({each for each in (one, two, agent, auto, foreign) if each in prompt})
+            if foreign in asked:
+                warned = (await chat.alice.run(lines[-1]["run_id"]))["warnings"]
+    assert found == [{one}, {two}, set(), {one, two, agent}]
+    assert warned == [{"field": "available_sub_agent_ids", "value": foreign, "reason": "not_usable"}]
+
+
 async def test_a_run_spawns_twenty_agents_and_no_more(tmp_path: Path) -> None:
     spawn = Call("sys_spawn_agent", {"name": "n", "description": "d", "system_prompt": "p"})
     async with chat_in(tmp_path) as chat:

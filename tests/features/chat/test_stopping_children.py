@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -252,6 +253,42 @@ async def test_a_parked_tree_is_stopped_at_once_and_one_child_of_it_alone(tmp_pa
     assert result_of(lines) == INTERRUPTED
 
 
+@pytest.mark.parametrize("shows", [True, False])
+async def test_a_child_asks_for_approval_by_the_stricter_policy_of_the_two(tmp_path: Path, shows: bool) -> None:
+    write = CallTools([Call("file_write", {"file_path": "/workspace/a.txt", "content": "x"}, id="call_w")])
+    async with chat_in(tmp_path, {"writes": [write, finish("written")]}) as chat:
+        (member,) = await people(chat, "Sales", availableTools=["file_write"])
+        options = {"stream_options": {"approvals": shows}, "sandbox_approval_mode": "always"}
+        stream, _ = await opened(chat, member, "writes", **options)
+        waiting = await until(lambda: waiting_of(chat))
+        if shows:
+            body = {"session_id": "s1_sub_1", "approval_id": waiting["id"], "decision": "approve"}
+            await chat.alice.data("POST", "/api/sandbox/approval", body)
+        else:
+            answer = {"answers": {"decision": "approve"}}
+            await chat.alice.data("POST", f"/api/questionnaires/{waiting['id']}/submit", answer)
+        lines = await stream.lines()
+    check_tree(lines)
+    asked = [
+        line["type"] for line in lines if line["type"].startswith("sandbox_approval") and "_sub_" in line["session_id"]
+    ]
+    assert asked == (["sandbox_approval_requested", "sandbox_approval_resolved"] if shows else [])
+    assert waiting["kind"] == ("approval" if shows else "questionnaire")
+    assert (result_of(lines), end_of(lines)) == (block(member, "s1_sub_1", "written"), ("completed", "answered"))
+    assert result_of(lines, "file_write", "s1_sub_1")["status"] == "success"
+
+
+async def test_a_child_whose_conversation_is_deleted_is_stopped_and_its_parent_goes_on(tmp_path: Path) -> None:
+    async with held(tmp_path) as run:
+        await run.chat.alice.data("DELETE", "/api/conversations/s1_sub_2")
+        lines = await run.rest()
+        left = [each["session_id"] for each in await run.chat.alice.history()]
+    check_tree(lines)
+    assert end_of(lines) == ("completed", "answered")
+    assert str(result_of(lines)).count("Task finished: success") == 2
+    assert "s1_sub_2" not in left
+
+
 async def parked(chat: Chat, run_id: str) -> None:
     """Waits until a run that only waits for people holds no lease."""
 
@@ -265,10 +302,10 @@ async def parked(chat: Chat, run_id: str) -> None:
     await until(has_no_lease)
 
 
-async def opened(chat: Chat, member: str, *plays: str) -> tuple[OpenStream, str]:
+async def opened(chat: Chat, member: str, *plays: str, **more: Any) -> tuple[OpenStream, str]:
     """A run whose children follow scripts, under way."""
     words = script(chat, delegate(*[task(member, play) for play in plays]), Say("All done."))
-    stream = await chat.alice.open("/api/web-stream", said(words, agent_id=await lead(chat, member)))
+    stream = await chat.alice.open("/api/web-stream", said(words, agent_id=await lead(chat, member), **more))
     return stream, stream.headers["x-clary-run-id"]
 
 
