@@ -64,11 +64,13 @@ def check_tree(lines: Lines) -> None:
     """One end, last; each call has one result after it; each child's lines lie inside its parent's call."""
     assert [line["type"] for line in lines].count("stream_end") == 1
     assert lines[-1]["total_stream_count"] == len(lines) - 1
-    called = {line["tool_calls"][0]["id"]: at for at, line in enumerate(lines) if line["type"] == "tool_call"}
-    answered = {line["tool_call_id"]: at for at, line in enumerate(lines) if line.get("role") == "tool"}
-    assert called.keys() == answered.keys()
-    assert len(answered) == sum(line.get("role") == "tool" for line in lines)
-    assert all(called[key] < answered[key] for key in called)
+    places = list(enumerate(lines))
+    calls = [
+        (line["session_id"], line["tool_calls"][0]["id"], at) for at, line in places if line["type"] == "tool_call"
+    ]
+    results = [(line["session_id"], line["tool_call_id"], at) for at, line in places if line.get("role") == "tool"]
+    pairs = list(zip(sorted(calls), sorted(results), strict=True))
+    assert all(call[:2] == result[:2] and call[2] < result[2] for call, result in pairs)
     for at, line in enumerate(lines):
         for call in line.get("tool_calls", ()):
             if call["function"]["name"] == DELEGATE:
