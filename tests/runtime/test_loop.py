@@ -289,6 +289,14 @@ async def test_after_a_crash_a_call_that_may_have_begun_is_reported_and_one_that
     assert tool.ran == ["2"]
 
 
+async def test_after_a_crash_a_report_that_was_given_ends_the_run_without_another_call() -> None:
+    report = {"status": "failed", "result": "nothing"}
+    for mode in ("simple", "multi"):
+        state = LoopState([Entry(UserMessage("hi"))], rounds=1, ended_by="finished", report=report, summarised=True)
+        events = await events_of(loop_of(ScriptedModel(), state=state, mode=mode, must_report=True))
+        assert events == [LoopEnded("answered", "", report)]
+
+
 async def test_calls_that_are_not_parallel_safe_keep_the_models_order() -> None:
     tool = Echo(parallel_safe=False)
     model = ScriptedModel(calling(*(("echo", f'{{"text": "{n}"}}') for n in range(6))), text("ok"))

@@ -2,17 +2,16 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Literal
+from typing import Any
 
 from clary.runtime.context import Entry
 from clary.runtime.events import RunEvent, ToolStepDone
 from clary.runtime.messages import ToolMessage, UserMessage
-from clary.runtime.plan import LoopPlan, LoopState
+from clary.runtime.plan import Ending, LoopPlan, LoopState
 from clary.runtime.repetition import RepetitionWatch
 from clary.runtime.skill_texts import skill_entry
 from clary.runtime.toolset import parse_arguments
 
-Ending = Literal["finished", "need_user_input"]
 LOAD_SKILL = "load_skill"
 EXPAND = "tool_expand_tools"
 
@@ -29,9 +28,9 @@ class CallSteps:
         self._state = state
         self._ends: dict[str, Ending | None] = {tool.spec.name: tool.spec.ends_run for tool in plan.tools}
         self._repetition = RepetitionWatch(state.entries)
-        self.ended_by: Ending | None = None
+        self.ended_by: Ending | None = state.ended_by
         """A call that ends the run has succeeded."""
-        self.report: dict[str, Any] | None = None
+        self.report: dict[str, Any] | None = state.report
         """What `sys_finish_task` reported."""
         self.results: list[ToolStepDone] = []
         """Results of the latest `run`, in the model's order."""

@@ -51,6 +51,8 @@ class MultiMode:
         Raises:
             RunFailedError
         """
+        if self._calls.ended_by is not None and not self._state.pending:
+            self.end = self._end_by_call()
         while self.end is None:
             step: Callable[[], AsyncGenerator[RunEvent]] = {
                 "planning": self._plan_next,
@@ -95,7 +97,7 @@ class MultiMode:
             async for event in events:
                 yield event
         if self._calls.ended_by is not None:
-            self.end = "answered" if self._calls.ended_by == "finished" else "need_user_input"
+            self.end = self._end_by_call()
         elif self._calls.is_stuck:
             self.end = self._state.noticed = "repetition"
             yield Noticed(self._plan.new_id(), "repetition")
@@ -103,6 +105,9 @@ class MultiMode:
             self._state.phase = "observing"
         elif self._state.phase == "observing":
             self._state.phase = "judging"
+
+    def _end_by_call(self) -> LoopEnd:
+        return "answered" if self._calls.ended_by == "finished" else "need_user_input"
 
     async def _observe(self) -> AsyncGenerator[RunEvent]:
         tools = [spec for spec in self._models.offered() if spec.name == "todo_write"]

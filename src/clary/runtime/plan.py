@@ -16,6 +16,8 @@ from clary.runtime.tools import SkillShelf, TodoList, Tool
 MAX_MODEL_CALLS = 500
 
 Mode = Literal["simple", "fibre", "team", "multi"]
+Ending = Literal["finished", "need_user_input"]
+"""How a call ends its run: a child's report, or a question whose answer comes as the next message."""
 
 
 class Moments(Protocol):
@@ -185,5 +187,9 @@ class LoopState:
     """Rounds of the present step of mode `multi`."""
     noticed: Literal["loop_limit", "repetition", "budget"] | None = None
     """A cap notice was sent; only the closing is left."""
+    ended_by: Ending | None = None
+    """A call that ends the run has succeeded."""
+    report: dict[str, Any] | None = None
+    """What `sys_finish_task` reported."""
     summarised: bool = False
     suggested: bool = False

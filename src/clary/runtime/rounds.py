@@ -43,7 +43,7 @@ class Rounds:
             step: Callable[[], AsyncGenerator[RunEvent]] = self._response
             if self._state.pending:
                 step = self._tools
-            elif self._state.answered:
+            elif self._state.answered or self._calls.ended_by is not None:
                 step = self._decide
             async with aclosing(step()) as events:
                 async for event in events:
@@ -52,8 +52,14 @@ class Rounds:
                 # What the person said meanwhile comes before any end.
                 async with aclosing(self.guidance()) as events:
                     async for event in events:
-                        self.end, self._state.answered = None, False
+                        self.end, self._state.answered, self._calls.ended_by = None, False, None
                         yield event
+
+    def _end_by_call(self) -> LoopEnd | None:
+        """The end that a call brought, perhaps before the process died that made it."""
+        if self._calls.ended_by is None:
+            return None
+        return "answered" if self._calls.ended_by == "finished" else "need_user_input"
 
     def _may_go_on(self) -> bool:
         return self.end in ("answered", "need_user_input")
@@ -73,9 +79,10 @@ class Rounds:
         async with aclosing(self._calls.run()) as events:
             async for event in events:
                 yield event
-        if self._calls.ended_by is not None:
-            self.end = "answered" if self._calls.ended_by == "finished" else "need_user_input"
-        elif self._calls.is_stuck:
+        self.end = self._end_by_call()
+        if self.end is not None:
+            return
+        if self._calls.is_stuck:
             self.end = self._state.noticed = "repetition"
         elif self._state.rounds >= self._plan.max_loop_count:
             self.end = self._state.noticed = "loop_limit"
@@ -84,6 +91,9 @@ class Rounds:
 
     async def _decide(self) -> AsyncGenerator[RunEvent]:
         """Whether an answer without calls ends the run; a judge is asked only while the task list has open items."""
+        self.end = self._end_by_call()
+        if self.end is not None:
+            return
         self.end = "answered"
         todos = await self._plan.todos.read()
         if self._judged >= MAX_JUDGED_CONTINUES or not any(item.status in ("pending", "in_progress") for item in todos):

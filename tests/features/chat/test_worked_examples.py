@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from clary.adapters.scripted_provider import Call, CallTools, Fault, Say, Tokens
+from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say, Tokens
+from features.chat.delegating import block
 from features.chat.world import Chat, Lines, chat_in, said
 
 pytestmark = pytest.mark.anyio
@@ -143,6 +144,63 @@ async def test_example_b_text_two_parallel_calls_and_an_answer(tmp_path: Path) -
         message("do_subtask_result", "m5", s, o, content="17 errors, no runbook."),
         usage_line("m6", s, o, figures(20, 10)),
         end_line(s, 7, "completed", "answered"),
+    ]
+
+
+async def test_example_c_two_children_side_by_side(tmp_path: Path) -> None:
+    tasks = [
+        {"agent_id": "agent_sales", "task_name": "totals", "content": "[[play:c1]] sum the sales per month"},
+        {"agent_id": "agent_7f3a90c2", "task_name": "prose", "content": "[[play:c2]] draft the introduction"},
+    ]
+    call = Call(
+        "sys_delegate_task", {"tasks": [{**each, "original_task": "monthly report"} for each in tasks]}, "call_c1"
+    )
+    report = {"status": "success", "result": "Introduction in tasks/prose/intro.md"}
+    gate = Gate(Say("January 120, February 95.", usage=Tokens(700, 40)))
+    drafted = CallTools([Call("sys_finish_task", report, "call_c2f")], text="Intro drafted.", usage=Tokens(800, 60))
+    scripts = {
+        "c": [CallTools([call], usage=Tokens(1200, 80)), Say("The report is ready.", usage=Tokens(1200, 80))],
+        "c1": [gate],
+        "c2": [drafted],
+    }
+    members = [{"name": "Sales", "agent_id": "agent_sales"}, {"name": "Writer", "agent_id": "agent_7f3a90c2"}]
+    async with chat_in(tmp_path, scripts) as chat:
+        body = said("[[play:c]]", "session_1803", agent_mode="fibre", agent_name="Lead", custom_sub_agents=members)
+        stream = await chat.alice.open("/api/web-stream", body)
+        lines = [await stream.line()]
+        while lines[-1]["type"] != "token_usage":
+            lines.append(await stream.line())
+        gate.open()
+        lines += await stream.lines()
+    s, one, two = "session_1803", "session_1803_sub_1", "session_1803_sub_2"
+    announced = json.loads(lines[0]["tool_calls"][0]["function"]["arguments"])
+    assert [each["session_id"] for each in announced["tasks"]] == [one, two]
+    openings = [(line["session_id"], line["role"], line["agent_name"]) for line in lines[1:3]]
+    assert sorted(openings) == [(one, "user", "Sales"), (two, "user", "Writer")]
+    call_line = {"id": "call_c2f", "type": "function", "function": {"name": "sys_finish_task"}}
+    call_line["function"]["arguments"] = json.dumps(report)
+    told = [block("agent_sales", one, "January 120, February 95."), block("agent_7f3a90c2", two, report["result"])]
+    whole = usage_line("m9", s, "Lead", figures(3900, 260))
+    whole["metadata"]["token_usage"]["per_step_info"] = [
+        {"step_name": "direct_execution", "usage": figures(2400, 160), "model": "m"},
+        {"step_name": f"sub_agent:{two}", "usage": figures(800, 60)},
+        {"step_name": f"sub_agent:{one}", "usage": figures(700, 40)},
+    ]
+    found = shortened(lines[3:])
+    found[1]["tool_calls"][0]["function"]["arguments"] = json.dumps(
+        json.loads(found[1]["tool_calls"][0]["function"]["arguments"])
+    )
+    assert found == [
+        message("do_subtask_result", "m0", two, "Writer", content="Intro drafted."),
+        message("tool_call", "m1", two, "Writer", tool_calls=[call_line]),
+        message("tool_call_result", "m2", two, "Writer", role="tool", tool_call_id="call_c2f", content="reported"),
+        usage_line("m3", two, "Writer", figures(800, 60)),
+        message("do_subtask_result", "m4", one, "Sales", content="January 120, February 95."),
+        usage_line("m5", one, "Sales", figures(700, 40)),
+        message("tool_call_result", "m6", s, "Lead", role="tool", tool_call_id="call_c1", content="\n\n".join(told)),
+        message("do_subtask_result", "m7", s, "Lead", content="The report is ready."),
+        {**whole, "message_id": "m8"},
+        end_line(s, 12, "completed", "answered"),
     ]
 
 

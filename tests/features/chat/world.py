@@ -85,9 +85,11 @@ class Speaker:
 class Chat:
     """A house, a scripted model, and Alice."""
 
-    def __init__(self, house: House, provider: ScriptedProvider) -> None:
+    def __init__(self, house: House, provider: ScriptedProvider, scripts: dict[str, Sequence[Step]]) -> None:
         self.house = house
         self.provider = provider
+        self.scripts = scripts
+        """What the model follows; a test may add some that name what it made."""
         self._clients: list[httpx2.AsyncClient] = []
         self.alice: Speaker
 
@@ -120,11 +122,12 @@ async def chat_in(
 
     The last tag in a conversation chooses: later messages need their own to hear something else.
     """
+    known: dict[str, Sequence[Step]] = {"plain": [Say("Plainly.")], **(scripts or {})}
     async with (
-        ScriptedProvider({"plain": [Say("Plainly.")], **(scripts or {})}) as provider,
+        ScriptedProvider(known) as provider,
         house_in(folder, outbound_allow=("127.0.0.1",), sandbox=sandbox, **settings) as house,
     ):
-        chat = Chat(house, provider)
+        chat = Chat(house, provider, known)
         chat.alice = await chat.person("alice")
         try:
             yield chat

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from clary.features.chat.asking import Asker, CallApprovals, QuestionnaireTool
@@ -15,11 +16,12 @@ from clary.features.chat.delegation import (
     ParentRun,
     SessionNumbers,
     SpawnTool,
+    named_sessions,
     spawned_member,
 )
 from clary.features.chat.guiding import RunGuidance
 from clary.features.chat.model_view import loaded_skills
-from clary.features.chat.offering import FINISH, deferred, offered_names
+from clary.features.chat.offering import DELEGATION, FINISH, deferred, offered_names
 from clary.features.chat.pictured_model import PicturedModel
 from clary.features.chat.plan_question import PlanQuestions
 from clary.features.chat.ports import ModelGateway
@@ -139,7 +141,8 @@ class LoopBuilder:
         config = recorder.config
         language = prompt_language(config.answer_language)
         asker = Asker(tree, recorder, self._interventions, self._clock)
-        tools = self._tools(tree, recorder, asker, language, workspace)
+        numbers = await self._numbers(recorder, record, tree.root.user_id)
+        tools = self._tools(tree, recorder, asker, language, workspace, numbers)
         budget = ContextBudget(BudgetRules(**config.budget))
         model, judge = (
             recorder.booking.model(
@@ -151,7 +154,6 @@ class LoopBuilder:
         later = deferred([tool.spec for tool in tools], int(config.budget["max_model_len"]))
         if later:
             tools.append(ExpandTool(self._spec("tool_expand_tools", language), later))
-        used = [str(task["session_id"]) for _, each in record.calls(DELEGATE) for task in each.get("tasks", ())]
         root_only = not config.is_child
 
         async def facts() -> Sequence[tuple[str, str]]:
@@ -186,9 +188,19 @@ class LoopBuilder:
             self_check=WorkspaceCheck(workspace, self._sandbox, config.locale),
             skills=shelf if config.skills else None,
             deferred_tools=later,
-            complete=CallCompletion(recorder.lines.session_id, SessionNumbers(recorder.lines.session_id, used)),
+            complete=CallCompletion(recorder.lines.session_id, numbers),
             more_facts=facts,
         )
+
+    async def _numbers(self, recorder: RunRecorder, record: RecordedRun, user_id: str) -> SessionNumbers:
+        """Names of the children: earlier runs of the session had some, calls that are open were given theirs."""
+        session_id = recorder.lines.session_id
+        if self._children is None or recorder.config.mode not in DELEGATION:
+            return SessionNumbers(session_id, ())
+        used = await self._children.used_sessions(recorder, user_id)
+        answered = record.results()
+        given = [named_sessions(each) for call_id, each in record.calls(DELEGATE) if call_id not in answered]
+        return SessionNumbers(session_id, used, chain.from_iterable(given))
 
     async def _instructions(self, config: RunConfig, language: Language, workspace: Path) -> Instructions:
         return Instructions(
@@ -206,7 +218,13 @@ class LoopBuilder:
         return self._toolbox.get(name).spec_in(language)
 
     def _tools(
-        self, tree: RunTree, recorder: RunRecorder, asker: Asker, language: Language, workspace: Path
+        self,
+        tree: RunTree,
+        recorder: RunRecorder,
+        asker: Asker,
+        language: Language,
+        workspace: Path,
+        numbers: SessionNumbers,
     ) -> list[Tool]:
         """What is offered, in order; names that mean nothing on this host are left out."""
         config = recorder.config
@@ -221,7 +239,7 @@ class LoopBuilder:
             FINISH: FinishTool(replace(self._spec(FINISH, language), ends_run="finished")),
         }
         if self._children is not None:
-            own[DELEGATE] = DelegateTool(self._spec(DELEGATE, language), parent, self._children)
+            own[DELEGATE] = DelegateTool(self._spec(DELEGATE, language), parent, self._children, numbers)
         foreign = self._things.foreign_tools(config, RunDoor(saver_into(workspace), asker.ask_for_server))
         found: list[Tool] = []
         for name in offered_names(config, max_depth=tree.limits.depth):

@@ -1,13 +1,15 @@
 """What a child run is given: its own configuration within its parent's rights (stream-runtime.md 9.7)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from clary.db.session import Session
 from clary.features.agents.errors import AgentNotFoundError
 from clary.features.chat.config import Json, Member, RunConfig
-from clary.features.chat.overriding import MODES, strictest
+from clary.features.chat.overriding import MODES, merged_context, strictest
 from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.resolving import Asked, RunResolver
+from clary.features.toolbox.service import canonical_name
 from clary.runtime.plan import Mode
 from clary.runtime.prompt import prompt_language
 from clary.runtime.prompts import persona
@@ -59,8 +61,14 @@ class ChildResolver:
         if agent is None:
             raise AgentNotFoundError(member.agent_id)
         values = {key: value for key, value in parent.context_values.items() if key not in OWN_VALUES}
+        values["response_language"] = parent.answer_language
         asked = Asked(ChatRequest(messages=[], system_context=values), session_id="")
         return (await self._runs.resolve(db, identity=identity, agent=agent, asked=asked)).config
+
+
+def _within(have: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    named = {canonical_name(name) for name in wanted}
+    return tuple(name for name in have if name in named)
 
 
 def _inline(parent: RunConfig, member: Member, details: Json) -> RunConfig:
@@ -76,12 +84,14 @@ def _inline(parent: RunConfig, member: Member, details: Json) -> RunConfig:
         agent_name=member.name,
         persona=details.get("system_prompt") or persona(language),
         mode=mode,
-        tools=parent.tools if wanted_tools is None else tuple(name for name in parent.tools if name in wanted_tools),
+        tools=parent.tools if wanted_tools is None else _within(parent.tools, wanted_tools),
         skills=parent.skills
         if wanted_skills is None
         else tuple(skill for skill in parent.skills if skill.name in wanted_skills),
         workflows=details.get("available_workflows") or parent.workflows,
         members=parent.members if mode in ("fibre", "team") else (),
-        context_values={**parent.context_values, **(details.get("system_context") or {})},
+        context_values=merged_context(details.get("system_context") or {}, {}, parent.context_values, [])[0],
+        # Notes belong to saved agents: this one is forgotten with its run.
+        memory_type="session",
         request_texts=(),
     )

@@ -1,23 +1,31 @@
 """Child runs as rows: made with their conversations, found again after a crash, executed (stream-runtime.md 9.7)."""
 
+import asyncio
 from collections.abc import Sequence
 
 from clary.db.database import Database
 from clary.db.session import Session
+from clary.features.agents.errors import AgentNotFoundError
 from clary.features.chat.child_config import ChildResolver
-from clary.features.chat.config import Member
+from clary.features.chat.config import RunConfig
 from clary.features.chat.delegation import (
+    AGENT_UNKNOWN,
+    NO_MODEL,
     SESSION_BUSY,
     SESSION_UNKNOWN,
     DelegatedTask,
+    NotDelegatedError,
     ParentRun,
     StartedChild,
+    sub_prefix,
     task_text,
 )
-from clary.features.chat.execution import Outcome, Stop
+from clary.features.chat.execution import Outcome
 from clary.features.chat.preparing import RunPreparer, input_place
-from clary.features.chat.tree import RunTree
+from clary.features.chat.recording import RunRecorder
+from clary.features.chat.tree import LocalChild
 from clary.features.conversations.service import ConversationRow, ConversationService, new_conversation
+from clary.features.llm_providers.errors import NamedProviderNotFoundError, ProviderMissingError
 from clary.features.runs.service import RunRepository, RunRow, is_active
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
@@ -45,22 +53,12 @@ class ChildRuns:
         self._secret_box = secret_box
         self._clock = clock
 
-    async def problems(self, parent: ParentRun, tasks: Sequence[DelegatedTask]) -> list[Text]:
-        """See `Children.problems`."""
-        found: list[Text] = []
+    async def used_sessions(self, parent: RunRecorder, user_id: str) -> Sequence[str]:
+        """See `Children.used_sessions`."""
         async with self._database.read() as db:
-            for task in tasks:
-                row = await self._conversations.find_own(
-                    db, session_id=task.session_id, user_id=parent.tree.root.user_id
-                )
-                if row is None:
-                    if not task.session_id.startswith(f"{parent.session_id}_sub_"):
-                        found.append(SESSION_UNKNOWN.fill(id=cut(task.session_id, 64)))
-                elif row.parent_id != parent.recorder.conversation_id:
-                    found.append(SESSION_UNKNOWN.fill(id=cut(task.session_id, 64)))
-                elif await RunRepository(db).find_active_child(row.conversation_id) is not None:
-                    found.append(SESSION_BUSY.fill(id=cut(task.session_id, 64)))
-        return found
+            return await self._conversations.list_sessions_after(
+                db, user_id=user_id, prefix=sub_prefix(parent.lines.session_id)
+            )
 
     async def find(self, parent: ParentRun, call_id: str) -> dict[str, StartedChild]:
         """See `Children.find`."""
@@ -71,24 +69,62 @@ class ChildRuns:
             )
         for run in runs:
             if not is_active(run.status):
-                _roll_up(parent.tree, run)
+                parent.tree.roll_up(run, dict(run.usage), run.cost)
         return {run.session_id: _started(run) for run in runs}
 
-    async def make(self, parent: ParentRun, call_id: str, tasks: Sequence[DelegatedTask]) -> dict[str, StartedChild]:
+    async def make(
+        self, parent: ParentRun, call_id: str, tasks: Sequence[DelegatedTask], problems: Sequence[Text]
+    ) -> dict[str, StartedChild]:
         """See `Children.make`."""
-        made: dict[str, StartedChild] = {}
+        found, made = list(problems), dict[str, StartedChild]()
         async with self._database.write() as db:
             for task in tasks:
-                member = parent.find_member(task.agent_id)
-                assert member is not None
-                run = await self._make(db, parent, call_id, task, member)
-                made[run.session_id] = _started(run)
-        parent.tree.started += len(made)
+                known = await self._conversation_of(db, parent, task, found)
+                config = await self._config_of(db, parent, task, found)
+                if config is not None and not found:
+                    run = await self._make(db, parent, call_id, task, config, known)
+                    made[run.session_id] = _started(run)
+            if found:
+                # Nothing is kept of the others: all tasks begin, or none.
+                raise NotDelegatedError(found)
         return made
 
-    async def _make(self, db: Session, parent: ParentRun, call_id: str, task: DelegatedTask, member: Member) -> RunRow:
-        config = await self._resolver.resolve(db, parent.config, member, session_id=task.session_id)
-        conversation = await self._conversation(db, parent, task, config.agent_id, config.agent_name)
+    async def _conversation_of(
+        self, db: Session, parent: ParentRun, task: DelegatedTask, found: list[Text]
+    ) -> ConversationRow | None:
+        """The conversation that a task goes on with; None for a new one. What is wrong with it is added to `found`."""
+        row = await self._conversations.find_own(db, session_id=task.session_id, user_id=parent.tree.root.user_id)
+        if (row is None and not task.is_new) or (row is not None and row.parent_id != parent.recorder.conversation_id):
+            found.append(SESSION_UNKNOWN.fill(id=cut(task.session_id, 64)))
+        elif row is not None and await RunRepository(db).find_active_child(row.conversation_id) is not None:
+            found.append(SESSION_BUSY.fill(id=cut(task.session_id, 64)))
+        return row
+
+    async def _config_of(
+        self, db: Session, parent: ParentRun, task: DelegatedTask, found: list[Text]
+    ) -> RunConfig | None:
+        """What the child is given; None, and why in `found`, when its agent cannot be used (any more)."""
+        member = parent.find_member(task.agent_id)
+        if member is None:
+            return None
+        try:
+            return await self._resolver.resolve(db, parent.config, member, session_id=task.session_id)
+        except AgentNotFoundError:
+            found.append(AGENT_UNKNOWN.fill(id=cut(task.agent_id, 64)))
+        except (NamedProviderNotFoundError, ProviderMissingError):
+            found.append(NO_MODEL.fill(id=cut(task.agent_id, 64)))
+        return None
+
+    async def _make(
+        self,
+        db: Session,
+        parent: ParentRun,
+        call_id: str,
+        task: DelegatedTask,
+        config: RunConfig,
+        known: ConversationRow | None,
+    ) -> RunRow:
+        conversation = known or await self._new_conversation(db, parent, task, config)
         run_id, now, tree = new_uuid(), self._clock.now(), parent.tree
         run = RunRow(
             run_id=run_id,
@@ -117,17 +153,14 @@ class ChildRuns:
         await RunRepository(db).add(run)
         return run
 
-    async def _conversation(
-        self, db: Session, parent: ParentRun, task: DelegatedTask, agent_id: str, agent_name: str
+    async def _new_conversation(
+        self, db: Session, parent: ParentRun, task: DelegatedTask, config: RunConfig
     ) -> ConversationRow:
-        known = await self._conversations.find_own(db, session_id=task.session_id, user_id=parent.tree.root.user_id)
-        if known is not None:
-            return known
         row = new_conversation(
             user_id=parent.tree.root.user_id,
             session_id=task.session_id,
-            agent_id=agent_id,
-            agent_name=agent_name,
+            agent_id=config.agent_id,
+            agent_name=config.agent_name,
             now=self._clock.now(),
         )
         row.parent_id = parent.recorder.conversation_id
@@ -136,18 +169,25 @@ class ChildRuns:
         await self._conversations.save_new(db, row)
         return row
 
-    async def execute(self, tree: RunTree, child: StartedChild, stop: Stop) -> Outcome:
+    async def execute(self, parent: ParentRun, child: StartedChild) -> Outcome:
         """See `Children.execute`."""
-        execution = await self._preparer.prepare_child(child.run_id, tree, stop)
+        tree = parent.tree
+        local = tree.children.setdefault(child.run_id, LocalChild())
         try:
-            return await execution.run()
+            with tree.slots.place() as turn:
+                execution = await self._preparer.prepare_child(child.run_id, tree, local.stop, turn)
+                # From here on a stop cuts what is under way; one that came before is seen at the start.
+                local.task = asyncio.current_task()
+                try:
+                    return await execution.run()
+                finally:
+                    local.task = None
+                    if not tree.stop.abandoned:
+                        total, cost = execution.recorder.usage.sums()
+                        parent.recorder.usage.add_child(child.run_id, child.session_id, total, cost)
         finally:
-            recorder = tree.recorders.pop(child.run_id)
-            parent = tree.recorders.get(execution.parent_run_id)
-            if parent is not None and not tree.stop.abandoned:
-                usage = recorder.usage
-                cost = str(usage.cost) if usage.priced else None
-                parent.usage.add_child(child.run_id, child.session_id, usage.total(), cost)
+            tree.recorders.pop(child.run_id, None)
+            tree.children.pop(child.run_id, None)
 
 
 def _started(run: RunRow) -> StartedChild:
@@ -156,10 +196,3 @@ def _started(run: RunRow) -> StartedChild:
         told = run.outcome or {}
         outcome = Outcome("success" if told.get("status") == "success" else "failed", str(told.get("result", "")))
     return StartedChild(run.run_id, run.session_id, outcome)
-
-
-def _roll_up(tree: RunTree, run: RunRow) -> None:
-    """What a child used that ended before its parent's process died."""
-    parent = tree.recorders.get(run.parent_run_id or "")
-    if parent is not None:
-        parent.usage.add_child(run.run_id, run.session_id, dict(run.usage), run.cost)

@@ -2,14 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from clary.features.chat.config import Member, RunConfig
-from clary.features.chat.execution import Outcome, Stop
+from clary.features.chat.execution import Outcome
 from clary.features.chat.recording import RunRecorder
-from clary.features.chat.tree import DELEGATE, MAX_SPAWNED, LocalChild, RunTree
+from clary.features.chat.tree import DELEGATE, MAX_SPAWNED, RunTree
 from clary.kit import json_text
 from clary.kit.ids import new_hex
 from clary.kit.text import Text, cut
@@ -21,10 +21,11 @@ Json = dict[str, Any]
 SPAWN = "sys_spawn_agent"
 MAX_NAME = 64
 
-_UNKNOWN = Text("未知的 Agent: {id}", "Unknown agent: {id}")
+AGENT_UNKNOWN = Text("未知的 Agent: {id}", "Unknown agent: {id}")
 _ANCESTOR = Text("不能委托给自己或上级: {id}", "A task cannot go to oneself or to an agent above: {id}")
 SESSION_UNKNOWN = Text("子会话不存在或不属于本会话: {id}", "No such sub-session here: {id}")
 SESSION_BUSY = Text("子会话正在运行: {id}", "The sub-session is busy: {id}")
+NO_MODEL = Text("Agent 没有可用的模型: {id}", "The agent has no model to use: {id}")
 _TWICE = Text("同一个子会话被使用了两次: {id}", "The same sub-session is named twice: {id}")
 _TOO_MANY = Text("子任务数量已达上限: {n}", "Limit of {n} sub-tasks reached")
 _TOO_DEEP = Text("委托层级已达上限", "Delegation is too deep here")
@@ -42,6 +43,8 @@ class DelegatedTask:
     original_task: str
     content: str
     session_id: str
+    is_new: bool
+    """The server gave the session its name; any other one must be there already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +59,36 @@ class StartedChild:
 class Children(Protocol):
     """Makes and executes child runs; rows and configuration are its business."""
 
-    async def problems(self, parent: "ParentRun", tasks: Sequence[DelegatedTask]) -> list[Text]:
-        """What keeps sessions from being used: foreign, unknown or busy ones."""
+    async def used_sessions(self, parent: RunRecorder, user_id: str) -> Sequence[str]:
+        """Names that children of this session cannot have any more."""
         ...
 
     async def find(self, parent: "ParentRun", call_id: str) -> dict[str, StartedChild]:
         """The children that a call has already, by session id: an earlier process made them."""
         ...
 
-    async def make(self, parent: "ParentRun", call_id: str, tasks: Sequence[DelegatedTask]) -> dict[str, StartedChild]:
-        """Makes the children of a call, all or none; durable when this returns."""
+    async def make(
+        self, parent: "ParentRun", call_id: str, tasks: Sequence[DelegatedTask], problems: Sequence[Text]
+    ) -> dict[str, StartedChild]:
+        """Makes the children of a call, all or none; durable when this returns.
+
+        Raises:
+            NotDelegatedError: with the `problems` that were found before, and the further ones: sessions that are
+                foreign, unknown or busy, agents that are gone or withdrawn.
+        """
         ...
 
-    async def execute(self, tree: RunTree, child: StartedChild, stop: Stop) -> Outcome:
-        """Runs a child to its end."""
+    async def execute(self, parent: "ParentRun", child: StartedChild) -> Outcome:
+        """Runs a child to its end, waiting for a place first; what it used is its parent's too."""
         ...
+
+
+class NotDelegatedError(Exception):
+    """No task was begun, and why."""
+
+    def __init__(self, problems: Sequence[Text]) -> None:
+        super().__init__(len(problems))
+        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +110,45 @@ class ParentRun:
         return self.config.locale
 
     def find_member(self, agent_id: str) -> Member | None:
-        """A target by id: configured, inline, or spawned in this root run."""
+        """A target by id: configured, inline, or in mode `fibre` spawned in this root run."""
         known = {member.agent_id: member for member in self.config.members}
-        return known.get(agent_id) or self.tree.spawned.get(agent_id)
+        spawned = self.tree.spawned if self.config.mode == "fibre" else {}
+        return known.get(agent_id) or spawned.get(agent_id)
 
 
 class SessionNumbers:
     """Names of the children of one session: `<parent>_sub_<n>`, never the same twice."""
 
-    def __init__(self, session_id: str, used: Sequence[str]) -> None:
-        self._prefix = f"{session_id}_sub_"
-        numbers = [name.removeprefix(self._prefix) for name in used if name.startswith(self._prefix)]
-        self._last = max((int(number) for number in numbers if number.isdecimal()), default=0)
+    def __init__(self, session_id: str, used: Iterable[str], given: Iterable[str] = ()) -> None:
+        self._prefix = sub_prefix(session_id)
+        self._given = set(given)
+        self._used = {*used, *self._given}
+        self._last = 0
 
     def next(self) -> str:
         """A new name."""
-        self._last += 1
-        return f"{self._prefix}{self._last}"
+        while (name := f"{self._prefix}{self._last + 1}") in self._used:
+            self._last += 1
+        self._used.add(name)
+        self._given.add(name)
+        return name
+
+    def gave(self, session_id: str) -> bool:
+        """Whether this is a name of ours, for a child that is new."""
+        return session_id in self._given
+
+
+def sub_prefix(session_id: str) -> str:
+    """What names of the children of a session begin with."""
+    return f"{session_id}_sub_"
+
+
+def named_sessions(arguments: Mapping[str, Any]) -> list[str]:
+    """The sessions that a delegation names, whatever the model made of its arguments."""
+    tasks = arguments.get("tasks")
+    entries = cast("list[Any]", tasks) if isinstance(tasks, list) else []
+    named = [cast("Json", each).get("session_id") for each in entries if isinstance(each, dict)]
+    return [str(session_id) for session_id in named if session_id]
 
 
 class CallCompletion:
@@ -168,23 +208,47 @@ def spawned_member(agent_id: str, arguments: Mapping[str, Any]) -> Member:
 class DelegateTool:
     """Hands tasks to sub-agents and waits for all of them."""
 
-    def __init__(self, spec: ToolSpec, parent: ParentRun, children: Children) -> None:
+    def __init__(self, spec: ToolSpec, parent: ParentRun, children: Children, numbers: SessionNumbers) -> None:
         self.spec = spec
         self._parent = parent
         self._children = children
+        self._numbers = numbers
 
     async def run(self, arguments: dict[str, Any], context: ToolContext) -> str:
         """See `Tool.run`. Called again after a crash it goes on with the same children."""
-        tasks = [_task(at, raw) for at, raw in enumerate(arguments["tasks"])]
+        tasks = [self._task(at, raw) for at, raw in enumerate(arguments["tasks"])]
         started = await self._children.find(self._parent, context.tool_call_id)
         if not started:
-            await self._require_possible(tasks)
-            started = await self._children.make(self._parent, context.tool_call_id, tasks)
+            started = await self._begin(context.tool_call_id, tasks)
         outcomes = await self._all([started[task.session_id] for task in tasks])
         return "\n\n".join(_block(task, outcome) for task, outcome in zip(tasks, outcomes, strict=True))
 
-    async def _require_possible(self, tasks: Sequence[DelegatedTask]) -> None:
+    def _task(self, position: int, raw: Mapping[str, Any]) -> DelegatedTask:
+        session_id = str(raw.get("session_id") or "")
+        return DelegatedTask(
+            position,
+            str(raw["agent_id"]),
+            str(raw["task_name"]),
+            str(raw["original_task"]),
+            str(raw["content"]),
+            session_id,
+            self._numbers.gave(session_id),
+        )
+
+    async def _begin(self, call_id: str, tasks: Sequence[DelegatedTask]) -> dict[str, StartedChild]:
         """All tasks are looked at before any begins; every problem is named."""
+        tree, problems = self._parent.tree, self._problems(tasks)
+        # Counted before anything is waited for: children of several parents may delegate in the same moment.
+        tree.started += len(tasks)
+        try:
+            return await self._children.make(self._parent, call_id, tasks, problems)
+        except NotDelegatedError as refused:
+            tree.started -= len(tasks)
+            texts = dict.fromkeys(problem.render(self._parent.config.locale) for problem in refused.problems)
+            raise ToolFailedError("; ".join(texts)) from None
+
+    def _problems(self, tasks: Sequence[DelegatedTask]) -> list[Text]:
+        """What can be said without looking anything up."""
         parent, tree = self._parent, self._parent.tree
         problems: list[Text] = []
         if parent.config.depth >= tree.limits.depth:
@@ -196,14 +260,11 @@ class DelegateTool:
             if task.agent_id in (*parent.config.ancestors, parent.config.agent_id):
                 problems.append(_ANCESTOR.fill(id=task.agent_id))
             elif parent.find_member(task.agent_id) is None:
-                problems.append(_UNKNOWN.fill(id=cut(task.agent_id, 64)))
+                problems.append(AGENT_UNKNOWN.fill(id=cut(task.agent_id, 64)))
             if task.session_id in seen:
                 problems.append(_TWICE.fill(id=cut(task.session_id, 64)))
             seen.add(task.session_id)
-        problems += await self._children.problems(parent, tasks)
-        if problems:
-            texts = dict.fromkeys(problem.render(parent.config.locale) for problem in problems)
-            raise ToolFailedError("; ".join(texts))
+        return problems
 
     async def _all(self, started: Sequence[StartedChild]) -> list[Outcome]:
         slots, is_child = self._parent.tree.slots, self._parent.config.is_child
@@ -222,30 +283,7 @@ class DelegateTool:
             await asyncio.gather(*jobs, return_exceptions=True)
 
     async def _one(self, child: StartedChild) -> Outcome:
-        if child.outcome is not None:
-            return child.outcome
-        tree = self._parent.tree
-        local = tree.children.setdefault(child.run_id, LocalChild(Stop()))
-        await tree.slots.enter()
-        local.task = asyncio.create_task(self._children.execute(tree, child, local.stop))
-        try:
-            return await local.task
-        finally:
-            local.task.cancel()
-            await asyncio.gather(local.task, return_exceptions=True)
-            tree.slots.leave()
-            tree.children.pop(child.run_id, None)
-
-
-def _task(position: int, raw: Mapping[str, Any]) -> DelegatedTask:
-    return DelegatedTask(
-        position,
-        str(raw["agent_id"]),
-        str(raw["task_name"]),
-        str(raw["original_task"]),
-        str(raw["content"]),
-        str(raw.get("session_id") or ""),
-    )
+        return child.outcome or await self._children.execute(self._parent, child)
 
 
 def folder_of(task_name: str) -> str:

@@ -7,7 +7,7 @@ from clary.features.chat.recording import RunRecorder
 from clary.features.chat.texts import RUN_FAILED
 from clary.features.conversations.service import NewMessage, add_message, touch
 from clary.features.interventions.service import close_of_run
-from clary.features.runs.service import EndReason, status_of
+from clary.features.runs.service import EndReason, end_children, status_of
 from clary.kit.ids import new_uuid
 from clary.kit.text import Text
 from clary.runtime.failure_texts import KIND_TEXTS
@@ -107,9 +107,11 @@ def _closing_values(
 def _closing(recorder: RunRecorder, values: dict[str, Any]) -> Write:
     end_run = recorder.log.changed(recorder.run_id, **values)
     now = recorder.clock.now()
+    left = {key: values[key] for key in ("status", "end_reason", "ended_at", "input_sealed")}
 
     def close(connection: Connection) -> None:
         end_run(connection)
+        end_children(connection, recorder.run_id, left)
         touch(connection, recorder.conversation_id, now)
 
     return close

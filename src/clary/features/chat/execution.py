@@ -23,6 +23,9 @@ MAX_LINES = 200_000
 MAX_LOG_BYTES = 64 * 1024 * 1024
 MAX_OUTCOME = 200_000
 
+_REASON_OF: dict[FailureKind, EndReason] = {"limit": "limit", "internal_error": "internal_error"}
+"""End reasons of failures that are not the model's."""
+
 
 @dataclass(slots=True)
 class Stop:
@@ -72,8 +75,8 @@ class RunExecution:
             await self._end(self._stop.reason)
             return
         except RunFailedError as failure:
-            reason_of_failure: EndReason = "limit" if failure.kind == "limit" else "model_error"
-            await self._end(reason_of_failure, kind=failure.kind, retryable=failure.retryable)
+            reason = _REASON_OF.get(failure.kind, "model_error")
+            await self._end(reason, kind=failure.kind, retryable=failure.retryable)
             return
         except (LogFencedError, LogUnavailableError) as error:
             log.warning("run_lost_its_log", run_id=self._recorder.run_id, error=type(error).__name__)
@@ -112,10 +115,9 @@ class RunExecution:
 class ChildExecution:
     """A child run inside its root's execution; cancelling the task stops it, and the end says why."""
 
-    def __init__(self, loop: AgentLoop, recorder: RunRecorder, stop: Stop, root_stop: Stop, parent_run_id: str) -> None:
-        self.parent_run_id = parent_run_id
-        self._loop = loop
-        self._recorder = recorder
+    def __init__(self, make_loop: MakeLoop, recorder: RunRecorder, stop: Stop, root_stop: Stop) -> None:
+        self.recorder = recorder
+        self._make_loop = make_loop
         self._stop = stop
         self._root_stop = root_stop
 
@@ -127,28 +129,40 @@ class ChildExecution:
             LogFencedError, LogUnavailableError: the root lost its log.
         """
         try:
-            ended = await follow(self._loop, self._recorder)
+            # Stopped while it waited, or before its process died: what comes too late must not begin.
+            ended = await follow(await self._make_loop(), self.recorder) if self._stop.reason is None else None
         except asyncio.CancelledError:
             if self._root_stop.abandoned:
                 raise
-            reason = self._stop.reason or self._root_stop.reason or "interrupt_request"
-            outcome = self._end(reason, Outcome("failed", "interrupted"))
+            outcome = self._end_stopped()
             if self._stop.reason is None:
                 raise
             heard_cancellation()
             return outcome
         except RunFailedError as failure:
-            text = KIND_TEXTS[failure.kind].render(self._recorder.config.locale)
-            reason_of_failure: EndReason = "limit" if failure.kind == "limit" else "model_error"
-            return self._end(reason_of_failure, Outcome("failed", text), failure.kind, retryable=failure.retryable)
+            return self._end_failed(failure.kind, retryable=failure.retryable)
+        except (LogFencedError, LogUnavailableError):
+            raise
+        except Exception as error:
+            # As for a root: a child that ends badly never fails its parent (stream-runtime.md 6.2).
+            log.error("child_run_fault", run_id=self.recorder.run_id, exc_info=error)
+            return self._end_failed("internal_error")
         finally:
-            self._recorder.close()
-        return self._end(ended.reason, outcome_of(ended))
+            self.recorder.close()
+        return self._end(ended.reason, outcome_of(ended)) if ended is not None else self._end_stopped()
+
+    def _end_stopped(self) -> Outcome:
+        reason = self._stop.reason or self._root_stop.reason or "interrupt_request"
+        return self._end(reason, Outcome("failed", "interrupted"))
+
+    def _end_failed(self, kind: FailureKind, *, retryable: bool = False) -> Outcome:
+        text = KIND_TEXTS[kind].render(self.recorder.config.locale)
+        return self._end(_REASON_OF.get(kind, "model_error"), Outcome("failed", text), kind, retryable=retryable)
 
     def _end(
         self, reason: EndReason, outcome: Outcome, kind: FailureKind | None = None, *, retryable: bool = False
     ) -> Outcome:
-        write_end(self._recorder, reason, kind=kind, retryable=retryable, outcome=outcome.as_row())
+        write_end(self.recorder, reason, kind=kind, retryable=retryable, outcome=outcome.as_row())
         return outcome
 
 

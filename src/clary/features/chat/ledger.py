@@ -68,6 +68,10 @@ class RunUsage:
             whole = _sum(whole, usage)
         return _figures(whole)
 
+    def sums(self) -> tuple[dict[str, Any], str | None]:
+        """(total, cost; None when nothing has a price), as `add_child` takes them."""
+        return self.total(), str(self.cost) if self.priced else None
+
     def wire(self, currency: str) -> dict[str, Any]:
         """`metadata.token_usage`."""
         total = self.total()

@@ -85,22 +85,25 @@ class RunPreparer:
             if run is None or not is_active(run.status) or run.generation != generation or run.input_sealed is None:
                 return None
             record = await self._record(db, run, with_steps=not is_fresh)
-            children: Sequence[RunRow] = () if is_fresh else await RunRepository(db).list_active_children(run_id)
+            below: Sequence[RunRow] = () if is_fresh else await RunRepository(db).list_children(run_id)
+            children = [child for child in below if is_active(child.status)]
             child_records = [await self._record(db, child) for child in children]
+            earlier_calls = 0 if is_fresh else await RunRepository(db).count_model_calls(run_id)
         try:
             writer = await self._hub.writer(run.log_id, generation)
         except LogFencedError:
             return None
         tree = self._tree(run, RunLog(writer, run_id, Stamps(self._clock.epoch)), stop, park)
-        recorder = self._recorder(run, record, tree)
+        tree.meter.add(earlier_calls)
+        recorder = tree.recorders[run_id] = self._recorder(run, record, tree)
         for child, child_record in zip(children, child_records, strict=True):
-            self._recorder(child, child_record, tree)
+            tree.recorders[child.run_id] = self._recorder(child, child_record, tree)
         if not is_fresh:
             # Whoever held the run before is fenced now: what they had reserved is booked, so that it is not lost.
             await self._gate.book_lost(root_run_id=run.run_id)
             await self._reconcile(run, tree, [record, *child_records])
         self._mark_running(run, recorder)
-        if await self._is_over(run, tree, recorder, children, stop):
+        if await self._is_over(run, tree, recorder, below, stop):
             return None
 
         async def make_loop() -> AgentLoop:
@@ -111,18 +114,23 @@ class RunPreparer:
 
         return PreparedRun(RunExecution(make_loop, recorder, stop, self._seconds_left(run)), tree, release)
 
-    async def prepare_child(self, run_id: str, tree: RunTree, stop: Stop) -> ChildExecution:
-        """The execution of a child inside its root's."""
+    async def prepare_child(self, run_id: str, tree: RunTree, stop: Stop, turn: Awaitable[None]) -> ChildExecution:
+        """The execution of a child inside its root's; it begins when its turn has come."""
         async with self._database.read() as db:
             run = await RunRepository(db).find(run_id)
             assert run is not None
             record = await self._record(db, run)
         recorder = self._recorder(run, record, tree)
-        self._mark_running(run, recorder)
         if run.stop_reason is not None:
             stop.reason = stop.reason or cast("StopReason", run.stop_reason)
-        loop = await self._builder.build(tree, recorder, record, run.query)
-        return ChildExecution(loop, recorder, stop, tree.stop, run.parent_run_id or "")
+
+        async def make_loop() -> AgentLoop:
+            await turn
+            tree.recorders[run_id] = recorder
+            self._mark_running(run, recorder)
+            return await self._builder.build(tree, recorder, record, run.query)
+
+        return ChildExecution(make_loop, recorder, stop, tree.stop)
 
     def _tree(self, run: RunRow, log: RunLog, stop: Stop, park: Park) -> RunTree:
         root = RootFacts(run.run_id, run.user_id, run.agent_id, run.session_id, run.conversation_id, run.endpoint)
@@ -168,28 +176,38 @@ class RunPreparer:
             keep_config=keep_config,
         )
         recorder.open_calls.update(_open_calls(record))
-        tree.recorders[run.run_id] = recorder
-        tree.meter.add(record.model_calls)
         return recorder
 
     async def _is_over(
-        self, run: RunRow, tree: RunTree, recorder: RunRecorder, children: Sequence[RunRow], stop: Stop
+        self, run: RunRow, tree: RunTree, recorder: RunRecorder, below: Sequence[RunRow], stop: Stop
     ) -> bool:
         """Writes the end of a run that must not go on: stopped before its process died, or taken over in vain."""
         if run.stop_reason is not None and stop.reason is None:
             reason = cast("StopReason", run.stop_reason)
-            for child in sorted(children, key=lambda child: child.created_at, reverse=True):
-                write_end(tree.recorders[child.run_id], reason, outcome={"status": "failed", "result": "interrupted"})
+            self._end_children(tree, below, reason)
             write_end(recorder, reason)
         elif run.takeovers_since_step > MAX_FRUITLESS_TAKEOVERS:
+            self._end_children(tree, below, "interrupt_request")
             write_end(recorder, "internal_error", kind="internal_error")
         else:
-            for child in children:
+            for child in below:
                 # They are prepared anew when the parent comes to them.
-                tree.recorders.pop(child.run_id).close()
+                left = tree.recorders.pop(child.run_id, None)
+                if left is not None:
+                    left.close()
             return False
         await recorder.writer.flush()
         return True
+
+    def _end_children(self, tree: RunTree, below: Sequence[RunRow], reason: StopReason) -> None:
+        """Ends what is left of a tree from below, and rolls up what each child used."""
+        for child in reversed(below):
+            recorder = tree.recorders.pop(child.run_id, None)
+            if recorder is not None:
+                write_end(recorder, reason, outcome={"status": "failed", "result": "interrupted"})
+                tree.roll_up(child, *recorder.usage.sums())
+            else:
+                tree.roll_up(child, dict(child.usage), child.cost)
 
     def _seconds_left(self, run: RunRow) -> float:
         """What is left of the active time, which goes on over takeovers (9.3, limits)."""

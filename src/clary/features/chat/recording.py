@@ -389,9 +389,11 @@ class RunRecorder:
         self.writer.write(lines, [*writes, *self._progressed(len(lines), completes_step=completes_step)])
 
     def _progressed(self, added: int, *, completes_step: bool) -> list[Write]:
-        values: dict[str, Any] = {"usage": self.usage.dump(), "last_activity": self.clock.epoch()}
-        done = [self.log.changed(self.run_id, **values), self.log.mark(added)]
+        own: dict[str, Any] = {"usage": self.usage.dump(), "last_activity": self.clock.epoch()}
+        of_root: dict[str, Any] = {"stored_lines": self.log.stored_lines(added)}
         if completes_step:
             # Only a finished step is progress: a run that kills its process in the next one must be given up (6.9).
-            done.append(self.log.changed(self.log.root_run_id, takeovers_since_step=0))
-        return done
+            of_root["takeovers_since_step"] = 0
+        if self.place.is_root:
+            return [self.log.changed(self.run_id, **own, **of_root)]
+        return [self.log.changed(self.run_id, **own), self.log.changed(self.log.root_run_id, **of_root)]

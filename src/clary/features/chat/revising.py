@@ -6,7 +6,7 @@ from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.chat.control_tags import ControlTags
 from clary.features.chat.errors import NothingToAnswerError, UserMessageMissingError
-from clary.features.chat.intake import Intake, read_messages, untagged
+from clary.features.chat.intake import Intake, read_messages, require_no_child, untagged
 from clary.features.chat.payloads.overrides import StreamRequest
 from clary.features.chat.payloads.revising import EditRequest, RerunRequest
 from clary.features.chat.service import ChatService, OpenedView
@@ -96,6 +96,7 @@ class RevisingService:
         for _ in range(ATTEMPTS):
             async with self._database.write() as db:
                 conversation = await self._own(db, identity, session_id)
+                require_no_child(conversation)
                 last = await MessageReader(db).find_last_user(conversation.conversation_id)
                 if last is None:
                     raise UserMessageMissingError

@@ -1,6 +1,5 @@
 """The log of a root run as all runs of its tree write it (stream-runtime.md 1, event log)."""
 
-from clary.db.session import Connection
 from clary.features.chat.lines import Stamps
 from clary.features.runs.service import change_run
 from clary.streams.hub import LogWriter
@@ -29,17 +28,15 @@ class RunLog:
         """The message is about to be stored, or void."""
         self._open.pop(message_id, None)
 
+    def stored_lines(self, added: int) -> int:
+        """The mark of the root after a transaction that adds so many lines."""
+        # A growing message's lines are ahead of the store, so the mark stays before the earliest of them.
+        return min(self._open.values(), default=self.writer.queued_length + added)
+
     def mark(self, added: int) -> Write:
         """Moves the mark of the root, as part of a transaction that adds so many lines."""
-        # A growing message's lines are ahead of the store, so the mark stays before the earliest of them.
-        stored = min(self._open.values(), default=self.writer.queued_length + added)
-        return change_run(self.root_run_id, self.generation, stored_lines=stored)
+        return self.changed(self.root_run_id, stored_lines=self.stored_lines(added))
 
-    def changed(self, run_id: str, **values: object) -> "Write":
+    def changed(self, run_id: str, **values: object) -> Write:
         """A change to a run of the tree."""
-        change = change_run(run_id, self.generation, **values)
-
-        def apply(connection: Connection) -> None:
-            change(connection)
-
-        return apply
+        return change_run(run_id, self.generation, **values)

@@ -1,10 +1,11 @@
 """Where a run stands, out of what was recorded of it (stream-runtime.md 6.9)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from clary.features.chat.config import RunConfig
 from clary.features.chat.model_view import entries_of, open_calls
+from clary.features.chat.offering import FINISH
 from clary.features.chat.texts import NOTICES
 from clary.features.conversations.service import CompactionRow, MessageRow
 from clary.features.runs.service import RunStepRow
@@ -12,11 +13,14 @@ from clary.runtime.call_steps import EXPAND
 from clary.runtime.context import Entry
 from clary.runtime.loop import LoopState
 from clary.runtime.messages import AssistantMessage
+from clary.runtime.plan import Ending
 from clary.runtime.plan_gate import decision_of
 from clary.runtime.tools import Todo, TodoList
 from clary.runtime.toolset import parse_arguments
 
 Json = dict[str, Any]
+ENDS_RUN: Final[dict[str, Ending]] = {FINISH: "finished", "questionnaire_async": "need_user_input"}
+CLOSING_TYPES: Final = frozenset({"final_answer", "query_suggest", "normal"})
 Phase = Literal["planning", "executing", "observing", "judging"]
 
 
@@ -60,11 +64,6 @@ class RecordedRun:
     def model_steps(self, *names: str) -> list[RunStepRow]:
         """Finished model steps of these names, in order."""
         return [step for step in self._done if step.name in names]
-
-    @property
-    def model_calls(self) -> int:
-        """How many model calls were recorded."""
-        return len(self._done)
 
     def calls(self, name: str) -> list[tuple[str, Json]]:
         """(id, arguments) of the run's calls of a tool."""
@@ -111,6 +110,7 @@ def state_of(record: RecordedRun, config: RunConfig, skill_texts: Mapping[str, s
     )
     if record.has("normal"):
         state.noticed = _notice_of(record)
+    _add_ending(state, record)
     _add_plans(state, record)
     _add_cycles(state, record)
     return state
@@ -150,6 +150,20 @@ def _expanded(record: RecordedRun) -> set[str]:
         if result is not None and not result.is_error:
             found.update(str(name) for name in arguments.get("tool_names", ()))
     return found
+
+
+def _add_ending(state: LoopState, record: RecordedRun) -> None:
+    """A call that ended the run just before its process died: nothing but the closing is left."""
+    asked = {name: dict(record.calls(name)) for name in ENDS_RUN}
+    for row in reversed(record.own):
+        if row.hidden_from_model or row.type in CLOSING_TYPES:
+            continue
+        if row.role != "tool":
+            return
+        for name, calls in asked.items():
+            if row.tool_call_id in calls and not row.is_error:
+                state.ended_by = ENDS_RUN[name]
+                state.report = calls[row.tool_call_id] if name == FINISH else None
 
 
 def _add_plans(state: LoopState, record: RecordedRun) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from clary.features.chat.config import Json, Member
@@ -10,6 +11,7 @@ from clary.features.chat.execution import Stop
 from clary.features.chat.recording import RunRecorder
 from clary.features.chat.run_log import RunLog
 from clary.features.chat.waiting import WaitingRoom
+from clary.features.runs.service import RunRow
 from clary.kit.clock import Clock
 from clary.runtime.plan import CallMeter
 
@@ -42,9 +44,9 @@ class RootFacts:
 
 @dataclass(slots=True)
 class LocalChild:
-    """A child under way in this process."""
+    """A child under way in this process; without a task it has not come so far that it could be cancelled."""
 
-    stop: Stop
+    stop: Stop = field(default_factory=Stop)
     task: "asyncio.Task[object] | None" = None
 
 
@@ -55,19 +57,20 @@ class Slots:
         self._free = places
         self._queue: deque[asyncio.Future[None]] = deque()
 
-    async def enter(self) -> None:
-        """Takes a place, in the order of asking."""
+    @contextmanager
+    def place(self) -> Generator[asyncio.Future[None]]:
+        """A place, in the order of asking: what it gives is done when the turn has come. Given back at the end."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._free > 0 and not self._queue:
             self._free -= 1
-            return
-        turn = asyncio.get_running_loop().create_future()
-        self._queue.append(turn)
+            turn.set_result(None)
+        else:
+            self._queue.append(turn)
         try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            yield turn
+        finally:
+            if not turn.cancel() and not turn.cancelled():
                 self.leave()
-            raise
 
     def leave(self) -> None:
         """Gives a place back, to the first who waits."""
@@ -124,11 +127,19 @@ class RunTree:
         calls = recorder.open_calls.values()
         return bool(calls) and all(call.name == DELEGATE or self.room.holds(recorder.run_id, call.id) for call in calls)
 
+    def roll_up(self, child: RunRow, total: Json, cost: str | None) -> None:
+        """Adds what an ended child used to its parent, once (stream-runtime.md 9.7)."""
+        parent = self.recorders.get(child.parent_run_id or "")
+        if parent is not None:
+            parent.usage.add_child(child.run_id, child.session_id, total, cost)
+
     def stop_child(self, run_id: str) -> bool:
         """Stops one child with what it started; False when it is not under way here."""
         child = self.children.get(run_id)
-        if child is None or child.task is None:
+        if child is None:
             return False
-        child.stop.reason = child.stop.reason or "interrupt_request"
-        child.task.cancel()
+        if child.stop.reason is None:
+            child.stop.reason = "interrupt_request"
+            if child.task is not None:
+                child.task.cancel()
         return True

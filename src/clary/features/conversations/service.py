@@ -237,6 +237,10 @@ class ConversationService:
         """The caller's own conversation of this id."""
         return await ConversationRepository(db).find_owned(session_id, user_id)
 
+    async def list_sessions_after(self, db: Session, *, user_id: str, prefix: str) -> Sequence[str]:
+        """The caller's own session ids that begin so."""
+        return await ConversationRepository(db).list_session_ids(user_id, prefix)
+
     async def find_accessible(
         self, db: Session, *, session_id: str, identity: Identity, user_id: str | None = None
     ) -> ConversationRow | None:

@@ -19,6 +19,9 @@ RUNS, STEPS = table_of(RunRow), table_of(RunStepRow)
 CHANGE_RUN = update(RUNS).where(
     RUNS.c.run_id == bindparam("of_run"), RUNS.c.generation == bindparam("of_generation"), RUNS.c.status.in_(ACTIVE)
 )
+END_CHILDREN = update(RUNS).where(
+    RUNS.c.root_run_id == bindparam("of_root"), RUNS.c.parent_run_id.is_not(None), RUNS.c.status.in_(ACTIVE)
+)
 OF_STEP = (STEPS.c.run_id == bindparam("of_run"), STEPS.c.step_id == bindparam("of_step"))
 BEGIN_STEP = insert(STEPS)
 BEGIN_STEP_AGAIN = (
@@ -158,14 +161,24 @@ class RunRepository:
             .values(lease_owner=None, lease_expires_at=None)
         )
 
-    async def list_active_children(self, root_run_id: str) -> Sequence[RunRow]:
-        """Children of a root run, at any depth, that have not ended; the oldest first."""
+    async def list_children(self, root_run_id: str) -> Sequence[RunRow]:
+        """Children of a root run at any depth, ended ones too; each after its parent."""
         rows = await self._session.scalars(
             select(RunRow)
-            .where(RunRow.root_run_id == root_run_id, RunRow.parent_run_id.is_not(None), RunRow.status.in_(ACTIVE))
-            .order_by(RunRow.created_at)
+            .where(RunRow.root_run_id == root_run_id, RunRow.parent_run_id.is_not(None))
+            .order_by(RunRow.created_at, RunRow.conversation_id)
         )
         return rows.all()
+
+    async def count_model_calls(self, root_run_id: str) -> int:
+        """Finished model calls of a root run and its children."""
+        count = await self._session.scalar(
+            select(func.count())
+            .select_from(RunStepRow)
+            .join(RunRow, RunRow.run_id == RunStepRow.run_id)
+            .where(RunRow.root_run_id == root_run_id, RunStepRow.kind == "model", RunStepRow.status == "done")
+        )
+        return int(count or 0)
 
     async def count_children(self, root_run_id: str) -> int:
         """Children a root run has had so far."""
@@ -250,6 +263,11 @@ def change_run(run_id: str, generation: int, **values: Any) -> Callable[[Connect
         connection.execute(CHANGE_RUN, parameters)
 
     return apply
+
+
+def end_children(connection: Connection, root_run_id: str, values: dict[str, Any]) -> None:
+    """Ends every child of a root that did not write its own end: none may outlive it (stream-runtime.md 9.7)."""
+    connection.execute(END_CHILDREN, {"of_root": root_run_id, **values})
 
 
 def insert_step(connection: Connection, values: dict[str, Any]) -> None:

@@ -27,6 +27,15 @@ class ConversationRepository:
             return None
         return await self._session.scalar(FIND_OWNED, {"of_user": user_id, "of_session": session_id})
 
+    async def list_session_ids(self, user_id: str, prefix: str) -> Sequence[str]:
+        """A person's own session ids that begin with something."""
+        rows = await self._session.scalars(
+            select(ConversationRow.session_id).where(
+                ConversationRow.user_id == user_id, ConversationRow.session_id.startswith(prefix, autoescape=True)
+            )
+        )
+        return rows.all()
+
     async def list_of(self, user_id: str, *, limit: int) -> Sequence[ConversationRow]:
         """Some conversations of a person, the oldest first; those of children go with their parents."""
         rows = await self._session.scalars(
