@@ -44,6 +44,7 @@ class CallSteps:
     async def run(self) -> AsyncGenerator[RunEvent]:
         """Runs the open calls; their results enter the context in the model's order."""
         pending, self._state.pending = self._state.pending, []
+        self.ended_by = self.report = None
         results: dict[str, ToolStepDone] = {}
         async with aclosing(self._plan.runner.run(pending)) as events:
             async for event in events:
@@ -51,6 +52,7 @@ class CallSteps:
                     results[event.call.id] = event
                 yield event
         self.results = [results[item.call.id] for item in pending]
+        self._repetition.begin()
         for item, done in zip(pending, self.results, strict=True):
             self._state.entries.append(Entry(ToolMessage(item.call.id, done.model_text)))
             self._repetition.saw(item.call, done.model_text)
@@ -64,7 +66,7 @@ class CallSteps:
         """What a successful call changes for the rest of the run."""
         name, arguments = done.call.name, parse_arguments(done.call.arguments) or {}
         if name == LOAD_SKILL and self._plan.skills is not None:
-            skill = str(arguments.get("skill_name", ""))
+            skill = str(arguments.get("skill_name", "")).strip()
             text = await self._plan.skills.read(skill)
             if text is not None:
                 self._state.entries.append(skill_entry(skill, text))

@@ -80,8 +80,7 @@ class Closing:
         """One `final_answer` message about task, work and results."""
         if self._state.summarised:
             return
-        request = await self._models.request((), _SUMMARY)
-        async with aclosing(self._models.respond("final_answer", request, "final_answer")) as events:
+        async with aclosing(self._models.speak("final_answer", (), _SUMMARY, "final_answer")) as events:
             async for event in events:
                 yield event
         self._state.summarised = True

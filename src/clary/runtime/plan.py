@@ -145,6 +145,8 @@ class LoopPlan:
     skills: SkillShelf | None = None
     deferred_tools: frozenset[str] = frozenset()
     """Tools that are only named until the model asks for their schemas (9.5, many tools)."""
+    planning_only: frozenset[str] = frozenset()
+    """Tools that are offered in the plan gate and nowhere else (9.5)."""
     complete: CompleteArguments = as_called
     more_facts: MoreFacts = no_more_facts
 
@@ -160,6 +162,8 @@ class LoopState:
 
     entries: list[Entry]
     summary: str | None = None
+    covered_rows: int = 0
+    """Last row of the message store that the summary stands for."""
     rounds: int = 0
     pending: list[PendingCall] = field(default_factory=list[PendingCall])
     answered: bool = False
@@ -184,6 +188,6 @@ class LoopState:
     phase_rounds: int = 0
     """Rounds of the present step of mode `multi`."""
     noticed: Literal["loop_limit", "repetition", "budget"] | None = None
-    """A cap notice was sent; only the closing is left."""
+    """A cap notice was sent; only what follows it is left."""
     summarised: bool = False
     suggested: bool = False

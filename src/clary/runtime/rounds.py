@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from clary.runtime.call_steps import CallSteps
 from clary.runtime.context import Entry
-from clary.runtime.events import LoopEnd, Noticed, RunEvent, RunFailedError, UserInjected
+from clary.runtime.events import LoopEnd, RunEvent, RunFailedError, UserInjected
 from clary.runtime.judge import judge_messages, read_verdict
 from clary.runtime.messages import AssistantMessage, UserMessage
 from clary.runtime.model import ModelFailedError
@@ -38,7 +38,7 @@ class Rounds:
         Raises:
             RunFailedError
         """
-        self.end = None
+        self.end = None if self._state.pending else self._cap()
         while not self._has_ended():
             step: Callable[[], AsyncGenerator[RunEvent]] = self._response
             if self._state.pending:
@@ -48,15 +48,6 @@ class Rounds:
             async with aclosing(step()) as events:
                 async for event in events:
                     yield event
-            if self._may_go_on():
-                # What the person said meanwhile comes before any end.
-                async with aclosing(self.guidance()) as events:
-                    async for event in events:
-                        self.end, self._state.answered = None, False
-                        yield event
-
-    def _may_go_on(self) -> bool:
-        return self.end in ("answered", "need_user_input")
 
     def _has_ended(self) -> bool:
         return self.end is not None
@@ -75,12 +66,14 @@ class Rounds:
                 yield event
         if self._calls.ended_by is not None:
             self.end = "answered" if self._calls.ended_by == "finished" else "need_user_input"
-        elif self._calls.is_stuck:
-            self.end = self._state.noticed = "repetition"
-        elif self._state.rounds >= self._plan.max_loop_count:
-            self.end = self._state.noticed = "loop_limit"
-        if self._state.noticed is not None:
-            yield Noticed(self._plan.new_id(), self._state.noticed)
+        else:
+            self.end = self._cap()
+
+    def _cap(self) -> LoopEnd | None:
+        """The limit that the calls so far have come to."""
+        if self._calls.is_stuck:
+            return "repetition"
+        return "loop_limit" if self._state.rounds >= self._plan.max_loop_count else None
 
     async def _decide(self) -> AsyncGenerator[RunEvent]:
         """Whether an answer without calls ends the run; a judge is asked only while the task list has open items."""
@@ -106,11 +99,7 @@ class Rounds:
         async with aclosing(self.guidance()) as events:
             async for event in events:
                 yield event
-        async with aclosing(self._models.compacted()) as events:
-            async for event in events:
-                yield event
-        request = await self._models.request(self._models.offered())
-        async with aclosing(self._models.respond("direct_execution", request)) as events:
+        async with aclosing(self._models.speak("direct_execution", self._models.offered())) as events:
             async for event in events:
                 yield event
         self._take()

@@ -136,6 +136,8 @@ class LoopBuilder:
         config = recorder.config
         language = prompt_language(config.answer_language)
         asker = Asker(tree, recorder, self._interventions, self._clock)
+        if "questionnaire" in config.tools or config.plan_gate:
+            recorder.opening = asker.opening
         tools = self._tools(tree, recorder, asker, language, workspace)
         budget = ContextBudget(BudgetRules(**config.budget))
         model = recorder.booking.model(self._models.client(config.provider), config.provider, budget)
@@ -179,6 +181,7 @@ class LoopBuilder:
             self_check=WorkspaceCheck(workspace, self._sandbox, config.locale),
             skills=shelf if config.skills else None,
             deferred_tools=later,
+            planning_only=frozenset() if "questionnaire" in config.tools else frozenset({"questionnaire"}),
             complete=CallCompletion(recorder.lines.session_id, SessionNumbers(recorder.lines.session_id, used)),
             more_facts=facts,
         )

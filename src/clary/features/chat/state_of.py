@@ -12,7 +12,7 @@ from clary.runtime.call_steps import EXPAND
 from clary.runtime.context import Entry
 from clary.runtime.loop import LoopState
 from clary.runtime.messages import AssistantMessage
-from clary.runtime.plan_gate import decision_of
+from clary.runtime.plan_gate import ASKED_BY_SERVER, decision_of
 from clary.runtime.tools import Todo, TodoList
 from clary.runtime.toolset import parse_arguments
 
@@ -99,6 +99,7 @@ def state_of(record: RecordedRun, config: RunConfig, skill_texts: Mapping[str, s
     state = LoopState(
         entries=entries,
         summary=compaction.summary if compaction is not None else None,
+        covered_rows=compaction.covers_to if compaction is not None else 0,
         rounds=sum(1 for step in main if step.detail.get("calls")),
         pending=open_calls(record.rows, run_id=record.run_id, begun=begun),
         answered=_is_answered(main, entries, record),
@@ -154,11 +155,7 @@ def _expanded(record: RecordedRun) -> set[str]:
 
 def _add_plans(state: LoopState, record: RecordedRun) -> None:
     """How far the plan gate has come."""
-    questions = [
-        call_id
-        for call_id, arguments in record.calls("questionnaire")
-        if arguments.get("questionnaire_kind") == "plan_confirmation"
-    ]
+    questions = [call_id for call_id, _ in record.calls("questionnaire") if call_id.startswith(ASKED_BY_SERVER)]
     planning = record.model_steps("plan_agent")
     plans = [at for at, step in enumerate(planning) if not step.detail.get("calls")]
     state.plans_asked = len(questions)

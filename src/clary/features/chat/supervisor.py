@@ -167,6 +167,9 @@ class RunSupervisor:
 
     async def _claim(self, db: Session, run: RunRow) -> None:
         """Takes a run, raising the generation so that a late writer is refused."""
+        # A parked run has no lease, one that was given back an old one; both have not been worked on since.
+        idle_seconds = max(0.0, self._clock.epoch() - (run.lease_expires_at or run.last_activity))
+        run.waited_seconds = (run.waited_seconds or 0.0) + idle_seconds
         run.generation = await self._hub.log.raise_generation(db, run.log_id)
         await RunRepository(db).move_children(run.run_id, run.generation)
         run.lease_owner = self.process_id
@@ -182,7 +185,7 @@ class RunSupervisor:
 
     async def _parked(self, local: LocalRun) -> None:
         async with self._database.write() as db:
-            await RunRepository(db).park(local.run_id, self.process_id)
+            await RunRepository(db).park(local.run_id, self.process_id, self._clock.epoch())
         if local.interrupt_on_disconnect:
             self._left_alone[local.log_id] = local
             self.views_changed(local.log_id, self._hub.view_count(local.log_id))

@@ -23,7 +23,13 @@ from clary.features.conversations.policy import (
 from clary.features.conversations.ports import ConversationKeeper, RunStopper, SessionWorkspaces
 from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.repository.listing import ListQuery, find_page, find_shared, find_snippets
-from clary.features.conversations.repository.messages import MessageReader, add_compaction, add_message, touch
+from clary.features.conversations.repository.messages import (
+    MessageReader,
+    add_compaction,
+    add_message,
+    row_before,
+    touch,
+)
 from clary.features.conversations.tables import CompactionRow, ConversationRow, MessageRow
 from clary.features.conversations.todos import TodoStore, todo_of
 from clary.features.permissions.service import Identity
@@ -49,6 +55,7 @@ __all__ = [
     "add_counts",
     "add_message",
     "new_conversation",
+    "row_before",
     "set_title_from",
     "text_of",
     "touch",

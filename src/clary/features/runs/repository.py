@@ -150,12 +150,12 @@ class RunRepository:
             .values(lease_owner=None, lease_expires_at=0.0)
         )
 
-    async def park(self, run_id: str, owner: str) -> None:
+    async def park(self, run_id: str, owner: str, now_epoch: float) -> None:
         """Gives back the lease of a run that waits for a person (stream-runtime.md 6.9); nobody takes it over."""
         await self._session.execute(
             update(RunRow)
             .where(RunRow.run_id == run_id, RunRow.lease_owner == owner, RunRow.waiting.is_not(None))
-            .values(lease_owner=None, lease_expires_at=None)
+            .values(lease_owner=None, lease_expires_at=None, last_activity=now_epoch)
         )
 
     async def list_active_children(self, root_run_id: str) -> Sequence[RunRow]:
