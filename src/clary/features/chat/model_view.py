@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from clary.features.conversations.service import MessageRow
+from clary.features.conversations.service import MessageRow, in_words
 from clary.runtime.call_steps import LOAD_SKILL
 from clary.runtime.context import Entry
 from clary.runtime.messages import (
@@ -134,11 +134,11 @@ def _calls(row: MessageRow) -> list[ToolCall]:
 def user_content(content: Any, *, accepts_images: bool) -> str | tuple[TextPart | ImagePart, ...]:
     """What the person said as the model sees it; images only where the model takes them."""
     if isinstance(content, str):
-        return content
+        return in_words(content)
     parts: list[TextPart | ImagePart] = []
     for part in cast("list[dict[str, Any]]", content):
         if part.get("type") == "text":
-            parts.append(TextPart(str(part.get("text", ""))))
+            parts.append(TextPart(in_words(str(part.get("text", "")))))
         elif accepts_images:
             parts.append(ImagePart(str(part["image_url"]["url"])))
         else:

@@ -17,6 +17,7 @@ from clary.features.conversations.policy import (
     NewMessage,
     clean_title,
     counts_of,
+    in_words,
     text_of,
     title_from,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "add_compaction",
     "add_counts",
     "add_message",
+    "in_words",
     "new_conversation",
     "row_before",
     "set_title_from",
