@@ -14,7 +14,7 @@ from clary.runtime.plan import LoopPlan, LoopState, Questions
 from clary.runtime.rounds import Rounds
 from clary.runtime.tool_runner import PendingCall
 
-MAX_PLANS: Final = 5
+MAX_REPLANS: Final = 5
 MAX_CALLS: Final = 10
 READING_TOOLS: Final = frozenset(
     {
@@ -68,7 +68,7 @@ class PlanGate:
 
     @property
     def _is_last(self) -> bool:
-        return self._state.plans_asked >= MAX_PLANS
+        return self._state.plans_asked > MAX_REPLANS
 
     async def run(self) -> AsyncGenerator[RunEvent]:
         """Events until a plan is accepted or `ends`.
@@ -121,6 +121,7 @@ class PlanGate:
         self._state.pending = [PendingCall(call)]
         self._state.plan_ready, self._state.planned_calls = False, 0
         self._state.plans_asked += 1
+        self._state.plan_decision = None
         yield ServerCalled(announced)
 
     async def _tools(self) -> AsyncGenerator[RunEvent]:

@@ -141,10 +141,7 @@ async def test_a_question_that_is_not_right_is_told_to_the_model_and_opens_nothi
 
 
 async def test_an_async_questionnaire_ends_the_run_and_the_reply_is_read_as_words(tmp_path: Path) -> None:
-    script: list[Step] = [
-        CallTools([Call("questionnaire_async", {"title": "Pick", "questions": QUESTIONS})]),
-        Say("no"),
-    ]
+    asking = CallTools([Call("questionnaire_async", {"title": "Pick", "questions": QUESTIONS})])
     reply = {
         "type": "questionnaire_response",
         "questionnaire_id": "q",

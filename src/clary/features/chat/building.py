@@ -19,7 +19,7 @@ from clary.features.chat.delegation import (
 )
 from clary.features.chat.guiding import RunGuidance
 from clary.features.chat.model_view import loaded_skills
-from clary.features.chat.offering import FINISH, deferred, offered_names
+from clary.features.chat.offering import FINISH, deferred, named_workflow, offered_names
 from clary.features.chat.plan_question import PlanQuestions
 from clary.features.chat.ports import ModelGateway
 from clary.features.chat.prompting import listings_of, mode_rules, notes_of, workspace_tree
@@ -35,9 +35,10 @@ from clary.features.chat.run_tools import (
 from clary.features.chat.state_of import RecordedRun, state_of
 from clary.features.chat.things import RunThings
 from clary.features.chat.tree import DELEGATE, RunTree
+from clary.features.conversations.service import text_of
 from clary.features.interventions.service import Interventions
 from clary.features.mcp_servers.service import RunDoor
-from clary.features.toolbox.service import Toolbox
+from clary.features.toolbox.service import Toolbox, tasks_of_workflow
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit import safe_paths
 from clary.kit.clock import Clock
@@ -93,6 +94,8 @@ class LoopBuilder:
         if opening is not None and not record.own:
             recorder.show(recorder.own_message(new_uuid(), "normal", opening, role="user"))
             state.entries.append(Entry(UserMessage(opening)))
+        if root.run_id == record.run_id and not record.steps:
+            await self._begin_workflow(config, record)
         plan = await self._plan(tree, recorder, record, workspace, shelf)
         return AgentLoop(plan, state)
 
@@ -115,6 +118,13 @@ class LoopBuilder:
             for each in unreachable
         ]
         recorder.change_config(config, warnings, troubles)
+
+    async def _begin_workflow(self, config: RunConfig, record: RecordedRun) -> None:
+        """A workflow that the person names becomes the task list before the first round (9.9)."""
+        said = next((text_of(row.content) for row in reversed(record.own) if row.role == "user"), "")
+        name = named_workflow(said, config.workflows)
+        if name is not None:
+            await record.todos.upsert(tasks_of_workflow(name, config.workflows[name]))
 
     async def _skill_texts(self, record: RecordedRun, shelf: SnapshotShelf) -> dict[str, str]:
         names = {name for each in loaded_skills(record.rows).values() for name in each}

@@ -163,7 +163,7 @@ def _add_plans(state: LoopState, record: RecordedRun) -> None:
     state.planned_calls = len(planning) - (plans[-1] + 1 if plans else 0)
     results = record.results()
     answered = [results[call_id] for call_id in questions if call_id in results]
-    if answered:
+    if answered and len(answered) == len(questions):
         state.plan_decision = decision_of(answered[-1].content)
 
 
