@@ -114,7 +114,11 @@ def read_suggestions(text: str) -> tuple[str, ...]:
     if not isinstance(wanted, list):
         return ()
     lines = [" ".join(each.split()) for each in cast("list[Any]", wanted) if isinstance(each, str) and each.strip()]
-    return tuple(cut(line, SUGGESTION_CHARACTERS) for line in lines[:SUGGESTIONS]) if len(lines) >= SUGGESTIONS else ()
+    return (
+        tuple(cut(line, SUGGESTION_CHARACTERS - 1, "…") for line in lines[:SUGGESTIONS])
+        if len(lines) >= SUGGESTIONS
+        else ()
+    )
 
 
 def _is_error(content: str) -> bool:
