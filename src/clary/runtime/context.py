@@ -26,7 +26,10 @@ MESSAGE_TOKENS = 6
 OLD_RESULT_TOKENS = 400
 ANALYSIS_TOKENS = 4000
 SUMMARY_TOKENS = 2000
-SUMMARY_INPUT_CHARACTERS = 400_000
+PROMPT_TOKENS = 300
+"""Of the order to summarise."""
+SUMMARY_LINE_CHARACTERS = (100_000, 20_000, 4_000, 2_000, 1_000, 500, 200, 100)
+"""How much of each message a summary is written from: the most that fits."""
 QUESTIONNAIRE = "questionnaire"
 OVERSIZED = "[A message of {n} characters is left out here: it did not fit into the context.]"
 
@@ -189,13 +192,21 @@ class ContextBudget:
         self, summary: str | None, entries: Sequence[Entry], language: Literal["zh", "en", "pt"]
     ) -> list[ModelMessage]:
         """What the summary is written from."""
-        room = max(1000, (self._rules.max_model_len - SUMMARY_TOKENS) * 2)
-        # What was summarised before stands nowhere else any more, so it is never cut off.
-        earlier = f"Earlier summary: {summary[: room // 2]}\n" if summary else ""
-        lines = [_as_text(entry.message) for entry in entries if entry.skill is None]
-        text = "\n".join(line for line in lines if line)[-SUMMARY_INPUT_CHARACTERS:]
-        left = room - len(earlier)
-        return [SystemMessage(SUMMARY_PROMPT + f" Language: {language}."), UserMessage(earlier + text[-left:])]
+        room = max(1000, self._rules.max_model_len - SUMMARY_TOKENS - PROMPT_TOKENS)
+        # What was summarised before stands nowhere else any more, so it comes first and whole.
+        lines = [f"Earlier summary: {summary}"] if summary else []
+        told = [text for entry in entries if entry.skill is None and (text := _as_text(entry.message))]
+        text = _fitting("\n".join(lines), told, int(room / max(1.0, self._calibration)))
+        return [SystemMessage(SUMMARY_PROMPT + f" Language: {language}."), UserMessage(text)]
+
+    @property
+    def summary_tokens(self) -> int:
+        """How long a summary may be: half of the share of history, the rest is for the person's own words."""
+        return max(200, min(SUMMARY_TOKENS, int(self._history_share / 2)))
+
+    @property
+    def _history_share(self) -> float:
+        return (self._rules.max_model_len - self._rules.max_tokens) * self._rules.history_ratio
 
     def compacted(
         self,
@@ -223,15 +234,16 @@ class ContextBudget:
         )
 
     def _with_user_words(self, covered: Sequence[Entry], text: str) -> str:
-        room = (self._rules.max_model_len - self._rules.max_tokens) * self._rules.history_ratio - SUMMARY_TOKENS
+        text = _cut_to(text.strip(), self.summary_tokens)
+        room = self._history_share - estimate_tokens(text) * self._calibration
         kept: list[str] = []
         for words in reversed(_statements(covered)):
-            room -= estimate_tokens(words)
+            room -= estimate_tokens(words) * self._calibration
             if room < 0:
                 break
             kept.append(f"- {words}")
         statements = "\n\nWhat the user said, word for word:\n" + "\n".join(reversed(kept)) if kept else ""
-        return text.strip() + statements
+        return text + statements
 
 
 def _is_said(entry: Entry) -> bool:
@@ -272,6 +284,28 @@ def _short(entry: Entry) -> Entry:
     text = message.content
     cut = f"{text[:600]}\n…[{len(text) - 1200} characters left out]…\n{text[-600:]}"
     return Entry(ToolMessage(message.tool_call_id, cut), entry.row_id, entry.of_this_run)
+
+
+def _fitting(head: str, told: Sequence[str], tokens: int) -> str:
+    """All messages, each cut in its middle as little as possible; at last the oldest are left out."""
+    whole = "\n".join([head, *told])
+    for length in SUMMARY_LINE_CHARACTERS:
+        if estimate_tokens(whole) <= tokens:
+            return whole
+        whole = "\n".join([head, *(_cut_in_the_middle(text, length) for text in told)])
+    left = max(0, tokens - estimate_tokens(head))
+    return head + "\n" + "\n".join(_cut_in_the_middle(text, 100) for text in told)[-left:]
+
+
+def _cut_in_the_middle(text: str, length: int) -> str:
+    half = length // 2
+    return text if len(text) <= length else f"{text[:half]} … {text[-half:]}"
+
+
+def _cut_to(text: str, tokens: int) -> str:
+    """The beginning of a text within so many tokens."""
+    estimated = estimate_tokens(text)
+    return text if estimated <= tokens else text[: len(text) * tokens // estimated] + "…"
 
 
 def _raw_estimate(messages: Sequence[ModelMessage], tools: Sequence[ToolSpec]) -> int:

@@ -200,7 +200,7 @@ class ModelSteps:
             return
         messages = budget.summary_request(state.summary, state.entries[:cut], self._plan.instructions.language)
         try:
-            text, usage = await self.ask(messages)
+            text, usage = await self.ask(messages, max_tokens=budget.summary_tokens)
         except ModelFailedError as error:
             # Without a summary the run still goes on as long as the provider takes the input.
             yield self.silent("history_compaction", error.usage, error.kind)

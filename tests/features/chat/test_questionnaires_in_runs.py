@@ -8,6 +8,7 @@ import pytest
 
 from clary.adapters.scripted_provider import Call, CallTools, Say, Step
 from clary.features.chat import waiting
+from clary.features.runs.service import RunRepository
 from features.chat.people import lines_to, parked, question, submit, told
 from features.chat.world import Chat, chat_in, end_of, said, until
 
@@ -68,6 +69,24 @@ async def test_a_run_that_waits_takes_no_place_and_an_answer_wakes_it(tmp_path: 
     assert end_of(other) == ("completed", "answered")
     assert run["status"] == "running"
     assert told(lines) == ["result ok", "do_subtask_result", "token_usage", "stream_end"]
+    assert end_of(lines) == ("completed", "answered")
+
+
+async def test_an_answer_whose_process_dies_at_once_still_finds_its_run(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, {"ask": ASKING}) as chat:
+        stream, form = await asked(chat)
+        run_id = stream.headers["x-clary-run-id"]
+        await parked(chat, run_id)
+        services = chat.house.services
+        services.execution.interventions.wakers.target = None
+        await submit(chat, form, {"color": "red"})
+        async with services.database.read() as db:
+            free = [
+                run.run_id for run in await RunRepository(db).list_abandoned(chat.house.clock.epoch(), everything=False)
+            ]
+        services.execution.supervisor.wake(run_id)
+        lines = await stream.lines()
+    assert free == [run_id]
     assert end_of(lines) == ("completed", "answered")
 
 

@@ -156,7 +156,9 @@ class RunSupervisor:
                 run = await runs.find(run_id)
                 if run is not None and run.parent_run_id is not None:
                     run = await runs.find(run.root_run_id)
-                if run is None or self._stopping or not is_active(run.status) or run.lease_expires_at is not None:
+                if run is None or self._stopping or not is_active(run.status):
+                    return
+                if run.lease_expires_at is not None and run.lease_expires_at > self._clock.epoch():
                     return
                 await self._claim(db, run)
         except UnavailableError:
@@ -185,7 +187,8 @@ class RunSupervisor:
 
     async def _parked(self, local: LocalRun) -> None:
         async with self._database.write() as db:
-            await RunRepository(db).park(local.run_id, self.process_id, self._clock.epoch())
+            is_parked = await RunRepository(db).park(local.run_id, self.process_id, self._clock.epoch())
+        local.woken = local.woken or not is_parked
         if local.interrupt_on_disconnect:
             self._left_alone[local.log_id] = local
             self.views_changed(local.log_id, self._hub.view_count(local.log_id))
