@@ -342,3 +342,10 @@ async def test_what_cannot_be_shortened_is_not_asked_again() -> None:
     with pytest.raises(RunFailedError) as failure:
         await events_of(loop_of(model))
     assert (failure.value.kind, len(model.requests)) == ("context_overflow", 1)
+
+
+@pytest.mark.parametrize(("ended_by", "end"), [("need_user_input", "need_user_input"), ("finished", "answered")])
+async def test_a_run_that_a_call_had_ended_before_a_crash_only_ends(ended_by: Any, end: str) -> None:
+    model = ScriptedModel()
+    events = await events_of(loop_of(model, state=LoopState([Entry(UserMessage("hi"))], ended_by=ended_by)))
+    assert (told(events), model.requests) == ([f"end {end}"], [])

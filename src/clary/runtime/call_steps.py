@@ -5,7 +5,7 @@ from contextlib import aclosing
 from typing import Any, Literal
 
 from clary.runtime.context import Entry
-from clary.runtime.events import RunEvent, ToolStepDone
+from clary.runtime.events import LoopEnd, RunEvent, ToolStepDone
 from clary.runtime.messages import ToolMessage, UserMessage
 from clary.runtime.plan import LoopPlan, LoopState
 from clary.runtime.repetition import RepetitionWatch
@@ -29,9 +29,9 @@ class CallSteps:
         self._state = state
         self._ends: dict[str, Ending | None] = {tool.spec.name: tool.spec.ends_run for tool in plan.tools}
         self._repetition = RepetitionWatch(state.entries)
-        self.ended_by: Ending | None = None
+        self.ended_by: Ending | None = state.ended_by
         """A call that ends the run has succeeded."""
-        self.report: dict[str, Any] | None = None
+        self.report: dict[str, Any] | None = state.report
         """What `sys_finish_task` reported."""
         self.results: list[ToolStepDone] = []
         """Results of the latest `run`, in the model's order."""
@@ -40,6 +40,13 @@ class CallSteps:
     def is_stuck(self) -> bool:
         """The same call gave the same result five times."""
         return self._repetition.is_stuck()
+
+    @property
+    def end(self) -> LoopEnd | None:
+        """The end of the run that a call has brought."""
+        if self.ended_by is None:
+            return None
+        return "answered" if self.ended_by == "finished" else "need_user_input"
 
     async def run(self) -> AsyncGenerator[RunEvent]:
         """Runs the open calls; their results enter the context in the model's order."""

@@ -97,7 +97,7 @@ class AgentLoop:
             return
         async with aclosing(self._rounds.guidance()) as events:
             async for event in events:
-                self._end = None
+                self._end = self._calls.ended_by = None
                 self._state.answered = self._state.summarised = False
                 yield event
 

@@ -51,7 +51,7 @@ class MultiMode:
         Raises:
             RunFailedError
         """
-        self.end = None
+        self.end = None if self._state.pending else self._calls.end
         while self.end is None:
             step: Callable[[], AsyncGenerator[RunEvent]] = {
                 "planning": self._plan_next,
@@ -98,11 +98,10 @@ class MultiMode:
         async with aclosing(self._calls.run()) as events:
             async for event in events:
                 yield event
-        if self._calls.ended_by is not None:
-            self.end = "answered" if self._calls.ended_by == "finished" else "need_user_input"
-        elif self._calls.is_stuck:
-            self.end = "repetition"
-        elif self._state.phase == "executing" and self._state.phase_rounds >= MAX_ROUNDS_PER_STEP:
+        self.end = self._calls.end or ("repetition" if self._calls.is_stuck else None)
+        if self.end is not None:
+            return
+        if self._state.phase == "executing" and self._state.phase_rounds >= MAX_ROUNDS_PER_STEP:
             self._state.phase = "observing"
         elif self._state.phase == "observing":
             self._state.phase = "judging"

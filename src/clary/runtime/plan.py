@@ -168,6 +168,10 @@ class LoopState:
     pending: list[PendingCall] = field(default_factory=list[PendingCall])
     answered: bool = False
     """The last recorded response had no calls: only the decision is left."""
+    ended_by: Literal["finished", "need_user_input"] | None = None
+    """A call that ends the run has succeeded, and nothing came after it."""
+    report: dict[str, Any] | None = None
+    """What `sys_finish_task` reported, if that was the call."""
     analysed: bool = False
     call_ids: set[str] = field(default_factory=set[str])
     """Ids of every call of the session so far: some providers count anew in each response."""

@@ -38,7 +38,7 @@ class Rounds:
         Raises:
             RunFailedError
         """
-        self.end = None if self._state.pending else self._cap()
+        self.end = None if self._state.pending else self._calls.end or self._cap()
         while not self._has_ended():
             step: Callable[[], AsyncGenerator[RunEvent]] = self._response
             if self._state.pending:
@@ -64,10 +64,7 @@ class Rounds:
         async with aclosing(self._calls.run()) as events:
             async for event in events:
                 yield event
-        if self._calls.ended_by is not None:
-            self.end = "answered" if self._calls.ended_by == "finished" else "need_user_input"
-        else:
-            self.end = self._cap()
+        self.end = self._calls.end or self._cap()
 
     def _cap(self) -> LoopEnd | None:
         """The limit that the calls so far have come to."""

@@ -84,4 +84,7 @@ def _inline(parent: RunConfig, member: Member, details: Json) -> RunConfig:
         members=parent.members if mode in ("fibre", "team") else (),
         context_values={**parent.context_values, **(details.get("system_context") or {})},
         request_texts=(),
+        # Notes belong to a saved agent; this one is gone with the run.
+        memory_type="session",
+        recalled=(),
     )

@@ -1,10 +1,12 @@
 """Where a run stands, out of what was recorded of it (stream-runtime.md 6.9)."""
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Literal
 
 from clary.features.chat.config import RunConfig
 from clary.features.chat.model_view import entries_of, open_calls
+from clary.features.chat.offering import FINISH
 from clary.features.chat.texts import NOTICES
 from clary.features.conversations.service import CompactionRow, MessageRow
 from clary.features.runs.service import RunStepRow
@@ -17,6 +19,8 @@ from clary.runtime.tools import Todo, TodoList
 from clary.runtime.toolset import parse_arguments
 
 Json = dict[str, Any]
+Ending = Literal["finished", "need_user_input"]
+ENDING_TOOLS: dict[str, Ending] = {FINISH: "finished", "questionnaire_async": "need_user_input"}
 Phase = Literal["planning", "executing", "observing", "judging"]
 
 
@@ -110,11 +114,23 @@ def state_of(record: RecordedRun, config: RunConfig, skill_texts: Mapping[str, s
         summarised=bool(record.model_steps("final_answer")),
         suggested=record.has("query_suggest"),
     )
+    state.ended_by, state.report = _ended_by(record)
     if record.has("normal"):
         state.noticed = _notice_of(record)
     _add_plans(state, record)
     _add_cycles(state, record)
     return state
+
+
+def _ended_by(record: RecordedRun) -> tuple[Ending | None, Json | None]:
+    """The end that a call among the latest results has brought, and what a child reported by it."""
+    latest = list(takewhile(lambda row: row.role == "tool", reversed(record.own)))
+    went_well = {row.tool_call_id for row in latest if not row.is_error}
+    for name, ending in ENDING_TOOLS.items():
+        for call_id, arguments in record.calls(name):
+            if call_id in went_well:
+                return ending, arguments if ending == "finished" else None
+    return None, None
 
 
 def _notice_of(record: RecordedRun) -> Literal["loop_limit", "repetition", "budget"]:
