@@ -19,7 +19,7 @@ from clary.runtime.messages import (
     UserMessage,
 )
 from clary.runtime.prompt import assemble
-from clary.runtime.toolset import estimate_tokens, parse_arguments
+from clary.runtime.toolset import estimate_tokens, parse_arguments, whole_result_path
 
 IMAGE_TOKENS = 1000
 MESSAGE_TOKENS = 6
@@ -65,6 +65,14 @@ class BudgetRules:
     max_new_message_ratio: float = 0.5
     recent_turns: int = 0
     compression_threshold: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class FittedInput:
+    """What a model is sent, and the outputs of tools that it sees shortened: their whole texts."""
+
+    messages: list[ModelMessage]
+    shortened: tuple[ToolMessage, ...]
 
 
 class ContextBudget:
@@ -163,13 +171,16 @@ class ContextBudget:
 
     def fit(
         self, system: SystemMessage, summary: str | None, entries: Sequence[Entry], facts: UserMessage
-    ) -> list[ModelMessage]:
+    ) -> "FittedInput":
         """The whole input; old tool outputs are shortened when space is short."""
         whole = [entry.message for entry in entries]
         usable = self.usable(system, ())
-        if self.estimate(whole, ()) > usable * self._rules.compression_threshold:
-            whole = [entry.message for entry in _shortened(entries)]
-        return assemble(system, summary, whole, facts)
+        if self.estimate(whole, ()) <= usable * self._rules.compression_threshold:
+            return FittedInput(assemble(system, summary, whole, facts), ())
+        shown = [entry.message for entry in _shortened(entries)]
+        cut = [each for each, short in zip(whole, shown, strict=True) if each is not short]
+        outputs = tuple(each for each in cut if isinstance(each, ToolMessage))
+        return FittedInput(assemble(system, summary, shown, facts), outputs)
 
     def analysis_input(self, system: SystemMessage, entries: Sequence[Entry]) -> list[ModelMessage]:
         """Input of the analysis: the newest text within 4000 tokens, and what to do with it."""
@@ -282,7 +293,8 @@ def _short(entry: Entry) -> Entry:
     if not isinstance(message, ToolMessage) or estimate_tokens(message.content) <= OLD_RESULT_TOKENS:
         return entry
     text = message.content
-    cut = f"{text[:600]}\n…[{len(text) - 1200} characters left out]…\n{text[-600:]}"
+    where = whole_result_path(message.tool_call_id)
+    cut = f"{text[:600]}\n…[{len(text) - 1200} characters left out; the whole is in {where}]…\n{text[-600:]}"
     return Entry(ToolMessage(message.tool_call_id, cut), entry.row_id, entry.of_this_run)
 
 

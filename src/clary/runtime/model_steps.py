@@ -81,9 +81,11 @@ class ModelSteps:
             more=await plan.more_facts(),
             order=order,
         )
-        entries = within_room(self._state.entries)
+        fitted = plan.budget.fit(self._system, self._state.summary, within_room(self._state.entries), facts)
+        for output in fitted.shortened:
+            await plan.runner.keep(output.tool_call_id, output.content)
         return ModelRequest(
-            plan.budget.fit(self._system, self._state.summary, entries, facts),
+            fitted.messages,
             tools,
             max_tokens=plan.max_tokens,
             temperature=plan.temperature,

@@ -123,6 +123,11 @@ async def test_old_tool_output_is_shortened_first(tmp_path: Path) -> None:
         more: dict[str, Any] = {"llm_model_config": {"max_model_len": 6800, "max_tokens": 500}}
         lines = await chat.alice.say("[[play:work]]", available_tools=["file_write", "file_read"], **more)
         last = chat.asked()
+        cut = next(m for m in last["messages"] if m["role"] == "tool" and "left out" in str(m["content"]))
+        place = cut["content"].split("the whole is in /workspace/")[1].split("]")[0]
+        query = f"file_path={place}&session_id=s1"
+        kept = await chat.alice.call("GET", f"/api/agent/default_agent/file_workspace/download?{query}")
+    assert json.loads(kept.text)["content"] == long("body", 1500)
     results = [str(m["content"]) for m in last["messages"] if m["role"] == "tool"]
     assert end_of(lines) == ("completed", "answered")
     assert [("characters left out" in each) for each in results] == [False, True, False]

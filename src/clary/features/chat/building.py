@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,6 +51,7 @@ from clary.runtime.model import Thinking
 from clary.runtime.prompt import Instructions, Language, prompt_language
 from clary.runtime.tool_runner import ToolRunner
 from clary.runtime.tools import OutputSink, Sandbox, Tool, ToolContext
+from clary.runtime.toolset import whole_result_path
 
 
 class LoopBuilder:
@@ -272,8 +274,11 @@ class LoopBuilder:
                 images=images,
             )
 
-        async def save_whole(name: str, text: str) -> None:
-            await asyncio.to_thread(safe_paths.write_atomically, workspace, f".clary/results/{name}.txt", text.encode())
+        async def save_whole(call_id: str, text: str) -> None:
+            path = whole_result_path(call_id).removeprefix("/workspace/")
+            # What an agent did to that folder, or a full disk, costs the whole text and not the run.
+            with suppress(OSError, safe_paths.PathError):
+                await asyncio.to_thread(safe_paths.write_atomically, workspace, path, text.encode())
 
         known = {tool.spec.name: tool for tool in tools}
         if config.plan_gate and "questionnaire" not in known:
