@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("decision", sa.String(length=16), nullable=True),
         sa.Column("decided_by", sa.String(length=64), nullable=True),
         sa.Column("decided_at", sa.Float(), nullable=True),
+        sa.Column("told", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("approval_id", name=op.f("pk_approvals")),
     )
     with op.batch_alter_table("approvals", schema=None) as batch_op:
@@ -307,6 +308,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("parent_call_id", sa.String(length=160), nullable=True))
         batch_op.add_column(sa.Column("outcome", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("archived", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+        batch_op.add_column(sa.Column("waited_seconds", sa.Float(), nullable=True))
         batch_op.alter_column(
             "session_id", existing_type=sa.VARCHAR(length=128), type_=sa.String(length=192), existing_nullable=False
         )
@@ -330,6 +332,7 @@ def downgrade() -> None:
         batch_op.alter_column(
             "session_id", existing_type=sa.String(length=192), type_=sa.VARCHAR(length=128), existing_nullable=False
         )
+        batch_op.drop_column("waited_seconds")
         batch_op.drop_column("archived")
         batch_op.drop_column("outcome")
         batch_op.drop_column("parent_call_id")

@@ -330,3 +330,30 @@ async def test_old_messages_are_summarised_when_the_context_is_nearly_full_and_p
     assert any("SUMMARY" in str(getattr(message, "content", "")) for message in shown)
     assert any(getattr(message, "content", "") == "now" for message in shown)
     assert budget.estimate(shown, ()) < 5000
+
+
+async def test_what_the_provider_finds_too_long_is_summarised_and_asked_once_more() -> None:
+    turns = [
+        Entry(UserMessage(f"question {number} " + "word " * 400), number, of_this_run=False) for number in range(8)
+    ]
+    state = LoopState([*turns, Entry(UserMessage("now"), 99)])
+    model = ScriptedModel([ModelFailedError("context_overflow")], text("SUMMARY"), text("Done."))
+    events = await events_of(loop_of(model, state=state))
+    assert told(events) == ["text Done.", "end answered"]
+    shown = [str(message) for message in model.requests[-1].messages]
+    assert (sum("SUMMARY" in each for each in shown), sum("question 5" in each for each in shown)) == (1, 1)
+    assert len(shown) < len(model.requests[0].messages)
+
+
+async def test_what_cannot_be_shortened_is_not_asked_again() -> None:
+    model = ScriptedModel([ModelFailedError("context_overflow")])
+    with pytest.raises(RunFailedError) as failure:
+        await events_of(loop_of(model))
+    assert (failure.value.kind, len(model.requests)) == ("context_overflow", 1)
+
+
+@pytest.mark.parametrize(("ended_by", "end"), [("need_user_input", "need_user_input"), ("finished", "answered")])
+async def test_a_run_that_a_call_had_ended_before_a_crash_only_ends(ended_by: Any, end: str) -> None:
+    model = ScriptedModel()
+    events = await events_of(loop_of(model, state=LoopState([Entry(UserMessage("hi"))], ended_by=ended_by)))
+    assert (told(events), model.requests) == ([f"end {end}"], [])

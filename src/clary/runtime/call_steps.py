@@ -2,16 +2,17 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Literal
 
 from clary.runtime.context import Entry
-from clary.runtime.events import RunEvent, ToolStepDone
+from clary.runtime.events import LoopEnd, RunEvent, ToolStepDone
 from clary.runtime.messages import ToolMessage, UserMessage
-from clary.runtime.plan import Ending, LoopPlan, LoopState
+from clary.runtime.plan import LoopPlan, LoopState
 from clary.runtime.repetition import RepetitionWatch
 from clary.runtime.skill_texts import skill_entry
 from clary.runtime.toolset import parse_arguments
 
+Ending = Literal["finished", "need_user_input"]
 LOAD_SKILL = "load_skill"
 EXPAND = "tool_expand_tools"
 
@@ -40,9 +41,17 @@ class CallSteps:
         """The same call gave the same result five times."""
         return self._repetition.is_stuck()
 
+    @property
+    def end(self) -> LoopEnd | None:
+        """The end of the run that a call has brought."""
+        if self.ended_by is None:
+            return None
+        return "answered" if self.ended_by == "finished" else "need_user_input"
+
     async def run(self) -> AsyncGenerator[RunEvent]:
         """Runs the open calls; their results enter the context in the model's order."""
         pending, self._state.pending = self._state.pending, []
+        self.ended_by = self.report = None
         results: dict[str, ToolStepDone] = {}
         async with aclosing(self._plan.runner.run(pending)) as events:
             async for event in events:
@@ -50,6 +59,7 @@ class CallSteps:
                     results[event.call.id] = event
                 yield event
         self.results = [results[item.call.id] for item in pending]
+        self._repetition.begin()
         for item, done in zip(pending, self.results, strict=True):
             self._state.entries.append(Entry(ToolMessage(item.call.id, done.model_text)))
             self._repetition.saw(item.call, done.model_text)
@@ -63,7 +73,7 @@ class CallSteps:
         """What a successful call changes for the rest of the run."""
         name, arguments = done.call.name, parse_arguments(done.call.arguments) or {}
         if name == LOAD_SKILL and self._plan.skills is not None:
-            skill = str(arguments.get("skill_name", ""))
+            skill = str(arguments.get("skill_name", "")).strip()
             text = await self._plan.skills.read(skill)
             if text is not None:
                 self._state.entries.append(skill_entry(skill, text))

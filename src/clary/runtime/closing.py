@@ -80,8 +80,7 @@ class Closing:
         """One `final_answer` message about task, work and results."""
         if self._state.summarised:
             return
-        request = await self._models.request((), _SUMMARY)
-        async with aclosing(self._models.respond("final_answer", request, "final_answer")) as events:
+        async with aclosing(self._models.speak("final_answer", (), _SUMMARY, "final_answer")) as events:
             async for event in events:
                 yield event
         self._state.summarised = True
@@ -115,7 +114,11 @@ def read_suggestions(text: str) -> tuple[str, ...]:
     if not isinstance(wanted, list):
         return ()
     lines = [" ".join(each.split()) for each in cast("list[Any]", wanted) if isinstance(each, str) and each.strip()]
-    return tuple(cut(line, SUGGESTION_CHARACTERS) for line in lines[:SUGGESTIONS]) if len(lines) >= SUGGESTIONS else ()
+    return (
+        tuple(cut(line, SUGGESTION_CHARACTERS - 1, "…") for line in lines[:SUGGESTIONS])
+        if len(lines) >= SUGGESTIONS
+        else ()
+    )
 
 
 def _is_error(content: str) -> bool:

@@ -4,7 +4,7 @@ Stored messages are never changed; this is only about what a model is shown.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from clary.kit import json_text
@@ -19,14 +19,19 @@ from clary.runtime.messages import (
     UserMessage,
 )
 from clary.runtime.prompt import assemble
-from clary.runtime.toolset import estimate_tokens
+from clary.runtime.toolset import estimate_tokens, parse_arguments, whole_result_path
 
 IMAGE_TOKENS = 1000
 MESSAGE_TOKENS = 6
 OLD_RESULT_TOKENS = 400
 ANALYSIS_TOKENS = 4000
 SUMMARY_TOKENS = 2000
-SUMMARY_INPUT_CHARACTERS = 400_000
+PROMPT_TOKENS = 300
+"""Of the order to summarise."""
+SUMMARY_LINE_CHARACTERS = (100_000, 20_000, 4_000, 2_000, 1_000, 500, 200, 100)
+"""How much of each message a summary is written from: the most that fits."""
+QUESTIONNAIRE = "questionnaire"
+OVERSIZED = "[A message of {n} characters is left out here: it did not fit into the context.]"
 
 SUMMARY_PROMPT = (
     "Summarise the conversation below for an agent that continues it. Keep facts, decisions, names, numbers, file "
@@ -45,6 +50,8 @@ class Entry:
     of_this_run: bool = True
     skill: str | None = None
     """The text of a loaded skill, put there by the server."""
+    message_id: str | None = None
+    """Id of a message that came in the middle of this run, whose row is not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,14 @@ class BudgetRules:
     max_new_message_ratio: float = 0.5
     recent_turns: int = 0
     compression_threshold: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class FittedInput:
+    """What a model is sent, and the outputs of tools that it sees shortened: their whole texts."""
+
+    messages: list[ModelMessage]
+    shortened: tuple[ToolMessage, ...]
 
 
 class ContextBudget:
@@ -74,6 +89,11 @@ class ContextBudget:
         if estimated > 500 and estimated / 3 < used < estimated * 3:
             self._calibration = used / estimated
 
+    def overflowed(self, messages: Sequence[ModelMessage], tools: Sequence[ToolSpec]) -> None:
+        """The provider found an input too long: from now on it counts as at least the whole length."""
+        estimated = max(1, _raw_estimate(messages, tools))
+        self._calibration = max(self._calibration, self._rules.max_model_len / estimated)
+
     def estimate(self, messages: Sequence[ModelMessage], tools: Sequence[ToolSpec]) -> int:
         """Tokens of an input."""
         return int(_raw_estimate(messages, tools) * self._calibration)
@@ -85,8 +105,15 @@ class ContextBudget:
     def wants_compaction(
         self, system: SystemMessage, tools: Sequence[ToolSpec], summary: str | None, entries: Sequence[Entry]
     ) -> int | None:
-        """Where to cut: entries before that index should be summarised; None while everything fits."""
+        """Where to cut: entries before that index should be summarised; None while everything fits.
+
+        Raises:
+            RunFailedError: `input_too_large` or `context_overflow`, when a summary could not help.
+        """
         usable = self.usable(system, tools)
+        newest = next((entry for entry in reversed(entries) if _is_said(entry)), None)
+        if newest is not None and newest.of_this_run and self._is_too_large(newest, usable):
+            raise RunFailedError("input_too_large")
         shown = _shortened(entries)
         size = self.estimate([entry.message for entry in shown], ()) + int(
             estimate_tokens(summary or "") * self._calibration
@@ -96,13 +123,40 @@ class ContextBudget:
         cut = self._active_from(entries, usable)
         if cut == 0:
             if size > max(usable, 1):
-                raise RunFailedError("input_too_large" if _is_first_call(entries) else "context_overflow")
+                raise RunFailedError("context_overflow")
             return None
         return cut
 
+    def require_fit(
+        self, system: SystemMessage, tools: Sequence[ToolSpec], summary: str | None, entries: Sequence[Entry]
+    ) -> None:
+        """Refuses what is too long even with a summary.
+
+        Raises:
+            RunFailedError: `context_overflow`.
+        """
+        size = self.estimate([entry.message for entry in _shortened(entries)], ())
+        if size + int(estimate_tokens(summary or "") * self._calibration) > max(self.usable(system, tools), 1):
+            raise RunFailedError("context_overflow")
+
+    def without_oversized(
+        self, system: SystemMessage, tools: Sequence[ToolSpec], entries: Sequence[Entry]
+    ) -> list[Entry]:
+        """Messages of earlier runs that never fitted are only told of (stream-runtime.md 9.8, `input_too_large`)."""
+        usable = self.usable(system, tools)
+        return [
+            replace(entry, message=UserMessage(OVERSIZED.replace("{n}", str(len(_plain_text(entry.message))))))
+            if not entry.of_this_run and _is_said(entry) and self._is_too_large(entry, usable)
+            else entry
+            for entry in entries
+        ]
+
+    def _is_too_large(self, entry: Entry, usable: int) -> bool:
+        return self.estimate([entry.message], ()) > max(usable, 1)
+
     def _active_from(self, entries: Sequence[Entry], usable: int) -> int:
         """Index of the first entry shown verbatim: the current turn and the two before it, more while they fit."""
-        starts = [at for at, entry in enumerate(entries) if isinstance(entry.message, UserMessage) and _is_turn(entry)]
+        starts = [at for at, entry in enumerate(entries) if _is_said(entry)]
         if not starts:
             return 0
         room = usable * self._rules.active_ratio
@@ -117,13 +171,16 @@ class ContextBudget:
 
     def fit(
         self, system: SystemMessage, summary: str | None, entries: Sequence[Entry], facts: UserMessage
-    ) -> list[ModelMessage]:
+    ) -> "FittedInput":
         """The whole input; old tool outputs are shortened when space is short."""
         whole = [entry.message for entry in entries]
         usable = self.usable(system, ())
-        if self.estimate(whole, ()) > usable * self._rules.compression_threshold:
-            whole = [entry.message for entry in _shortened(entries)]
-        return assemble(system, summary, whole, facts)
+        if self.estimate(whole, ()) <= usable * self._rules.compression_threshold:
+            return FittedInput(assemble(system, summary, whole, facts), ())
+        shown = [entry.message for entry in _shortened(entries)]
+        cut = [each for each, short in zip(whole, shown, strict=True) if each is not short]
+        outputs = tuple(each for each in cut if isinstance(each, ToolMessage))
+        return FittedInput(assemble(system, summary, shown, facts), outputs)
 
     def analysis_input(self, system: SystemMessage, entries: Sequence[Entry]) -> list[ModelMessage]:
         """Input of the analysis: the newest text within 4000 tokens, and what to do with it."""
@@ -146,14 +203,35 @@ class ContextBudget:
         self, summary: str | None, entries: Sequence[Entry], language: Literal["zh", "en", "pt"]
     ) -> list[ModelMessage]:
         """What the summary is written from."""
+        room = max(1000, self._rules.max_model_len - SUMMARY_TOKENS - PROMPT_TOKENS)
+        # What was summarised before stands nowhere else any more, so it comes first and whole.
         lines = [f"Earlier summary: {summary}"] if summary else []
-        lines += [_as_text(entry.message) for entry in entries]
-        text = "\n".join(line for line in lines if line)[-SUMMARY_INPUT_CHARACTERS:]
-        room = max(1000, (self._rules.max_model_len - SUMMARY_TOKENS) * 2)
-        return [SystemMessage(SUMMARY_PROMPT + f" Language: {language}."), UserMessage(text[-room:])]
+        told = [text for entry in entries if entry.skill is None and (text := _as_text(entry.message))]
+        text = _fitting("\n".join(lines), told, int(room / max(1.0, self._calibration)))
+        return [SystemMessage(SUMMARY_PROMPT + f" Language: {language}."), UserMessage(text)]
 
-    def compacted(self, covered: Sequence[Entry], text: str, model: str, new_id: Callable[[], str]) -> ContextCompacted:
-        """The record of a summary. User statements are kept word for word within the history share."""
+    @property
+    def summary_tokens(self) -> int:
+        """How long a summary may be: half of the share of history, the rest is for the person's own words."""
+        return max(200, min(SUMMARY_TOKENS, int(self._history_share / 2)))
+
+    @property
+    def _history_share(self) -> float:
+        return (self._rules.max_model_len - self._rules.max_tokens) * self._rules.history_ratio
+
+    def compacted(
+        self,
+        covered: Sequence[Entry],
+        kept: Sequence[Entry],
+        text: str,
+        model: str,
+        new_id: Callable[[], str],
+        covered_before: int = 0,
+    ) -> ContextCompacted:
+        """The record of a summary. What the user said is kept word for word within the history share.
+
+        `covered_before`: how far the summary before this one reached.
+        """
         rows = [entry.row_id for entry in covered if entry.row_id is not None]
         return ContextCompacted(
             call_id="auto_compress_" + new_id().replace("-", "")[:8],
@@ -161,33 +239,47 @@ class ContextBudget:
             result_message_id=new_id(),
             summary=self._with_user_words(covered, text),
             covers_from=min(rows, default=0),
-            covers_to=max(rows, default=0),
+            covers_to=max([covered_before, *rows]),
             model=model,
+            covers_before=kept[0].message_id if kept else None,
         )
 
     def _with_user_words(self, covered: Sequence[Entry], text: str) -> str:
-        room = (self._rules.max_model_len - self._rules.max_tokens) * self._rules.history_ratio - SUMMARY_TOKENS
+        text = _cut_to(text.strip(), self.summary_tokens)
+        room = self._history_share - estimate_tokens(text) * self._calibration
         kept: list[str] = []
-        for entry in reversed(covered):
-            if not isinstance(entry.message, UserMessage) or not _is_turn(entry):
-                continue
-            words = _plain_text(entry.message)
-            room -= estimate_tokens(words)
+        for words in reversed(_statements(covered)):
+            room -= estimate_tokens(words) * self._calibration
             if room < 0:
                 break
             kept.append(f"- {words}")
         statements = "\n\nWhat the user said, word for word:\n" + "\n".join(reversed(kept)) if kept else ""
-        return text.strip() + statements
+        return text + statements
 
 
-def _is_turn(entry: Entry) -> bool:
-    """Whether a user message came from the person, not from the server."""
-    content = entry.message.content if isinstance(entry.message, UserMessage) else ""
-    return entry.skill is None and not (isinstance(content, str) and content.startswith("<server_facts>"))
+def _is_said(entry: Entry) -> bool:
+    """Whether it is a message of the person, not of the server in the person's place."""
+    if not isinstance(entry.message, UserMessage) or entry.skill is not None:
+        return False
+    content = entry.message.content
+    return not (isinstance(content, str) and content.startswith("<server_facts>"))
 
 
-def _is_first_call(entries: Sequence[Entry]) -> bool:
-    return not any(entry.of_this_run and not isinstance(entry.message, UserMessage) for entry in entries)
+def _statements(entries: Sequence[Entry]) -> list[str]:
+    """What the person said, in messages and in answers to questionnaires, in order."""
+    found: list[str] = []
+    asked: set[str] = set()
+    for entry in entries:
+        message = entry.message
+        if isinstance(message, AssistantMessage):
+            asked |= {call.id for call in message.tool_calls if call.name == QUESTIONNAIRE}
+        elif isinstance(message, ToolMessage) and message.tool_call_id in asked:
+            answers = (parse_arguments(message.content) or {}).get("answers")
+            if answers:
+                found.append("Answers: " + json_text.dumps_text(answers))
+        elif _is_said(entry):
+            found.append(_plain_text(message))
+    return found
 
 
 def _shortened(entries: Sequence[Entry]) -> list[Entry]:
@@ -201,8 +293,31 @@ def _short(entry: Entry) -> Entry:
     if not isinstance(message, ToolMessage) or estimate_tokens(message.content) <= OLD_RESULT_TOKENS:
         return entry
     text = message.content
-    cut = f"{text[:600]}\n…[{len(text) - 1200} characters left out]…\n{text[-600:]}"
+    where = whole_result_path(message.tool_call_id)
+    cut = f"{text[:600]}\n…[{len(text) - 1200} characters left out; the whole is in {where}]…\n{text[-600:]}"
     return Entry(ToolMessage(message.tool_call_id, cut), entry.row_id, entry.of_this_run)
+
+
+def _fitting(head: str, told: Sequence[str], tokens: int) -> str:
+    """All messages, each cut in its middle as little as possible; at last the oldest are left out."""
+    whole = "\n".join([head, *told])
+    for length in SUMMARY_LINE_CHARACTERS:
+        if estimate_tokens(whole) <= tokens:
+            return whole
+        whole = "\n".join([head, *(_cut_in_the_middle(text, length) for text in told)])
+    left = max(0, tokens - estimate_tokens(head))
+    return head + "\n" + "\n".join(_cut_in_the_middle(text, 100) for text in told)[-left:]
+
+
+def _cut_in_the_middle(text: str, length: int) -> str:
+    half = length // 2
+    return text if len(text) <= length else f"{text[:half]} … {text[-half:]}"
+
+
+def _cut_to(text: str, tokens: int) -> str:
+    """The beginning of a text within so many tokens."""
+    estimated = estimate_tokens(text)
+    return text if estimated <= tokens else text[: len(text) * tokens // estimated] + "…"
 
 
 def _raw_estimate(messages: Sequence[ModelMessage], tools: Sequence[ToolSpec]) -> int:

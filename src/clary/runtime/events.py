@@ -142,6 +142,8 @@ class ContextCompacted:
     covers_from: int
     covers_to: int
     model: str
+    covers_before: str | None = None
+    """Id of the first message that is not covered, where it came during this run: everything before it is."""
 
 
 @dataclass(frozen=True, slots=True)

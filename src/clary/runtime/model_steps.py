@@ -52,14 +52,23 @@ class ModelSteps:
     def __init__(self, plan: LoopPlan, state: LoopState) -> None:
         self._plan = plan
         self._state = state
-        self._system = plan.instructions.render(plan.specs, plan.deferred_tools)
+        self._system = plan.instructions.render(self._specs(), plan.deferred_tools)
+        state.entries = plan.budget.without_oversized(self._system, self.offered(), state.entries)
         self.response = Response("", "", "stop")
         """The latest response of `respond`."""
 
     def offered(self) -> list[ToolSpec]:
         """Tools whose schemas the model has now (stream-runtime.md 9.5, many tools)."""
         hidden = self._plan.deferred_tools - self._state.expanded
-        return [spec for spec in self._plan.specs if spec.name not in hidden]
+        return [spec for spec in self._specs() if spec.name not in hidden]
+
+    def offered_for_planning(self, names: frozenset[str]) -> list[ToolSpec]:
+        """Those of these names, with what is offered while planning only."""
+        offered = {spec.name for spec in self.offered()} | self._plan.planning_only
+        return [spec for spec in self._plan.specs if spec.name in offered & names]
+
+    def _specs(self) -> list[ToolSpec]:
+        return [spec for spec in self._plan.specs if spec.name not in self._plan.planning_only]
 
     async def request(self, tools: Sequence[ToolSpec], order: str | None = None) -> ModelRequest:
         """A main call: the whole context, and an order of the server at its end if there is one."""
@@ -72,9 +81,11 @@ class ModelSteps:
             more=await plan.more_facts(),
             order=order,
         )
-        entries = within_room(self._state.entries)
+        fitted = plan.budget.fit(self._system, self._state.summary, within_room(self._state.entries), facts)
+        for output in fitted.shortened:
+            await plan.runner.keep(output.tool_call_id, output.content)
         return ModelRequest(
-            plan.budget.fit(self._system, self._state.summary, entries, facts),
+            fitted.messages,
             tools,
             max_tokens=plan.max_tokens,
             temperature=plan.temperature,
@@ -82,6 +93,40 @@ class ModelSteps:
             presence_penalty=plan.presence_penalty,
             thinking=plan.thinking,
         )
+
+    async def speak(
+        self,
+        step_name: str,
+        tools: Sequence[ToolSpec],
+        order: str | None = None,
+        answer_type: AnswerType = "do_subtask_result",
+    ) -> AsyncGenerator[RunEvent]:
+        """A main call with room made for it: what the provider finds too long is shortened once and asked again (9.8).
+
+        Raises:
+            RunFailedError
+        """
+        async with aclosing(self.compacted()) as events:
+            async for event in events:
+                yield event
+        request = await self.request(tools, order)
+        try:
+            async with aclosing(self.respond(step_name, request, answer_type)) as events:
+                async for event in events:
+                    yield event
+        except RunFailedError as error:
+            if error.kind != "context_overflow":
+                raise
+            self._plan.budget.overflowed(request.messages, tools)
+            async with aclosing(self.compacted()) as events:
+                async for event in events:
+                    yield event
+            shorter = await self.request(tools, order)
+            if shorter.messages == request.messages:
+                raise
+            async with aclosing(self.respond(step_name, shorter, answer_type)) as events:
+                async for event in events:
+                    yield event
 
     async def respond(
         self, step_name: str, request: ModelRequest, answer_type: AnswerType = "do_subtask_result"
@@ -157,16 +202,20 @@ class ModelSteps:
             return
         messages = budget.summary_request(state.summary, state.entries[:cut], self._plan.instructions.language)
         try:
-            text, usage = await self.ask(messages)
+            text, usage = await self.ask(messages, max_tokens=budget.summary_tokens)
         except ModelFailedError as error:
             # Without a summary the run still goes on as long as the provider takes the input.
             yield self.silent("history_compaction", error.usage, error.kind)
             return
         yield self.silent("history_compaction", usage)
-        event = budget.compacted(state.entries[:cut], text, self._plan.judge_model.model_name, self._plan.new_id)
-        skills = [entry for entry in state.entries[:cut] if entry.skill is not None]
-        state.summary, state.entries = event.summary, [*skills, *state.entries[cut:]]
+        covered, kept = state.entries[:cut], state.entries[cut:]
+        event = budget.compacted(
+            covered, kept, text, self._plan.judge_model.model_name, self._plan.new_id, state.covered_rows
+        )
+        skills = [entry for entry in covered if entry.skill is not None]
+        state.summary, state.entries, state.covered_rows = event.summary, [*skills, *kept], event.covers_to
         yield event
+        budget.require_fit(self._system, self.offered(), state.summary, state.entries)
 
     async def ask(self, messages: Sequence[ModelMessage], max_tokens: int = 2000) -> tuple[str, Usage | None]:
         """A call of the small model whose text is not streamed.

@@ -1,14 +1,14 @@
 """Mode `multi`: plan the next step, execute it, observe, judge; over and over (stream-runtime.md 9.2)."""
 
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Final
 
 from clary.kit import json_text
 from clary.runtime.call_steps import CallSteps
-from clary.runtime.events import LoopEnd, Noticed, RunEvent
-from clary.runtime.messages import SystemMessage, UserMessage
+from clary.runtime.events import AnswerType, LoopEnd, RunEvent
+from clary.runtime.messages import SystemMessage, ToolSpec, UserMessage
 from clary.runtime.model import ModelFailedError
 from clary.runtime.model_steps import ModelSteps, last_user_text
 from clary.runtime.plan import LoopPlan, LoopState
@@ -51,8 +51,7 @@ class MultiMode:
         Raises:
             RunFailedError
         """
-        if self._calls.ended_by is not None and not self._state.pending:
-            self.end = self._end_by_call()
+        self.end = None if self._state.pending else self._calls.end
         while self.end is None:
             step: Callable[[], AsyncGenerator[RunEvent]] = {
                 "planning": self._plan_next,
@@ -67,22 +66,25 @@ class MultiMode:
                     yield event
 
     async def _plan_next(self) -> AsyncGenerator[RunEvent]:
-        async with aclosing(self._rounds.guidance()) as events:
-            async for event in events:
-                yield event
-        async with aclosing(self._models.compacted()) as events:
-            async for event in events:
-                yield event
-        request = await self._models.request((), PLANNING)
-        async with aclosing(self._models.respond("planning", request, "planning")) as events:
+        async with aclosing(self._speak("planning", (), PLANNING, "planning")) as events:
             async for event in events:
                 yield event
         self._models.take_text()
         self._state.phase, self._state.phase_rounds = "executing", 0
 
+    async def _speak(
+        self, step_name: str, tools: Sequence[ToolSpec], order: str, answer_type: AnswerType = "do_subtask_result"
+    ) -> AsyncGenerator[RunEvent]:
+        """A phase's call; what the person said meanwhile comes before it."""
+        async with aclosing(self._rounds.guidance()) as events:
+            async for event in events:
+                yield event
+        async with aclosing(self._models.speak(step_name, tools, order, answer_type)) as events:
+            async for event in events:
+                yield event
+
     async def _execute(self) -> AsyncGenerator[RunEvent]:
-        request = await self._models.request(self._models.offered(), EXECUTING)
-        async with aclosing(self._models.respond("task_execution", request)) as events:
+        async with aclosing(self._speak("task_execution", self._models.offered(), EXECUTING)) as events:
             async for event in events:
                 yield event
         if self._models.response.asked:
@@ -96,23 +98,17 @@ class MultiMode:
         async with aclosing(self._calls.run()) as events:
             async for event in events:
                 yield event
-        if self._calls.ended_by is not None:
-            self.end = self._end_by_call()
-        elif self._calls.is_stuck:
-            self.end = self._state.noticed = "repetition"
-            yield Noticed(self._plan.new_id(), "repetition")
-        elif self._state.phase == "executing" and self._state.phase_rounds >= MAX_ROUNDS_PER_STEP:
+        self.end = self._calls.end or ("repetition" if self._calls.is_stuck else None)
+        if self.end is not None:
+            return
+        if self._state.phase == "executing" and self._state.phase_rounds >= MAX_ROUNDS_PER_STEP:
             self._state.phase = "observing"
         elif self._state.phase == "observing":
             self._state.phase = "judging"
 
-    def _end_by_call(self) -> LoopEnd:
-        return "answered" if self._calls.ended_by == "finished" else "need_user_input"
-
     async def _observe(self) -> AsyncGenerator[RunEvent]:
         tools = [spec for spec in self._models.offered() if spec.name == "todo_write"]
-        request = await self._models.request(tools, OBSERVING)
-        async with aclosing(self._models.respond("observation", request, "observation")) as events:
+        async with aclosing(self._speak("observation", tools, OBSERVING, "observation")) as events:
             async for event in events:
                 yield event
         if self._models.response.asked:
@@ -138,8 +134,7 @@ class MultiMode:
         elif status in ("completed", "failed"):
             self.end = "answered"
         elif state.cycle >= self._plan.max_loop_count:
-            self.end = state.noticed = "loop_limit"
-            yield Noticed(self._plan.new_id(), "loop_limit")
+            self.end = "loop_limit"
 
     def _judged(self) -> list[SystemMessage | UserMessage]:
         done = "\n".join(

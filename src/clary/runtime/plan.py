@@ -16,8 +16,6 @@ from clary.runtime.tools import SkillShelf, TodoList, Tool
 MAX_MODEL_CALLS = 500
 
 Mode = Literal["simple", "fibre", "team", "multi"]
-Ending = Literal["finished", "need_user_input"]
-"""How a call ends its run: a child's report, or a question whose answer comes as the next message."""
 
 
 class Moments(Protocol):
@@ -147,6 +145,8 @@ class LoopPlan:
     skills: SkillShelf | None = None
     deferred_tools: frozenset[str] = frozenset()
     """Tools that are only named until the model asks for their schemas (9.5, many tools)."""
+    planning_only: frozenset[str] = frozenset()
+    """Tools that are offered in the plan gate and nowhere else (9.5)."""
     complete: CompleteArguments = as_called
     more_facts: MoreFacts = no_more_facts
 
@@ -162,10 +162,16 @@ class LoopState:
 
     entries: list[Entry]
     summary: str | None = None
+    covered_rows: int = 0
+    """Last row of the message store that the summary stands for."""
     rounds: int = 0
     pending: list[PendingCall] = field(default_factory=list[PendingCall])
     answered: bool = False
     """The last recorded response had no calls: only the decision is left."""
+    ended_by: Literal["finished", "need_user_input"] | None = None
+    """A call that ends the run has succeeded, and nothing came after it."""
+    report: dict[str, Any] | None = None
+    """What `sys_finish_task` reported, if that was the call."""
     analysed: bool = False
     call_ids: set[str] = field(default_factory=set[str])
     """Ids of every call of the session so far: some providers count anew in each response."""
@@ -186,10 +192,6 @@ class LoopState:
     phase_rounds: int = 0
     """Rounds of the present step of mode `multi`."""
     noticed: Literal["loop_limit", "repetition", "budget"] | None = None
-    """A cap notice was sent; only the closing is left."""
-    ended_by: Ending | None = None
-    """A call that ends the run has succeeded."""
-    report: dict[str, Any] | None = None
-    """What `sys_finish_task` reported."""
+    """A cap notice was sent; only what follows it is left."""
     summarised: bool = False
     suggested: bool = False

@@ -11,9 +11,10 @@ from clary.runtime.events import AnnouncedCall, RunEvent, RunFailedError, Server
 from clary.runtime.messages import AssistantMessage, ToolCall
 from clary.runtime.model_steps import ModelSteps
 from clary.runtime.plan import LoopPlan, LoopState, Questions
+from clary.runtime.rounds import Rounds
 from clary.runtime.tool_runner import PendingCall
 
-MAX_PLANS: Final = 5
+MAX_REPLANS: Final = 5
 MAX_CALLS: Final = 10
 READING_TOOLS: Final = frozenset(
     {
@@ -28,6 +29,8 @@ READING_TOOLS: Final = frozenset(
         "todo_read",
     }
 )
+ASKED_BY_SERVER: Final = "call_plan_"
+"""How the ids of the server's questions begin: what a model asks in the same words decides nothing."""
 EXECUTE: Final = "execute_plan"
 AGAIN: Final = ("adjust_plan", "add_requirements")
 _ORDER: Final = (
@@ -42,12 +45,19 @@ class PlanGate:
     """Asks for plans until one is accepted; `ends` tells that the run ends without."""
 
     def __init__(
-        self, plan: LoopPlan, state: LoopState, models: ModelSteps, calls: CallSteps, questions: Questions
+        self,
+        plan: LoopPlan,
+        state: LoopState,
+        models: ModelSteps,
+        calls: CallSteps,
+        rounds: Rounds,
+        questions: Questions,
     ) -> None:
         self._plan = plan
         self._state = state
         self._models = models
         self._calls = calls
+        self._rounds = rounds
         self._questions = questions
 
     @property
@@ -58,7 +68,7 @@ class PlanGate:
 
     @property
     def _is_last(self) -> bool:
-        return self._state.plans_asked >= MAX_PLANS
+        return self._state.plans_asked > MAX_REPLANS
 
     async def run(self) -> AsyncGenerator[RunEvent]:
         """Events until a plan is accepted or `ends`.
@@ -75,14 +85,23 @@ class PlanGate:
             async with aclosing(step()) as events:
                 async for event in events:
                     yield event
+            if self.ends:
+                # What the person said meanwhile is their answer to the plan.
+                async with aclosing(self._rounds.guidance()) as events:
+                    async for event in events:
+                        self._state.plan_decision = None
+                        yield event
 
     async def _think(self) -> AsyncGenerator[RunEvent]:
+        async with aclosing(self._rounds.guidance()) as events:
+            async for event in events:
+                yield event
         state = self._state
         state.planned_calls += 1
         last = state.planned_calls >= MAX_CALLS
-        tools = [] if last else [spec for spec in self._models.offered() if spec.name in READING_TOOLS]
-        request = await self._models.request(tools, _ORDER + (_PLAN_NOW if last else ""))
-        async with aclosing(self._models.respond("plan_agent", request)) as events:
+        tools = [] if last else self._models.offered_for_planning(READING_TOOLS)
+        order = _ORDER + (_PLAN_NOW if last else "")
+        async with aclosing(self._models.speak("plan_agent", tools, order)) as events:
             async for event in events:
                 yield event
         said = self._models.response
@@ -102,6 +121,7 @@ class PlanGate:
         self._state.pending = [PendingCall(call)]
         self._state.plan_ready, self._state.planned_calls = False, 0
         self._state.plans_asked += 1
+        self._state.plan_decision = None
         yield ServerCalled(announced)
 
     async def _tools(self) -> AsyncGenerator[RunEvent]:
@@ -148,4 +168,4 @@ def decision_of(content: Any) -> str:
 
 def is_plan_question(call: ToolCall) -> bool:
     """Whether a call is the server's question for a plan."""
-    return call.name == "questionnaire" and '"plan_confirmation"' in call.arguments
+    return call.name == "questionnaire" and call.id.startswith(ASKED_BY_SERVER)

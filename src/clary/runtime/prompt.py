@@ -3,6 +3,7 @@
 What stands before the messages is byte-identical between the calls of a run; what changes stands after them.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from clary.kit import json_text
 from clary.runtime.messages import ModelMessage, SystemMessage, ToolSpec, UserMessage
 from clary.runtime.tools import Todo
 
+_FENCE = re.compile(r"<(?=/?\s*server_facts)", re.IGNORECASE)
 Language = Literal["zh", "en", "pt"]
 
 _RULES: dict[Language, str] = {
@@ -108,16 +110,14 @@ def volatile_facts(
     intro, time_label, todo_label, note_label = _FACTS[language]
     lines = [intro, f"- {time_label}: {now_text}"]
     if interrupt_note:
-        # One line, and no way out of the block: it is the person's text among the server's.
-        note = " ".join(interrupt_note.replace("<", "‹").split())
-        lines.append(f"- {note_label}: {note}")
+        lines.append(f"- {note_label}: {' '.join(interrupt_note.split())}")
     if todos:
         lines.append(f"- {todo_label}:")
         lines += [f"  - [{item.status}] {item.id}: {item.content}" for item in todos]
     lines += [f"- {label}:\n{text}" for label, text in more]
-    if order:
-        lines.append(order)
-    return UserMessage("<server_facts>\n" + "\n".join(lines) + "\n</server_facts>")
+    # Words of people and names of files stand among the server's: none of them ends the block.
+    inside = _FENCE.sub("‹", "\n".join(lines))
+    return UserMessage(f"<server_facts>\n{inside}\n{order or ''}".rstrip("\n") + "\n</server_facts>")
 
 
 def assemble(

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from clary.runtime.call_steps import CallSteps
 from clary.runtime.context import Entry
-from clary.runtime.events import LoopEnd, Noticed, RunEvent, RunFailedError, UserInjected
+from clary.runtime.events import LoopEnd, RunEvent, RunFailedError, UserInjected
 from clary.runtime.judge import judge_messages, read_verdict
 from clary.runtime.messages import AssistantMessage, UserMessage
 from clary.runtime.model import ModelFailedError
@@ -38,31 +38,16 @@ class Rounds:
         Raises:
             RunFailedError
         """
-        self.end = None
+        self.end = None if self._state.pending else self._calls.end or self._cap()
         while not self._has_ended():
             step: Callable[[], AsyncGenerator[RunEvent]] = self._response
             if self._state.pending:
                 step = self._tools
-            elif self._state.answered or self._calls.ended_by is not None:
+            elif self._state.answered:
                 step = self._decide
             async with aclosing(step()) as events:
                 async for event in events:
                     yield event
-            if self._may_go_on():
-                # What the person said meanwhile comes before any end.
-                async with aclosing(self.guidance()) as events:
-                    async for event in events:
-                        self.end, self._state.answered, self._calls.ended_by = None, False, None
-                        yield event
-
-    def _end_by_call(self) -> LoopEnd | None:
-        """The end that a call brought, perhaps before the process died that made it."""
-        if self._calls.ended_by is None:
-            return None
-        return "answered" if self._calls.ended_by == "finished" else "need_user_input"
-
-    def _may_go_on(self) -> bool:
-        return self.end in ("answered", "need_user_input")
 
     def _has_ended(self) -> bool:
         return self.end is not None
@@ -79,21 +64,16 @@ class Rounds:
         async with aclosing(self._calls.run()) as events:
             async for event in events:
                 yield event
-        self.end = self._end_by_call()
-        if self.end is not None:
-            return
+        self.end = self._calls.end or self._cap()
+
+    def _cap(self) -> LoopEnd | None:
+        """The limit that the calls so far have come to."""
         if self._calls.is_stuck:
-            self.end = self._state.noticed = "repetition"
-        elif self._state.rounds >= self._plan.max_loop_count:
-            self.end = self._state.noticed = "loop_limit"
-        if self._state.noticed is not None:
-            yield Noticed(self._plan.new_id(), self._state.noticed)
+            return "repetition"
+        return "loop_limit" if self._state.rounds >= self._plan.max_loop_count else None
 
     async def _decide(self) -> AsyncGenerator[RunEvent]:
         """Whether an answer without calls ends the run; a judge is asked only while the task list has open items."""
-        self.end = self._end_by_call()
-        if self.end is not None:
-            return
         self.end = "answered"
         todos = await self._plan.todos.read()
         if self._judged >= MAX_JUDGED_CONTINUES or not any(item.status in ("pending", "in_progress") for item in todos):
@@ -116,11 +96,7 @@ class Rounds:
         async with aclosing(self.guidance()) as events:
             async for event in events:
                 yield event
-        async with aclosing(self._models.compacted()) as events:
-            async for event in events:
-                yield event
-        request = await self._models.request(self._models.offered())
-        async with aclosing(self._models.respond("direct_execution", request)) as events:
+        async with aclosing(self._models.speak("direct_execution", self._models.offered())) as events:
             async for event in events:
                 yield event
         self._take()

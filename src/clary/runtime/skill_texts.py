@@ -12,7 +12,7 @@ MAX_TOKENS: Final = 8000
 
 def skill_entry(name: str, text: str) -> Entry:
     """A loaded skill as the model sees it, at the place of the call or of the user message that loaded it."""
-    return Entry(UserMessage(f'<skill name="{name}">\n{text}\n</skill>'), skill=name)
+    return Entry(UserMessage(f'<skill name="{name}">\n{text}\n</skill>'), skill=name.casefold())
 
 
 def within_room(entries: Sequence[Entry]) -> Sequence[Entry]:

@@ -12,7 +12,15 @@ from clary.runtime.events import ToolProgressed, ToolStepBegan, ToolStepDone
 from clary.runtime.messages import ToolCall, ToolSpec
 from clary.runtime.progress import ProgressCoalescer
 from clary.runtime.tools import ProgressStream, Tool, ToolContext, ToolFailedError
-from clary.runtime.toolset import cap_result, check_arguments, error_content, parse_arguments, wire_content, words
+from clary.runtime.toolset import (
+    cap_result,
+    check_arguments,
+    error_content,
+    parse_arguments,
+    whole_result_path,
+    wire_content,
+    words,
+)
 
 MAX_PARALLEL = 8
 MAX_ARGUMENT_BYTES = 1024 * 1024
@@ -73,6 +81,7 @@ class ToolRunner:
         with_progress: bool,
         approvals: ApprovalGate | None = None,
     ) -> None:
+        self._kept: set[str] = set()
         self._approvals = approvals
         self._tools = tools
         self._make_context = make_context
@@ -91,6 +100,12 @@ class ToolRunner:
             return raw
         parsed = parse_arguments(raw)
         return json_text.dumps_text({"_raw": raw[:2000]} if parsed is None else parsed)
+
+    async def keep(self, call_id: str, text: str) -> None:
+        """Keeps a result that the model is going to see shortened; one that was cut before is kept already."""
+        if call_id not in self._kept and whole_result_path(call_id) not in text:
+            await self._save_whole(call_id, text)
+        self._kept.add(call_id)
 
     async def run(self, pending: Sequence[PendingCall]) -> AsyncGenerator[ToolEvent]:
         """Events of all calls, one `ToolStepDone` each. Closing the generator ends every running tool first."""
@@ -185,10 +200,9 @@ class ToolRunner:
                 await progress.close()
 
     async def _done(self, call: ToolCall, result: dict[str, Any] | str, *, is_error: bool) -> ToolStepDone:
-        saved_path = f"/workspace/.clary/results/{safe_name(call.id)}.txt"
-        capped = cap_result(result, self._max_result_tokens, saved_path, self._language)
+        capped = cap_result(result, self._max_result_tokens, whole_result_path(call.id), self._language)
         if capped.whole is not None:
-            await self._save_whole(safe_name(call.id), capped.whole)
+            await self._save_whole(call.id, capped.whole)
         text = capped.result if isinstance(capped.result, str) else json_text.dumps_text(capped.result)
         return ToolStepDone(call, self._new_id(), wire_content(text), text, is_error)
 
@@ -256,11 +270,6 @@ def is_object_text(raw: str) -> bool:
         return isinstance(json_text.loads(raw), dict)
     except ValueError:
         return False
-
-
-def safe_name(call_id: str) -> str:
-    """A call id as a file name: providers choose ids, so nothing but plain characters survives."""
-    return "".join(char if char.isalnum() or char in "_-" else "_" for char in call_id)[:100]
 
 
 def _paths(tool: Tool, call: ToolCall) -> set[str]:

@@ -152,6 +152,12 @@ def error_content(error: ToolFailedError, tool_name: str) -> dict[str, Any]:
     }
 
 
+def whole_result_path(call_id: str) -> str:
+    """Where the whole of a result is that is shown cut; providers choose ids, so only plain characters survive."""
+    name = "".join(char if char.isalnum() or char in "_-" else "_" for char in call_id)[:100]
+    return f"/workspace/.clary/results/{name}.txt"
+
+
 def estimate_tokens(text: str) -> int:
     """Roughly how many tokens a text is: one for a CJK character, one for four others."""
     if text.isascii():

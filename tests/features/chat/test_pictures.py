@@ -30,7 +30,7 @@ async def with_eyes(chat: Chat, *, sees: bool = True) -> str:
     provider = (await chat.alice.data("POST", "/api/llm-provider/create", row))["id"]
     agent = await chat.alice.agent(llm_provider_id=provider, enableMultimodal=True)
     for name, content in (("cat.png", PNG), ("note.png", b"no picture")):
-        await chat.alice.upload(FILES.format(agent=agent), name, content)
+        await chat.alice.upload(FILES.format(agent=agent), content, name=name)
     return agent
 
 

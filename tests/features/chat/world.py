@@ -43,11 +43,11 @@ class Speaker:
         assert envelope["code"] == 200, envelope
         return envelope["data"]
 
-    async def upload(self, path: str, name: str, content: bytes) -> Any:
+    async def upload(self, path: str, content: bytes, *, name: str = "file.zip", **fields: str) -> Any:
         """Data of an upload that must succeed."""
-        envelope = (await self._client.post(path, files={"file": (name, content)}, headers=self._token)).json()
-        assert envelope["code"] == 200, envelope
-        return envelope["data"]
+        answer = await self._client.post(path, files={"file": (name, content)}, data=fields, headers=self._token)
+        assert answer.json()["code"] == 200, answer.text
+        return answer.json()["data"]
 
     async def open(self, path: str, body: Any = None, **headers: str) -> OpenStream:
         """A stream that has begun; POST with a body, else GET."""

@@ -30,6 +30,7 @@ from clary.features.interventions.service import (
     questionnaire_id_of,
     resolve_approval,
     result_of_questionnaire,
+    tell_approval,
 )
 from clary.kit import json_text
 from clary.kit.clock import Clock
@@ -38,6 +39,10 @@ from clary.kit.text import Text
 from clary.runtime.events import AnnouncedCall
 from clary.runtime.messages import ToolCall, ToolSpec
 from clary.runtime.tools import ToolContext, ToolFailedError
+from clary.runtime.toolset import parse_arguments
+from clary.streams.ports import Write
+
+QUESTIONNAIRE = "questionnaire"
 
 _DENIED = Text("用户拒绝了该调用", "The person denied this call")
 _EXPIRED = Text("没有人在规定时间内批准该调用", "Nobody approved this call in time")
@@ -61,6 +66,8 @@ class Asker:
             ToolFailedError: the questions are not right.
         """
         run_id = self.recorder.run_id
+        # It may have been opened with its line, a moment ago.
+        await self.recorder.writer.flush()
         row = await self.interventions.find_questionnaire(run_id=run_id, tool_call_id=call_id)
         if row is None:
             opened = self._opened(call_id, arguments, approval_id)
@@ -83,6 +90,17 @@ class Asker:
         result = result_of_questionnaire(answered, self._language)
         return result if result is not None else {"success": False, "status": "timeout", "answers": {}}
 
+    def opening(self, call: ToolCall) -> list[Write]:
+        """Work that opens the questionnaire of an announced call: whoever sees the line can answer at once."""
+        if call.name != QUESTIONNAIRE:
+            return []
+        try:
+            opened = self._opened(call.id, parse_arguments(call.arguments) or {}, None)
+        except ToolFailedError:
+            # The call itself tells the model what is wrong.
+            return []
+        return [lambda connection: open_questionnaire(connection, opened)]
+
     async def ask_in_own_call(self, call_id: str, form: Json, *, approval_id: str | None = None) -> Json:
         """Asks by a questionnaire call of the server, which the model never sees."""
         recorder = self.recorder
@@ -90,8 +108,11 @@ class Asker:
         call = ToolCall(call_id, "questionnaire", json_text.dumps_text(form))
         if call_id not in recorder.open_calls:
             recorder.open_calls[call_id] = call
+            recorder.hidden_calls.add(call_id)
             shown = [call_object(AnnouncedCall("", call))]
-            recorder.show(recorder.own_message(new_uuid(), "tool_call", None, tool_calls=shown, hidden_from_model=True))
+            message = recorder.own_message(new_uuid(), "tool_call", None, tool_calls=shown, hidden_from_model=True)
+            opened = self._opened(call_id, form, approval_id)
+            recorder.show(message, lambda connection: open_questionnaire(connection, opened))
         result = await self.ask(call_id, form, approval_id=approval_id)
         recorder.open_calls.pop(call_id, None)
         answer = recorder.own_message(
@@ -180,9 +201,8 @@ class CallApprovals:
 
     async def _decision(self, call: ToolCall, tool_name: str, arguments: Json, category: Category) -> str:
         fingerprint = command_hash(tool_name, arguments)
+        """What was decided, now or before the process that asked was gone; readers are told of it once."""
         known = await self._known(call, fingerprint)
-        if known is not None and known.decision is not None:
-            return known.decision
         if known is None:
             row = self._row(call, tool_name, arguments, category, fingerprint)
             approval_id, expires_at = row.approval_id, row.expires_at
@@ -190,7 +210,7 @@ class CallApprovals:
             await self._recorder.writer.flush()
         else:
             approval_id, expires_at = known.approval_id, known.expires_at
-        if not self._recorder.config.shows_approvals:
+        if not self._recorder.config.shows_approvals and self._is_to_be_asked(known):
             with self._asker.tree.room.covering(self._recorder.run_id, call.id):
                 await self._ask_by_questionnaire(approval_id, tool_name, arguments, category)
 
@@ -204,9 +224,16 @@ class CallApprovals:
         decision = await self._asker.tree.room.wait(
             self._recorder.run_id, call.id, kind="approval", item_id=approval_id, expires_at=expires_at, look=look
         )
-        if self._recorder.config.shows_approvals:
-            self._recorder.write_line(self._recorder.lines.approval_resolved(approval_id, new_uuid(), decision))
+        if self._recorder.config.shows_approvals and (known is None or not known.told):
+            line = self._recorder.lines.approval_resolved(approval_id, new_uuid(), decision)
+            self._recorder.write_line(line, lambda connection: tell_approval(connection, approval_id))
         return decision
+
+    def _is_to_be_asked(self, known: ApprovalRow | None) -> bool:
+        """Whether the question is open still; one that was answered meanwhile has to get its result."""
+        if known is None or known.decision is None:
+            return True
+        return _question_of(known.approval_id) in self._recorder.open_calls
 
     async def _known(self, call: ToolCall, fingerprint: str) -> ApprovalRow | None:
         row = await self._asker.interventions.find_approval(run_id=self._recorder.run_id, tool_call_id=call.id)
@@ -248,7 +275,7 @@ class CallApprovals:
     ) -> None:
         """Clients that know no approval lines are asked by a call that the model never sees (9.13)."""
         form = approval_form(tool_name, command_of(tool_name, arguments), category, self._recorder.config.locale)
-        result = await self._asker.ask_in_own_call(f"approval_{approval_id}", form, approval_id=approval_id)
+        result = await self._asker.ask_in_own_call(_question_of(approval_id), form, approval_id=approval_id)
         if result.get("is_auto_submit"):
             await self._expire_by_id(approval_id)
 
@@ -263,3 +290,8 @@ class CallApprovals:
 
         self._recorder.writer.write([], [resolve])
         await self._recorder.writer.flush()
+
+
+def _question_of(approval_id: str) -> str:
+    """Id of the call that asks for an approval."""
+    return f"approval_{approval_id}"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -21,7 +22,7 @@ from clary.features.chat.delegation import (
 )
 from clary.features.chat.guiding import RunGuidance
 from clary.features.chat.model_view import loaded_skills
-from clary.features.chat.offering import DELEGATION, FINISH, deferred, offered_names
+from clary.features.chat.offering import DELEGATION, FINISH, deferred, named_workflow, offered_names
 from clary.features.chat.pictured_model import PicturedModel
 from clary.features.chat.plan_question import PlanQuestions
 from clary.features.chat.ports import ModelGateway
@@ -38,9 +39,10 @@ from clary.features.chat.run_tools import (
 from clary.features.chat.state_of import RecordedRun, state_of
 from clary.features.chat.things import RunThings
 from clary.features.chat.tree import DELEGATE, RunTree
+from clary.features.conversations.service import text_of
 from clary.features.interventions.service import Interventions
 from clary.features.mcp_servers.service import RunDoor
-from clary.features.toolbox.service import Pictures, Toolbox
+from clary.features.toolbox.service import Pictures, Toolbox, tasks_of_workflow
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit import safe_paths
 from clary.kit.clock import Clock
@@ -52,6 +54,7 @@ from clary.runtime.model import Thinking
 from clary.runtime.prompt import Instructions, Language, prompt_language
 from clary.runtime.tool_runner import ToolRunner
 from clary.runtime.tools import OutputSink, Sandbox, Tool, ToolContext
+from clary.runtime.toolset import whole_result_path
 
 
 class LoopBuilder:
@@ -98,6 +101,8 @@ class LoopBuilder:
         if opening is not None and not record.own:
             recorder.show(recorder.own_message(new_uuid(), "normal", opening, role="user"))
             state.entries.append(Entry(UserMessage(opening)))
+        if root.run_id == record.run_id and not record.steps:
+            await self._begin_workflow(config, record)
         plan = await self._plan(tree, recorder, record, workspace, shelf)
         return AgentLoop(plan, state)
 
@@ -121,6 +126,13 @@ class LoopBuilder:
         ]
         recorder.change_config(config, warnings, troubles)
 
+    async def _begin_workflow(self, config: RunConfig, record: RecordedRun) -> None:
+        """A workflow that the person names becomes the task list before the first round (9.9)."""
+        said = next((text_of(row.content) for row in reversed(record.own) if row.role == "user"), "")
+        name = named_workflow(said, config.workflows)
+        if name is not None:
+            await record.todos.upsert(tasks_of_workflow(name, config.workflows[name]))
+
     async def _skill_texts(self, record: RecordedRun, shelf: SnapshotShelf) -> dict[str, str]:
         names = {name for each in loaded_skills(record.rows).values() for name in each}
         texts = {name: await shelf.read(name) for name in names}
@@ -142,6 +154,8 @@ class LoopBuilder:
         language = prompt_language(config.answer_language)
         asker = Asker(tree, recorder, self._interventions, self._clock)
         numbers = await self._numbers(recorder, record, tree.root.user_id)
+        if "questionnaire" in config.tools or config.plan_gate:
+            recorder.opening = asker.opening
         tools = self._tools(tree, recorder, asker, language, workspace, numbers)
         budget = ContextBudget(BudgetRules(**config.budget))
         model, judge = (
@@ -189,6 +203,7 @@ class LoopBuilder:
             skills=shelf if config.skills else None,
             deferred_tools=later,
             complete=CallCompletion(recorder.lines.session_id, numbers),
+            planning_only=frozenset() if "questionnaire" in config.tools else frozenset({"questionnaire"}),
             more_facts=facts,
         )
 
@@ -284,8 +299,11 @@ class LoopBuilder:
                 images=images,
             )
 
-        async def save_whole(name: str, text: str) -> None:
-            await asyncio.to_thread(safe_paths.write_atomically, workspace, f".clary/results/{name}.txt", text.encode())
+        async def save_whole(call_id: str, text: str) -> None:
+            path = whole_result_path(call_id).removeprefix("/workspace/")
+            # What an agent did to that folder, or a full disk, costs the whole text and not the run.
+            with suppress(OSError, safe_paths.PathError):
+                await asyncio.to_thread(safe_paths.write_atomically, workspace, path, text.encode())
 
         known = {tool.spec.name: tool for tool in tools}
         if config.plan_gate and "questionnaire" not in known:

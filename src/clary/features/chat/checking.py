@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 from clary.kit import json_text, safe_paths
 from clary.kit.text import Locale, Text
@@ -17,7 +18,12 @@ WRITING_TOOLS: Final = frozenset({"file_write", "file_update"})
 PATCH_TOOL: Final = "apply_patch"
 MAX_FILES: Final = 20
 CHECK_SECONDS: Final = 10.0
-_LINK: Final = re.compile(r"\]\((?:file://)?(/(?:sage-)?workspace/[^)\s]+)\)")
+RUNNING_TOOLS: Final = frozenset({"execute_shell_command", "execute_python_code", "execute_javascript_code"})
+"""What they write is known by the links of the answer only."""
+_LINK: Final = re.compile(r"\]\(<?([^)<>\s]{1,1024})")
+_ELSEWHERE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|#|\?")
+"""How a link begins that is no path: an address, or a place in the answer itself."""
+_ABSOLUTE: Final = re.compile(r"/(?:sage-)?workspace/")
 _PYTHON: Final = (
     "import ast,sys\n"
     "p=sys.argv[1]\n"
@@ -50,9 +56,9 @@ class WorkspaceCheck:
     async def check(self, calls: Sequence[tuple[ToolCall, str]], answer: str) -> CheckReport | None:
         """See `SelfCheck.check`. Nothing is looked at unless something was written."""
         written = _written(calls)
-        if not written:
+        if not written and not any(call.name in RUNNING_TOOLS for call, _ in calls):
             return None
-        paths = list(dict.fromkeys([*written, *_LINK.findall(answer)]))[:MAX_FILES]
+        paths = list(dict.fromkeys([*written, *_linked(answer)]))[:MAX_FILES]
         faults = [fault for path in paths if (fault := await self._fault(path)) is not None]
         if not faults:
             return None
@@ -91,6 +97,16 @@ def _argv(path: str) -> tuple[str, ...] | None:
     if lowered.endswith(_BY_NODE):
         return ("/usr/bin/env", "node", "--check", path)
     return None
+
+
+def _linked(answer: str) -> list[str]:
+    """Files of the workspace that an answer links; they are relative or begin with `/workspace/` (11 C11)."""
+    found: list[str] = []
+    for link in _LINK.findall(answer):
+        target = link.removeprefix("file://")
+        if _ELSEWHERE.match(target) is None and (not target.startswith("/") or _ABSOLUTE.match(target)):
+            found.append(unquote(re.split("[#?]", target, maxsplit=1)[0]))
+    return found
 
 
 def _written(calls: Sequence[tuple[ToolCall, str]]) -> list[str]:

@@ -94,4 +94,5 @@ def _inline(parent: RunConfig, member: Member, details: Json) -> RunConfig:
         # Notes belong to saved agents: this one is forgotten with its run.
         memory_type="session",
         request_texts=(),
+        recalled=(),
     )

@@ -1,7 +1,9 @@
 """Guidance of a run under way (stream-runtime.md 9.14)."""
 
 from collections.abc import Sequence
+from typing import Any
 
+from clary.features.chat.intake import untagged
 from clary.features.chat.model_view import user_content
 from clary.features.chat.recording import RunRecorder
 from clary.features.interventions.service import Interventions
@@ -26,13 +28,11 @@ class RunGuidance:
         )
         fresh = [item for item in held if item.guidance_id not in self._given]
         self._given.update(item.guidance_id for item in fresh)
-        accepts_images = self._recorder.config.accepts_images
-        return [
-            GuidanceItem(
-                item.guidance_id,
-                new_uuid(),
-                item.content,
-                Entry(UserMessage(user_content(item.content, accepts_images=accepts_images))),
-            )
-            for item in fresh
-        ]
+        return [self._item(item.guidance_id, item.content) for item in fresh]
+
+    def _item(self, guidance_id: str, given: Any) -> GuidanceItem:
+        """Control tags lead nearly everything that clients send; a run under way has been resolved already (3.4)."""
+        content, _ = untagged(given)
+        message_id, accepts_images = new_uuid(), self._recorder.config.accepts_images
+        message = UserMessage(user_content(content, accepts_images=accepts_images))
+        return GuidanceItem(guidance_id, message_id, content, Entry(message, message_id=message_id))

@@ -167,6 +167,7 @@ async def without_known(
         known.details = message.metadata
         known.folded = text_of(message.content).casefold()
         known.updated_at = message.timestamp
+        await reader.drop_summaries(conversation.conversation_id, known.row_id)
     return new
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from clary.features.conversations.service import MessageRow
+from clary.features.conversations.service import MessageRow, in_words
 from clary.runtime.call_steps import LOAD_SKILL
 from clary.runtime.context import Entry
 from clary.runtime.messages import (
@@ -46,7 +46,7 @@ def entries_of(
         if row.row_id <= after_row:
             grouped += _skills(loads, row, texts)
             continue
-        if not _is_seen(row):
+        if not is_seen(row):
             continue
         if row.role != "tool":
             # Results follow their calls without anything between.
@@ -70,7 +70,7 @@ def loaded_skills(rows: Sequence[MessageRow]) -> dict[int, list[str]]:
     for row in rows:
         for call in _calls(row):
             if call.name == LOAD_SKILL:
-                asked[call.id] = str((parse_arguments(call.arguments) or {}).get("skill_name", ""))
+                asked[call.id] = str((parse_arguments(call.arguments) or {}).get("skill_name", "")).strip()
         if row.role == "tool" and not row.is_error and row.tool_call_id in asked:
             found[row.row_id] = [asked[row.tool_call_id]]
         elif row.role == "user" and row.details.get(TAGGED_SKILLS):
@@ -95,7 +95,8 @@ def open_calls(rows: Sequence[MessageRow], *, run_id: str, begun: frozenset[str]
     return found
 
 
-def _is_seen(row: MessageRow) -> bool:
+def is_seen(row: MessageRow) -> bool:
+    """Whether the model is shown a message (stream-runtime.md 9.4)."""
     details = row.details
     if row.hidden_from_model or details.get("superseded") or row.error_info is not None or _is_draft(row):
         return False
@@ -133,11 +134,11 @@ def _calls(row: MessageRow) -> list[ToolCall]:
 def user_content(content: Any, *, accepts_images: bool) -> str | tuple[TextPart | ImagePart, ...]:
     """What the person said as the model sees it; images only where the model takes them."""
     if isinstance(content, str):
-        return content
+        return in_words(content)
     parts: list[TextPart | ImagePart] = []
     for part in cast("list[dict[str, Any]]", content):
         if part.get("type") == "text":
-            parts.append(TextPart(str(part.get("text", ""))))
+            parts.append(TextPart(in_words(str(part.get("text", "")))))
         elif accepts_images:
             parts.append(ImagePart(str(part["image_url"]["url"])))
         else:

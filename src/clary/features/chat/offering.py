@@ -26,6 +26,7 @@ DELEGATION: Final[dict[str, tuple[str, ...]]] = {
 MAX_DEPTH: Final = 4
 FINISH: Final = "sys_finish_task"
 EXPAND: Final = "tool_expand_tools"
+MIN_NAME: Final = 2
 SHARE_OF_CONTEXT: Final = 0.25
 KEEP_SCHEMAS: Final = frozenset(
     (*WITH_ANY_TOOL, *WITH_SKILLS, *DELEGATION["fibre"], FINISH, EXPAND, "questionnaire", "questionnaire_async")
@@ -59,6 +60,29 @@ def deferred(specs: Sequence[ToolSpec], max_model_len: int) -> frozenset[str]:
     if sum(map(_size, specs)) <= max_model_len * SHARE_OF_CONTEXT:
         return frozenset()
     return frozenset(spec.name for spec in specs if spec.name not in KEEP_SCHEMAS)
+
+
+def named_workflow(text: str, names: Iterable[str]) -> str | None:
+    """The workflow that a person names in a request, the longest name first (stream-runtime.md 9.9); None: none."""
+    said = text.casefold()
+    return next((name for name in sorted(names, key=len, reverse=True) if _is_named(name.casefold(), said)), None)
+
+
+def _is_named(name: str, said: str) -> bool:
+    """Whether a name stands in a text as words of its own; scripts without blanks have no such borders."""
+    if len(name) < MIN_NAME:
+        return False
+    at = said.find(name)
+    while at >= 0:
+        before, after = said[at - 1 : at], said[at + len(name) :][:1]
+        if not _joins(before, name[0]) and not _joins(name[-1], after):
+            return True
+        at = said.find(name, at + 1)
+    return False
+
+
+def _joins(left: str, right: str) -> bool:
+    return (left + right).isascii() and left.isalnum() and right.isalnum()
 
 
 def _size(spec: ToolSpec) -> int:

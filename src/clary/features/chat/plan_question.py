@@ -5,6 +5,7 @@ from clary.kit import json_text
 from clary.kit.ids import new_hex
 from clary.kit.text import Text
 from clary.runtime.messages import ToolCall
+from clary.runtime.plan_gate import ASKED_BY_SERVER
 
 WAIT_SECONDS = 600
 
@@ -25,7 +26,7 @@ class PlanQuestions:
 
     def plan_confirmation(self) -> ToolCall:
         """See `Questions.plan_confirmation`."""
-        locale, call_id = self._config.locale, "call_plan_" + new_hex(16)
+        locale, call_id = self._config.locale, ASKED_BY_SERVER + new_hex(16)
         options = [("execute_plan", _EXECUTE), ("adjust_plan", _ADJUST), ("add_requirements", _ADD)]
         questions = [
             {

@@ -176,6 +176,7 @@ class RunPreparer:
             keep_config=keep_config,
         )
         recorder.open_calls.update(_open_calls(record))
+        recorder.hidden_calls.update(_hidden_calls(record))
         return recorder
 
     async def _is_over(
@@ -210,10 +211,11 @@ class RunPreparer:
                 tree.roll_up(child, dict(child.usage), child.cost)
 
     def _seconds_left(self, run: RunRow) -> float:
-        """What is left of the active time, which goes on over takeovers (9.3, limits)."""
+        """What is left of the active time, which goes on over takeovers; waiting is no activity (9.3, limits)."""
         if run.started_at is None:
             return self._max_seconds
-        return max(0.0, self._max_seconds - (self._clock.now() - run.started_at).total_seconds())
+        passed = (self._clock.now() - run.started_at).total_seconds() - (run.waited_seconds or 0.0)
+        return max(0.0, self._max_seconds - passed)
 
     async def _reconcile(self, run: RunRow, tree: RunTree, records: Sequence[RecordedRun]) -> None:
         """Text that was sent but whose response never ended is void: it is stored and marked so (4.4)."""
@@ -273,6 +275,10 @@ def _open_calls(record: RecordedRun) -> dict[str, ToolCall]:
                 function = call["function"]
                 found[str(call["id"])] = ToolCall(str(call["id"]), function["name"], function["arguments"])
     return found
+
+
+def _hidden_calls(record: RecordedRun) -> set[str]:
+    return {str(call["id"]) for row in record.own if row.hidden_from_model for call in row.tool_calls or []}
 
 
 def _remember_tail(recorder: RunRecorder, line: dict[str, object]) -> None:

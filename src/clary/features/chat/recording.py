@@ -12,7 +12,7 @@ from clary.features.chat.delta_lines import DeltaLines, OpenMessage
 from clary.features.chat.lines import LineBuilder, call_object
 from clary.features.chat.run_log import RunLog
 from clary.features.chat.texts import NOTICES
-from clary.features.conversations.service import MessageRole, NewMessage, add_compaction, add_message
+from clary.features.conversations.service import MessageRole, NewMessage, add_compaction, add_message, row_before
 from clary.features.runs.service import finish_step, insert_step
 from clary.kit.clock import Clock
 from clary.runtime.events import (
@@ -41,8 +41,15 @@ GuidanceTaker = Callable[[int, str], Write]
 """Work that removes a guidance item of a conversation when its line is written."""
 
 
+Opening = Callable[[ToolCall], list[Write]]
+"""Work that makes a call answerable, and commits with the line that shows it."""
 ConfigKeeper = Callable[[RunConfig, Sequence[Json]], Write]
 """Work that stores the changed configuration of a run, and warnings that come with it."""
+
+
+def opens_nothing(call: ToolCall) -> list[Write]:
+    """No call waits for a person."""
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,11 @@ class RunRecorder:
         """Name of the model step that began last."""
         self.open_messages: dict[str, OpenMessage] = {}
         self.open_calls: dict[str, ToolCall] = {}
+        self.hidden_calls: set[str] = set()
+        """Calls of the server that the model never sees, nor their results."""
+        self.begun_calls: set[str] = set()
+        """Open calls whose tool works, or waits for a person."""
+        self.opening: Opening = opens_nothing
         self._drafts: dict[str, CallDraft] = {}
         self._deltas = DeltaLines(self.writer, lines, clock)
 
@@ -118,6 +130,7 @@ class RunRecorder:
         elif isinstance(event, SilentStepDone):
             self._silent(event)
         elif isinstance(event, ToolStepBegan):
+            self.begun_calls.add(event.call.id)
             began = self._step_begun(event.call.id, "tool", event.call.name, event.effect, event.call.arguments)
             self._write([], [began])
             if event.effect != "read":
@@ -138,7 +151,8 @@ class RunRecorder:
         if isinstance(event, ServerCalled):
             call = event.announced
             self.open_calls[call.call.id] = call.call
-            self.show(self.own_message(call.message_id, "tool_call", None, tool_calls=[call_object(call)]))
+            message = self.own_message(call.message_id, "tool_call", None, tool_calls=[call_object(call)])
+            self.show(message, *self.opening(call.call))
         elif isinstance(event, UserInjected):
             details = {"injected": True, "guidance_id": event.guidance_id, "source": "guidance"}
             message = self.own_message(event.message_id, "user_input", event.content, role="user", metadata=details)
@@ -221,6 +235,7 @@ class RunRecorder:
                 response_id=event.response_id,
             )
             writes.append(self._stored(message))
+            writes += self.opening(announced.call)
         self._close_drafts()
         detail = {"finish_reason": event.finish_reason, "calls": len(event.calls), "model": event.model}
         writes.append(self._step_finished(event.step_id, "done", detail))
@@ -288,6 +303,7 @@ class RunRecorder:
 
     def _tool_done(self, event: ToolStepDone) -> None:
         self.open_calls.pop(event.call.id, None)
+        self.begun_calls.discard(event.call.id)
         self._write([self.lines.result(event)], self.result_writes(event), completes_step=True)
 
     def result_writes(self, event: ToolStepDone) -> list[Write]:
@@ -302,6 +318,7 @@ class RunRecorder:
             is_error=event.is_error,
             agent_name=self._name,
             model_text=event.model_text,
+            hidden_from_model=event.call.id in self.hidden_calls,
         )
         status = "error" if event.is_error else "done"
         detail = {"tool": event.call.name, "result_bytes": len(event.model_text)}
@@ -315,27 +332,9 @@ class RunRecorder:
             "type": "function",
             "function": {"name": "compress_conversation_history", "arguments": "{}"},
         }
-        stamp = self.lines.stamp()
-        asked = NewMessage(
-            event.call_message_id,
-            "assistant",
-            "tool_call",
-            None,
-            stamp,
-            [call],
-            agent_name=self._name,
-            metadata=details,
-        )
-        answered = NewMessage(
-            event.result_message_id,
-            "tool",
-            "tool_call_result",
-            event.summary,
-            stamp,
-            tool_call_id=event.call_id,
-            agent_name=self._name,
-            metadata=details,
-        )
+        asked = self.own_message(event.call_message_id, "tool_call", None, tool_calls=[call], metadata=details)
+        given = {"role": "tool", "tool_call_id": event.call_id, "metadata": details}
+        answered = self.own_message(event.result_message_id, "tool_call_result", event.summary, **given)
         values = {
             "conversation_id": self.conversation_id,
             "summary": event.summary,
@@ -346,7 +345,8 @@ class RunRecorder:
         }
 
         def store(connection: Connection) -> None:
-            add_compaction(connection, values)
+            reached = row_before(connection, self.conversation_id, event.covers_before)
+            add_compaction(connection, values | {"covers_to": max(event.covers_to, reached)})
 
         self._write(
             [self.lines.from_message(asked), self.lines.from_message(answered)],

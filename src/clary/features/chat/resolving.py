@@ -181,7 +181,7 @@ class RunResolver:
             force_summary=bool(wanted.force_summary),
             memory_type="user" if _remembers(agent, wanted) else "session",
             skills=things.skills,
-            tagged_skills=tuple(name for name in tags.skills if name in {skill.name for skill in things.skills}),
+            tagged_skills=_tagged(tags, things),
             workflows=dict(wanted.available_workflows or {name: list(s) for name, s in agent.workflows.items()}),
             knowledge_base_ids=things.knowledge_base_ids,
             approval_mode=strictest(self._things.server_approval_mode, agent.tool_approval_mode, wanted.approval_mode),
@@ -312,6 +312,12 @@ class RunResolver:
     def _loop_count(self, requested: int | None, saved: int) -> int:
         wanted = requested if requested is not None and requested > 0 else saved
         return min(wanted if wanted > 0 else self._limits.default, self._limits.largest)
+
+
+def _tagged(tags: ControlTags, things: GivenThings) -> tuple[str, ...]:
+    """Skills that the message names and the run has; names of others mean nothing (12 A19)."""
+    by_key = {skill.name.casefold(): skill.name for skill in things.skills}
+    return tuple(dict.fromkeys(by_key[name.casefold()] for name in tags.skills if name.casefold() in by_key))
 
 
 def _remembers(agent: AgentSnapshot, wanted: StreamRequest) -> bool:

@@ -84,7 +84,8 @@ class SnapshotShelf:
 
     def __init__(self, things: RunThings, config: RunConfig) -> None:
         self._things = things
-        self._skills = {skill.name: skill for skill in config.skills}
+        self._skills = config.skills
+        self._by_key = {skill.name.casefold(): skill for skill in config.skills}
 
     @classmethod
     async def open(cls, things: RunThings, config: RunConfig, workspace: Path) -> "SnapshotShelf":
@@ -96,9 +97,9 @@ class SnapshotShelf:
     @property
     def names(self) -> Sequence[str]:
         """See `SkillShelf.names`."""
-        return list(self._skills)
+        return [skill.name for skill in self._skills]
 
     async def read(self, name: str) -> str | None:
         """See `SkillShelf.read`."""
-        skill = self._skills.get(name)
+        skill = self._by_key.get(name.casefold())
         return await self._things.skill_text(skill) if skill is not None else None

@@ -1,7 +1,8 @@
 """Where a run stands, out of what was recorded of it (stream-runtime.md 6.9)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from itertools import takewhile
+from typing import Any, Literal
 
 from clary.features.chat.config import RunConfig
 from clary.features.chat.model_view import entries_of, open_calls
@@ -13,14 +14,13 @@ from clary.runtime.call_steps import EXPAND
 from clary.runtime.context import Entry
 from clary.runtime.loop import LoopState
 from clary.runtime.messages import AssistantMessage
-from clary.runtime.plan import Ending
-from clary.runtime.plan_gate import decision_of
+from clary.runtime.plan_gate import ASKED_BY_SERVER, decision_of
 from clary.runtime.tools import Todo, TodoList
 from clary.runtime.toolset import parse_arguments
 
 Json = dict[str, Any]
-ENDS_RUN: Final[dict[str, Ending]] = {FINISH: "finished", "questionnaire_async": "need_user_input"}
-CLOSING_TYPES: Final = frozenset({"final_answer", "query_suggest", "normal"})
+Ending = Literal["finished", "need_user_input"]
+ENDING_TOOLS: dict[str, Ending] = {FINISH: "finished", "questionnaire_async": "need_user_input"}
 Phase = Literal["planning", "executing", "observing", "judging"]
 
 
@@ -65,6 +65,11 @@ class RecordedRun:
         """Finished model steps of these names, in order."""
         return [step for step in self._done if step.name in names]
 
+    @property
+    def model_calls(self) -> int:
+        """How many model calls were recorded."""
+        return len(self._done)
+
     def calls(self, name: str) -> list[tuple[str, Json]]:
         """(id, arguments) of the run's calls of a tool."""
         found: list[tuple[str, Json]] = []
@@ -98,6 +103,7 @@ def state_of(record: RecordedRun, config: RunConfig, skill_texts: Mapping[str, s
     state = LoopState(
         entries=entries,
         summary=compaction.summary if compaction is not None else None,
+        covered_rows=compaction.covers_to if compaction is not None else 0,
         rounds=sum(1 for step in main if step.detail.get("calls")),
         pending=open_calls(record.rows, run_id=record.run_id, begun=begun),
         answered=_is_answered(main, entries, record),
@@ -108,12 +114,23 @@ def state_of(record: RecordedRun, config: RunConfig, skill_texts: Mapping[str, s
         summarised=bool(record.model_steps("final_answer")),
         suggested=record.has("query_suggest"),
     )
+    state.ended_by, state.report = _ended_by(record)
     if record.has("normal"):
         state.noticed = _notice_of(record)
-    _add_ending(state, record)
     _add_plans(state, record)
     _add_cycles(state, record)
     return state
+
+
+def _ended_by(record: RecordedRun) -> tuple[Ending | None, Json | None]:
+    """The end that a call among the latest results has brought, and what a child reported by it."""
+    latest = list(takewhile(lambda row: row.role == "tool", reversed(record.own)))
+    went_well = {row.tool_call_id for row in latest if not row.is_error}
+    for name, ending in ENDING_TOOLS.items():
+        for call_id, arguments in record.calls(name):
+            if call_id in went_well:
+                return ending, arguments if ending == "finished" else None
+    return None, None
 
 
 def _notice_of(record: RecordedRun) -> Literal["loop_limit", "repetition", "budget"]:
@@ -152,27 +169,9 @@ def _expanded(record: RecordedRun) -> set[str]:
     return found
 
 
-def _add_ending(state: LoopState, record: RecordedRun) -> None:
-    """A call that ended the run just before its process died: nothing but the closing is left."""
-    asked = {name: dict(record.calls(name)) for name in ENDS_RUN}
-    for row in reversed(record.own):
-        if row.hidden_from_model or row.type in CLOSING_TYPES:
-            continue
-        if row.role != "tool":
-            return
-        for name, calls in asked.items():
-            if row.tool_call_id in calls and not row.is_error:
-                state.ended_by = ENDS_RUN[name]
-                state.report = calls[row.tool_call_id] if name == FINISH else None
-
-
 def _add_plans(state: LoopState, record: RecordedRun) -> None:
     """How far the plan gate has come."""
-    questions = [
-        call_id
-        for call_id, arguments in record.calls("questionnaire")
-        if arguments.get("questionnaire_kind") == "plan_confirmation"
-    ]
+    questions = [call_id for call_id, _ in record.calls("questionnaire") if call_id.startswith(ASKED_BY_SERVER)]
     planning = record.model_steps("plan_agent")
     plans = [at for at, step in enumerate(planning) if not step.detail.get("calls")]
     state.plans_asked = len(questions)
@@ -180,7 +179,7 @@ def _add_plans(state: LoopState, record: RecordedRun) -> None:
     state.planned_calls = len(planning) - (plans[-1] + 1 if plans else 0)
     results = record.results()
     answered = [results[call_id] for call_id in questions if call_id in results]
-    if answered:
+    if answered and len(answered) == len(questions):
         state.plan_decision = decision_of(answered[-1].content)
 
 

@@ -156,7 +156,9 @@ class RunSupervisor:
                 run = await runs.find(run_id)
                 if run is not None and run.parent_run_id is not None:
                     run = await runs.find(run.root_run_id)
-                if run is None or self._stopping or not is_active(run.status) or run.lease_expires_at is not None:
+                if run is None or self._stopping or not is_active(run.status):
+                    return
+                if run.lease_expires_at is not None and run.lease_expires_at > self._clock.epoch():
                     return
                 await self._claim(db, run)
         except UnavailableError:
@@ -167,6 +169,9 @@ class RunSupervisor:
 
     async def _claim(self, db: Session, run: RunRow) -> None:
         """Takes a run, raising the generation so that a late writer is refused."""
+        # A parked run has no lease, one that was given back an old one; both have not been worked on since.
+        idle_seconds = max(0.0, self._clock.epoch() - (run.lease_expires_at or run.last_activity))
+        run.waited_seconds = (run.waited_seconds or 0.0) + idle_seconds
         run.generation = await self._hub.log.raise_generation(db, run.log_id)
         await RunRepository(db).move_children(run.run_id, run.generation)
         run.lease_owner = self.process_id
@@ -182,7 +187,8 @@ class RunSupervisor:
 
     async def _parked(self, local: LocalRun) -> None:
         async with self._database.write() as db:
-            await RunRepository(db).park(local.run_id, self.process_id)
+            is_parked = await RunRepository(db).park(local.run_id, self.process_id, self._clock.epoch())
+        local.woken = local.woken or not is_parked
         if local.interrupt_on_disconnect:
             self._left_alone[local.log_id] = local
             self.views_changed(local.log_id, self._hub.view_count(local.log_id))

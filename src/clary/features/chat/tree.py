@@ -124,8 +124,12 @@ class RunTree:
         return bool(self.recorders) and all(self._only_waits(recorder) for recorder in self.recorders.values())
 
     def _only_waits(self, recorder: RunRecorder) -> bool:
+        """Calls that have not begun wait behind one of the others."""
         calls = recorder.open_calls.values()
-        return bool(calls) and all(call.name == DELEGATE or self.room.holds(recorder.run_id, call.id) for call in calls)
+        return bool(calls) and all(
+            call.name == DELEGATE or call.id not in recorder.begun_calls or self.room.holds(recorder.run_id, call.id)
+            for call in calls
+        )
 
     def roll_up(self, child: RunRow, total: Json, cost: str | None) -> None:
         """Adds what an ended child used to its parent, once (stream-runtime.md 9.7)."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from clary.kit import json_text
+
 MessageRole = Literal["user", "assistant", "tool", "system"]
 
 UNSTORED_TYPES = frozenset(
@@ -27,6 +29,7 @@ TITLE_CHARACTERS = 50
 EMPTY_TITLE = "新会话"
 SNIPPET_CHARACTERS = 160
 SNIPPET_BEFORE = 40
+_REPLY, _REPLY_END = "<questionnaire-response>", "</questionnaire-response>"
 _LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x85\u2028\u2029]")
 
 
@@ -80,10 +83,41 @@ def folded_text(message: NewMessage) -> str:
 
 def title_from(content: Any) -> str:
     """First 50 characters of the first user text, `...` if cut (stream-runtime.md 3.3)."""
-    text = " ".join(text_of(content).split())
+    text = " ".join(in_words(text_of(content)).split())
     if not text:
         return EMPTY_TITLE
     return text if len(text) <= TITLE_CHARACTERS else text[:TITLE_CHARACTERS] + "..."
+
+
+def in_words(text: str) -> str:
+    """A text with the replies to inline questionnaires, which clients send in a tag, as lines of words (9.12)."""
+    pieces: list[str] = []
+    at = 0
+    while (start := text.find(_REPLY, at)) >= 0 and (end := text.find(_REPLY_END, start)) >= 0:
+        pieces += [text[at:start], _reply_in_words(text[start + len(_REPLY) : end])]
+        at = end + len(_REPLY_END)
+    return "".join([*pieces, text[at:]])
+
+
+def _reply_in_words(reply: str) -> str:
+    """What only looks like a reply stays as it is."""
+    try:
+        read: Any = json_text.loads(reply)
+    except ValueError:
+        return _REPLY + reply + _REPLY_END
+    answers: Any = cast("dict[str, Any]", read).get("answers") if isinstance(read, dict) else None
+    listed = cast("list[Any]", answers) if isinstance(answers, list) else []
+    given = [cast("dict[str, Any]", each) for each in listed if isinstance(each, dict)]
+    lines = [
+        f"{each.get('question') or each.get('question_id') or ''}: {_answer(each.get('answer'))}" for each in given
+    ]
+    return "\n".join(lines) or _REPLY + reply + _REPLY_END
+
+
+def _answer(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in cast("list[Any]", value))
+    return "" if value is None else str(value)
 
 
 def clean_title(title: str) -> str:

@@ -17,13 +17,20 @@ from clary.features.conversations.policy import (
     NewMessage,
     clean_title,
     counts_of,
+    in_words,
     text_of,
     title_from,
 )
 from clary.features.conversations.ports import ConversationKeeper, RunStopper, SessionWorkspaces
 from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.repository.listing import ListQuery, find_page, find_shared, find_snippets
-from clary.features.conversations.repository.messages import MessageReader, add_compaction, add_message, touch
+from clary.features.conversations.repository.messages import (
+    MessageReader,
+    add_compaction,
+    add_message,
+    row_before,
+    touch,
+)
 from clary.features.conversations.tables import CompactionRow, ConversationRow, MessageRow
 from clary.features.conversations.todos import TodoStore, todo_of
 from clary.features.permissions.service import Identity
@@ -48,7 +55,9 @@ __all__ = [
     "add_compaction",
     "add_counts",
     "add_message",
+    "in_words",
     "new_conversation",
+    "row_before",
     "set_title_from",
     "text_of",
     "touch",

@@ -15,7 +15,7 @@ from clary.features.interventions.ports import RunWaker
 from clary.features.interventions.repository.approvals import ApprovalRepository
 from clary.features.interventions.tables import ApprovalRow
 from clary.features.permissions.service import Identity
-from clary.features.runs.service import RunRepository, is_active
+from clary.features.runs.service import RunRepository, RunRow, is_active
 from clary.kit.clock import Clock
 
 
@@ -56,10 +56,10 @@ class ApprovalService:
         row = await ApprovalRepository(db).find_owned(approval_id, identity.user_id)
         if row is None or row.session_id != session_id:
             raise ApprovalNotFoundError
-        await self._require_undecided(db, row)
+        run = await self._require_undecided(db, row)
         if command_hash is not None and command_hash.removeprefix("sha256:").lower() != row.command_hash:
             raise ApprovalMismatchError
-        await self._decide(db, identity, row, decision)
+        await self._decide(db, identity, row, run, decision)
         return STATUS_OF[decision]
 
     async def decide_by_answer(self, db: Session, *, identity: Identity, approval_id: str, decision: Decision) -> None:
@@ -71,15 +71,16 @@ class ApprovalService:
         row = await ApprovalRepository(db).find_owned(approval_id, identity.user_id)
         if row is None:
             raise ApprovalNotFoundError
-        await self._require_undecided(db, row)
-        await self._decide(db, identity, row, decision)
+        run = await self._require_undecided(db, row)
+        await self._decide(db, identity, row, run, decision)
 
-    async def _decide(self, db: Session, identity: Identity, row: ApprovalRow, decision: Decision) -> None:
+    async def _decide(self, db: Session, identity: Identity, row: ApprovalRow, run: RunRow, decision: Decision) -> None:
         approvals = ApprovalRepository(db)
         if not await approvals.decide(row.approval_id, decision, identity.user_id, self._clock.epoch()):
             # Somebody came between reading and deciding, which only a database with several writers allows.
             await db.refresh(row)
             raise ApprovalDecidedError(STATUS_OF[row.decision or "expired"])
+        await RunRepository(db).end_wait(run)
         await self._audit.record(db, _act(identity, row, decision))
         after_commit(db, lambda: self._waker.wake(row.run_id))
 
@@ -102,12 +103,13 @@ class ApprovalService:
         await self._audit.record_admin_read(identity, AuditObject("conversation", session_id, conversation.user_id))
         return [approval_item(row) for row in rows]
 
-    async def _require_undecided(self, db: Session, row: ApprovalRow) -> None:
+    async def _require_undecided(self, db: Session, row: ApprovalRow) -> RunRow:
         if row.decision is not None:
             raise ApprovalDecidedError(STATUS_OF[row.decision])
         run = await RunRepository(db).find(row.run_id)
         if self._clock.epoch() >= row.expires_at or run is None or not is_active(run.status):
             raise ApprovalDecidedError(STATUS_OF["expired"])
+        return run
 
 
 def _act(identity: Identity, row: ApprovalRow, decision: Decision) -> Act:

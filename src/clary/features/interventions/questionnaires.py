@@ -21,7 +21,7 @@ from clary.features.interventions.ports import RunWaker
 from clary.features.interventions.repository.questionnaires import QuestionnaireRepository
 from clary.features.interventions.tables import QuestionnaireRow
 from clary.features.permissions.service import Identity
-from clary.features.runs.service import RunRepository, is_active
+from clary.features.runs.service import RunRepository, RunRow, is_active
 from clary.http.problems import ValidationFailedError
 from clary.kit.clock import Clock
 
@@ -50,13 +50,14 @@ class QuestionnaireService:
         row = await questionnaires.find_owned(questionnaire_id, identity.user_id)
         if row is None:
             raise QuestionnaireNotFoundError
-        await self._require_open(db, row)
+        run = await self._require_open(db, row)
         try:
             checked = checked_answers(row.questions, answers)
         except AnswerRefusedError as refused:
             raise _invalid(refused) from None
         if not await questionnaires.submit(row, checked, self._clock.epoch()):
             raise QuestionnaireSubmittedError
+        await RunRepository(db).end_wait(run)
         if row.approval_id is not None:
             await self._approve(db, identity, row.approval_id, decision_of(checked))
         after_commit(db, lambda: self._waker.wake(row.run_id))
@@ -83,13 +84,14 @@ class QuestionnaireService:
         except (ApprovalNotFoundError, ApprovalDecidedError):
             raise QuestionnaireClosedError from None
 
-    async def _require_open(self, db: Session, row: QuestionnaireRow) -> None:
+    async def _require_open(self, db: Session, row: QuestionnaireRow) -> RunRow:
         if row.status == "submitted":
             raise QuestionnaireSubmittedError
         is_late = row.deadline is not None and self._clock.epoch() >= row.deadline
         run = await RunRepository(db).find(row.run_id)
         if row.status != "pending" or is_late or run is None or not is_active(run.status):
             raise QuestionnaireClosedError
+        return run
 
 
 def _invalid(refused: AnswerRefusedError) -> ValidationFailedError:

@@ -44,6 +44,7 @@ from clary.features.interventions.repository.approvals import (
     close_approvals,
     decide_approval,
     insert_approval,
+    tell_approval,
 )
 from clary.features.interventions.repository.guidance import (
     GuidanceRepository,
@@ -92,6 +93,7 @@ __all__ = [
     "result_of_questionnaire",
     "strictest",
     "take_guidance",
+    "tell_approval",
 ]
 
 

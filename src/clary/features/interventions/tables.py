@@ -59,6 +59,8 @@ class ApprovalRow(Row):
     """`approve`, `deny`, `expired`; None while it waits."""
     decided_by: Mapped[str | None] = mapped_column(String(64))
     decided_at: Mapped[float | None] = mapped_column(Float)
+    told: Mapped[bool] = mapped_column(Boolean, default=False)
+    """The line that tells of the decision was written."""
 
 
 class GuidanceRow(Row):

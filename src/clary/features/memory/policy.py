@@ -78,6 +78,11 @@ def rank(query: str, contents: Sequence[str]) -> list[int]:
     return [at for _, at in sorted(scored)]
 
 
+def terms_of(query: str) -> list[str]:
+    """What of a question is looked for, folded."""
+    return _terms(_folded(query[:_MAX_QUERY]))
+
+
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 

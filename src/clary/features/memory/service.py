@@ -9,7 +9,7 @@ from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
 from clary.features.memory.errors import MemoryNotFoundError
 from clary.features.memory.keeping import NoteKeeping
 from clary.features.memory.notebook import PersonalNotes, note_of
-from clary.features.memory.policy import RECALLED
+from clary.features.memory.policy import RECALLED, rank, terms_of
 from clary.features.memory.ports import AgentAccess
 from clary.features.memory.repository import NoteRepository, Shelf
 from clary.features.memory.tables import NoteRow
@@ -19,7 +19,7 @@ from clary.kit.clock import Clock, wire_time
 from clary.runtime.tools import Note, NoteBook
 from clary.runtime.toolset import Language
 
-__all__ = ["MemoryService"]
+__all__ = ["MemoryService", "rank", "terms_of"]
 
 Json = dict[str, Any]
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import and_, bindparam, delete, func, insert, not_, or_, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy import and_, bindparam, case, delete, func, insert, not_, or_, select, update
+from sqlalchemy.engine import Connection, CursorResult
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -128,7 +128,7 @@ class RunRepository:
         A run that is parked, waiting for a person, is not abandoned; but nobody would notice any more that the readers
         of an attached one have left, so a new process takes those too.
         """
-        is_parked = and_(RunRow.waiting.is_not(None), RunRow.lease_expires_at.is_(None))
+        is_parked = and_(RunRow.waiting.is_not(None), RunRow.lease_expires_at.is_(None), RunRow.stop_reason.is_(None))
         query = select(RunRow).where(RunRow.status.in_(ACTIVE), RunRow.parent_run_id.is_(None))
         if everything:
             query = query.where(or_(not_(is_parked), RunRow.interrupt_on_disconnect.is_(True)))
@@ -153,12 +153,32 @@ class RunRepository:
             .values(lease_owner=None, lease_expires_at=0.0)
         )
 
-    async def park(self, run_id: str, owner: str) -> None:
-        """Gives back the lease of a run that waits for a person (stream-runtime.md 6.9); nobody takes it over."""
+    async def park(self, run_id: str, owner: str, now_epoch: float) -> bool:
+        """Gives back the lease of a run that waits for a person (stream-runtime.md 6.9); nobody takes it over.
+
+        False when an answer came meanwhile: then whoever is first takes it up.
+        """
+        held = update(RunRow).where(RunRow.run_id == run_id, RunRow.lease_owner == owner)
+        parked = await self._session.execute(
+            held.where(RunRow.waiting.is_not(None)).values(
+                lease_owner=None, lease_expires_at=None, last_activity=now_epoch
+            )
+        )
+        if cast("CursorResult[Any]", parked).rowcount:
+            return True
+        await self._session.execute(held.values(lease_owner=None, lease_expires_at=0.0, last_activity=now_epoch))
+        return False
+
+    async def end_wait(self, run: RunRow) -> None:
+        """What a run, or its root, waited for is there: a parked one may be taken up by anybody from now on.
+
+        Part of the answer's own transaction, so that no crash loses it.
+        """
+        free = case((RunRow.lease_expires_at.is_(None), 0.0), else_=RunRow.lease_expires_at)
         await self._session.execute(
             update(RunRow)
-            .where(RunRow.run_id == run_id, RunRow.lease_owner == owner, RunRow.waiting.is_not(None))
-            .values(lease_owner=None, lease_expires_at=None)
+            .where(RunRow.run_id == run.root_run_id, RunRow.waiting.is_not(None))
+            .values(waiting=None, lease_expires_at=free)
         )
 
     async def list_children(self, root_run_id: str) -> Sequence[RunRow]:

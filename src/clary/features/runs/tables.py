@@ -73,6 +73,8 @@ class RunRow(Row):
     started_at: Mapped[datetime | None] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     last_activity: Mapped[float] = mapped_column(Float)
+    waited_seconds: Mapped[float | None] = mapped_column(Float)
+    """How long nobody worked on it: it waited for a person, or for a process to take it up."""
 
 
 class RunStepRow(Row):

@@ -4,6 +4,7 @@ from clary.features.toolbox.command_words import denied_word
 from clary.features.toolbox.direct_calls import DirectCall, DirectCalls, DirectLimits, Surroundings
 from clary.features.toolbox.listing import ToolList
 from clary.features.toolbox.pictures import Picture, Pictures
+from clary.features.toolbox.session_tools import tasks_of_workflow
 from clary.features.toolbox.toolbox import (
     ALIASES,
     LOOP_TOOLS,
@@ -28,4 +29,5 @@ __all__ = [
     "Toolbox",
     "canonical_name",
     "denied_word",
+    "tasks_of_workflow",
 ]

@@ -1,5 +1,6 @@
 """load_skill, load_workflow: they change what the conversation has before it, nothing else."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from clary.features.toolbox.definition import DefinedTool, Parameter, ToolDefinition
@@ -62,6 +63,10 @@ class LoadWorkflowTool(DefinedTool):
         steps = context.workflows.get(name)
         if steps is None:
             return _NO_WORKFLOW.replace("{names}", ", ".join(context.workflows)).replace("{name}", cut(name, 100))
-        items = [{"id": f"{name}-{number}", "content": step} for number, step in enumerate(steps, 1)]
-        await context.todos.upsert([{**item, "status": "pending"} for item in items])
-        return words(_STARTED.fill(name=name, count=len(items)), context.language)
+        await context.todos.upsert(tasks_of_workflow(name, steps))
+        return words(_STARTED.fill(name=name, count=len(steps)), context.language)
+
+
+def tasks_of_workflow(name: str, steps: Sequence[str]) -> list[dict[str, Any]]:
+    """The task list that a workflow becomes."""
+    return [{"id": f"{name}-{at}", "content": step, "status": "pending"} for at, step in enumerate(steps, 1)]

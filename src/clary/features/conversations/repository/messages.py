@@ -34,6 +34,9 @@ LIST_MESSAGES = (
     .where(MessageRow.conversation_id == bindparam("of_conversation"), MessageRow.archived.is_(False))
     .order_by(MessageRow.row_id)
 )
+ROW_OF_MESSAGE = select(MessageRow.row_id).where(
+    MessageRow.conversation_id == bindparam("of_conversation"), MessageRow.message_id == bindparam("of_message")
+)
 LATEST_COMPACTION = (
     select(CompactionRow)
     .where(CompactionRow.conversation_id == bindparam("of_conversation"))
@@ -62,6 +65,14 @@ def touch(connection: Connection, conversation_id: int, moment: datetime) -> Non
 def add_compaction(connection: Connection, values: dict[str, Any]) -> None:
     """Stores a summary."""
     connection.execute(ADD_COMPACTION, values)
+
+
+def row_before(connection: Connection, conversation_id: int, message_id: str | None) -> int:
+    """Number of the last row before a message; 0 when there is none."""
+    if message_id is None:
+        return 0
+    at = connection.scalar(ROW_OF_MESSAGE, {"of_conversation": conversation_id, "of_message": message_id})
+    return int(at) - 1 if at is not None else 0
 
 
 def _values(conversation_id: int, run_id: str, message: NewMessage) -> dict[str, Any]:
@@ -145,13 +156,16 @@ class MessageReader:
             conversation.user_count -= users
             conversation.agent_count -= agents
         await self._session.execute(update(MessageRow).where(*where).values(archived=True))
+        await self.drop_summaries(conversation.conversation_id, last.row_id)
+        return {last.run_id, *(row.run_id for row in rows)}
+
+    async def drop_summaries(self, conversation_id: int, row_id: int) -> None:
+        """Removes the summaries that stand for a message: it says something else now (stream-runtime.md 9.8)."""
         await self._session.execute(
             delete(CompactionRow).where(
-                CompactionRow.conversation_id == conversation.conversation_id,
-                CompactionRow.covers_to >= last.row_id,
+                CompactionRow.conversation_id == conversation_id, CompactionRow.covers_to >= row_id
             )
         )
-        return {last.run_id, *(row.run_id for row in rows)}
 
     async def latest_compaction(self, conversation_id: int) -> CompactionRow | None:
         """The newest summary."""

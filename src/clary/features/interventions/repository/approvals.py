@@ -17,6 +17,7 @@ UNDECIDED = update(APPROVALS).where(APPROVALS.c.decision.is_(None))
 DECIDE = UNDECIDED.where(APPROVALS.c.approval_id == bindparam("of_id")).values(
     decision=bindparam("decided"), decided_by=bindparam("by"), decided_at=bindparam("at")
 )
+TELL = update(APPROVALS).where(APPROVALS.c.approval_id == bindparam("of_id")).values(told=True)
 CLOSE = UNDECIDED.where(APPROVALS.c.run_id == bindparam("of_run")).values(
     decision="expired", decided_at=bindparam("at")
 )
@@ -31,6 +32,11 @@ def decide_approval(connection: Connection, approval_id: str, decision: str, dec
     """Decides one; False when it is decided already."""
     values = {"of_id": approval_id, "decided": decision, "by": decided_by, "at": at}
     return connection.execute(DECIDE, values).rowcount == 1
+
+
+def tell_approval(connection: Connection, approval_id: str) -> None:
+    """Notes that readers were told of the decision."""
+    connection.execute(TELL, {"of_id": approval_id})
 
 
 def close_approvals(connection: Connection, run_id: str, at: float) -> None:
