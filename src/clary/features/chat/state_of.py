@@ -20,6 +20,8 @@ from clary.runtime.toolset import parse_arguments
 
 Json = dict[str, Any]
 Ending = Literal["finished", "need_user_input"]
+CLOSING_TYPES = frozenset({"final_answer", "query_suggest", "normal"})
+"""What follows the work itself."""
 ENDING_TOOLS: dict[str, Ending] = {FINISH: "finished", "questionnaire_async": "need_user_input"}
 Phase = Literal["planning", "executing", "observing", "judging"]
 
@@ -124,7 +126,8 @@ def state_of(record: RecordedRun, config: RunConfig, skill_texts: Mapping[str, s
 
 def _ended_by(record: RecordedRun) -> tuple[Ending | None, Json | None]:
     """The end that a call among the latest results has brought, and what a child reported by it."""
-    latest = list(takewhile(lambda row: row.role == "tool", reversed(record.own)))
+    said = [row for row in record.own if row.type not in CLOSING_TYPES and not row.hidden_from_model]
+    latest = list(takewhile(lambda row: row.role == "tool", reversed(said)))
     went_well = {row.tool_call_id for row in latest if not row.is_error}
     for name, ending in ENDING_TOOLS.items():
         for call_id, arguments in record.calls(name):
