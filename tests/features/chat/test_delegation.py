@@ -28,6 +28,7 @@ from features.chat.world import answer_of, chat_in, end_of, said
 
 pytestmark = pytest.mark.anyio
 
+LONG = {"max_model_len": 200_000}
 SPAWN = {"name": "Helper", "description": "helps", "system_prompt": "You are SPAWNED."}
 
 
@@ -88,6 +89,17 @@ async def test_a_child_is_given_its_task_and_the_context_but_not_the_conversatio
     assert "LEAD" not in json.dumps(request)
     assert "new-" not in json.dumps(request)
     assert offered(request) == {"file_read", "todo_read", "todo_write", "sys_finish_task"}
+
+
+async def test_a_context_that_has_grown_beyond_a_request_reaches_the_children(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, {"part": [Say("ran")]}) as chat:
+        (member,) = await people(chat, "Sales")
+        agent = await lead(chat, member, systemContext={"of_agent": "a" * 20_000})
+        context = {"of_request": "r" * 60_000}
+        lines = await ask(chat, agent, task(member, "part"), system_context=context, llm_model_config=LONG)
+        (request,) = requests_for(chat, "part")
+    assert result_of(lines) == block(member, "s1_sub_1", "ran")
+    assert all(each in instructions(request) for each in ("a" * 20_000, "r" * 60_000))
 
 
 async def test_a_spawned_agent_lives_for_the_run_with_the_rights_of_its_parent(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from features.chat.delegating import (
     task,
     usage_of,
 )
-from features.chat.world import chat_in, end_of, said
+from features.chat.world import chat_in, end_of, said, until
 
 pytestmark = pytest.mark.anyio
 
@@ -130,12 +130,19 @@ async def test_an_inline_agent_never_has_more_than_the_run(tmp_path: Path) -> No
         (request,) = requests_for(chat, "part")
         roster = instructions(requests_for(chat, chat.provider.requests[0].script or "")[0])
         again = await ask(chat, agent, task("agent_inline", "part"), session="s1")
+        warnings = (await chat.alice.runs_of("s1_sub_1"))[0]["warnings"]
     assert result_of(lines) == block("agent_inline", "s1_sub_1", "ran")
     assert "You are INLINE." in instructions(request)
     assert offered(request) == {"file_read", "todo_read", "todo_write", "sys_finish_task", "sys_delegate_task"}
     assert "Bern" in json.dumps(request)
     assert "FORGED" not in json.dumps(request)
     assert "(Second)" in roster
+    assert {(each["field"], each["value"]) for each in warnings} == {
+        ("available_tools", "execute_shell_command"),
+        ("available_tools", "sys_delegate_task"),
+        ("available_tools", "no_such_tool"),
+        ("available_skills", "no-such-skill"),
+    }
     assert result_of(again)["error"] is True
 
 
@@ -211,14 +218,19 @@ async def test_only_so_many_children_work_at_a_time_and_in_all(tmp_path: Path) -
         )
         stream = await chat.alice.open("/api/web-stream", said(words, agent_id=await lead(chat, member)))
         await asyncio.gather(*(gates[name][0].reached.wait() for name in ("g0", "g1")))
+
+        async def two_run() -> bool:
+            statuses = [(await chat.alice.runs_of(f"s1_sub_{n}"))[0]["status"] for n in (1, 2, 3, 4)]
+            return statuses == ["running", "running", "queued", "queued"]
+
+        await until(two_run)
         waiting = [gates[name][0].reached.is_set() for name in ("g2", "g3")]
-        statuses = [(await chat.alice.runs_of(f"s1_sub_{n}"))[0]["status"] for n in (1, 2, 3, 4)]
         for gate in gates.values():
             gate[0].open()
         lines = await stream.lines()
     check_tree(lines)
     results = [line["content"] for line in lines if line.get("role") == "tool"]
-    assert (waiting, statuses) == ([False, False], ["running", "running", "queued", "queued"])
+    assert waiting == [False, False]
     assert results[0].count("Task finished: success") == 4
     assert (results[1]["error"], "5" in results[1]["message"]) == (True, True)
     assert results[2] == block(member, "s1_sub_7", "Plainly.")
@@ -242,7 +254,7 @@ async def test_the_targets_are_those_of_the_agent_of_the_request_or_all_that_may
         one, two = await people(chat, "One", "Two")
         agent = await lead(chat, one)
         auto = await chat.alice.agent(name="Auto", agentMode="fibre", subAgentSelectionMode="auto")
-        found: list[set[str]] = []
+        found, warned = list[set[str]](), list[Any]()
         for wanted, asked in ((agent, []), (agent, [two, foreign]), (agent, ["none"]), (auto, [])):
             lines = await chat.alice.say("hello", agent_id=wanted, available_sub_agent_ids=asked)
             prompt = instructions(chat.asked())

@@ -11,13 +11,16 @@ from sqlalchemy import text
 
 from clary.adapters.scripted_provider import Call, CallTools, Gate, Say
 from features.chat.delegating import (
+    ask,
     block,
     check_tree,
     delegate,
+    delegated,
     finish,
     kinds,
     lead,
     people,
+    requests_for,
     result_of,
     script,
     task,
@@ -126,6 +129,23 @@ async def test_interrupting_one_child_stops_it_alone_and_its_parent_hears_of_it(
     assert results[number - 1] == block(first["agent_id"], f"s1_sub_{number}", "interrupted", "failed")
     assert [each.count("Task finished: success") for each in results].count(1) == 2
     assert [(each["type"], each["resume_fallback"]) for each in fallback] == [("stream_end", True)]
+
+
+async def test_what_was_said_at_the_stop_of_a_child_is_told_when_it_goes_on(tmp_path: Path) -> None:
+    async with held(tmp_path) as run:
+        await run.chat.alice.data("POST", "/api/sessions/s1_sub_2/interrupt", {"message": "NOT-LIKE-THAT"})
+        lines = await run.rest()
+        (first, *_) = delegated(lines)
+        run.chat.scripts["again"] = [Say("Better.")]
+        (other,) = await people(run.chat, "Other")
+        again = task(other, "again", session_id="s1_sub_2")
+        agent = await run.chat.alice.agent(name="Lead 2", agentMode="fibre", availableSubAgentIds=[other])
+        more = await ask(run.chat, agent, again)
+        (request,) = requests_for(run.chat, "again")
+        info = (await run.chat.alice.data("GET", "/api/conversations/s1_sub_2/messages"))["conversation_info"]
+    assert result_of(more) == block(other, "s1_sub_2", "Better.")
+    assert "NOT-LIKE-THAT" in json.dumps(request)
+    assert (first["agent_id"] != other, info["agent_id"]) == (True, other)
 
 
 async def test_replacing_the_root_ends_its_children_as_replaced(tmp_path: Path) -> None:

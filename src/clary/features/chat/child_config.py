@@ -6,9 +6,9 @@ from dataclasses import replace
 from clary.db.session import Session
 from clary.features.agents.errors import AgentNotFoundError
 from clary.features.chat.config import Json, Member, RunConfig
-from clary.features.chat.overriding import MODES, merged_context, strictest
+from clary.features.chat.overriding import MODES, Warnings, merged_context, strictest, warn
 from clary.features.chat.payloads import ChatRequest
-from clary.features.chat.resolving import Asked, RunResolver
+from clary.features.chat.resolving import Asked, Resolved, RunResolver
 from clary.features.toolbox.service import canonical_name
 from clary.runtime.plan import Mode
 from clary.runtime.prompt import prompt_language
@@ -23,19 +23,23 @@ class ChildResolver:
     def __init__(self, runs: RunResolver) -> None:
         self._runs = runs
 
-    async def resolve(self, db: Session, parent: RunConfig, member: Member, *, session_id: str) -> RunConfig:
-        """The configuration of a child. A saved agent keeps its own mode, model, prompt and cap.
+    async def resolve(
+        self, db: Session, parent: RunConfig, member: Member, *, session_id: str, said: str
+    ) -> tuple[RunConfig, Warnings]:
+        """The configuration of a child, and what was left out. A saved agent keeps its mode, model, prompt and cap.
+
+        `said`: the words of its task, for what is recalled of notes.
 
         Raises:
             AgentNotFoundError: the agent was deleted or withdrawn meanwhile.
         """
-        config = (
-            await self._of_agent(db, parent, member)
-            if member.inline is None
-            else _inline(parent, member, member.inline)
-        )
+        if member.inline is None:
+            found = await self._of_agent(db, parent, member, said)
+            config, warnings = found.config, found.warnings
+        else:
+            config, warnings = _inline(parent, member, member.inline), _left_out(parent, member.inline)
         context = {**config.context_values, "session_id": session_id}
-        return replace(
+        child = replace(
             config,
             context_values=context,
             answer_language=parent.answer_language,
@@ -54,21 +58,37 @@ class ChildResolver:
             tagged_skills=(),
             interrupt_note=None,
         )
+        return child, warnings
 
-    async def _of_agent(self, db: Session, parent: RunConfig, member: Member) -> RunConfig:
+    async def _of_agent(self, db: Session, parent: RunConfig, member: Member, said: str) -> Resolved:
         identity = await self._runs.caller_now(db, parent.caller)
         agent = await self._runs.resolve_member(db, identity, member)
         if agent is None:
             raise AgentNotFoundError(member.agent_id)
         values = {key: value for key, value in parent.context_values.items() if key not in OWN_VALUES}
         values["response_language"] = parent.answer_language
-        asked = Asked(ChatRequest(messages=[], system_context=values), session_id="")
-        return (await self._runs.resolve(db, identity=identity, agent=agent, asked=asked)).config
+        # Not validated: what agents and earlier runs add makes it larger than a request may be.
+        request = ChatRequest.model_construct(messages=[], system_context=values)
+        asked = Asked(request, session_id="", said=said)
+        return await self._runs.resolve(db, identity=identity, agent=agent, asked=asked)
 
 
 def _within(have: Sequence[str], wanted: Sequence[str]) -> tuple[str, ...]:
     named = {canonical_name(name) for name in wanted}
     return tuple(name for name in have if name in named)
+
+
+def _left_out(parent: RunConfig, details: Json) -> Warnings:
+    """What an inline agent asks for and its parent does not have."""
+    warnings: Warnings = []
+    skills = {skill.name for skill in parent.skills}
+    for name in details.get("available_tools") or ():
+        if canonical_name(name) not in parent.tools and name != "none":
+            warn(warnings, "available_tools", name, "not_usable")
+    for name in details.get("available_skills") or ():
+        if name not in skills and name != "none":
+            warn(warnings, "available_skills", name, "not_usable")
+    return warnings
 
 
 def _inline(parent: RunConfig, member: Member, details: Json) -> RunConfig:

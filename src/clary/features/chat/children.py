@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from clary.db.database import Database
 from clary.db.session import Session
@@ -21,6 +22,7 @@ from clary.features.chat.delegation import (
     task_text,
 )
 from clary.features.chat.execution import Outcome
+from clary.features.chat.overriding import Warnings
 from clary.features.chat.preparing import RunPreparer, input_place
 from clary.features.chat.recording import RunRecorder
 from clary.features.chat.tree import LocalChild
@@ -79,10 +81,15 @@ class ChildRuns:
         found, made = list(problems), dict[str, StartedChild]()
         async with self._database.write() as db:
             for task in tasks:
-                known = await self._conversation_of(db, parent, task, found)
-                config = await self._config_of(db, parent, task, found)
-                if config is not None and not found:
-                    run = await self._make(db, parent, call_id, task, config, known)
+                conversation = await self._conversation_of(db, parent, task, found)
+                resolved = await self._resolve(db, parent, task, found)
+                if resolved is not None and not found:
+                    config, warnings = resolved
+                    conversation = await self._ready_conversation(db, parent, task, config, conversation)
+                    config = replace(config, interrupt_note=conversation.interrupt_note)
+                    conversation.interrupt_note = None
+                    run = await self._make(db, parent, call_id, task, config, conversation)
+                    run.warnings = warnings
                     made[run.session_id] = _started(run)
             if found:
                 # Nothing is kept of the others: all tasks begin, or none.
@@ -100,15 +107,17 @@ class ChildRuns:
             found.append(SESSION_BUSY.fill(id=cut(task.session_id, 64)))
         return row
 
-    async def _config_of(
+    async def _resolve(
         self, db: Session, parent: ParentRun, task: DelegatedTask, found: list[Text]
-    ) -> RunConfig | None:
-        """What the child is given; None, and why in `found`, when its agent cannot be used (any more)."""
+    ) -> tuple[RunConfig, Warnings] | None:
+        """What the child is given, and what was left out; None, and why in `found`, when its agent is of no use now."""
         member = parent.find_member(task.agent_id)
         if member is None:
             return None
         try:
-            return await self._resolver.resolve(db, parent.config, member, session_id=task.session_id)
+            return await self._resolver.resolve(
+                db, parent.config, member, session_id=task.session_id, said=task.content
+            )
         except AgentNotFoundError:
             found.append(AGENT_UNKNOWN.fill(id=cut(task.agent_id, 64)))
         except (NamedProviderNotFoundError, ProviderMissingError):
@@ -122,9 +131,8 @@ class ChildRuns:
         call_id: str,
         task: DelegatedTask,
         config: RunConfig,
-        known: ConversationRow | None,
+        conversation: ConversationRow,
     ) -> RunRow:
-        conversation = known or await self._new_conversation(db, parent, task, config)
         run_id, now, tree = new_uuid(), self._clock.now(), parent.tree
         run = RunRow(
             run_id=run_id,
@@ -153,9 +161,19 @@ class ChildRuns:
         await RunRepository(db).add(run)
         return run
 
-    async def _new_conversation(
-        self, db: Session, parent: ParentRun, task: DelegatedTask, config: RunConfig
+    async def _ready_conversation(
+        self,
+        db: Session,
+        parent: ParentRun,
+        task: DelegatedTask,
+        config: RunConfig,
+        known: ConversationRow | None,
     ) -> ConversationRow:
+        """The conversation of a child: the one it goes on with, or a new one."""
+        if known is not None:
+            known.agent_id, known.agent_name = config.agent_id, config.agent_name
+            known.updated_at = self._clock.now()
+            return known
         row = new_conversation(
             user_id=parent.tree.root.user_id,
             session_id=task.session_id,
