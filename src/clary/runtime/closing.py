@@ -1,25 +1,31 @@
 """What comes after the work: self-check, summary, follow-ups (stream-runtime.md 9.11)."""
 
 import re
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Final, cast
 
 from clary.kit import json_text
-from clary.kit.text import cut
+from clary.kit.text import Text, cut
 from clary.runtime.context import Entry
-from clary.runtime.events import RunEvent, RunFailedError, SelfChecked, Suggested
+from clary.runtime.events import RunEvent, RunFailedError, SelfChecked, ServerSummed, Suggested
 from clary.runtime.messages import AssistantMessage, SystemMessage, ToolCall, ToolMessage, UserMessage
 from clary.runtime.model import ModelFailedError
 from clary.runtime.model_steps import ModelSteps, last_user_text
 from clary.runtime.plan import LoopPlan, LoopState
-from clary.runtime.toolset import parse_arguments
+from clary.runtime.toolset import parse_arguments, words
 
 MAX_CHECKS: Final = 2
+MAX_EMPTY_SUMMARIES: Final = 3
 SUGGESTIONS: Final = 3
 SUGGESTION_CHARACTERS: Final = 40
 _SUMMARY: Final = (
     "Write the closing summary now: the task, what was done, the results, and what is left open. No tools."
+)
+_OWN_SUMMARY: Final = Text(
+    "任务：{task}\n\n已执行的调用：{work}\n\n最后的答复：{result}",
+    "Task: {task}\n\nCalls made: {work}\n\nLast answer: {result}",
 )
 _SUGGEST: Final = (
     "Propose exactly three short follow-up questions or requests that the person may want to send next, from the "
@@ -80,11 +86,34 @@ class Closing:
         """One `final_answer` message about task, work and results."""
         if self._state.summarised:
             return
-        async with aclosing(self._models.speak("final_answer", (), _SUMMARY, "final_answer")) as events:
-            async for event in events:
-                yield event
+        for _ in range(MAX_EMPTY_SUMMARIES):
+            async with aclosing(self._models.speak("final_answer", (), _SUMMARY, "final_answer")) as events:
+                async for event in events:
+                    yield event
+            # Some models go on calling tools though none are offered; that is no summary.
+            if self._models.response.text.strip():
+                break
         self._state.summarised = True
-        self._models.take_text()
+        if self._models.response.text.strip():
+            self._models.take_text()
+        else:
+            text = self._own_summary()
+            self._state.entries.append(Entry(AssistantMessage(text)))
+            yield ServerSummed(self._plan.new_id(), text)
+
+    def _own_summary(self) -> str:
+        """Task, work and result as far as the record tells of them."""
+        calls = Counter(
+            call.name
+            for entry in self._state.entries
+            if entry.of_this_run and isinstance(entry.message, AssistantMessage)
+            for call in entry.message.tool_calls
+        )
+        work = ", ".join(f"{name} × {count}" for name, count in calls.items()) or "–"
+        text = _OWN_SUMMARY.fill(
+            task=cut(last_user_text(self._state.entries), 300), work=work, result=cut(self.answer(), 1000) or "–"
+        )
+        return words(text, self._plan.instructions.language)
 
     async def suggest(self) -> AsyncGenerator[RunEvent]:
         """Three follow-ups; a failure is silent, and only the call's usage is left of it."""

@@ -154,6 +154,14 @@ class ServerCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerSummed:
+    """The closing summary in the server's own words, where the model gave none (stream-runtime.md 9.11)."""
+
+    message_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class UserInjected:
     """What the person said during the run reaches the model (stream-runtime.md 9.14)."""
 
@@ -202,6 +210,7 @@ RunEvent = (
     | Noticed
     | ContextCompacted
     | ServerCalled
+    | ServerSummed
     | UserInjected
     | SelfChecked
     | Suggested

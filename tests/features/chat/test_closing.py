@@ -94,6 +94,14 @@ async def test_the_summary_is_written_last_and_before_a_notice(tmp_path: Path, c
     assert end_of(lines) == ("completed", "loop_limit" if notice else "answered")
 
 
+async def test_a_summary_without_words_is_asked_for_again_and_at_last_written_by_the_server(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, {"deaf": [CallTools([READ])]}) as chat:
+        lines = await chat.alice.say("[[play:deaf]]", force_summary=True, max_loop_count=1, **FILES)
+    assert len(chat.provider.requests) == 4
+    assert told(lines) == ["call file_read", "result EXECUTION_ERROR", "final_answer", "normal", *END]
+    assert lines[2]["content"] == "任务：[[play:deaf]]\n\n已执行的调用：file_read × 1\n\n最后的答复：–"
+
+
 async def test_a_model_that_goes_in_circles_is_reminded_and_stopped_whatever_the_clock_says(tmp_path: Path) -> None:
     calls = [Call("execute_shell_command", {"command": "echo same"}), READ]
     async with chat_in(tmp_path, {"loop": [CallTools(calls)]}, sandbox=True) as chat:

@@ -26,6 +26,7 @@ from clary.runtime.events import (
     RunEvent,
     SelfChecked,
     ServerCalled,
+    ServerSummed,
     SilentStepDone,
     Suggested,
     TextStreamed,
@@ -39,8 +40,6 @@ from clary.streams.ports import Write
 
 GuidanceTaker = Callable[[int, str], Write]
 """Work that removes a guidance item of a conversation when its line is written."""
-
-
 Opening = Callable[[ToolCall], list[Write]]
 """Work that makes a call answerable, and commits with the line that shows it."""
 ConfigKeeper = Callable[[RunConfig, Sequence[Json]], Write]
@@ -157,6 +156,8 @@ class RunRecorder:
             details = {"injected": True, "guidance_id": event.guidance_id, "source": "guidance"}
             message = self.own_message(event.message_id, "user_input", event.content, role="user", metadata=details)
             self.show(message, self._take_guidance(self.conversation_id, event.guidance_id))
+        elif isinstance(event, ServerSummed):
+            self.show(self.own_message(event.message_id, "final_answer", event.text))
         elif isinstance(event, SelfChecked):
             details = {"self_check_passed": False, "checked_files": list(event.files)}
             self.show(self.own_message(event.message_id, "observation", event.text, metadata=details))

@@ -86,8 +86,10 @@ class RecordedRun:
         return {row.tool_call_id: row for row in self.own if row.role == "tool" and row.tool_call_id}
 
     def has(self, kind: str) -> bool:
-        """Whether the run has a message of a type."""
-        return any(row.type == kind and row.role == "assistant" for row in self.own)
+        """Whether the run has a whole message of a type."""
+        return any(
+            row.type == kind and row.role == "assistant" and not row.details.get("superseded") for row in self.own
+        )
 
 
 def state_of(record: RecordedRun, config: RunConfig, skill_texts: Mapping[str, str]) -> LoopState:
@@ -113,7 +115,7 @@ def state_of(record: RecordedRun, config: RunConfig, skill_texts: Mapping[str, s
         call_ids={str(call["id"]) for row in record.rows for call in row.tool_calls or []},
         expanded=_expanded(record),
         checks=sum(1 for row in record.own if _is_failed_check(row)),
-        summarised=bool(record.model_steps("final_answer")),
+        summarised=record.has("final_answer"),
         suggested=record.has("query_suggest"),
     )
     state.ended_by, state.report = _ended_by(record)
