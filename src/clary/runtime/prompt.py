@@ -3,6 +3,7 @@
 What stands before the messages is byte-identical between the calls of a run; what changes stands after them.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,6 +13,9 @@ from clary.runtime.messages import ModelMessage, SystemMessage, ToolSpec, UserMe
 from clary.runtime.tools import Todo
 
 Language = Literal["zh", "en", "pt"]
+
+_MARKS = re.compile(r"<(?=\s*/?\s*(?:server_facts|conversation_summary)\b)", re.IGNORECASE)
+"""What opens a mark of ours."""
 
 _RULES: dict[Language, str] = {
     "zh": (
@@ -108,16 +112,23 @@ def volatile_facts(
     intro, time_label, todo_label, note_label = _FACTS[language]
     lines = [intro, f"- {time_label}: {now_text}"]
     if interrupt_note:
-        # One line, and no way out of the block: it is the person's text among the server's.
-        note = " ".join(interrupt_note.replace("<", "‹").split())
-        lines.append(f"- {note_label}: {note}")
+        lines.append(f"- {note_label}: {_one_line(interrupt_note)}")
     if todos:
         lines.append(f"- {todo_label}:")
-        lines += [f"  - [{item.status}] {item.id}: {item.content}" for item in todos]
+        lines += [f"  - [{item.status}] {_one_line(item.id)}: {_one_line(item.content)}" for item in todos]
     lines += [f"- {label}:\n{text}" for label, text in more]
     if order:
         lines.append(order)
-    return UserMessage("<server_facts>\n" + "\n".join(lines) + "\n</server_facts>")
+    return UserMessage(_block("server_facts", "\n".join(lines)))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _block(name: str, text: str) -> str:
+    """Text between two marks, with no way out: names of files, notes and tasks are written by others."""
+    return f"<{name}>\n{_MARKS.sub('‹', text)}\n</{name}>"
 
 
 def assemble(
@@ -126,7 +137,7 @@ def assemble(
     """The whole input of one call."""
     found: list[ModelMessage] = [instructions]
     if summary:
-        found.append(UserMessage(f"<conversation_summary>\n{summary}\n</conversation_summary>"))
+        found.append(UserMessage(_block("conversation_summary", summary)))
     return [*found, *messages, facts]
 
 

@@ -68,7 +68,7 @@ def check_arguments(spec: ToolSpec, raw_arguments: str, language: Language = "zh
     if arguments is None:
         raise ToolFailedError(words(_INVALID_JSON, language), "INVALID_JSON")
     arguments = _with_harmless_slips_mended(arguments, spec.parameters)
-    required = [str(name) for name in spec.parameters.get("required", [])]
+    required = required_of(spec.parameters)
     missing = [name for name in required if name not in arguments]
     problem = None if missing else first_problem(spec.parameters, arguments)
     if not missing and problem is None:
@@ -78,6 +78,12 @@ def check_arguments(spec: ToolSpec, raw_arguments: str, language: Language = "zh
     else:
         message = words(_INVALID.fill(name=problem.place, reason=problem.reason), language)
     raise ToolFailedError(message, "INVALID_ARGUMENTS", required_params=required, provided_params=list(arguments))
+
+
+def required_of(schema: Mapping[str, Any]) -> list[str]:
+    """Names of the parameters a call must have; a stranger's schema may say anything there."""
+    names = schema.get("required")
+    return [name for name in cast("list[Any]", names) if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _as_object(raw: str) -> dict[str, Any] | None:
@@ -92,7 +98,7 @@ def _with_harmless_slips_mended(arguments: dict[str, Any], schema: Mapping[str, 
     properties = schema.get("properties")
     if not isinstance(properties, dict):
         return arguments
-    required = schema.get("required", [])
+    required = required_of(schema)
     mended: dict[str, Any] = {}
     for name, value in arguments.items():
         wanted = _wanted_types(cast("dict[str, Any]", properties).get(name))

@@ -257,6 +257,7 @@ class LoopBuilder:
                 skills=shelf,
                 workflows=config.workflows,
                 images=images,
+                user_id=user_id,
             )
 
         async def save_whole(name: str, text: str) -> None:
