@@ -84,9 +84,17 @@ class ModelSteps:
         )
 
     async def respond(
-        self, step_name: str, request: ModelRequest, answer_type: AnswerType = "do_subtask_result"
+        self,
+        step_name: str,
+        request: ModelRequest,
+        answer_type: AnswerType = "do_subtask_result",
+        *,
+        takes_calls: bool = False,
     ) -> AsyncGenerator[RunEvent]:
-        """One streamed call; afterwards `response` holds what was said. Calls are taken only where tools were offered.
+        """One streamed call; afterwards `response` holds what was said.
+
+        Calls are taken where tools were offered; with `takes_calls` also elsewhere, to be answered like those of any
+        tool that is not there.
 
         Raises:
             RunFailedError
@@ -95,6 +103,7 @@ class ModelSteps:
         draft = ResponseDraft(
             self._plan.new_id(), self._plan.new_id(), self._plan.new_id, self._state.call_ids, answer_type
         )
+        takes_calls = takes_calls or bool(request.tools)
         yield ModelStepBegan(draft.step_id, step_name)
         async with aclosing(_items(self._plan.model, request)) as items:
             async for item in items:
@@ -103,17 +112,19 @@ class ModelSteps:
                 elif isinstance(item, ReasoningDelta):
                     yield draft.reasoning_event(item)
                 elif isinstance(item, ToolCallDelta):
-                    if self._plan.stream_call_deltas and request.tools and not _is_completed_later(item, draft):
+                    if self._plan.stream_call_deltas and takes_calls and not _is_completed_later(item, draft):
                         yield draft.call_event(item)
                 elif isinstance(item, AttemptLost):
                     yield AttemptVoided(draft.step_id, step_name, item.kind, item.usage)
                     draft.restart()
                 else:
-                    yield self._done(step_name, request, draft, item)
+                    yield self._done(step_name, request, draft, item, takes_calls=takes_calls)
 
-    def _done(self, step_name: str, request: ModelRequest, draft: ResponseDraft, done: ModelDone) -> ModelStepDone:
+    def _done(
+        self, step_name: str, request: ModelRequest, draft: ResponseDraft, done: ModelDone, *, takes_calls: bool
+    ) -> ModelStepDone:
         usage, estimated = self._counted(request.messages, request.tools, draft.text + draft.reasoning, done)
-        made = draft.with_own_ids(done).calls if request.tools else ()
+        made = draft.with_own_ids(done).calls if takes_calls else ()
         self._state.call_ids.update(call.id for call in made)
         asked = tuple(self._plan.complete(call) for call in made)
         announced = tuple(
