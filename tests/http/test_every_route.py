@@ -149,7 +149,7 @@ NEEDS_NO_DATABASE = {
     ("GET", path)
     for path in (
         "/active", "/api/health", "/api/ready", "/api/system/info", "/api/auth/providers", "/api/user/auth-providers",
-        "/api/agent/template/default_system_prompt", "/api/tools",
+        "/api/agent/template/default_system_prompt",
     )
 }  # fmt: skip
 

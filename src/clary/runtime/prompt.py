@@ -12,10 +12,8 @@ from clary.kit import json_text
 from clary.runtime.messages import ModelMessage, SystemMessage, ToolSpec, UserMessage
 from clary.runtime.tools import Todo
 
+_FENCE = re.compile(r"<(?=/?\s*server_facts)", re.IGNORECASE)
 Language = Literal["zh", "en", "pt"]
-
-_MARKS = re.compile(r"<(?=\s*/?\s*(?:server_facts|conversation_summary)\b)", re.IGNORECASE)
-"""What opens a mark of ours."""
 
 _RULES: dict[Language, str] = {
     "zh": (
@@ -112,23 +110,14 @@ def volatile_facts(
     intro, time_label, todo_label, note_label = _FACTS[language]
     lines = [intro, f"- {time_label}: {now_text}"]
     if interrupt_note:
-        lines.append(f"- {note_label}: {_one_line(interrupt_note)}")
+        lines.append(f"- {note_label}: {' '.join(interrupt_note.split())}")
     if todos:
         lines.append(f"- {todo_label}:")
-        lines += [f"  - [{item.status}] {_one_line(item.id)}: {_one_line(item.content)}" for item in todos]
+        lines += [f"  - [{item.status}] {item.id}: {item.content}" for item in todos]
     lines += [f"- {label}:\n{text}" for label, text in more]
-    if order:
-        lines.append(order)
-    return UserMessage(_block("server_facts", "\n".join(lines)))
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _block(name: str, text: str) -> str:
-    """Text between two marks, with no way out: names of files, notes and tasks are written by others."""
-    return f"<{name}>\n{_MARKS.sub('‹', text)}\n</{name}>"
+    # Words of people and names of files stand among the server's: none of them ends the block.
+    inside = _FENCE.sub("‹", "\n".join(lines))
+    return UserMessage(f"<server_facts>\n{inside}\n{order or ''}".rstrip("\n") + "\n</server_facts>")
 
 
 def assemble(
@@ -137,7 +126,9 @@ def assemble(
     """The whole input of one call."""
     found: list[ModelMessage] = [instructions]
     if summary:
-        found.append(UserMessage(_block("conversation_summary", summary)))
+        # A model wrote it of what others said: neither does it end its block.
+        inside = re.sub(r"<(?=/?\s*conversation_summary)", "‹", summary, flags=re.IGNORECASE)
+        found.append(UserMessage(f"<conversation_summary>\n{inside}\n</conversation_summary>"))
     return [*found, *messages, facts]
 
 

@@ -106,7 +106,7 @@ async def workspace_tree(workspace: Path, language: Language, recalled: Sequence
     """What changes from call to call: recalled notes, and the workspace two levels deep."""
     facts: list[tuple[str, str]] = []
     if recalled:
-        facts.append((_TITLES["notes"][language], "\n".join(f"  - {' '.join(note.split())}" for note in recalled)))
+        facts.append((_TITLES["notes"][language], "\n".join(f"  - {note}" for note in recalled)))
     lines = await asyncio.to_thread(_tree, workspace)
     if lines:
         facts.append((_TITLES["tree"][language], "\n".join(lines)))
