@@ -84,17 +84,12 @@ class ModelSteps:
         )
 
     async def respond(
-        self,
-        step_name: str,
-        request: ModelRequest,
-        answer_type: AnswerType = "do_subtask_result",
-        *,
-        takes_calls: bool = False,
+        self, step_name: str, request: ModelRequest, answer_type: AnswerType = "do_subtask_result"
     ) -> AsyncGenerator[RunEvent]:
         """One streamed call; afterwards `response` holds what was said.
 
-        Calls are taken where tools were offered; with `takes_calls` also elsewhere, to be answered like those of any
-        tool that is not there.
+        Calls are taken where tools were offered, and at work also where none were: they are answered as calls of any
+        other tool that is not there.
 
         Raises:
             RunFailedError
@@ -103,7 +98,7 @@ class ModelSteps:
         draft = ResponseDraft(
             self._plan.new_id(), self._plan.new_id(), self._plan.new_id, self._state.call_ids, answer_type
         )
-        takes_calls = takes_calls or bool(request.tools)
+        takes_calls = bool(request.tools) or step_name in AT_WORK
         yield ModelStepBegan(draft.step_id, step_name)
         async with aclosing(_items(self._plan.model, request)) as items:
             async for item in items:
@@ -225,6 +220,9 @@ def last_user_text(entries: Sequence[Entry]) -> str:
             return entry.message.content
     return ""
 
+
+AT_WORK = frozenset({"direct_execution", "task_execution"})
+"""Steps in which the model does the task, as against those that ask it for words."""
 
 COMPLETED_BY_SERVER = frozenset({"questionnaire", "sys_delegate_task", "sys_spawn_agent"})
 """Calls whose arguments the server completes: never sent as fragments (stream-runtime.md 4.5 rule 8)."""

@@ -110,7 +110,7 @@ class Rounds:
             async for event in events:
                 yield event
         request = await self._models.request(self._models.offered())
-        async with aclosing(self._models.respond("direct_execution", request, takes_calls=True)) as events:
+        async with aclosing(self._models.respond("direct_execution", request)) as events:
             async for event in events:
                 yield event
         self._take()
