@@ -26,6 +26,8 @@ _WIDE: Final = re.compile(
     "[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]"
 )
 
+_TYPES: Final = frozenset(("object", "array", "string", "number", "integer", "boolean", "null"))
+
 _INVALID_JSON: Final = Text("参数不是合法的 JSON 对象", "The arguments are not a valid JSON object")
 _MISSING: Final = Text("缺少必填参数: {names}", "Missing required parameters: {names}")
 _INVALID: Final = Text("参数 {name} 无效: {reason}", "Parameter {name} is invalid: {reason}")
@@ -109,11 +111,10 @@ def _with_harmless_slips_mended(arguments: dict[str, Any], schema: Mapping[str, 
 
 
 def _wanted_types(schema: Any) -> tuple[str, ...]:
-    """The types a property names itself; empty where it does so in another way (`anyOf`, `$ref`)."""
+    """The types a property names itself; empty where it does so in another way (`anyOf`, `$ref`, words of its own)."""
     wanted = cast("dict[str, Any]", schema).get("type") if isinstance(schema, dict) else None
-    if isinstance(wanted, str):
-        return (wanted,)
-    return tuple(str(each) for each in cast("list[Any]", wanted)) if isinstance(wanted, list) else ()
+    named = [str(each) for each in cast("list[Any]", wanted)] if isinstance(wanted, list) else [str(wanted)]
+    return tuple(named) if _TYPES.issuperset(named) else ()
 
 
 def _mended(value: Any, wanted: tuple[str, ...]) -> Any:
