@@ -69,14 +69,14 @@ class ContextBudget:
 
     def calibrate(self, messages: Sequence[ModelMessage], tools: Sequence[ToolSpec], used: int) -> None:
         """Learns from a call how this model counts."""
-        estimated = estimate_input(messages, tools)
+        estimated = _raw_estimate(messages, tools)
         # Scripted and odd providers report nonsense; beyond a factor of three it is not believed.
         if estimated > 500 and estimated / 3 < used < estimated * 3:
             self._calibration = used / estimated
 
     def estimate(self, messages: Sequence[ModelMessage], tools: Sequence[ToolSpec]) -> int:
         """Tokens of an input."""
-        return int(estimate_input(messages, tools) * self._calibration)
+        return int(_raw_estimate(messages, tools) * self._calibration)
 
     def usable(self, system: SystemMessage, tools: Sequence[ToolSpec]) -> int:
         """Tokens left for messages."""
@@ -205,8 +205,7 @@ def _short(entry: Entry) -> Entry:
     return Entry(ToolMessage(message.tool_call_id, cut), entry.row_id, entry.of_this_run)
 
 
-def estimate_input(messages: Sequence[ModelMessage], tools: Sequence[ToolSpec]) -> int:
-    """Tokens of an input, by its text and pictures alone."""
+def _raw_estimate(messages: Sequence[ModelMessage], tools: Sequence[ToolSpec]) -> int:
     schemas = sum(estimate_tokens(json_text.dumps_text(tool.parameters) + tool.description) for tool in tools)
     return schemas + sum(_message_estimate(message) for message in messages)
 

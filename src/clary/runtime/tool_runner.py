@@ -12,15 +12,7 @@ from clary.runtime.events import ToolProgressed, ToolStepBegan, ToolStepDone
 from clary.runtime.messages import ToolCall, ToolSpec
 from clary.runtime.progress import ProgressCoalescer
 from clary.runtime.tools import ProgressStream, Tool, ToolContext, ToolFailedError
-from clary.runtime.toolset import (
-    cap_result,
-    check_arguments,
-    error_content,
-    parse_arguments,
-    required_of,
-    wire_content,
-    words,
-)
+from clary.runtime.toolset import cap_result, check_arguments, error_content, parse_arguments, wire_content, words
 
 MAX_PARALLEL = 8
 MAX_ARGUMENT_BYTES = 1024 * 1024
@@ -165,7 +157,7 @@ class ToolRunner:
         if item.state == "maybe_begun" and effect != "read":
             raise ToolFailedError(words(_UNKNOWN, self._language), "OUTCOME_UNKNOWN")
         if _is_too_long(call.arguments):
-            needed, text = required_of(tool.spec.parameters), words(_TOO_LONG, self._language)
+            needed, text = tool.spec.required, words(_TOO_LONG, self._language)
             raise ToolFailedError(text, "INVALID_ARGUMENTS", required_params=needed, provided_params=[])
         arguments = check_arguments(tool.spec, call.arguments, self._language)
         if self._approvals is not None:

@@ -4,7 +4,7 @@ Pure functions on text and JSON values; they call no tool and write no file.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple, cast
 
 import orjson
@@ -69,8 +69,8 @@ def check_arguments(spec: ToolSpec, raw_arguments: str, language: Language = "zh
     arguments = parse_arguments(raw_arguments)
     if arguments is None:
         raise ToolFailedError(words(_INVALID_JSON, language), "INVALID_JSON")
-    arguments = _with_harmless_slips_mended(arguments, spec.parameters)
-    required = required_of(spec.parameters)
+    arguments = _with_harmless_slips_mended(arguments, spec)
+    required = spec.required
     missing = [name for name in required if name not in arguments]
     problem = None if missing else first_problem(spec.parameters, arguments)
     if not missing and problem is None:
@@ -82,12 +82,6 @@ def check_arguments(spec: ToolSpec, raw_arguments: str, language: Language = "zh
     raise ToolFailedError(message, "INVALID_ARGUMENTS", required_params=required, provided_params=list(arguments))
 
 
-def required_of(schema: Mapping[str, Any]) -> list[str]:
-    """Names of the parameters a call must have; a stranger's schema may say anything there."""
-    names = schema.get("required")
-    return [name for name in cast("list[Any]", names) if isinstance(name, str)] if isinstance(names, list) else []
-
-
 def _as_object(raw: str) -> dict[str, Any] | None:
     try:
         value = loads_strict(raw.encode())
@@ -96,11 +90,11 @@ def _as_object(raw: str) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
-def _with_harmless_slips_mended(arguments: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    properties = schema.get("properties")
+def _with_harmless_slips_mended(arguments: dict[str, Any], spec: ToolSpec) -> dict[str, Any]:
+    properties = spec.parameters.get("properties")
     if not isinstance(properties, dict):
         return arguments
-    required = required_of(schema)
+    required = spec.required
     mended: dict[str, Any] = {}
     for name, value in arguments.items():
         wanted = _wanted_types(cast("dict[str, Any]", properties).get(name))

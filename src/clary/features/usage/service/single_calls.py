@@ -10,7 +10,7 @@ from clary.features.usage.service.budgeted_model import BudgetedModel, Cost, End
 from clary.features.usage.service.gate import BudgetGate
 from clary.features.usage.service.ledger import record
 from clary.kit.clock import Clock
-from clary.runtime.context import estimate_input
+from clary.runtime.context import BudgetRules, ContextBudget
 from clary.runtime.model import BudgetSpentError, ModelClient, ModelItem, ModelRequest
 
 
@@ -75,7 +75,8 @@ class SelfBookingModel:
             self._client,
             self._calls.gate,
             self._call,
-            estimate=estimate_input,
+            # One that has seen no call counts by text and pictures alone.
+            estimate=ContextBudget(BudgetRules(max_model_len=0, max_tokens=0)).estimate,
             default_max_tokens=self._default_max_tokens,
             clock=self._calls.clock,
         )
