@@ -135,11 +135,14 @@ async def provider() -> AsyncIterator[ScriptedProvider]:
 async def test_a_kill_after_any_of_the_first_lines_loses_nothing_and_repeats_nothing(
     tmp_path: Path, provider: ScriptedProvider
 ) -> None:
-    async with running(tmp_path / "data") as server:
+    async with running(tmp_path / "data", CLARY_BUDGETS='{"server":{"tokens_per_day":100000000}}') as server:
         person = await signed_in(server)
         for count in (0, 1, 2, 3, 6):
             agent = await agent_of(person, provider.url, f"agent {count}")
             await killed_after(server, person, agent, count)
+            # What the killed process had reserved was booked at the takeover (platform.md 14.3).
+            [state] = await person.data("GET", "/api/budgets/me")
+            assert (state["reserved"], state["spent"] > 0) == (0, True)
 
 
 @pytest.mark.slow

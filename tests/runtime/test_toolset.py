@@ -151,6 +151,7 @@ def test_wrong_arguments_are_refused_by_name(schema: dict[str, Any], value: Any)
         {"properties": "x"},
         {"enum": 5},
         {"minimum": "x"},
+        {"uniqueItems": "x"},
     ],
 )
 def test_a_broken_foreign_schema_stops_nothing(schema: dict[str, Any]) -> None:
@@ -174,6 +175,34 @@ def test_a_pattern_bomb_in_a_schema_does_not_hang(schema: dict[str, Any]) -> Non
             ToolSpec("tool", "", {"type": "object", **schema}), json.dumps({"a": long, "b": {long: 1}, long: 1})
         )
     assert time.monotonic() - started < 2
+
+
+def test_a_short_schema_that_would_be_checked_for_ever_refuses_the_call_instead() -> None:
+    """Each definition asks twice for the next: forty of them for 2 ** 40 checks."""
+    doubling = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(40)}
+    tool = ToolSpec("tool", "", {"$ref": "#/$defs/a0", "$defs": {**doubling, "a40": {"type": "object"}}})
+    started = time.monotonic()
+    with pytest.raises(ToolFailedError) as refused:
+        check_arguments(tool, "{}")
+    assert (refused.value.error_type, time.monotonic() - started < 2) == ("INVALID_ARGUMENTS", True)
+
+
+def test_a_multiple_of_nothing_stops_nothing() -> None:
+    assert check_arguments(spec(a={"type": "integer", "multipleOf": 0}), '{"a": 5}') == {"a": 5}
+
+
+@pytest.mark.parametrize("required", [5, "abc", {"a": 1}, [1, None, "a"]])
+def test_nonsense_about_what_is_required_stops_nothing(required: Any) -> None:
+    tool = ToolSpec("tool", "", {"type": "object", "properties": {}, "required": required})
+    assert check_arguments(tool, '{"a": null}') == {"a": None}
+
+
+def test_many_items_that_must_differ_are_compared_in_time() -> None:
+    schema = {"type": "array", "uniqueItems": True}
+    items = [{"n": n} for n in range(5000)]
+    assert check_arguments(spec(a=schema), json.dumps({"a": items})) == {"a": items}
+    with pytest.raises(ToolFailedError):
+        check_arguments(spec(a=schema), json.dumps({"a": [*items, {"n": 1}]}))
 
 
 def test_tokens_are_estimated_by_script() -> None:

@@ -1,7 +1,7 @@
 """What a model is shown: the one message protocol inside; vendors translate at their rim."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +79,9 @@ class ToolSpec:
     """Arguments that name workspace files; calls touching the same file never overlap."""
     ends_run: Literal["finished", "need_user_input"] | None = None
     """A successful call ends the run: a child reports (9.7), or the answer comes as the next message (9.12)."""
+
+    @property
+    def required(self) -> list[str]:
+        """Names of the arguments a call must have; a stranger's schema may say anything there."""
+        names = self.parameters.get("required")
+        return [name for name in cast("list[Any]", names) if isinstance(name, str)] if isinstance(names, list) else []

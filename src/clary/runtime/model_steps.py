@@ -131,7 +131,10 @@ class ModelSteps:
     async def respond(
         self, step_name: str, request: ModelRequest, answer_type: AnswerType = "do_subtask_result"
     ) -> AsyncGenerator[RunEvent]:
-        """One streamed call; afterwards `response` holds what was said. Calls are taken only where tools were offered.
+        """One streamed call; afterwards `response` holds what was said.
+
+        Calls are taken where tools were offered, and at work also where none were: they are answered as calls of any
+        other tool that is not there.
 
         Raises:
             RunFailedError
@@ -140,6 +143,7 @@ class ModelSteps:
         draft = ResponseDraft(
             self._plan.new_id(), self._plan.new_id(), self._plan.new_id, self._state.call_ids, answer_type
         )
+        takes_calls = bool(request.tools) or step_name in AT_WORK
         yield ModelStepBegan(draft.step_id, step_name)
         async with aclosing(_items(self._plan.model, request)) as items:
             async for item in items:
@@ -148,17 +152,19 @@ class ModelSteps:
                 elif isinstance(item, ReasoningDelta):
                     yield draft.reasoning_event(item)
                 elif isinstance(item, ToolCallDelta):
-                    if self._plan.stream_call_deltas and request.tools and not _is_completed_later(item, draft):
+                    if self._plan.stream_call_deltas and takes_calls and not _is_completed_later(item, draft):
                         yield draft.call_event(item)
                 elif isinstance(item, AttemptLost):
                     yield AttemptVoided(draft.step_id, step_name, item.kind, item.usage)
                     draft.restart()
                 else:
-                    yield self._done(step_name, request, draft, item)
+                    yield self._done(step_name, request, draft, item, takes_calls=takes_calls)
 
-    def _done(self, step_name: str, request: ModelRequest, draft: ResponseDraft, done: ModelDone) -> ModelStepDone:
+    def _done(
+        self, step_name: str, request: ModelRequest, draft: ResponseDraft, done: ModelDone, *, takes_calls: bool
+    ) -> ModelStepDone:
         usage, estimated = self._counted(request.messages, request.tools, draft.text + draft.reasoning, done)
-        made = draft.with_own_ids(done).calls if request.tools else ()
+        made = draft.with_own_ids(done).calls if takes_calls else ()
         self._state.call_ids.update(call.id for call in made)
         asked = tuple(self._plan.complete(call) for call in made)
         announced = tuple(
@@ -263,6 +269,9 @@ def last_user_text(entries: Sequence[Entry]) -> str:
             return entry.message.content
     return ""
 
+
+AT_WORK = frozenset({"direct_execution", "task_execution"})
+"""Steps in which the model does the task, as against those that ask it for words."""
 
 COMPLETED_BY_SERVER = frozenset({"questionnaire", "sys_delegate_task", "sys_spawn_agent"})
 """Calls whose arguments the server completes: never sent as fragments (stream-runtime.md 4.5 rule 8)."""

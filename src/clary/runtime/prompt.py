@@ -126,7 +126,9 @@ def assemble(
     """The whole input of one call."""
     found: list[ModelMessage] = [instructions]
     if summary:
-        found.append(UserMessage(f"<conversation_summary>\n{summary}\n</conversation_summary>"))
+        # A model wrote it of what others said: neither does it end its block.
+        inside = re.sub(r"<(?=/?\s*conversation_summary)", "‹", summary, flags=re.IGNORECASE)
+        found.append(UserMessage(f"<conversation_summary>\n{inside}\n</conversation_summary>"))
     return [*found, *messages, facts]
 
 

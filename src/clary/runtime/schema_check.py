@@ -1,6 +1,7 @@
 """JSON Schema over a model's arguments. Schemas may come from strangers' servers: nothing is fetched, nothing hangs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Any, Final, NamedTuple, cast
 
 import jsonschema
@@ -9,15 +10,23 @@ import jsonschema.validators
 import referencing
 import referencing.exceptions
 
+from clary.kit.json_text import dumps_text
 from clary.kit.linear_regex import LinearPattern, PatternError
 from clary.kit.text import cut
 
 _REASON_CHARACTERS: Final = 300
+_WORK: Final = 400_000
+"""What one check may cost: some 20,000 keywords, a third of a second. References let a short schema ask for more than
+any time is enough for."""
+_WORK_OF_A_KEYWORD: Final = 20
+_COMPARED_ONE_BY_ONE: Final = 200
 _UNCHECKABLE: Final = (
     jsonschema.exceptions.SchemaError,
     jsonschema.exceptions.UnknownType,
     referencing.exceptions.Unresolvable,
     RecursionError,
+    ArithmeticError,
+    LookupError,
     TypeError,
     AttributeError,
     ValueError,
@@ -31,15 +40,25 @@ class SchemaProblem(NamedTuple):
     reason: str
 
 
+class _TooMuchWorkError(Exception):
+    """The check has no end in sight."""
+
+
+_work_left: ContextVar[int] = ContextVar("schema_check_work_left")
+
+
 def first_problem(schema: dict[str, Any], value: Any) -> SchemaProblem | None:
-    """The most telling way in which a value breaks its schema, or None.
+    """The most telling way in which a value breaks its schema, or None; one that takes too long to check is one too.
 
     A schema that is broken itself passes everything: the server it came from checks for itself.
     """
+    _work_left.set(_WORK)
     try:
         # An empty registry: a `$ref` to an address must never be fetched.
         validator = _validator_class(schema, registry=cast("Any", referencing.Registry)())
         error = _best_match(validator.iter_errors(value))
+    except _TooMuchWorkError:
+        return SchemaProblem("-", "too large to be checked")
     except _UNCHECKABLE:
         return None
     if error is None:
@@ -60,6 +79,40 @@ def _linear_pattern(validator: Any, pattern: Any, instance: Any, schema: Any) ->
         yield jsonschema.exceptions.ValidationError(f"{cut(instance, 80)!r} does not match {cut(pattern, 80)!r}")
 
 
+def _required(validator: Any, names: Any, instance: Any, schema: Any) -> Iterator[Exception]:
+    # The stock check takes a text for the names of its letters.
+    known = [name for name in cast("list[Any]", names) if isinstance(name, str)] if isinstance(names, list) else []
+    yield from _stock["required"](validator, known, instance, schema) or ()
+
+
+def _unique(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Exception]:
+    # The stock check compares each with each.
+    if not wanted or not isinstance(instance, list):
+        return
+    items = cast("list[Any]", instance)
+    if len(items) <= _COMPARED_ONE_BY_ONE:
+        yield from _stock_unique(validator, wanted, items, schema) or ()
+    elif len({dumps_text(item) for item in items}) < len(items):
+        yield jsonschema.exceptions.ValidationError("has non-unique elements")
+
+
+def _counted(check: Callable[..., Any]) -> Callable[..., Any]:
+    """A keyword that takes its part of the work there is."""
+
+    def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
+        left = _work_left.get() - _WORK_OF_A_KEYWORD - _size(value) - _size(instance)
+        if left < 0:
+            raise _TooMuchWorkError
+        _work_left.set(left)
+        return check(validator, value, instance, schema)
+
+    return counted
+
+
+def _size(value: Any) -> int:
+    return len(cast("Any", value)) if isinstance(value, (list, dict)) else 0
+
+
 def _unchecked(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Exception]:
     return iter(())
 
@@ -69,14 +122,22 @@ def _additional(validator: Any, value: Any, instance: Any, schema: Any) -> Itera
     return iter(()) if "patternProperties" in schema else _stock_additional(validator, value, instance, schema)
 
 
-_stock_additional: Final = cast("Any", jsonschema.Draft202012Validator).VALIDATORS["additionalProperties"]
+_stock: Final[dict[str, Callable[..., Any]]] = dict(cast("Any", jsonschema.Draft202012Validator).VALIDATORS)
+_stock_additional: Final = _stock["additionalProperties"]
+_stock_unique: Final = _stock["uniqueItems"]
 _best_match: Final = cast("Any", jsonschema.exceptions.best_match)  # pyright: ignore[reportUnknownMemberType]
 _validator_class: Final = cast("Any", jsonschema.validators.extend)(  # pyright: ignore[reportUnknownMemberType]
     jsonschema.Draft202012Validator,
     {
-        "pattern": _linear_pattern,
-        "patternProperties": _unchecked,
-        "unevaluatedProperties": _unchecked,
-        "additionalProperties": _additional,
+        keyword: _counted(check)
+        for keyword, check in {
+            **_stock,
+            "required": _required,
+            "pattern": _linear_pattern,
+            "patternProperties": _unchecked,
+            "unevaluatedProperties": _unchecked,
+            "additionalProperties": _additional,
+            "uniqueItems": _unique,
+        }.items()
     },
 )

@@ -57,7 +57,7 @@ class ApprovalGate(Protocol):
     """Asks a person before a call that the policy does not let through alone (stream-runtime.md 9.13)."""
 
     async def clear(self, call: ToolCall, spec: ToolSpec, arguments: dict[str, Any]) -> None:
-        """Returns when the call may run.
+        """Returns when the call may run. Asked of every call: also one that only reads may go out to the network.
 
         Raises:
             ToolFailedError: `APPROVAL_DENIED`, `APPROVAL_EXPIRED`, or `PERMISSION_DENIED` by policy.
@@ -172,11 +172,10 @@ class ToolRunner:
         if item.state == "maybe_begun" and effect != "read":
             raise ToolFailedError(words(_UNKNOWN, self._language), "OUTCOME_UNKNOWN")
         if _is_too_long(call.arguments):
-            needed = list(tool.spec.parameters.get("required", []))
-            text = words(_TOO_LONG, self._language)
+            needed, text = tool.spec.required, words(_TOO_LONG, self._language)
             raise ToolFailedError(text, "INVALID_ARGUMENTS", required_params=needed, provided_params=[])
         arguments = check_arguments(tool.spec, call.arguments, self._language)
-        if self._approvals is not None and effect != "read":
+        if self._approvals is not None:
             await self._approvals.clear(call, tool.spec, arguments)
         await tell(ToolStepBegan(call, effect))
         return await self._bounded(tool, call, arguments, tell)
@@ -200,7 +199,9 @@ class ToolRunner:
                 await progress.close()
 
     async def _done(self, call: ToolCall, result: dict[str, Any] | str, *, is_error: bool) -> ToolStepDone:
-        capped = cap_result(result, self._max_result_tokens, whole_result_path(call.id), self._language)
+        saved_path = whole_result_path(call.id)
+        # A stranger's result has up to ten mebibytes, and cutting it down walks through it many times.
+        capped = await asyncio.to_thread(cap_result, result, self._max_result_tokens, saved_path, self._language)
         if capped.whole is not None:
             await self._save_whole(call.id, capped.whole)
         text = capped.result if isinstance(capped.result, str) else json_text.dumps_text(capped.result)

@@ -4,7 +4,7 @@ Pure functions on text and JSON values; they call no tool and write no file.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple, cast
 
 import orjson
@@ -25,6 +25,8 @@ _HIT_FIELDS: Final = ("snippet", "description", "content")
 _WIDE: Final = re.compile(
     "[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]"
 )
+
+_TYPES: Final = frozenset(("object", "array", "string", "number", "integer", "boolean", "null"))
 
 _INVALID_JSON: Final = Text("参数不是合法的 JSON 对象", "The arguments are not a valid JSON object")
 _MISSING: Final = Text("缺少必填参数: {names}", "Missing required parameters: {names}")
@@ -67,8 +69,8 @@ def check_arguments(spec: ToolSpec, raw_arguments: str, language: Language = "zh
     arguments = parse_arguments(raw_arguments)
     if arguments is None:
         raise ToolFailedError(words(_INVALID_JSON, language), "INVALID_JSON")
-    arguments = _with_harmless_slips_mended(arguments, spec.parameters)
-    required = [str(name) for name in spec.parameters.get("required", [])]
+    arguments = _with_harmless_slips_mended(arguments, spec)
+    required = spec.required
     missing = [name for name in required if name not in arguments]
     problem = None if missing else first_problem(spec.parameters, arguments)
     if not missing and problem is None:
@@ -88,11 +90,11 @@ def _as_object(raw: str) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
-def _with_harmless_slips_mended(arguments: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    properties = schema.get("properties")
+def _with_harmless_slips_mended(arguments: dict[str, Any], spec: ToolSpec) -> dict[str, Any]:
+    properties = spec.parameters.get("properties")
     if not isinstance(properties, dict):
         return arguments
-    required = schema.get("required", [])
+    required = spec.required
     mended: dict[str, Any] = {}
     for name, value in arguments.items():
         wanted = _wanted_types(cast("dict[str, Any]", properties).get(name))
@@ -103,11 +105,10 @@ def _with_harmless_slips_mended(arguments: dict[str, Any], schema: Mapping[str, 
 
 
 def _wanted_types(schema: Any) -> tuple[str, ...]:
-    """The types a property names itself; empty where it does so in another way (`anyOf`, `$ref`)."""
+    """The types a property names itself; empty where it does so in another way (`anyOf`, `$ref`, words of its own)."""
     wanted = cast("dict[str, Any]", schema).get("type") if isinstance(schema, dict) else None
-    if isinstance(wanted, str):
-        return (wanted,)
-    return tuple(str(each) for each in cast("list[Any]", wanted)) if isinstance(wanted, list) else ()
+    named = [str(each) for each in cast("list[Any]", wanted)] if isinstance(wanted, list) else [str(wanted)]
+    return tuple(named) if _TYPES.issuperset(named) else ()
 
 
 def _mended(value: Any, wanted: tuple[str, ...]) -> Any:

@@ -24,6 +24,7 @@ from clary.features.agents.service import (
 )
 from clary.features.conversations.errors import SessionNotFoundError
 from clary.features.conversations.service import ConversationService
+from clary.features.llm_providers.ports import Metering
 from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.permissions.service import Identity
 from clary.features.toolbox.service import Toolbox
@@ -90,12 +91,12 @@ class GenerationParts:
         clock: Clock,
         gateway: ModelApiGateway,
         providers: ProviderResolver,
-        money: Money,
+        metering: Metering,
         toolbox: Toolbox,
         conversations: ConversationService,
         background: Background,
     ) -> None:
-        calls = ModelCalls(database=database, models=gateway, money=money, clock=clock)
+        calls = ModelCalls(models=gateway, metering=metering)
         draft_tools = BoxedTools(toolbox)
         self.generation = AgentGeneration(
             database=database,

@@ -1,9 +1,11 @@
 """Wiring of usage: the ledger's upkeep, budgets, and the gate in front of models."""
 
+from decimal import Decimal
 from typing import Any
 
 from clary.db.database import Database
 from clary.features.agents.service import AgentBudgets, AgentService
+from clary.features.llm_providers.ports import CallOwner, MeteredModel, ProviderSnapshot
 from clary.features.llm_providers.service import Money
 from clary.features.usage.service import (
     BudgetGate,
@@ -13,9 +15,12 @@ from clary.features.usage.service import (
     GroupBudgets,
     KeyBudgets,
     LedgerKeeping,
+    PlannedCall,
+    SingleCalls,
 )
 from clary.kit.clock import Clock
 from clary.kit.ids import new_uuid
+from clary.runtime.model import ModelClient, Usage
 from clary.settings import Settings
 from clary.wiring.identity import IdentityServices
 
@@ -52,6 +57,8 @@ class BudgetServices:
             calendar=calendar,
             clock=clock,
         )
+        calls = SingleCalls(database=database, gate=self.gate, clock=clock, currency=money.currency)
+        self.metering = CallMetering(calls, money)
         self.keeping = LedgerKeeping(database=database, clock=clock, keep_days=settings.usage_days)
 
     def add_agents(self, agents: AgentService) -> None:
@@ -61,3 +68,29 @@ class BudgetServices:
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
         state.budgets = self.budgets
+
+
+class CallMetering:
+    """Fills `Metering` from the ledger and budgets, which stand beside the providers."""
+
+    def __init__(self, calls: SingleCalls, money: Money) -> None:
+        self._calls = calls
+        self._money = money
+
+    def metered(self, client: ModelClient, provider: ProviderSnapshot, owner: CallOwner) -> MeteredModel:
+        """See the port."""
+
+        def cost(usage: Usage) -> Decimal | None:
+            return self._money.cost(provider, usage)
+
+        call = PlannedCall(
+            user_id=owner.user_id,
+            provider_id=provider.id,
+            model=provider.model,
+            price=self._money.unit_price(provider),
+            step_name=owner.step_name,
+            key_id=owner.key_id,
+            client_id=owner.client_id,
+            agent_id=owner.agent_id,
+        )
+        return self._calls.model(client, call, default_max_tokens=provider.max_tokens, cost=cost)

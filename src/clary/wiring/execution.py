@@ -22,6 +22,7 @@ from clary.features.chat.things import RunThings
 from clary.features.chat.tree import TreeLimits
 from clary.features.conversations.service import ConversationService, HistoryReader
 from clary.features.conversations.shares import ShareService
+from clary.features.llm_providers.ports import Metering
 from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.mcp_servers.service import McpRunTools
 from clary.features.memory.service import MemoryService
@@ -69,6 +70,7 @@ class ExecutionServices:
         mcp_servers: OwnedThings,
         mcp_run_tools: McpRunTools,
         gate: BudgetGate,
+        metering: Metering,
     ) -> None:
         self.settings = settings
         self.database = database
@@ -90,6 +92,7 @@ class ExecutionServices:
         self.mcp_servers = mcp_servers
         self.mcp_run_tools = mcp_run_tools
         self.gate = gate
+        self.metering = metering
         self._add_conversations()
         self._add_execution()
         self._add_chat()
@@ -226,7 +229,7 @@ class ExecutionServices:
             agents=self.agent_resolver,
             providers=self.provider_resolver,
             gateway=self.gateway,
-            money=self.money,
+            metering=self.metering,
             clock=self.clock,
         )
         self._tell_who_ends_runs()

@@ -15,6 +15,7 @@ from clary.features.agents.service import AgentResolver
 from clary.features.audit.service import AuditLog
 from clary.features.mcp_servers.ports import GrantedAgent
 from clary.features.mcp_servers.service import (
+    UNAVAILABLE,
     AddressCheck,
     Authorizations,
     Contacts,
@@ -179,13 +180,15 @@ class McpToolsOutside:
             agent_names=[name],
         )
         offer = await self._run_tools.offer(db, wanted=wanted)
+        meant = [entry["name"] for entry in offer.snapshot["tools"]]
         tools = {tool.spec.name: tool for tool in self._run_tools.restore(offer.snapshot, RunDoor())}
-        if name in tools:
-            return tools[name]
-        reasons = {warning["reason"] for warning in offer.warnings}
-        if not reasons or reasons == {"unknown"}:
+        if meant:
+            return tools[meant[0]]
+        # What is switched off or gone is listed nowhere either.
+        reasons = [UNAVAILABLE.get(warning["reason"].partition(":")[0]) for warning in offer.warnings]
+        if not reasons or reasons[0] is None:
             return None
-        raise ToolFailedError(reasons.pop())
+        raise ToolFailedError(reasons[0].render())
 
 
 class EveryTool:

@@ -8,13 +8,11 @@ from clary.errors import InvalidRequestError
 from clary.features.agents.service import (
     AgentResolver,
 )
-from clary.features.llm_providers.ports import ProbeCall
 from clary.features.llm_providers.service import (
     DefaultProvider,
     ProviderResolver,
 )
 from clary.features.system.service import LiveValues, SystemFacts
-from clary.features.usage.service import LedgerEntry, record
 from clary.http.csrf import CsrfRule
 from clary.http.middleware import EdgeRules
 from clary.http.peers import AddressList
@@ -100,31 +98,6 @@ class FirstSteps:
     async def has_agent(self, db: Session, *, user_id: str) -> bool:
         """See the port."""
         return await self._agents().has_agent(db, user_id=user_id)
-
-
-class VerificationLedger:
-    """Fills providers' `ProbeLedger` from the ledger of usage, which stands beside them."""
-
-    async def book(self, session: Session, call: ProbeCall) -> None:
-        """See the port."""
-        entry = LedgerEntry(
-            at=call.at,
-            user_id=call.user_id,
-            request_source="other",
-            step_name="provider_verify",
-            provider_id=call.provider_id,
-            model=call.model,
-            input_tokens=call.usage.prompt_tokens,
-            output_tokens=call.usage.completion_tokens,
-            cached_tokens=call.usage.cached_tokens or 0,
-            reasoning_tokens=call.usage.reasoning_tokens or 0,
-            cost=call.cost,
-            currency=call.currency,
-            note=call.note,
-            outcome="ok" if call.succeeded else "error",
-            duration_ms=call.duration_ms,
-        )
-        await record(session, entry)
 
 
 def announce_password(username: str, password: str) -> None:

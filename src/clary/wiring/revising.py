@@ -10,7 +10,8 @@ from clary.features.chat.revising import RevisingService
 from clary.features.chat.service import ChatService
 from clary.features.conversations.service import ConversationService
 from clary.features.interventions.service import Interventions
-from clary.features.llm_providers.service import Money, ProviderResolver
+from clary.features.llm_providers.ports import Metering
+from clary.features.llm_providers.service import ProviderResolver
 from clary.kit.clock import Clock
 
 
@@ -27,7 +28,7 @@ class RevisingServices:
         agents: AgentResolver,
         providers: ProviderResolver,
         gateway: ModelApiGateway,
-        money: Money,
+        metering: Metering,
         clock: Clock,
     ) -> None:
         self.revising = RevisingService(
@@ -39,7 +40,7 @@ class RevisingServices:
             providers=providers,
             conversations=conversations,
             models=gateway,
-            money=money,
+            metering=metering,
             clock=clock,
         )
 

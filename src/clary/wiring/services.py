@@ -41,7 +41,6 @@ from clary.wiring.mcp import EveryTool, McpParts, McpToolsOutside
 from clary.wiring.memory import PersonalNoteBooks, make_memory
 from clary.wiring.parts import (
     FirstSteps,
-    VerificationLedger,
     announce_password,
     csrf_rule,
     culprit,
@@ -81,10 +80,10 @@ class Services:
         )
         self._add_identity()
         self._add_skills()
-        self._add_features()
         self.usage = BudgetServices(
             settings, database=self.database, clock=self.clock, money=self.money, identity=self.identity
         )
+        self._add_features()
         self.usage.add_agents(self.agents.service)
         self._add_execution()
         self._add_work_beside_runs()
@@ -124,6 +123,7 @@ class Services:
             mcp_servers=self.mcp.leaving,
             mcp_run_tools=self.mcp.run_tools,
             gate=self.usage.gate,
+            metering=self.usage.metering,
         )
         self.conversations = self.execution.conversations
         self.runs = self.execution.runs
@@ -136,7 +136,7 @@ class Services:
             clock=self.clock,
             gateway=self.gateway,
             providers=self.provider_resolver,
-            money=self.money,
+            metering=self.usage.metering,
             toolbox=self.toolbox,
             conversations=self.execution.conversations,
             background=self.background,
@@ -249,8 +249,7 @@ class Services:
             vault=vault,
             guard=self.guard,
             probe=self.gateway,
-            ledger=VerificationLedger(),
-            money=self.money,
+            metering=self.usage.metering,
             clock=clock,
             new_id=new_uuid,
         )

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clary.adapters.model_api import ModelApiConfig, verify_connection, verify_image, verify_schema
-from clary.adapters.model_api.request_body import INTERRUPTED, RequestDraft, clean_schema, map_names, wire_messages
+from clary.adapters.model_api.request_body import INTERRUPTED, RequestDraft, map_names, wire_messages
 from clary.adapters.model_api.thinking import resolve_style, thinking_parameters, token_limit_name, wants_reasoning_back
+from clary.adapters.model_api.tool_schemas import clean_schema
 from clary.adapters.scripted_provider import Attempts, Fault, Say
 from clary.runtime.messages import (
     AssistantMessage,
@@ -233,6 +234,34 @@ def test_equal_requests_are_equal_bytes_and_schemas_are_objects():
     assert RequestDraft(request, config).payload() == RequestDraft(request, config).payload()
     assert RequestDraft(request, config).body["response_format"]["json_schema"]["schema"] == {"type": "object"}
     assert clean_schema({"properties": None, "x": 1}) == {"type": "object", "properties": {}, "x": 1}
+
+
+def test_types_are_called_what_every_provider_calls_them():
+    odd = {
+        "type": "dict",
+        "required": 5,
+        "properties": {
+            "type": {"type": "String", "enum": ["dict"]},
+            "at": {"type": "tuple", "items": {"type": "float"}},
+            "any": {"type": "any", "description": "d"},
+            "many": {"type": ["int", "long", "None", 5]},
+            "deep": {"anyOf": [{"type": "bool"}, {"$ref": "#/$defs/x"}], "additionalProperties": {"type": "str"}},
+            "yes": True,
+        },
+        "$defs": {"x": {"type": "list", "items": [{"type": "INTEGER"}, {"type": 7}]}},
+    }
+    assert clean_schema(odd) == {
+        "type": "object",
+        "properties": {
+            "type": {"type": "string", "enum": ["dict"]},
+            "at": {"type": "array", "items": {"type": "number"}},
+            "any": {"description": "d"},
+            "many": {"type": ["integer", "null"]},
+            "deep": {"anyOf": [{"type": "boolean"}, {"$ref": "#/$defs/x"}], "additionalProperties": {"type": "string"}},
+            "yes": True,
+        },
+        "$defs": {"x": {"type": "array", "items": [{"type": "integer"}, {}]}},
+    }
 
 
 @pytest.mark.parametrize(

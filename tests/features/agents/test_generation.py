@@ -260,4 +260,4 @@ async def test_hanging_up_ends_the_model_call_within_a_second(chat: Chat, path: 
     await request.leave()
     async with asyncio.timeout(1):
         await chat.provider.requests[0].client_left.wait()
-    assert [entry[2:] for entry in await booked(chat)] == [("cancelled", "estimated")]
+    assert [entry[2:] for entry in await booked(chat)] == [("cut", "estimated")]

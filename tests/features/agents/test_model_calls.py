@@ -25,7 +25,7 @@ from clary.runtime.model import (
     TextDelta,
     Usage,
 )
-from features.llm_providers.stage import Stage
+from features.llm_providers.stage import Stage, metering_of
 
 pytestmark = pytest.mark.anyio
 
@@ -68,7 +68,8 @@ def value(answer: Json) -> int | None:
 
 
 def calls(stage: Stage, model: PlayedModel, **terms: Any) -> ModelCalls:
-    return ModelCalls(database=stage.database, models=model, money=Money("USD"), clock=SystemClock(), **terms)
+    metering = metering_of(stage.database, Money("USD"), SystemClock())
+    return ModelCalls(models=model, metering=metering, **terms)
 
 
 async def ledger(stage: Stage) -> list[tuple[Any, ...]]:
@@ -88,8 +89,8 @@ async def test_an_unreadable_answer_is_asked_for_again_once(stage: Stage) -> Non
     assert isinstance(second.messages[-1], UserMessage)
     assert (first.max_tokens, first.thinking.enabled) == (PROVIDER.max_tokens, False)
     assert await ledger(stage) == [
-        (1, "ok", "estimated", 4, 1, "0.00000600"),
-        (2, "ok", None, 10, 5, str(Decimal("0.00002000"))),
+        (1, "ok", "estimated", 16, 1, "0.00001800"),
+        (1, "ok", None, 10, 5, str(Decimal("0.00002000"))),
     ]
 
 
@@ -111,7 +112,7 @@ async def test_a_failed_call_is_not_asked_again_and_costs_what_was_reported(stag
     assert refused.value.slug == "provider_auth"
     assert await ledger(stage) == [
         (1, "error", "provider_timeout", 3, 1, "0.00000500"),
-        (1, "error", "provider_auth", 0, 0, None),
+        (2, "error", "provider_auth", 0, 0, "0.00000000"),
     ]
 
 
@@ -125,7 +126,7 @@ async def test_a_call_ends_in_time_and_is_booked_as_estimated(stage: Stage) -> N
     with pytest.raises(ModelCallFailedError) as refused:
         await calls(stage, model, max_seconds=0.05).ask(ASSIGNMENT, value)
     assert (refused.value.kind, model.closed) == ("provider_timeout", 1)
-    assert await ledger(stage) == [(1, "cancelled", "estimated", 4, 2, "0.00000800")]
+    assert await ledger(stage) == [(1, "cut", "estimated", 16, 2, "0.00002000")]
 
 
 async def test_an_endless_answer_is_cut_off(stage: Stage) -> None:

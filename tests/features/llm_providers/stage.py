@@ -1,7 +1,7 @@
 """Both slices about models over ASGI and real SQL, with the providers' world played by twins."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from clary.db.columns import Row
 from clary.db.database import Database
+from clary.db.session import Session
 from clary.errors import ProblemError
 from clary.features.agents.routes import router as agent_router
 from clary.features.agents.service import (
@@ -31,7 +32,7 @@ from clary.features.agents.service import (
 )
 from clary.features.audit.service import AuditLog
 from clary.features.groups.service import GroupMemberships
-from clary.features.llm_providers.ports import ConnectionProbe, ImageProbe, StructuredProbe
+from clary.features.llm_providers.ports import ConnectionProbe, ImageProbe, Meter, StructuredProbe
 from clary.features.llm_providers.routes import router as provider_router
 from clary.features.llm_providers.service import (
     DefaultProvider,
@@ -43,14 +44,18 @@ from clary.features.llm_providers.service import (
     ProviderVerification,
 )
 from clary.features.permissions.service import ALL_SCOPES, Grants, Identity
+from clary.features.usage.service import BudgetGate, BudgetPlaces, Calendar, SingleCalls
 from clary.http.csrf import CsrfRule
 from clary.http.middleware import Edge, EdgeRules
 from clary.http.peers import AddressList
 from clary.http.rendering import render_framework_error, render_problem
 from clary.http.routing import Gate
+from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.safe_http import OutboundGuard
-from clary.wiring.parts import VerificationLedger
+from clary.runtime.messages import UserMessage
+from clary.runtime.model import FailureKind, ModelDone, ModelFailedError, ModelItem, ModelRequest, TextDelta, Usage
+from clary.wiring.budgets import CallMetering
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KNOWN_TOOLS = ("file_read", "file_write", "todo_write")
@@ -77,24 +82,51 @@ class StandingClock:
 
 @dataclass
 class ScriptedProbe:
-    """A provider that answers as a test says and remembers whom it was asked for."""
+    """A provider that answers as a test says and remembers whom it was asked for. `usages`: as it reports them."""
 
     connection: ConnectionProbe = field(default_factory=lambda: ConnectionProbe("Hello.", 12))
     image: ImageProbe = field(default_factory=lambda: ImageProbe(True, "It is red."))
     structured: StructuredProbe = field(default_factory=lambda: StructuredProbe('{"days": 7}', {"days": 7}))
+    usages: dict[str, Usage] = field(default_factory=dict[str, Usage])
     asked: list[ProviderSnapshot] = field(default_factory=list[ProviderSnapshot])
 
-    async def verify_connection(self, provider: ProviderSnapshot) -> ConnectionProbe:
-        self.asked.append(provider)
+    async def verify_connection(self, provider: ProviderSnapshot, meter: Meter) -> ConnectionProbe:
+        await self._play(provider, meter, "connection", self.connection.failure, self.connection.response)
         return self.connection
 
-    async def verify_image(self, provider: ProviderSnapshot) -> ImageProbe:
-        self.asked.append(provider)
+    async def verify_image(self, provider: ProviderSnapshot, meter: Meter) -> ImageProbe:
+        await self._play(provider, meter, "image", self.image.failure, self.image.response)
         return self.image
 
-    async def verify_structured(self, provider: ProviderSnapshot) -> StructuredProbe:
-        self.asked.append(provider)
+    async def verify_structured(self, provider: ProviderSnapshot, meter: Meter) -> StructuredProbe:
+        await self._play(provider, meter, "structured", self.structured.failure, self.structured.response)
         return self.structured
+
+    async def _play(
+        self, provider: ProviderSnapshot, meter: Meter, kind: str, failure: FailureKind | None, text: str
+    ) -> None:
+        self.asked.append(provider)
+        request = ModelRequest([UserMessage("Hi")], max_tokens=5)
+        with suppress(ModelFailedError):
+            async with aclosing(meter(Played(text, self.usages.get(kind), failure)).stream(request)) as items:
+                async for _ in items:
+                    pass
+
+
+@dataclass
+class Played:
+    """A model that says one thing, or fails."""
+
+    text: str
+    usage: Usage | None
+    failure: FailureKind | None
+    model_name: str = "m-1"
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem]:
+        if self.failure is not None:
+            raise ModelFailedError(self.failure, usage=self.usage)
+        yield TextDelta(self.text)
+        yield ModelDone("stop", usage=self.usage)
 
 
 class NamedCaller:
@@ -262,7 +294,7 @@ def _assembled(database: Database, default: DefaultProvider | None, demo_model: 
         database=database,
         llm_providers=providers,
         llm_provider_verification=ProviderVerification(
-            database=database, providers=providers, probe=probe, ledger=VerificationLedger(), money=money, **shared
+            database=database, providers=providers, probe=probe, metering=metering_of(database, money, clock), **shared
         ),
         agents=agents,
         agent_versions=AgentVersions(agents=agents, audit=audit, limits=limits),
@@ -271,6 +303,31 @@ def _assembled(database: Database, default: DefaultProvider | None, demo_model: 
     client = httpx2.AsyncClient(transport=httpx2.ASGITransport(Edge(api, rules)), base_url="http://clary.test")
     agent_resolver = AgentResolver(limits=limits, reach=AgentReach(grants=grants, groups=memberships))
     return Stage(database, clock, probe, groups, resolver, agent_resolver, client)
+
+
+def metering_of(database: Database, money: Money, clock: Clock) -> CallMetering:
+    """The meter of a place without budgets."""
+    places = BudgetPlaces(database=database, members=NoMembers(), objects={}, rates=money, defaults={})
+    gate = BudgetGate(
+        database=database,
+        places=places,
+        calendar=Calendar("UTC"),
+        clock=clock,
+        currency=money.currency,
+        unpriced="allow",
+        new_id=numbered("reservation-"),
+    )
+    return CallMetering(SingleCalls(database=database, gate=gate, clock=clock, currency=money.currency), money)
+
+
+class NoMembers:
+    """Nobody belongs to a group."""
+
+    async def groups_of(self, session: Session, *, user_id: str) -> frozenset[str]:
+        return frozenset()
+
+    async def members_of(self, db: Session, *, group_ids: Collection[str]) -> dict[str, Collection[str]]:
+        return {}
 
 
 def _api(**services: Any) -> FastAPI:

@@ -160,7 +160,8 @@ async def booked(stage: Stage, *columns: str) -> list[tuple[Any, ...]]:
 
 
 async def test_every_call_of_a_verification_is_booked_on_who_tried(stage: Stage) -> None:
-    stage.probe.connection = ConnectionProbe("Hello.", 12, Usage(10, 5, 4, 1))
+    stage.probe.connection = ConnectionProbe("Hello.", 12)
+    stage.probe.usages["connection"] = Usage(10, 5, 4, 1)
     stage.probe.structured = StructuredProbe("", None, failure="provider_timeout")
     await stage.person("alice").post(f"{PREFIX}/verify-capabilities", provider_body(prices=PRICES))
     assert (
@@ -170,14 +171,15 @@ async def test_every_call_of_a_verification_is_booked_on_who_tried(stage: Stage)
     tokens = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
     assert await booked(stage, *tokens, "cost", "currency", "outcome", "note") == [
         (10, 5, 4, 1, "39.60000000", "USD", "ok", None),
-        (1024, 3, 0, 0, "2263.80000000", "USD", "ok", "estimated"),
-        (0, 0, 0, 0, None, "USD", "error", "provider_timeout"),
+        (7, 3, 0, 0, "26.40000000", "USD", "ok", "estimated"),
+        (0, 0, 0, 0, "0.00000000", "USD", "error", "provider_timeout"),
     ]
-    assert await booked(stage, "duration_ms", "attempt") == [(2000, 1)] * 3
+    assert await booked(stage, "duration_ms", "attempt") == [(1000, 1)] * 3
 
 
 async def test_a_failed_verification_is_booked_with_what_the_provider_reported(stage: Stage) -> None:
-    stage.probe.connection = ConnectionProbe("", 5, Usage(7, 0), failure="content_filter")
+    stage.probe.connection = ConnectionProbe("", 5, failure="content_filter")
+    stage.probe.usages["connection"] = Usage(7, 0)
     await stage.person("alice").post(f"{PREFIX}/verify", provider_body(prices=PRICES))
     assert await booked(stage, "input_tokens", "cost", "outcome", "note") == [
         (7, "16.50000000", "error", "content_filter")

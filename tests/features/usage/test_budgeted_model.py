@@ -124,7 +124,10 @@ async def test_a_stream_that_is_cut_is_to_be_booked_as_estimated(till: Till) -> 
                 break
     (open_id,) = await reserved(till)
     tokens = estimate_tokens("x" * 400)
-    assert model.take_ended() == [EndedCall(open_id, Usage(100, tokens), "estimated", "cut", 1, 0)]
+    assert model.take_ended() == [
+        EndedCall(None, None, "provider_timeout", "error", 1, 0),
+        EndedCall(open_id, Usage(100, tokens), "estimated", "cut", 2, 0),
+    ]
 
 
 LOST = AttemptLost("provider_timeout", Usage(100, 9))

@@ -6,7 +6,7 @@ from clary.adapters.model_api import probes
 from clary.adapters.model_api.client import OpenAiModelClient
 from clary.adapters.model_api.config import ModelApiConfig, RetryPolicy
 from clary.adapters.model_api.thinking import has_thinking_switch
-from clary.features.llm_providers.ports import ConnectionProbe, ImageProbe, ProviderSnapshot, StructuredProbe
+from clary.features.llm_providers.ports import ConnectionProbe, ImageProbe, Meter, ProviderSnapshot, StructuredProbe
 from clary.kit.safe_http import OutboundGuard
 from clary.runtime.demo_model import DemoModel
 from clary.runtime.model import ModelClient
@@ -55,20 +55,20 @@ class ModelApiGateway:
             return False
         return has_thinking_switch(provider.thinking_style, _config(provider).host, provider.model)
 
-    async def verify_connection(self, provider: ProviderSnapshot) -> ConnectionProbe:
+    async def verify_connection(self, provider: ProviderSnapshot, meter: Meter) -> ConnectionProbe:
         """See `ProviderProbe`."""
-        found = await probes.verify_connection(_config(provider), self.session)
-        return ConnectionProbe(found.response, found.latency_ms, found.usage, found.failure)
+        found = await probes.verify_connection(_config(provider), self.session, meter=meter)
+        return ConnectionProbe(found.response, found.latency_ms, found.failure)
 
-    async def verify_image(self, provider: ProviderSnapshot) -> ImageProbe:
+    async def verify_image(self, provider: ProviderSnapshot, meter: Meter) -> ImageProbe:
         """See `ProviderProbe`."""
-        found = await probes.verify_image(_config(provider), self.session)
-        return ImageProbe(found.recognized, found.response, found.usage, found.failure)
+        found = await probes.verify_image(_config(provider), self.session, meter=meter)
+        return ImageProbe(found.recognized, found.response, found.failure)
 
-    async def verify_structured(self, provider: ProviderSnapshot) -> StructuredProbe:
+    async def verify_structured(self, provider: ProviderSnapshot, meter: Meter) -> StructuredProbe:
         """See `ProviderProbe`."""
-        found = await probes.verify_schema(_config(provider), self.session)
-        return StructuredProbe(found.response, found.parsed, found.usage, found.failure)
+        found = await probes.verify_schema(_config(provider), self.session, meter=meter)
+        return StructuredProbe(found.response, found.parsed, found.failure)
 
 
 def _config(provider: ProviderSnapshot) -> ModelApiConfig:

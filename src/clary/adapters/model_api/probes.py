@@ -1,4 +1,6 @@
-"""Real calls that find out what a provider can do (platform.md 8.3). Nothing is retried, nothing raised.
+"""Real calls that find out what a provider can do (platform.md 8.3).
+
+Nothing is retried, and nothing raised but what a meter refuses.
 
 A probe's `response` is the provider's own text, cut to 500 characters and without the key.
 """
@@ -18,8 +20,9 @@ import orjson
 from clary.adapters.model_api.client import OpenAiModelClient
 from clary.adapters.model_api.completion import Completion, complete
 from clary.adapters.model_api.config import NO_RETRY, ModelApiConfig
+from clary.features.llm_providers.ports import Meter
 from clary.runtime.messages import ImagePart, TextPart, UserMessage
-from clary.runtime.model import FailureKind, ModelFailedError, ModelRequest, Usage
+from clary.runtime.model import FailureKind, ModelClient, ModelFailedError, ModelRequest
 
 MAX_RESPONSE_CHARS: Final = 500
 CONNECTION_SECONDS: Final = 10.0
@@ -40,7 +43,6 @@ class ConnectionProbe:
     supported: bool
     response: str
     latency_ms: int
-    usage: Usage | None
     failure: FailureKind | None = None
 
 
@@ -51,7 +53,6 @@ class ImageProbe:
     supported: bool
     recognized: bool
     response: str
-    usage: Usage | None
     failure: FailureKind | None = None
 
 
@@ -62,42 +63,55 @@ class SchemaProbe:
     supported: bool
     response: str
     parsed: dict[str, Any] | None
-    usage: Usage | None
     failure: FailureKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
     text: str
-    usage: Usage | None
     failure: FailureKind | None
     seconds: float
 
 
+def unmetered(client: ModelClient) -> ModelClient:
+    """No meter."""
+    return client
+
+
 async def verify_connection(
-    config: ModelApiConfig, session: aiohttp.ClientSession, *, seconds: float = CONNECTION_SECONDS
+    config: ModelApiConfig,
+    session: aiohttp.ClientSession,
+    *,
+    seconds: float = CONNECTION_SECONDS,
+    meter: Meter = unmetered,
 ) -> ConnectionProbe:
     """One completion of `Hi` with 5 tokens. An answer without text counts: thinking may use up the tokens."""
     request = ModelRequest(messages=(UserMessage("Hi"),), max_tokens=5)
-    answer = await _ask(config, session, request, seconds)
-    return ConnectionProbe(
-        answer.failure is None, answer.text, round(answer.seconds * 1000), answer.usage, answer.failure
-    )
+    answer = await _ask(config, session, request, seconds, meter)
+    return ConnectionProbe(answer.failure is None, answer.text, round(answer.seconds * 1000), answer.failure)
 
 
 async def verify_image(
-    config: ModelApiConfig, session: aiohttp.ClientSession, *, seconds: float = PROBE_SECONDS
+    config: ModelApiConfig,
+    session: aiohttp.ClientSession,
+    *,
+    seconds: float = PROBE_SECONDS,
+    meter: Meter = unmetered,
 ) -> ImageProbe:
     """Shows a 20 × 20 red picture and asks for its colour, 50 tokens."""
     question = TextPart("What colour is this picture? Answer with one word.")
     request = ModelRequest(messages=(UserMessage((question, ImagePart(red_square_url()))),), max_tokens=50)
-    answer = await _ask(config, session, request, seconds)
+    answer = await _ask(config, session, request, seconds, meter)
     recognized = any(word in answer.text.lower() for word in _RED_WORDS)
-    return ImageProbe(answer.failure is None, recognized, answer.text, answer.usage, answer.failure)
+    return ImageProbe(answer.failure is None, recognized, answer.text, answer.failure)
 
 
 async def verify_schema(
-    config: ModelApiConfig, session: aiohttp.ClientSession, *, seconds: float = PROBE_SECONDS
+    config: ModelApiConfig,
+    session: aiohttp.ClientSession,
+    *,
+    seconds: float = PROBE_SECONDS,
+    meter: Meter = unmetered,
 ) -> SchemaProbe:
     """Asks for one small object under a JSON schema. Supported only if the bare answer is that object."""
     request = ModelRequest(
@@ -105,9 +119,9 @@ async def verify_schema(
         max_tokens=100,
         response_schema=_SCHEMA,
     )
-    answer = await _ask(replace(config, supports_structured_output=True), session, request, seconds)
+    answer = await _ask(replace(config, supports_structured_output=True), session, request, seconds, meter)
     parsed = _days(answer.text)
-    return SchemaProbe(parsed is not None, answer.text, parsed, answer.usage, answer.failure)
+    return SchemaProbe(parsed is not None, answer.text, parsed, answer.failure)
 
 
 def red_square_url() -> str:
@@ -120,24 +134,23 @@ def red_square_url() -> str:
 
 
 async def _ask(
-    config: ModelApiConfig, session: aiohttp.ClientSession, request: ModelRequest, seconds: float
+    config: ModelApiConfig, session: aiohttp.ClientSession, request: ModelRequest, seconds: float, meter: Meter
 ) -> _Answer:
-    client = OpenAiModelClient(config, session, retry=NO_RETRY)
+    client = meter(OpenAiModelClient(config, session, retry=NO_RETRY))
     started = time.monotonic()
     completion: Completion | None = None
     failure: FailureKind | None = None
-    usage: Usage | None = None
     try:
         async with asyncio.timeout(seconds):
             completion = await complete(client, request)
     except TimeoutError:
         failure = "provider_timeout"
     except ModelFailedError as error:
-        failure, usage = error.kind, error.usage
+        failure = error.kind
     elapsed = time.monotonic() - started
     if completion is None:
-        return _Answer("", usage, failure, elapsed)
-    return _Answer(_shown(completion.text, config.api_key), completion.usage, None, elapsed)
+        return _Answer("", failure, elapsed)
+    return _Answer(_shown(completion.text, config.api_key), None, elapsed)
 
 
 def _shown(text: str, key: str) -> str:

@@ -18,6 +18,7 @@ from clary.adapters.model_api.thinking import (
     token_limit_name,
     wants_reasoning_back,
 )
+from clary.adapters.model_api.tool_schemas import clean_schema
 from clary.runtime.messages import (
     AssistantMessage,
     ImagePart,
@@ -104,14 +105,6 @@ def wire_messages(
             reasoning = message.reasoning if with_reasoning and position > last_question else ""
             out.extend(_wire_response(message, names, _results_after(messages, position), reasoning))
     return out
-
-
-def clean_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Tool parameters every provider takes: an object with properties; all else stays as it is."""
-    cleaned = {**schema, "type": "object"}
-    if not isinstance(cleaned.get("properties"), dict):
-        cleaned["properties"] = {}
-    return cleaned
 
 
 def _options(request: ModelRequest, config: ModelApiConfig) -> dict[str, Any]:

@@ -1,14 +1,23 @@
 """Books the model calls of a run: on the run itself, and in the ledger (stream-runtime.md 9.17, platform.md 14.1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from clary.features.chat.ledger import RunUsage
 from clary.features.llm_providers.ports import ProviderSnapshot
 from clary.features.llm_providers.service import Money
-from clary.features.usage.service import BudgetedModel, BudgetGate, EndedCall, LedgerEntry, PlannedCall, add_entry
+from clary.features.usage.service import (
+    BudgetedModel,
+    BudgetGate,
+    EndedCall,
+    LedgerEntry,
+    PlannedCall,
+    add_entry,
+    entry_of,
+)
 from clary.kit.clock import Clock
 from clary.runtime.context import ContextBudget
-from clary.runtime.model import ModelClient
+from clary.runtime.model import ModelClient, Usage
 from clary.streams.ports import Write
 
 DEFAULT_MAX_TOKENS = 4096
@@ -52,24 +61,10 @@ class Booking:
 
     def model_of_its_own(self, client: ModelClient, provider: ProviderSnapshot, budget: ContextBudget) -> BudgetedModel:
         """A model whose caller passes every ended call to `booked`."""
-        on = self._on
-        planned = PlannedCall(
-            user_id=on.user_id,
-            provider_id=provider.id,
-            model=provider.model,
-            price=self._money.unit_price(provider),
-            request_source=on.endpoint,
-            key_id=on.key_id,
-            client_id=on.client_id,
-            agent_id=on.agent_id,
-            session_id=on.session_id,
-            run_id=on.run_id,
-            root_run_id=on.root_run_id,
-        )
         return BudgetedModel(
             client,
             self._gate,
-            planned,
+            self._planned(provider),
             estimate=budget.estimate,
             default_max_tokens=provider.max_tokens or DEFAULT_MAX_TOKENS,
             clock=self._clock,
@@ -85,37 +80,32 @@ class Booking:
 
     def booked(self, step_name: str, provider: ProviderSnapshot, ended: EndedCall) -> list[Write]:
         """Adds one ended call to the run, and returns the ledger work."""
-        usage, on = ended.usage, self._on
-        if usage is None:
-            return []
-        self.usage.add(step_name, provider.model, usage, note=ended.note)
-        cost = self._money.cost(provider, usage)
-        self.usage.add_cost(cost)
-        entry = LedgerEntry(
-            at=self._clock.now(),
+
+        def cost_of(usage: Usage) -> Decimal | None:
+            return self._money.cost(provider, usage)
+
+        call = replace(self._planned(provider), step_name=step_name)
+        entry = entry_of(call, ended, at=self._clock.now(), currency=self._money.currency, cost=cost_of)
+        if ended.usage is not None:
+            self.usage.add(step_name, provider.model, ended.usage, note=ended.note)
+            self.usage.add_cost(entry.cost)
+        return [_adding(entry, ended.reservation_id)]
+
+    def _planned(self, provider: ProviderSnapshot) -> PlannedCall:
+        on = self._on
+        return PlannedCall(
             user_id=on.user_id,
+            provider_id=provider.id,
+            model=provider.model,
+            price=self._money.unit_price(provider),
+            request_source=on.endpoint,
+            key_id=on.key_id,
+            client_id=on.client_id,
             agent_id=on.agent_id,
             session_id=on.session_id,
             run_id=on.run_id,
             root_run_id=on.root_run_id,
-            key_id=on.key_id,
-            client_id=on.client_id,
-            request_source=on.endpoint,
-            step_name=step_name,
-            provider_id=provider.id,
-            model=provider.model,
-            input_tokens=usage.prompt_tokens,
-            output_tokens=usage.completion_tokens,
-            cached_tokens=usage.cached_tokens or 0,
-            reasoning_tokens=usage.reasoning_tokens or 0,
-            cost=cost,
-            currency=self._money.currency,
-            note=ended.note,
-            outcome=ended.outcome,
-            attempt=ended.attempt,
-            duration_ms=ended.duration_ms,
         )
-        return [_adding(entry, ended.reservation_id)]
 
 
 def _adding(entry: LedgerEntry, reservation_id: str | None) -> Write:

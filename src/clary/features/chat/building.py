@@ -297,6 +297,7 @@ class LoopBuilder:
                 skills=shelf,
                 workflows=config.workflows,
                 images=images,
+                user_id=user_id,
             )
 
         async def save_whole(call_id: str, text: str) -> None:

@@ -14,23 +14,22 @@ from clary.features.agents.service import AgentResolver
 from clary.features.chat.payloads.revising import HistoryItem, OptimizeRequest
 from clary.features.chat.ports import ModelGateway
 from clary.features.conversations.service import ConversationService, text_of
-from clary.features.llm_providers.ports import ProviderSnapshot
-from clary.features.llm_providers.service import Money, ProviderResolver
+from clary.features.llm_providers.ports import CallOwner, MeteredModel, Metering
+from clary.features.llm_providers.service import ProviderResolver
 from clary.features.permissions.service import Identity
-from clary.features.usage.service import LedgerEntry, record
 from clary.http.content import plain_content
 from clary.kit import json_text
 from clary.kit.clock import Clock
 from clary.kit.text import current_locale, cut
 from clary.runtime.messages import ModelMessage, SystemMessage, UserMessage
-from clary.runtime.model import AttemptLost, FailureKind, ModelDone, ModelFailedError, ModelRequest, TextDelta, Usage
+from clary.runtime.model import AttemptLost, ModelFailedError, ModelRequest, TextDelta
 from clary.runtime.prompt import prompt_language
 from clary.runtime.prompts import Language, optimize_input
-from clary.runtime.toolset import estimate_tokens
 
 HISTORY_MESSAGES = 20
 HISTORY_CHARACTERS = 2000
 MAX_ANSWER_TOKENS = 8192
+STEP_NAME = "optimize_input"
 Json = dict[str, Any]
 
 
@@ -45,7 +44,7 @@ class DraftingService:
         providers: ProviderResolver,
         conversations: ConversationService,
         models: ModelGateway,
-        money: Money,
+        metering: Metering,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -53,14 +52,14 @@ class DraftingService:
         self._providers = providers
         self._conversations = conversations
         self._models = models
-        self._money = money
+        self._metering = metering
         self._clock = clock
 
     async def begin(self, *, identity: Identity, request: OptimizeRequest) -> "Draft":
         """A draft about to be rewritten; no model is called yet.
 
         Raises:
-            AgentNotFoundError, ProviderMissingError
+            AgentNotFoundError, ProviderMissingError, BudgetExhaustedError, ModelUnpricedError
         """
         async with self._database.read() as db:
             agent = await self._agent(db, identity, request)
@@ -71,11 +70,11 @@ class DraftingService:
                 agent_owner_id=agent.owner_id,
             )
         language = request.language or prompt_language(current_locale.get())
-        return Draft(
-            request,
-            language,
-            _Call(self._database, self._models, self._money, self._clock, identity, agent.agent_id, provider),
-        )
+        owner = CallOwner(identity.user_id, STEP_NAME, identity.key_id, identity.client_id, agent_id=agent.agent_id)
+        model = self._metering.metered(self._models.client(provider), provider, owner)
+        # A stream has begun with its first byte: what cannot be called at all is refused before.
+        await model.require_room()
+        return Draft(request, language, _Call(model, provider.max_tokens, self._clock))
 
     async def _agent(self, db: Session, identity: Identity, request: OptimizeRequest) -> AgentSnapshot:
         if request.agent_id:
@@ -93,25 +92,12 @@ class DraftingService:
 
 
 class _Call:
-    """One call of a model outside of runs, booked whatever comes of it."""
+    """One call of a model outside of runs."""
 
-    def __init__(
-        self,
-        database: Database,
-        models: ModelGateway,
-        money: Money,
-        clock: Clock,
-        identity: Identity,
-        agent_id: str,
-        provider: ProviderSnapshot,
-    ) -> None:
-        self._database = database
-        self._models = models
-        self._money = money
+    def __init__(self, model: MeteredModel, max_tokens: int, clock: Clock) -> None:
+        self._model = model
+        self._max_tokens = max_tokens
         self._clock = clock
-        self._identity = identity
-        self._agent_id = agent_id
-        self._provider = provider
         self.text = ""
 
     @property
@@ -123,57 +109,19 @@ class _Call:
         """Pieces of the answer; `text` is the whole of the attempt that counts.
 
         Raises:
-            ModelCallFailedError
+            ModelCallFailedError, BudgetExhaustedError, ModelUnpricedError
         """
-        request = ModelRequest(messages, max_tokens=min(self._provider.max_tokens, MAX_ANSWER_TOKENS))
-        usage: Usage | None = None
-        failure: FailureKind | None = None
+        request = ModelRequest(messages, max_tokens=min(self._max_tokens, MAX_ANSWER_TOKENS))
         try:
-            async with aclosing(self._models.client(self._provider).stream(request)) as items:
+            async with aclosing(self._model.stream(request)) as items:
                 async for item in items:
                     if isinstance(item, TextDelta):
                         self.text += item.text
                         yield item.text
                     elif isinstance(item, AttemptLost):
                         self.text = ""
-                        await self._book(item.usage, item.kind)
-                    elif isinstance(item, ModelDone):
-                        usage = item.usage
         except ModelFailedError as failed:
-            usage, failure = failed.usage, failed.kind
             raise ModelCallFailedError(failed.kind) from None
-        finally:
-            # Also when the client hung up: what was asked for until then is booked as an estimate.
-            if usage is None and failure is None:
-                asked = sum(estimate_tokens(str(message)) for message in messages)
-                await self._book(Usage(asked, estimate_tokens(self.text)), "estimated")
-            else:
-                await self._book(usage, failure)
-
-    async def _book(self, usage: Usage | None, note: str | None) -> None:
-        if usage is None:
-            return
-        entry = LedgerEntry(
-            at=self._clock.now(),
-            user_id=self._identity.user_id,
-            request_source="other",
-            step_name="optimize_input",
-            provider_id=self._provider.id,
-            model=self._provider.model,
-            input_tokens=usage.prompt_tokens,
-            output_tokens=usage.completion_tokens,
-            cached_tokens=usage.cached_tokens or 0,
-            reasoning_tokens=usage.reasoning_tokens or 0,
-            cost=self._money.cost(self._provider, usage),
-            currency=self._money.currency,
-            agent_id=self._agent_id,
-            note=note,
-            key_id=self._identity.key_id,
-            client_id=self._identity.client_id,
-            outcome="ok" if note in (None, "estimated") else "error",
-        )
-        async with self._database.write() as db:
-            await record(db, entry)
 
 
 class Draft:

@@ -26,9 +26,6 @@ MAX_OWN_ROWS = 100
 VERIFICATIONS_PER_MINUTE = 20
 MASK_MARK = "***"
 
-PROBE_PROMPT_TOKENS = {"connection": 8, "image": 1024, "structured": 64}
-"""Roughly what each probe sends, for providers that report no usage."""
-
 COST_STEP = Decimal("0.00000001")
 ONE = Decimal(1)
 

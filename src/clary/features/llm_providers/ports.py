@@ -1,12 +1,12 @@
 """What a run is given of a provider, and what this slice needs from the world."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol
 
 from clary.db.session import Session
-from clary.runtime.model import FailureKind, Usage
+from clary.runtime.model import FailureKind, ModelClient
 
 ThinkingStyle = Literal["auto", "none", "reasoning_effort", "enable_thinking", "thinking_object"]
 ProviderKind = Literal["openai", "demo"]
@@ -102,7 +102,6 @@ class ConnectionProbe:
 
     response: str
     latency_ms: int
-    usage: Usage | None = None
     failure: FailureKind | None = None
 
 
@@ -112,7 +111,6 @@ class ImageProbe:
 
     recognized: bool
     response: str
-    usage: Usage | None = None
     failure: FailureKind | None = None
 
 
@@ -122,51 +120,60 @@ class StructuredProbe:
 
     response: str
     parsed: dict[str, Any] | None
-    usage: Usage | None = None
     failure: FailureKind | None = None
+
+
+Meter = Callable[[ModelClient], ModelClient]
+"""Puts a meter before a model."""
 
 
 class ProviderProbe(Protocol):
     """Real calls that find out what a provider can (platform.md 8.3).
 
-    One attempt each, bounded in time and size; nothing is raised. `response` is the provider's own text, cut to 500
-    characters and without the key.
+    One attempt each, through `meter`, bounded in time and size; nothing is raised but what the meter refuses.
+    `response` is the provider's own text, cut to 500 characters and without the key.
     """
 
-    async def verify_connection(self, provider: ProviderSnapshot) -> ConnectionProbe:
+    async def verify_connection(self, provider: ProviderSnapshot, meter: Meter) -> ConnectionProbe:
         """One completion of `Hi`, 5 tokens, 10 seconds."""
         ...
 
-    async def verify_image(self, provider: ProviderSnapshot) -> ImageProbe:
+    async def verify_image(self, provider: ProviderSnapshot, meter: Meter) -> ImageProbe:
         """A red picture of 20 × 20 and the question for its colour, 50 tokens, 30 seconds."""
         ...
 
-    async def verify_structured(self, provider: ProviderSnapshot) -> StructuredProbe:
+    async def verify_structured(self, provider: ProviderSnapshot, meter: Meter) -> StructuredProbe:
         """One answer that a JSON schema asks for."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeCall:
-    """One call of a verification as it is booked: `note` is `estimated` or the kind of the failure."""
+class CallOwner:
+    """On whom calls outside runs are booked, and for what (platform.md 14.1)."""
 
-    at: datetime
     user_id: str
-    provider_id: str
-    model: str
-    usage: Usage
-    cost: Decimal | None
-    currency: str
-    note: str | None
-    succeeded: bool
-    duration_ms: int
+    step_name: str
+    key_id: str | None = None
+    client_id: str | None = None
+    agent_id: str | None = None
 
 
-class ProbeLedger(Protocol):
-    """Where the calls of verifications are booked (platform.md 14.1)."""
+class MeteredModel(ModelClient, Protocol):
+    """A model whose every call attempt asks the budgets first and books itself.
 
-    async def book(self, session: Session, call: ProbeCall) -> None:
-        """Books one call in the caller's transaction."""
+    Beside what `ModelClient` says, a call that does not fit raises the refusal of the budget, as people are told it.
+    """
+
+    async def require_room(self) -> None:
+        """Raises that refusal where a budget is spent already; sends nothing."""
+        ...
+
+
+class Metering(Protocol):
+    """The only way to call a model outside runs (platform.md 14.1, 14.3)."""
+
+    def metered(self, client: ModelClient, provider: ProviderSnapshot, owner: CallOwner) -> MeteredModel:
+        """The model, with the meter before it."""
         ...
 
 

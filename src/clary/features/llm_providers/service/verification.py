@@ -1,13 +1,12 @@
 """Trying a provider before or after it is saved (platform.md 8.3).
 
 Nothing is stored but that somebody tried, and what each call used. No transaction is open while a provider is called:
-keys are read, and the attempt is counted, in short ones before; a call is booked in one after it.
+keys are read, and the attempt is counted, in short ones before. Each call is metered, and so bound by budgets.
 """
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Literal, TypeVar
 
 from clary.db.database import Database
 from clary.features.llm_providers.errors import VerifyFailedError
@@ -22,18 +21,18 @@ from clary.features.llm_providers.payloads import (
     VerifiedConnection,
     VerifyRequest,
 )
-from clary.features.llm_providers.policy import MASK_MARK, PROBE_PROMPT_TOKENS, VERIFICATIONS_PER_MINUTE, origin_of
+from clary.features.llm_providers.policy import MASK_MARK, VERIFICATIONS_PER_MINUTE, origin_of
 from clary.features.llm_providers.ports import (
+    CallOwner,
     ConnectionProbe,
     ImageProbe,
-    ProbeCall,
-    ProbeLedger,
+    Meter,
+    Metering,
     ProviderProbe,
     ProviderSnapshot,
     StructuredProbe,
 )
 from clary.features.llm_providers.repository import ProviderRepository, VerificationRepository
-from clary.features.llm_providers.service.money import Money
 from clary.features.llm_providers.service.providers import MASKED_KEY, ProviderService, require_allowed_address
 from clary.features.llm_providers.service.resolution import ProviderResolver
 from clary.features.llm_providers.service.vault import KeyVault
@@ -43,11 +42,10 @@ from clary.http.problems import ThrottledError, ValidationFailedError
 from clary.kit.clock import Clock
 from clary.kit.safe_http import OutboundGuard
 from clary.runtime.failure_texts import KIND_TEXTS
-from clary.runtime.model import FailureKind, Usage
-from clary.runtime.toolset import estimate_tokens
+from clary.runtime.model import FailureKind
 
 WINDOW = timedelta(minutes=1)
-Probe = TypeVar("Probe", ConnectionProbe, ImageProbe, StructuredProbe)
+STEP_NAME = "provider_verify"
 
 
 class ProviderVerification:
@@ -62,8 +60,7 @@ class ProviderVerification:
         vault: KeyVault,
         guard: OutboundGuard,
         probe: ProviderProbe,
-        ledger: ProbeLedger,
-        money: Money,
+        metering: Metering,
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
@@ -73,8 +70,7 @@ class ProviderVerification:
         self._vault = vault
         self._guard = guard
         self._probe = probe
-        self._ledger = ledger
-        self._money = money
+        self._metering = metering
         self._clock = clock
         self._new_id = new_id
 
@@ -82,10 +78,11 @@ class ProviderVerification:
         """One small completion.
 
         Raises:
-            VerifyFailedError, ValidationFailedError, OutboundRefusedError, ThrottledError
+            VerifyFailedError, ValidationFailedError, OutboundRefusedError, ThrottledError, and what the meter refuses
         """
         provider = await self._prepare(identity, await self._from_body(identity, wanted))
-        probe = await self._booked(identity, provider, "connection", self._probe.verify_connection)
+        meter = self._meter(identity, provider)
+        probe = await self._probe.verify_connection(provider, meter)
         if probe.failure is not None:
             raise VerifyFailedError(probe.failure)
         return VerifiedConnection(model=provider.model, latency_ms=probe.latency_ms)
@@ -97,7 +94,8 @@ class ProviderVerification:
             ValidationFailedError, OutboundRefusedError, ThrottledError
         """
         provider = await self._prepare(identity, await self._from_body(identity, wanted))
-        probe = await self._booked(identity, provider, "image", self._probe.verify_image)
+        meter = self._meter(identity, provider)
+        probe = await self._probe.verify_image(provider, meter)
         if probe.failure is not None:
             return ImageFailure(error=KIND_TEXTS[probe.failure].render(), error_kind=probe.failure)
         return ImageOutcome(recognized=probe.recognized, response=probe.response)
@@ -106,7 +104,7 @@ class ProviderVerification:
         """Connection, picture and JSON schema; only a failed connection is a refusal.
 
         Raises:
-            VerifyFailedError, ValidationFailedError, OutboundRefusedError, ThrottledError
+            VerifyFailedError, ValidationFailedError, OutboundRefusedError, ThrottledError, and what the meter refuses
         """
         return await self._capabilities(identity, await self._from_body(identity, wanted))
 
@@ -129,11 +127,12 @@ class ProviderVerification:
 
     async def _capabilities(self, identity: Identity, unchecked: ProviderSnapshot) -> Capabilities:
         provider = await self._prepare(identity, unchecked)
-        connection = await self._booked(identity, provider, "connection", self._probe.verify_connection)
+        meter = self._meter(identity, provider)
+        connection = await self._probe.verify_connection(provider, meter)
         if connection.failure is not None:
             raise VerifyFailedError(connection.failure)
-        image = await self._booked(identity, provider, "image", self._probe.verify_image)
-        structured = await self._booked(identity, provider, "structured", self._probe.verify_structured)
+        image = await self._probe.verify_image(provider, meter)
+        structured = await self._probe.verify_structured(provider, meter)
         return _as_capabilities(provider, connection, image, structured)
 
     async def _from_body(self, identity: Identity, wanted: VerifyRequest) -> ProviderSnapshot:
@@ -155,35 +154,9 @@ class ProviderVerification:
         require_allowed_address(self._guard, provider.base_url)
         return provider
 
-    async def _booked(
-        self,
-        identity: Identity,
-        provider: ProviderSnapshot,
-        kind: Literal["connection", "image", "structured"],
-        ask: Callable[[ProviderSnapshot], Awaitable[Probe]],
-    ) -> Probe:
-        """Makes one call and books it, whatever came of it (platform.md 14.1)."""
-        began = self._clock.monotonic()
-        probe = await ask(provider)
-        usage, note = probe.usage or Usage(0, 0), probe.failure
-        if probe.usage is None and probe.failure is None:
-            usage, note = Usage(PROBE_PROMPT_TOKENS[kind], estimate_tokens(probe.response)), "estimated"
-        call = ProbeCall(
-            at=self._clock.now(),
-            user_id=identity.user_id,
-            provider_id=provider.id,
-            model=provider.model,
-            usage=usage,
-            # A failed call without figures costs what it used: nothing that anybody knows of.
-            cost=None if probe.usage is None and probe.failure else self._money.cost(provider, usage),
-            currency=self._money.currency,
-            note=note,
-            succeeded=probe.failure is None,
-            duration_ms=round((self._clock.monotonic() - began) * 1000),
-        )
-        async with self._database.write() as session:
-            await self._ledger.book(session, call)
-        return probe
+    def _meter(self, identity: Identity, provider: ProviderSnapshot) -> Meter:
+        owner = CallOwner(identity.user_id, STEP_NAME, key_id=identity.key_id, client_id=identity.client_id)
+        return lambda client: self._metering.metered(client, provider, owner)
 
     async def _count(self, user_id: str) -> None:
         now = self._clock.now()

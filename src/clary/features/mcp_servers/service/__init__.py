@@ -7,13 +7,14 @@ from clary.features.mcp_servers.service.changing import AddressCheck
 from clary.features.mcp_servers.service.contact import Contacts
 from clary.features.mcp_servers.service.extra import ExtraConnections, check_extra
 from clary.features.mcp_servers.service.leaving import McpServerLeaving
-from clary.features.mcp_servers.service.offering import McpOffers, RunOffer, UnreachableServer, Wanted
+from clary.features.mcp_servers.service.offering import UNAVAILABLE, McpOffers, RunOffer, UnreachableServer, Wanted
 from clary.features.mcp_servers.service.running import McpRunTools, RunTools
 from clary.features.mcp_servers.service.servers import McpServers
 from clary.features.mcp_servers.service.token_keeping import TokenKeeper
 from clary.features.mcp_servers.service.vault import McpVault
 
 __all__ = [
+    "UNAVAILABLE",
     "AddressCheck",
     "Ask",
     "Authorizations",

@@ -2,12 +2,13 @@
 
 from clary.features.usage.policy import Calendar
 from clary.features.usage.ports import PlannedCall, Reservation
-from clary.features.usage.service.budgeted_model import BudgetedModel, EndedCall
+from clary.features.usage.service.budgeted_model import BudgetedModel, Cost, EndedCall, entry_of
 from clary.features.usage.service.budgets import BudgetService
 from clary.features.usage.service.gate import BudgetGate, StartCheck
 from clary.features.usage.service.holders import GroupBudgets, KeyBudgets
 from clary.features.usage.service.keeping import LedgerKeeping
 from clary.features.usage.service.ledger import LedgerEntry, add_entry, record, settle
+from clary.features.usage.service.single_calls import SelfBookingModel, SingleCalls
 from clary.features.usage.service.targets import BudgetPlaces
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "BudgetService",
     "BudgetedModel",
     "Calendar",
+    "Cost",
     "EndedCall",
     "GroupBudgets",
     "KeyBudgets",
@@ -23,8 +25,11 @@ __all__ = [
     "LedgerKeeping",
     "PlannedCall",
     "Reservation",
+    "SelfBookingModel",
+    "SingleCalls",
     "StartCheck",
     "add_entry",
+    "entry_of",
     "record",
     "settle",
 ]

@@ -3,11 +3,14 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
 
 from clary.features.usage.errors import BudgetExhaustedError, ModelUnpricedError
 from clary.features.usage.policy import LEAST_OUTPUT
 from clary.features.usage.ports import PlannedCall, Reservation
 from clary.features.usage.service.gate import BudgetGate
+from clary.features.usage.service.ledger import LedgerEntry
 from clary.kit.clock import Clock
 from clary.runtime.messages import ModelMessage, ToolSpec
 from clary.runtime.model import (
@@ -25,14 +28,16 @@ from clary.runtime.model import (
 from clary.runtime.toolset import estimate_tokens
 
 Estimate = Callable[[Sequence[ModelMessage], Sequence[ToolSpec]], int]
+Cost = Callable[[Usage], Decimal | None]
+"""What tokens cost, in the server's currency; None: unpriced."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndedCall:
     """A call attempt that is over and not booked yet.
 
-    `usage`: as reported, or estimated by what was sent and received; None: nothing to book. `note`: `estimated`, the
-    kind of a failure, or None. `outcome`: `ok`, `error` (it failed), `cut` (nobody listened to the end). `attempt`
+    `usage`: as reported, or estimated by what was sent and received; None: nobody knows of any. `note`: `estimated`,
+    the kind of a failure, or None. `outcome`: `ok`, `error` (it failed), `cut` (nobody listened to the end). `attempt`
     counts from 1.
     """
 
@@ -44,11 +49,42 @@ class EndedCall:
     duration_ms: int
 
 
+def entry_of(call: PlannedCall, ended: EndedCall, *, at: datetime, currency: str, cost: Cost) -> LedgerEntry:
+    """The row of the ledger for an attempt (platform.md 14.1)."""
+    # A failed attempt without figures costs what it used: nothing that anybody knows of.
+    nothing = None if call.price is None else Decimal(0)
+    usage = ended.usage or Usage()
+    return LedgerEntry(
+        at=at,
+        user_id=call.user_id,
+        agent_id=call.agent_id,
+        session_id=call.session_id,
+        run_id=call.run_id,
+        root_run_id=call.root_run_id,
+        key_id=call.key_id,
+        client_id=call.client_id,
+        request_source=call.request_source,
+        step_name=call.step_name,
+        provider_id=call.provider_id,
+        model=call.model,
+        input_tokens=usage.prompt_tokens,
+        output_tokens=usage.completion_tokens,
+        cached_tokens=usage.cached_tokens or 0,
+        reasoning_tokens=usage.reasoning_tokens or 0,
+        cost=nothing if ended.usage is None else cost(usage),
+        currency=currency,
+        note=ended.note,
+        outcome=ended.outcome,
+        attempt=ended.attempt,
+        duration_ms=ended.duration_ms,
+    )
+
+
 class BudgetedModel:
     """A `ModelClient` around another; one call at a time.
 
     `call` is what all calls have in common. An attempt whose usage was told keeps its reservation until that is
-    booked, and the next attempt asks for leave anew; one that used nothing leaves its reservation to the next.
+    booked, and the next attempt asks for leave anew; one that told none leaves its reservation to the next.
     `take_ended` hands out what has to be booked, once: whoever writes the usage passes `reservation_id` to
     `add_entry`, so that the real figures replace the reservation in one transaction.
     """
@@ -70,6 +106,8 @@ class BudgetedModel:
         self._default_max_tokens = default_max_tokens
         self._clock = clock
         self._ended: list[EndedCall] = []
+        self.refusal: BudgetExhaustedError | ModelUnpricedError | None = None
+        """Why the last call was not made."""
 
     @property
     def model_name(self) -> str:
@@ -104,6 +142,8 @@ class BudgetedModel:
                     if attempt.is_lost or attempt.is_done:
                         # Before the item is seen: whoever records it finds what has to be booked with it.
                         await self._over(attempt)
+                    if attempt.is_lost and not attempt.has_usage:
+                        attempt = attempt.next(attempt.reservation_id)
                     yield item
                     if attempt.is_lost:
                         attempt = attempt.next(await self._reserved_again(planned, reservation.max_tokens))
@@ -118,6 +158,7 @@ class BudgetedModel:
         try:
             return await self._gate.reserve(planned, least=least)
         except (BudgetExhaustedError, ModelUnpricedError) as problem:
+            self.refusal = problem
             raise BudgetSpentError(problem.message) from None
 
     async def _reserved_again(self, planned: PlannedCall, length: int) -> str | None:
@@ -130,7 +171,8 @@ class BudgetedModel:
             return
         if ended.usage is None:
             self._ended.append(replace(ended, reservation_id=None))
-            await self._gate.release(ended.reservation_id)
+            if not attempt.is_lost:
+                await self._gate.release(ended.reservation_id)
         else:
             self._ended.append(ended)
             self._gate.let_go(ended.reservation_id)
@@ -141,7 +183,7 @@ class _Attempt:
 
     def __init__(self, number: int, reservation_id: str | None, input_tokens: int, clock: Clock) -> None:
         self._number = number
-        self._reservation_id = reservation_id
+        self.reservation_id = reservation_id
         self._input_tokens = input_tokens
         self._clock = clock
         self._began = clock.monotonic()
@@ -164,13 +206,17 @@ class _Attempt:
         elif isinstance(item, ToolCallDelta):
             self._pieces.append(item.arguments)
         elif isinstance(item, AttemptLost):
+            # One that told no usage counts nothing (stream-runtime.md 9.17).
             self._pieces.clear()
-            # One that told no usage counts nothing (stream-runtime.md 9.17), and the next goes on in its place.
-            self.is_lost = item.usage is not None
-            if self.is_lost:
-                self._usage, self._note, self._outcome = item.usage, item.kind, "error"
+            self.is_lost = True
+            self._usage, self._note, self._outcome = item.usage, item.kind, "error"
         else:
             self._usage, self._outcome, self.is_done = item.usage, "ok", True
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether it is known what it used."""
+        return self._usage is not None
 
     def failed(self, error: ModelFailedError) -> None:
         """It failed for good."""
@@ -185,4 +231,4 @@ class _Attempt:
             self._usage = Usage(self._input_tokens, estimate_tokens("".join(self._pieces)))
             self._note = "estimated"
         duration_ms = round((self._clock.monotonic() - self._began) * 1000)
-        return EndedCall(self._reservation_id, self._usage, self._note, self._outcome, self._number, duration_ms)
+        return EndedCall(self.reservation_id, self._usage, self._note, self._outcome, self._number, duration_ms)
