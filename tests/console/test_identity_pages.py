@@ -2,19 +2,17 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from console.pages import CONSOLE, need_a_built_console
 from support.programs import finished
 from support.server_process import ADMIN_PASSWORD, running
 
 pytestmark = pytest.mark.anyio
-
-CONSOLE = Path(__file__).resolve().parents[2] / "console"
 
 
 @asynccontextmanager
@@ -32,11 +30,6 @@ async def stand_in() -> AsyncIterator[str]:
     finally:
         process.kill()
         await process.wait()
-
-
-def need_a_built_console() -> None:
-    assert shutil.which("node"), "the console's journeys need Node"
-    assert (CONSOLE / "dist" / "index.html").is_file(), "the console is not built: make console"
 
 
 @pytest.mark.timeout(180)

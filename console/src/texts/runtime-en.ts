@@ -62,6 +62,8 @@ export const runtimeEn = {
   filesOf: "Files of the agent",
   filesIntro: "The workspace you and this agent share",
   filesEmpty: "No files yet. What the agent writes appears here, and you can put files here for it.",
+  filesNeedChat:
+    "Files of this assistant belong to a chat. Write a first message here, then add files, or choose another agent.",
   folderEmpty: "This folder is empty.",
   filesTruncated: "There are more files than can be listed.",
   workspaceRoot: "Workspace",

@@ -65,6 +65,7 @@ export const runtimeZh: Shape<typeof runtimeEn> = {
   filesOf: "智能体的文件",
   filesIntro: "您与此智能体共用的工作空间",
   filesEmpty: "暂无文件。智能体写入的文件会显示在这里，您也可以上传文件供它使用。",
+  filesNeedChat: "该助手的文件属于各个对话。请先在此发送一条消息再添加文件，或选择其他智能体。",
   folderEmpty: "此文件夹为空。",
   filesTruncated: "文件过多，未能全部列出。",
   workspaceRoot: "工作空间",

@@ -35,7 +35,9 @@ export function AgentsPage({ agentId, part, account }: AgentsPageProps) {
   }, []);
   if (agentId !== null && part === "memory") return <MemoryPage key={agentId} agentId={agentId} />;
   if (agentId !== null && part === "versions") return <VersionsPage key={agentId} agentId={agentId} />;
-  if (agentId !== null) return <AgentForm key={agentId} agentId={agentId === "new" ? null : agentId} />;
+  const { userid } = account.user;
+  if (agentId !== null)
+    return <AgentForm key={agentId} agentId={agentId === "new" ? null : agentId} userId={userid} />;
   return <AgentList account={account} />;
 }
 

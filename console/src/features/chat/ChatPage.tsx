@@ -7,7 +7,7 @@ import { Icon } from "../../ui/Icon";
 import { Notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/Spinner";
 import type { Account, SystemInfo } from "../accounts/api";
-import { agentStore, chooseAgent, chosenAgent, ownsAgent } from "../agents/agent-store";
+import { agentStore, BUILTIN_AGENT, chooseAgent, chosenAgent, ownsAgent } from "../agents/agent-store";
 import { activeStore } from "../conversations/active-sessions";
 import { ModelBanner } from "../llm_providers/ModelBanner";
 import type { Workspace } from "../workspaces/api";
@@ -53,10 +53,10 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
   const agent = chosenAgent(agents);
   const isEmpty = state.transcript.messages.length === 0 && state.phase === "idle" && state.error === null;
 
-  const workspace = useMemo(
-    () => ({ agentId: state.agentId ?? agent?.id ?? "default_agent", sessionId: session.sessionId }),
-    [state.agentId, agent?.id, session],
-  );
+  const workspace = useMemo(() => {
+    const agentId = state.agentId ?? agent?.id ?? BUILTIN_AGENT;
+    return { agentId, sessionId: session.sessionId, isMissing: isEmpty && agentId === BUILTIN_AGENT };
+  }, [state.agentId, agent?.id, session, isEmpty]);
   const extras = useExtras(workspace);
   const { putBack } = extras;
 
