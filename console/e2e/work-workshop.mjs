@@ -90,6 +90,7 @@ async function servers(page) {
   await page.locator(".page-head", { hasText: "A friend" }).waitFor();
   await giveTools(page, ["echo"]);
   await ask(page, "Look into it [[play:research]]");
+  await button(page, "Allow once").click();
   await page.locator(".tool[data-tool=echo][data-status=done]").waitFor();
   await answer(page, "That is all.");
   await open(page, "servers/Friend");
