@@ -31,8 +31,9 @@ async function phone(browser, storageState) {
 
 async function step(name, run) {
   try {
+    const start = Date.now();
     const result = await run();
-    console.log(`ok    ${name}`);
+    console.log(`ok    ${name} (${Date.now() - start} ms)`);
     return result;
   } catch (error) {
     throw new Error(`${name}: ${error.message}`);
