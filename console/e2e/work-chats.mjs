@@ -108,7 +108,11 @@ async function additions(page) {
     await page.keyboard.press("Enter");
     await page.locator(".guidance li", { hasText: text }).waitFor();
   }
-  await page.locator(".guidance li").last().getByRole("button", { name: /^Delete/ }).click();
+  await page
+    .locator(".guidance li")
+    .last()
+    .getByRole("button", { name: /^Delete/ })
+    .click();
   await page.locator(".guidance li").nth(1).waitFor({ state: "detached" });
   await page.locator(".user-message", { hasText: "Keep it short" }).waitFor();
   await button(page, "Stop").click();
@@ -211,4 +215,15 @@ async function memory(page) {
   await page.getByText("Nothing is remembered yet.").waitFor();
 }
 
-export const chatSteps = { tools, consent, questions, plan, helpers, additions, again, files, builtIn, memory };
+export const chatSteps = {
+  tools,
+  consent,
+  questions,
+  plan,
+  helpers,
+  additions,
+  again,
+  files,
+  builtIn,
+  memory,
+};

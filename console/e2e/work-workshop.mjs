@@ -125,6 +125,24 @@ async function giveTools(page, names) {
   await page.getByRole("heading", { name: "Agents" }).waitFor();
 }
 
+/** An agent that somebody shared says which server wants to know the person, and leads there and back. */
+async function sharedServer(page) {
+  await open(page, "agents");
+  await row(page, "Planner").getByRole("button", { name: "Chat" }).click();
+  await ask(page, "What is on today?");
+  await page.getByText("Calendar was left out: it wants to know you first.").waitFor();
+  const here = page.url();
+  const cameBack = page.waitForEvent("domcontentloaded");
+  await button(page, "Sign in there").click();
+  await cameBack;
+  await answer(page, "This is an answer.");
+  need(page.url() === here, `the way back led to ${page.url()}`);
+  await page.locator(".composer textarea").fill("And now?");
+  await page.keyboard.press("Enter");
+  await answer(page, "This is an answer.");
+  await page.getByText("Calendar was left out").waitFor({ state: "detached" });
+}
+
 /** A server that wants to know the person: there, back, and out again. */
 async function signInThere(page) {
   await connect(page, "Locked", process.env.CLARY_LOCKED_SERVER, "oauth");
@@ -163,7 +181,8 @@ async function agents(page) {
     const kept = await page.getByLabel(label, { exact: true }).inputValue();
     need(kept === value, `${label} is ${kept}, not ${value}`);
   }
-  for (const label of CHECKS) need(await page.getByLabel(label).first().isChecked(), `${label} is not chosen`);
+  for (const label of CHECKS)
+    need(await page.getByLabel(label).first().isChecked(), `${label} is not chosen`);
   await shoot(page, "work-13-agent");
   await page.getByLabel("Description", { exact: true }).fill("Changed");
   await button(page, "Save").click();
@@ -261,4 +280,4 @@ async function budgets(page) {
   await page.getByText("There are no budgets.").waitFor();
 }
 
-export const workshopSteps = { skills, servers, signInThere, agents, budgets };
+export const workshopSteps = { skills, servers, sharedServer, signInThere, agents, budgets };

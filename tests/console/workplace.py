@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 from aiohttp import web
 from yarl import URL
 
@@ -167,13 +168,31 @@ async def furnish(server: ServerProcess, provider_url: str, scripts: dict[str, t
     return admin
 
 
-async def settle_somebody(server: ServerProcess, admin: Person, address: str) -> None:
-    """Somebody else, with a server of tools that is called like one of the administrator's will be."""
+async def settle_somebody(server: ServerProcess, admin: Person, address: str, locked: str) -> None:
+    """Somebody else: a server of tools called like one of the administrator's will be, and an agent that is shared.
+
+    The agent's tool is of a server that wants to know each person.
+    """
     name, password = "mary", "Mary-Journey-4711"
     await admin.data("POST", "/api/user/add", {"username": name, "password": password})
     mary = await signed_in(server, name, password)
     body = {"name": "Friend", "protocol": "streamable_http", "streamable_http_url": address}
     await mary.data("POST", "/api/mcp/add", {**body, "description": "Of somebody else"})
+    body = {"name": "Calendar", "protocol": "streamable_http", "streamable_http_url": locked, "auth": "oauth"}
+    await agree(mary, (await mary.data("POST", "/api/mcp/add", body))["authorization_url"])
+    agent = {"name": "Planner", "agentMode": "simple", "availableTools": ["Calendar__echo"]}
+    planner = await mary.data("POST", "/api/agent/create", agent)
+    me = (await admin.data("GET", "/api/auth/session"))["user"]["userid"]
+    await mary.data("POST", f"/api/agent/{planner['id']}/auth", {"user_ids": [me]})
+
+
+async def agree(person: Person, address: str) -> None:
+    """Goes to a server that asks whether the person agrees, and back."""
+    async with aiohttp.ClientSession() as session:
+        async with session.get(address, allow_redirects=False) as there:
+            back = there.headers["Location"]
+        async with session.get(back, headers=person.headers, allow_redirects=False) as here:
+            assert "mcp_error" not in here.headers["Location"]
 
 
 @asynccontextmanager
@@ -192,5 +211,5 @@ async def workplace(folder: Path, **environment: str) -> AsyncIterator[tuple[Ser
     ):
         open_one.tokens.add("")
         admin = await furnish(server, provider.url, scripts)
-        await settle_somebody(server, admin, open_one.url)
+        await settle_somebody(server, admin, open_one.url, locked.url)
         yield server, open_one, locked

@@ -20,6 +20,21 @@ export const runtimeEn = {
   approvalExpired: "Expired",
   waitingForYou: "Waiting for you",
 
+  category_pay: "spends money",
+  category_send: "sends something",
+  category_delete: "deletes something",
+  category_install: "installs something",
+  category_outside_workspace: "outside the workspace",
+  category_network: "uses the network",
+  category_write: "changes something",
+  category_external: "acts outside",
+
+  // What a run did without
+  signInNeeded: (name: string) => `${name} was left out: it wants to know you first.`,
+  signInThere: "Sign in there",
+  signInFailed: "The sign-in could not be finished. Please try again.",
+  leftOut: (names: string) => `Left out, because it cannot be used now: ${names}`,
+
   // While an agent works
   guideHint: "Add something while it works…",
   guide: "Add to the work",

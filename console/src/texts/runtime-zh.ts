@@ -23,6 +23,21 @@ export const runtimeZh: Shape<typeof runtimeEn> = {
   approvalExpired: "已过期",
   waitingForYou: "等待您处理",
 
+  category_pay: "花钱",
+  category_send: "发送内容",
+  category_delete: "删除内容",
+  category_install: "安装内容",
+  category_outside_workspace: "超出工作空间",
+  category_network: "使用网络",
+  category_write: "修改内容",
+  category_external: "对外操作",
+
+  // What a run did without
+  signInNeeded: (name) => `本次未使用 ${name}：需要先在那里登录。`,
+  signInThere: "前往登录",
+  signInFailed: "登录未能完成，请重试。",
+  leftOut: (names) => `以下内容目前无法使用，本次已略过：${names}`,
+
   // While an agent works
   guideHint: "可随时补充说明…",
   guide: "补充说明",

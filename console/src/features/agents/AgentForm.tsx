@@ -68,7 +68,14 @@ export function AgentForm({ agentId, userId }: AgentFormProps) {
       {values === null && error === null && <Spinner />}
       {agentId === null && <DraftBox onDraft={(draft) => setValues(toValues(draft))} />}
       <AgentWarnings warnings={agent?.warnings ?? []} />
-      {values !== null && <AgentFields values={values} agentId={agentId} ownerId={agent?.user_id ?? userId} onChange={setValues} />}
+      {values !== null && (
+        <AgentFields
+          values={values}
+          agentId={agentId}
+          ownerId={agent?.user_id ?? userId}
+          onChange={setValues}
+        />
+      )}
       {error !== null && <SaveError error={error} onReload={() => agent && load(agent.id).catch(setError)} />}
       <div className="form-actions sticky">
         <a className="button" href={hrefOf({ page: "agents", agentId: null })}>

@@ -22,6 +22,7 @@ import { GuidanceList } from "./GuidanceList";
 import { WorkspaceContext } from "./Markdown";
 import { MessageList } from "./MessageList";
 import { closePanel, panelStore } from "./panel-store";
+import { RunWarnings } from "./RunWarnings";
 import { TaskPanel } from "./TaskPanel";
 import { textOf } from "./transcript";
 import { showAddressOf, useChatSession } from "./use-chat-session";
@@ -134,6 +135,11 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
                     actions={actions}
                   />
                 )}
+                <RunWarnings
+                  key={session.sessionId}
+                  warnings={state.warnings}
+                  sessionId={session.sessionId}
+                />
                 {state.error !== null && (
                   <Notice kind="error" action={state.unsent === null ? retry : undefined}>
                     {errorText(state.error)}
