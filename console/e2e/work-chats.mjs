@@ -80,7 +80,7 @@ async function plan(page) {
   await page.locator(".messages[aria-busy=false]").waitFor();
 }
 
-/** Work is handed on; the panel of a helper shows it and gives the focus back. */
+/** Work is handed on: one helper is watched and stopped, what the other wants to know is asked in the conversation. */
 async function helpers(page) {
   await ask(page, "Hand it on [[play:delegate]]");
   const helper = page.locator("[data-child] button").first();
@@ -93,6 +93,11 @@ async function helpers(page) {
   await page.locator(".side-panel").press("Escape");
   await page.locator(".side-panel").waitFor({ state: "detached" });
   need(await helper.evaluate((each) => each === document.activeElement), "the focus is not on the row again");
+  await button(page, "Allow once").click();
+  await page.locator("[data-child][data-state=done]").waitFor();
+  await helper.click();
+  await button(page, "Stop this agent").click();
+  await page.locator(".side-panel").press("Escape");
   await answer(page, "Both parts are there.");
   const [inner, outer] = [await helper.boundingBox(), await page.locator(".child-rows").boundingBox()];
   need(inner.width <= outer.width, "the row of a helper is wider than its card");

@@ -115,7 +115,7 @@ SCRIPTS: dict[str, tuple[Step, ...]] = {
     "note": (CallTools([_call("save_memory", content="Likes short answers")]), Say("Noted.")),
     "child": (
         CallTools([_call("file_write", file_path="/workspace/part.md", content="# Part")]),
-        Paced(12, 0.1, "part {n} "),
+        Paced(300, 0.1, "part {n} "),
     ),
     "draft": (Say(json.dumps(DRAFT)),),
     "prompt": (Say(json.dumps(PROMPT)),),
@@ -123,9 +123,12 @@ SCRIPTS: dict[str, tuple[Step, ...]] = {
 
 
 def delegating(agent_id: str) -> tuple[Step, ...]:
-    """Hands two parts on to an agent, which works at its own script."""
-    task = {"agent_id": agent_id, "original_task": "A report", "content": "Write your part. [[play:child]]"}
-    tasks = [{**task, "task_name": name} for name in ("beginning", "end")]
+    """Hands two parts on to an agent, which works at its own scripts."""
+    parts = {"beginning": "Write it. [[play:child]]", "end": "Clean up first. [[play:consent]]"}
+    tasks = [
+        {"agent_id": agent_id, "original_task": "A report", "task_name": name, "content": content}
+        for name, content in parts.items()
+    ]
     return CallTools([Call("sys_delegate_task", {"tasks": tasks})], text="I hand it on."), Say("Both parts are there.")
 
 
@@ -147,7 +150,13 @@ async def furnish(server: ServerProcess, provider_url: str, scripts: dict[str, t
     writer = await admin.data(
         "POST",
         "/api/agent/create",
-        {"name": "Writer", "description": "Writes parts", "agentMode": "simple", "availableTools": ["file_write"]},
+        {
+            "name": "Writer",
+            "description": "Writes parts",
+            "agentMode": "simple",
+            "availableTools": ["file_write", "execute_shell_command"],
+            "toolApprovalMode": "risky",
+        },
     )
     listed = (await admin.data("GET", "/api/tools"))["tools"]
     await admin.data(
