@@ -104,12 +104,14 @@ async function groups(page) {
   need((await row(page, name).count()) === 0, "the deleted group is still listed");
 }
 
-/** A key is made, its secret survives Escape, and the key is ended. */
+/** A key is made, its secret survives Escape, what it may spend comes back, and the key is ended. */
 async function keys(page) {
   const name = `Key ${unique}`;
   await open(page, "account/keys");
   await button(page, "New key").click();
   await page.getByLabel("Name").fill(name);
+  await page.getByText("What it may spend").click();
+  await page.getByLabel("Per day").first().fill("5000");
   await button(page, "Create key").click();
   const secret = dialog(page).locator(".secret code");
   await secret.waitFor();
@@ -118,6 +120,11 @@ async function keys(page) {
   await page.keyboard.press("Escape");
   need(await secret.isVisible(), "Escape took the secret away");
   await button(page, "I have saved it").click();
+  await gone(page);
+  await actOn(page, name, "Edit");
+  const ceiling = await page.getByLabel("Per day").first().inputValue();
+  need(ceiling === "5000", `the key may spend ${ceiling} tokens a day`);
+  await page.keyboard.press("Escape");
   await gone(page);
   await actOn(page, name, "Delete");
   await dialog(page).getByRole("button", { name: "Delete" }).click();

@@ -50,7 +50,6 @@ export const runtimeEn = {
   saveAndAsk: "Save and ask again",
   observed: "Looked at the result",
   planned: "Planned the next step",
-  compacted: "Earlier messages were summarised",
 
   // What goes with a message
   addToMessage: "Add to the message",
@@ -62,7 +61,6 @@ export const runtimeEn = {
   takeOff: (name: string) => `Take off: ${name}`,
 
   // Other agents
-  childOpen: "Open",
   childOpenNamed: (name: string) => `Show the work of ${name}`,
   childPanel: (name: string) => `Work of ${name}`,
   childWaiting: "Not started",
@@ -85,12 +83,10 @@ export const runtimeEn = {
   upload: "Upload",
   uploading: (name: string, percent: number) => `${name}: ${percent} %`,
   uploadFailed: (name: string) => `${name} was not uploaded.`,
-  dropHere: "Drop files here",
   refresh: "Refresh",
   downloadZip: "Download as ZIP",
   downloadNamed: (name: string) => `Download ${name}`,
   openFile: "Open in a new tab",
-  up: "Up",
   deleteFileTitle: "Delete this?",
   deleteFileText: (name: string) => `“${name}” will be gone. This cannot be undone.`,
   deleteFolderText: (name: string) =>

@@ -53,7 +53,6 @@ export const runtimeZh: Shape<typeof runtimeEn> = {
   saveAndAsk: "保存并重新提问",
   observed: "检查结果",
   planned: "规划下一步",
-  compacted: "较早的消息已被概括",
 
   // What goes with a message
   addToMessage: "添加到消息",
@@ -65,7 +64,6 @@ export const runtimeZh: Shape<typeof runtimeEn> = {
   takeOff: (name) => `移除：${name}`,
 
   // Other agents
-  childOpen: "查看",
   childOpenNamed: (name) => `查看 ${name} 的工作`,
   childPanel: (name) => `${name} 的工作`,
   childWaiting: "未开始",
@@ -87,12 +85,10 @@ export const runtimeZh: Shape<typeof runtimeEn> = {
   upload: "上传",
   uploading: (name, percent) => `${name}：${percent} %`,
   uploadFailed: (name) => `${name} 未能上传。`,
-  dropHere: "将文件拖到这里",
   refresh: "刷新",
   downloadZip: "下载为 ZIP",
   downloadNamed: (name) => `下载 ${name}`,
   openFile: "在新标签页打开",
-  up: "上一级",
   deleteFileTitle: "确认删除？",
   deleteFileText: (name) => `“${name}”将被删除，无法恢复。`,
   deleteFolderText: (name) => `文件夹“${name}”及其全部内容将被删除，无法恢复。`,

@@ -28,7 +28,6 @@ export const workshopEn = {
   imported: (name: string) => `${name} can be used.`,
   importedWaits: (name: string) => `${name} is stored and waits for approval.`,
   notImported: (file: string) => `${file} was not added.`,
-  look: "Look at it",
   skillMissing: "This skill does not exist, or you may not see it.",
   allSkills: "All skills",
   copyToAgent: "Copy to an agent",
@@ -84,8 +83,6 @@ export const workshopEn = {
   version: "Version",
   changedAt: "Changed",
   size: "Size",
-  approvedBy: "Approved by",
-  byPolicy: "the scan",
   notConformant: "The name does not follow the public specification.",
 
   // Servers of tools
@@ -204,7 +201,6 @@ export const workshopEn = {
   think_xhigh: "Very high",
   think_max: "Maximal",
   seesImages: "Show images to the model",
-  toolsBasic: "Built in",
   toolsService: "Services",
   noSkillsYet: "There are no skills yet.",
   workflows: "Workflows",
@@ -254,7 +250,6 @@ export const workshopEn = {
   warn_protected: (field: string, value: string) => `${field}: ${value} is set by the server.`,
   warn_clamped: (field: string, value: string) => `${field}: ${value} was cut to what is allowed.`,
   reloadAgent: "Load it anew",
-  agentGone: "Not usable any more",
 
   // Budgets
   budgetsIntro: "Ceilings for tokens and money. All that apply hold at once; the strictest decides.",
@@ -275,7 +270,6 @@ export const workshopEn = {
   person: "Person",
   group: "Group",
   agent: "Agent",
-  keyId: "Id of the key",
   tokens: "Tokens",
   cost: "Money",
   currency: "Currency",
@@ -288,6 +282,5 @@ export const workshopEn = {
   yoursOf: (spent: string, limit: string) => `${spent} by you; all together at most ${limit}`,
   reservedNow: (amount: string) => `${amount} reserved for calls under way`,
   resetsAt: (time: string) => `Starts anew ${time}`,
-  tokensUnit: (amount: string) => `${amount} tokens`,
   usedUp: "Used up",
 };

@@ -31,7 +31,6 @@ export const workshopZh: Shape<typeof workshopEn> = {
   imported: (name) => `${name} 可以使用了。`,
   importedWaits: (name) => `${name} 已保存，等待批准。`,
   notImported: (file) => `${file} 未能添加。`,
-  look: "查看",
   skillMissing: "该技能不存在，或你无权查看。",
   allSkills: "全部技能",
   copyToAgent: "复制到智能体",
@@ -85,8 +84,6 @@ export const workshopZh: Shape<typeof workshopEn> = {
   version: "版本",
   changedAt: "修改时间",
   size: "大小",
-  approvedBy: "批准者",
-  byPolicy: "扫描",
   notConformant: "名称不符合公开规范。",
 
   // Servers of tools
@@ -204,7 +201,6 @@ export const workshopZh: Shape<typeof workshopEn> = {
   think_xhigh: "很高",
   think_max: "最高",
   seesImages: "让模型看到图片",
-  toolsBasic: "内置",
   toolsService: "服务",
   noSkillsYet: "还没有技能。",
   workflows: "工作流",
@@ -254,7 +250,6 @@ export const workshopZh: Shape<typeof workshopEn> = {
   warn_protected: (field, value) => `${field}：${value} 由服务器设置。`,
   warn_clamped: (field, value) => `${field}：${value} 已调整到允许的范围。`,
   reloadAgent: "重新加载",
-  agentGone: "已无法使用",
 
   // Budgets
   budgetsIntro: "token 与费用的上限。所有适用的预算同时生效，以最严格的为准。",
@@ -275,7 +270,6 @@ export const workshopZh: Shape<typeof workshopEn> = {
   person: "用户",
   group: "用户组",
   agent: "智能体",
-  keyId: "密钥 ID",
   tokens: "Tokens",
   cost: "费用",
   currency: "货币",
@@ -288,6 +282,5 @@ export const workshopZh: Shape<typeof workshopEn> = {
   yoursOf: (spent, limit) => `你已用 ${spent}；所有人合计最多 ${limit}`,
   reservedNow: (amount) => `正在进行的调用预留 ${amount}`,
   resetsAt: (time) => `${time} 重置`,
-  tokensUnit: (amount) => `${amount} tokens`,
   usedUp: "已用完",
 };
