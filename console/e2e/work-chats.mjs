@@ -7,7 +7,7 @@ const FIGURES = { name: "figures 2026.csv", mimeType: "text/csv", buffer: Buffer
 
 /** The person's default agent is there from the start, and each of its calls becomes a card with a result. */
 async function tools(page) {
-  need((await page.locator(".picker-name").textContent()) === "Worker", "the default agent is not chosen");
+  await page.locator(".picker-name", { hasText: /^Worker$/ }).waitFor();
   await ask(page, "Write a script [[play:tools]]");
   await answer(page, "Done: hello.py says hello.");
   const statusOf = (name) => page.locator(`.tool[data-tool=${name}]`).getAttribute("data-status");
