@@ -9,7 +9,7 @@ const FIGURES = { name: "figures 2026.csv", mimeType: "text/csv", buffer: Buffer
 async function tools(page) {
   await page.locator(".picker-name", { hasText: /^Worker$/ }).waitFor();
   await ask(page, "Write a script [[play:tools]]");
-  await answer(page, "Done: hello.py says hello.");
+  await answer(page, "Done: hello.py says hello, here too.");
   const statusOf = (name) => page.locator(`.tool[data-tool=${name}]`).getAttribute("data-status");
   for (const name of ["file_write", "execute_shell_command", "list_dir", "grep", "glob", "file_update"])
     need((await statusOf(name)) === "done", `${name} is ${await statusOf(name)}`);
@@ -18,9 +18,11 @@ async function tools(page) {
   await page.locator(".tool[data-tool=execute_shell_command] .output", { hasText: "42" }).waitFor();
   await page.locator(".task-panel", { hasText: "1 of 2 tasks done" }).waitFor();
   await shoot(page, "work-1-tools");
-  const download = page.waitForEvent("download");
-  await page.getByRole("link", { name: "hello.py" }).click();
-  need(readFileSync(await (await download).path(), "utf8").includes("hi"), "the linked file is another one");
+  for (const name of ["hello.py", "here"]) {
+    const download = page.waitForEvent("download");
+    await page.getByRole("link", { name, exact: true }).click();
+    need(readFileSync(await (await download).path(), "utf8").includes("hi"), `${name} leads to another file`);
+  }
 }
 
 /** A call that needs consent is allowed by keyboard: from where one types, backwards to the card. */

@@ -103,7 +103,7 @@ SCRIPTS: dict[str, tuple[Step, ...]] = {
                 _call("file_update", file_path="/workspace/notes/hello.py", search_pattern="hello", replacement="hi"),
             ]
         ),
-        Say("Done: [hello.py](/workspace/notes/hello.py) says `hello`.", pieces=6),
+        Say("Done: [hello.py](/workspace/notes/hello.py) says `hello`, [here](notes/hello.py) too.", pieces=6),
     ),
     "ask": (CallTools([_call("questionnaire", **TRIP)], text="I need to know more."), Say("A week of museums it is.")),
     "later": (CallTools([_call("questionnaire_async", **TRIP)]), Say("Thank you.")),
