@@ -32,7 +32,7 @@ export const startBrowser = () =>
 export async function newPage(browser, { viewport = DESKTOP, colorScheme = "light", storageState } = {}) {
   const context = await browser.newContext({ viewport, colorScheme, storageState, locale: "en-US" });
   const page = await context.newPage();
-  page.setDefaultTimeout(Number(process.env.T ?? 15_000));
+  page.setDefaultTimeout(15_000);
   page.faults = [];
   page.on("pageerror", (error) => page.faults.push(`script error: ${error.message}`));
   page.on("console", (message) => {
