@@ -42,6 +42,28 @@ export async function newPage(browser, { viewport = DESKTOP, colorScheme = "ligh
   return page;
 }
 
+/**
+ * Counts refusals of the API as faults of the page, except those that a step announces with `expectRefusal`, and lists
+ * that this server does not have.
+ */
+export function watchAnswers(page) {
+  page.expected = [];
+  page.on("response", async (response) => {
+    const { pathname } = new URL(response.url());
+    const isJson = (response.headers()["content-type"] ?? "").includes("json");
+    if (!pathname.startsWith("/api/") || !isJson) return;
+    const { code = response.status(), message, error_detail } = await response.json().catch(() => ({}));
+    if (code === 200 && response.ok()) return;
+    if (error_detail === "route_not_found") return;
+    const place = page.expected.indexOf(error_detail);
+    if (place >= 0) page.expected.splice(place, 1);
+    else page.faults.push(`${response.request().method()} ${pathname}: ${code} ${message}`);
+  });
+}
+
+/** The next refusal with this slug is part of the way. */
+export const expectRefusal = (page, slug) => page.expected.push(slug);
+
 export async function signIn(page) {
   await page.goto(settings.url);
   await page.getByLabel("User name or e-mail").fill(settings.user);

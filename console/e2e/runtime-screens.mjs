@@ -127,6 +127,10 @@ const PIXEL = Buffer.from(
 async function extras(page, picture) {
   await page.goto(`${settings.url}/#/`);
   await page.locator(".welcome").waitFor();
+  // The built-in agent takes files only in a chat that has begun.
+  const starter = page.locator("[data-action=starter-agent]");
+  if ((await starter.count()) > 0) await starter.click();
+  await starter.waitFor({ state: "detached" });
   await button(page, "Add to the message").click();
   await picture("84a-extras-menu");
   await page.getByRole("menuitemcheckbox", { name: /Plan first/ }).click();

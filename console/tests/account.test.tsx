@@ -164,6 +164,7 @@ test("a new key carries its limits, and its secret is shown until one says it is
   type("Valid until", "2027-03-01");
   fireEvent.click(await screen.findByLabelText("Writer"));
   type("Only from these addresses", " 192.0.2.0/24 \n\n::1");
+  fireEvent.change(screen.getAllByLabelText("Per day")[0] as HTMLElement, { target: { value: "5000" } });
   expect(screen.queryByLabelText(/^admin/)).toBeNull();
   submit();
   expect(await screen.findByText("clk_secret")).toBeTruthy();
@@ -173,6 +174,7 @@ test("a new key carries its limits, and its secret is shown until one says it is
     expires_at: endOfDay("2027-03-01"),
     agent_ids: ["a1"],
     addresses: ["192.0.2.0/24", "::1"],
+    budget: { tokens_per_day: 5000 },
   });
   confirm("I have saved it");
   expect(screen.queryByText("clk_secret")).toBeNull();
@@ -198,6 +200,7 @@ test("an edited key keeps what was not touched, also an agent that is not seen a
       scopes: ["read", "chat"],
       agent_ids: ["gone"],
       addresses: [],
+      budget: null,
     }),
   );
   await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());

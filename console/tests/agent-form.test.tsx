@@ -73,7 +73,7 @@ test("facts are typed as lines; what looks like a number and is a text stays a t
 
 test("tools stand by where they come from, and those for handing on work are not offered", async () => {
   serve({ ...LISTS, "GET /api/agent/a1": AGENT });
-  render(<AgentForm agentId="a1" />);
+  render(<AgentForm agentId="a1" userId="u1" />);
   const notes = await screen.findByRole("group", { name: "Notes" });
   // What a server calls its tool is no word of ours.
   expect(within(notes).getByLabelText(/^file_write/)).toBeTruthy();
@@ -96,7 +96,7 @@ test("lists that a server does not have leave out their fields, and nothing is l
     "GET /api/agent/a1": AGENT,
     "PUT /api/agent/a1": { agent_id: "a1", warnings: [] },
   });
-  render(<AgentForm agentId="a1" />);
+  render(<AgentForm agentId="a1" userId="u1" />);
   fireEvent.submit((await screen.findByLabelText("Name")).closest("form") as HTMLFormElement);
   await waitFor(() => expect(sent(calls, "PUT /api/agent/a1")).toEqual(AGENT));
 });
@@ -109,7 +109,7 @@ test("what has no effect is told before the form is left", async () => {
     "GET /api/agent/a1": { ...AGENT, warnings },
     "PUT /api/agent/a1": { agent_id: "a1", warnings },
   });
-  render(<AgentForm agentId="a1" />);
+  render(<AgentForm agentId="a1" userId="u1" />);
   expect(await screen.findByText("availableSkills: gone is not known.")).toBeTruthy();
 });
 
@@ -119,7 +119,7 @@ test("an agent that was changed meanwhile is not written over", async () => {
     "GET /api/agent/a1": AGENT,
     "PUT /api/agent/a1": new Refused(409, "The agent was changed meanwhile", "version_conflict"),
   });
-  render(<AgentForm agentId="a1" />);
+  render(<AgentForm agentId="a1" userId="u1" />);
   const name = await screen.findByLabelText("Name");
   type("Name", "Mine");
   fireEvent.submit(name.closest("form") as HTMLFormElement);
@@ -131,7 +131,7 @@ test("an agent that was changed meanwhile is not written over", async () => {
 test("a draft fills in the form and saves nothing", async () => {
   const draft = { name: "Travel desk", systemPrefix: "You know the rules.", availableTools: ["file_read"] };
   const calls = serve({ ...LISTS, "POST /api/agent/auto-generate": draft });
-  render(<AgentForm agentId={null} />);
+  render(<AgentForm agentId={null} userId="u1" />);
   type("Draft it for me", "Answers questions about travel");
   fireEvent.click(screen.getByRole("button", { name: "Draft it for me" }));
   await waitFor(() => expect(screen.getByLabelText<HTMLInputElement>("Name").value).toBe("Travel desk"));
@@ -147,7 +147,7 @@ test("instructions that were improved can be had back as they were", async () =>
     "GET /api/agent/a1": AGENT,
     "POST /api/agent/system-prompt/optimize": { success: true, optimized_prompt: "# Role" },
   });
-  render(<AgentForm agentId="a1" />);
+  render(<AgentForm agentId="a1" userId="u1" />);
   fireEvent.click(await screen.findByRole("button", { name: "Improve the instructions" }));
   const area = screen.getByLabelText<HTMLTextAreaElement>("Instructions");
   await waitFor(() => expect(area.value).toBe("# Role"));

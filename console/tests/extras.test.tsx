@@ -6,6 +6,7 @@ import { ExtrasRow } from "../src/features/chat/ExtrasRow";
 import { WorkspaceContext } from "../src/features/chat/Markdown";
 import { UserMessage } from "../src/features/chat/UserMessage";
 import { type Extras, useExtras } from "../src/features/chat/use-extras";
+import type { Workspace } from "../src/features/workspaces/api";
 
 const WORKSPACE = { agentId: "a1", sessionId: "s1" };
 
@@ -40,8 +41,9 @@ afterEach(() => vi.unstubAllGlobals());
 
 let extras: Extras;
 const onSend = vi.fn();
-function Rig({ isBusy = false }: { isBusy?: boolean }) {
-  extras = useExtras(WORKSPACE);
+const HOMELESS = { ...WORKSPACE, isMissing: true };
+function Rig({ isBusy = false, workspace = WORKSPACE }: { isBusy?: boolean; workspace?: Workspace }) {
+  extras = useExtras(workspace);
   return (
     <>
       <ExtrasRow extras={extras} />
@@ -115,4 +117,11 @@ test("a sent message shows its picture and leads to its files", () => {
   // A picture from elsewhere would tell that address what is read here.
   expect(screen.getByRole("link", { name: "far.png" })).toBeTruthy();
   expect(screen.getAllByRole("img")).toHaveLength(1);
+});
+
+test("where a chat has to be there first, a file is not sent and the reason is said", async () => {
+  render(<Rig workspace={HOMELESS} />);
+  act(() => extras.attach([new File(["a"], "a.txt")]));
+  expect(await screen.findByText(/Write a first message here, then add files/)).toBeTruthy();
+  expect([Sender.sent, extras.files]).toEqual([[], []]);
 });

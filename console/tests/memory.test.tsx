@@ -39,7 +39,7 @@ test("a full memory is told where the note was written", async () => {
     [`POST ${NOTES}`]: new Refused(409, "The memory is full", "memory_full"),
   });
   render(<MemoryPage agentId="a1" />);
-  expect(await screen.findByText("Nothing is remembered yet.")).toBeTruthy();
+  expect(await screen.findByText(/^Nothing is remembered yet\./)).toBeTruthy();
   expect(screen.getByText(/does not read notes at the moment/)).toBeTruthy();
   await press("Add a note");
   type("Note", "One more");

@@ -1,56 +1,20 @@
-"""The console's pages of accounts and administration in a real browser."""
+"""The console's pages of accounts and administration in a real browser, against the real server."""
 
-import asyncio
-import os
-import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from console.pages import CONSOLE, need_a_built_console
 from support.programs import finished
 from support.server_process import ADMIN_PASSWORD, running
 
 pytestmark = pytest.mark.anyio
 
-CONSOLE = Path(__file__).resolve().parents[2] / "console"
-
-
-@asynccontextmanager
-async def stand_in() -> AsyncIterator[str]:
-    """The console's fake server; gives its address."""
-    environment = {**os.environ, "PORT": "0", "FAKE_REGISTRATION": "on"}
-    process = await asyncio.create_subprocess_exec(
-        "node", "dev/fake-server.mjs", cwd=CONSOLE, env=environment, stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        assert process.stdout is not None
-        async with asyncio.timeout(20):
-            said = await process.stdout.readline()
-        yield said.decode().strip()
-    finally:
-        process.kill()
-        await process.wait()
-
-
-def need_a_built_console() -> None:
-    assert shutil.which("node"), "the console's journeys need Node"
-    assert (CONSOLE / "dist" / "index.html").is_file(), "the console is not built: make console"
-
 
 @pytest.mark.timeout(180)
-async def test_people_sign_up_arrive_where_they_wanted_and_use_every_page() -> None:
+async def test_people_sign_up_arrive_where_they_wanted_and_an_administrator_uses_every_page(tmp_path: Path) -> None:
     need_a_built_console()
-    async with stand_in() as url:
-        status, said = await finished("node", "e2e/identity-journey.mjs", cwd=CONSOLE, CLARY_URL=url)
-    assert status == 0, said[-2000:]
-
-
-@pytest.mark.timeout(180)
-async def test_an_administrator_uses_the_pages_against_the_real_server(tmp_path: Path) -> None:
-    need_a_built_console()
-    async with running(tmp_path / "data") as server:
+    async with running(tmp_path / "data", CLARY_ALLOW_REGISTRATION="on") as server:
         status, said = await finished(
             "node",
             "e2e/identity-journey.mjs",
@@ -58,6 +22,6 @@ async def test_an_administrator_uses_the_pages_against_the_real_server(tmp_path:
             CLARY_URL=server.url,
             CLARY_USER="admin",
             CLARY_PASSWORD=ADMIN_PASSWORD,
-            CLARY_STEPS="next,groups,keys,users,clients,audit,share,account",
+            CLARY_MAIL_LOG=str(server.log),
         )
     assert status == 0, said[-2000:]

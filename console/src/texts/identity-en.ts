@@ -100,6 +100,7 @@ export const identityEn = {
   onlyAgents: "Only these agents (none chosen: all)",
   noAgentsYet: "No agents yet",
   agentLimit: (count: number) => (count === 1 ? "One agent only" : `${count} agents only`),
+  keyBudget: "What it may spend",
   onlyAddresses: "Only from these addresses",
   addressesHint: "One address or network per line; empty: from anywhere",
   addressLimit: (list: string) => `Only from ${list}`,

@@ -100,6 +100,7 @@ export const identityZh: Shape<typeof identityEn> = {
   onlyAgents: "仅限这些智能体（不选则为全部）",
   noAgentsYet: "还没有智能体",
   agentLimit: (count) => `仅限 ${count} 个智能体`,
+  keyBudget: "可使用的额度",
   onlyAddresses: "仅限这些来源地址",
   addressesHint: "每行一个地址或网段；留空则不限",
   addressLimit: (list) => `仅限来自 ${list}`,

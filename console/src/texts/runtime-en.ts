@@ -20,6 +20,21 @@ export const runtimeEn = {
   approvalExpired: "Expired",
   waitingForYou: "Waiting for you",
 
+  category_pay: "spends money",
+  category_send: "sends something",
+  category_delete: "deletes something",
+  category_install: "installs something",
+  category_outside_workspace: "outside the workspace",
+  category_network: "uses the network",
+  category_write: "changes something",
+  category_external: "acts outside",
+
+  // What a run did without
+  signInNeeded: (name: string) => `${name} was left out: it wants to know you first.`,
+  signInThere: "Sign in there",
+  signInFailed: "The sign-in could not be finished. Please try again.",
+  leftOut: (names: string) => `Left out, because it cannot be used now: ${names}`,
+
   // While an agent works
   guideHint: "Add something while it works…",
   guide: "Add to the work",
@@ -35,7 +50,6 @@ export const runtimeEn = {
   saveAndAsk: "Save and ask again",
   observed: "Looked at the result",
   planned: "Planned the next step",
-  compacted: "Earlier messages were summarised",
 
   // What goes with a message
   addToMessage: "Add to the message",
@@ -47,7 +61,6 @@ export const runtimeEn = {
   takeOff: (name: string) => `Take off: ${name}`,
 
   // Other agents
-  childOpen: "Open",
   childOpenNamed: (name: string) => `Show the work of ${name}`,
   childPanel: (name: string) => `Work of ${name}`,
   childWaiting: "Not started",
@@ -62,18 +75,18 @@ export const runtimeEn = {
   filesOf: "Files of the agent",
   filesIntro: "The workspace you and this agent share",
   filesEmpty: "No files yet. What the agent writes appears here, and you can put files here for it.",
+  filesNeedChat:
+    "Files of this assistant belong to a chat. Write a first message here, then add files, or choose another agent.",
   folderEmpty: "This folder is empty.",
   filesTruncated: "There are more files than can be listed.",
   workspaceRoot: "Workspace",
   upload: "Upload",
   uploading: (name: string, percent: number) => `${name}: ${percent} %`,
   uploadFailed: (name: string) => `${name} was not uploaded.`,
-  dropHere: "Drop files here",
   refresh: "Refresh",
   downloadZip: "Download as ZIP",
   downloadNamed: (name: string) => `Download ${name}`,
   openFile: "Open in a new tab",
-  up: "Up",
   deleteFileTitle: "Delete this?",
   deleteFileText: (name: string) => `“${name}” will be gone. This cannot be undone.`,
   deleteFolderText: (name: string) =>

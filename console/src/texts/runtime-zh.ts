@@ -23,6 +23,21 @@ export const runtimeZh: Shape<typeof runtimeEn> = {
   approvalExpired: "已过期",
   waitingForYou: "等待您处理",
 
+  category_pay: "花钱",
+  category_send: "发送内容",
+  category_delete: "删除内容",
+  category_install: "安装内容",
+  category_outside_workspace: "超出工作空间",
+  category_network: "使用网络",
+  category_write: "修改内容",
+  category_external: "对外操作",
+
+  // What a run did without
+  signInNeeded: (name) => `本次未使用 ${name}：需要先在那里登录。`,
+  signInThere: "前往登录",
+  signInFailed: "登录未能完成，请重试。",
+  leftOut: (names) => `以下内容目前无法使用，本次已略过：${names}`,
+
   // While an agent works
   guideHint: "可随时补充说明…",
   guide: "补充说明",
@@ -38,7 +53,6 @@ export const runtimeZh: Shape<typeof runtimeEn> = {
   saveAndAsk: "保存并重新提问",
   observed: "检查结果",
   planned: "规划下一步",
-  compacted: "较早的消息已被概括",
 
   // What goes with a message
   addToMessage: "添加到消息",
@@ -50,7 +64,6 @@ export const runtimeZh: Shape<typeof runtimeEn> = {
   takeOff: (name) => `移除：${name}`,
 
   // Other agents
-  childOpen: "查看",
   childOpenNamed: (name) => `查看 ${name} 的工作`,
   childPanel: (name) => `${name} 的工作`,
   childWaiting: "未开始",
@@ -65,18 +78,17 @@ export const runtimeZh: Shape<typeof runtimeEn> = {
   filesOf: "智能体的文件",
   filesIntro: "您与此智能体共用的工作空间",
   filesEmpty: "暂无文件。智能体写入的文件会显示在这里，您也可以上传文件供它使用。",
+  filesNeedChat: "该助手的文件属于各个对话。请先在此发送一条消息再添加文件，或选择其他智能体。",
   folderEmpty: "此文件夹为空。",
   filesTruncated: "文件过多，未能全部列出。",
   workspaceRoot: "工作空间",
   upload: "上传",
   uploading: (name, percent) => `${name}：${percent} %`,
   uploadFailed: (name) => `${name} 未能上传。`,
-  dropHere: "将文件拖到这里",
   refresh: "刷新",
   downloadZip: "下载为 ZIP",
   downloadNamed: (name) => `下载 ${name}`,
   openFile: "在新标签页打开",
-  up: "上一级",
   deleteFileTitle: "确认删除？",
   deleteFileText: (name) => `“${name}”将被删除，无法恢复。`,
   deleteFolderText: (name) => `文件夹“${name}”及其全部内容将被删除，无法恢复。`,

@@ -19,14 +19,15 @@ import { useFormChoices } from "./use-form-choices";
 interface FieldsProps {
   values: AgentFormValues;
   agentId: string | null;
+  ownerId: string;
   onChange: (values: AgentFormValues) => void;
 }
 
 /** The form of an agent: what nearly everybody fills in first, the rest in parts to unfold. */
-export function AgentFields({ values, agentId, onChange }: FieldsProps) {
+export function AgentFields({ values, agentId, ownerId, onChange }: FieldsProps) {
   const t = useTexts();
   const w = useWorkshopTexts();
-  const choices = useFormChoices();
+  const choices = useFormChoices(ownerId);
   const set = (part: Partial<AgentFormValues>) => onChange({ ...values, ...part });
   const group = { values, set, choices, agentId };
   const model = choices.providers.find(({ id }) => id === values.llm_provider_id)?.name ?? t.defaultModel;

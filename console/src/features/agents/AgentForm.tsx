@@ -15,7 +15,13 @@ import { type Agent, createAgent, getAgent, updateAgent } from "./api";
 import { DraftBox } from "./DraftBox";
 import { type AgentFormValues, newAgentValues, toDraft, toValues } from "./form-values";
 
-export function AgentForm({ agentId }: { agentId: string | null }) {
+interface AgentFormProps {
+  agentId: string | null;
+  /** Who is signed in, and so whose a new agent will be. */
+  userId: string;
+}
+
+export function AgentForm({ agentId, userId }: AgentFormProps) {
   const t = useTexts();
   const [agent, setAgent] = useState<Agent | null>(null);
   const [values, setValues] = useState<AgentFormValues | null>(() =>
@@ -62,7 +68,14 @@ export function AgentForm({ agentId }: { agentId: string | null }) {
       {values === null && error === null && <Spinner />}
       {agentId === null && <DraftBox onDraft={(draft) => setValues(toValues(draft))} />}
       <AgentWarnings warnings={agent?.warnings ?? []} />
-      {values !== null && <AgentFields values={values} agentId={agentId} onChange={setValues} />}
+      {values !== null && (
+        <AgentFields
+          values={values}
+          agentId={agentId}
+          ownerId={agent?.user_id ?? userId}
+          onChange={setValues}
+        />
+      )}
       {error !== null && <SaveError error={error} onReload={() => agent && load(agent.id).catch(setError)} />}
       <div className="form-actions sticky">
         <a className="button" href={hrefOf({ page: "agents", agentId: null })}>

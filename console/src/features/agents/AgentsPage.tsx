@@ -30,12 +30,15 @@ interface AgentsPageProps {
 }
 
 export function AgentsPage({ agentId, part, account }: AgentsPageProps) {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: whoever comes back to the list sees it as it is now
   useEffect(() => {
     void loadAgents();
-  }, []);
+  }, [agentId, part]);
   if (agentId !== null && part === "memory") return <MemoryPage key={agentId} agentId={agentId} />;
   if (agentId !== null && part === "versions") return <VersionsPage key={agentId} agentId={agentId} />;
-  if (agentId !== null) return <AgentForm key={agentId} agentId={agentId === "new" ? null : agentId} />;
+  const { userid } = account.user;
+  if (agentId !== null)
+    return <AgentForm key={agentId} agentId={agentId === "new" ? null : agentId} userId={userid} />;
   return <AgentList account={account} />;
 }
 

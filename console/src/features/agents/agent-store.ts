@@ -11,13 +11,14 @@ const STORAGE_KEY = "clary.agent";
 export interface AgentsState {
   /** The built-in agent first, then the listed ones. Null until they are loaded. */
   agents: Agent[] | null;
+  /** Empty where nobody has chosen yet. */
   chosenId: string;
   error: unknown;
 }
 
 export const agentStore = new Store<AgentsState>({
   agents: null,
-  chosenId: readStored(STORAGE_KEY) ?? BUILTIN_AGENT,
+  chosenId: readStored(STORAGE_KEY) ?? "",
   error: null,
 });
 
@@ -36,9 +37,12 @@ export function chooseAgent(id: string): void {
   agentStore.update((state) => ({ ...state, chosenId: id }));
 }
 
-/** The chosen agent, or the first one when the choice is gone. */
-export function chosenAgent(state: AgentsState): Agent | null {
-  return state.agents?.find((agent) => agent.id === state.chosenId) ?? state.agents?.[0] ?? null;
+/** The chosen agent; without a choice, or when it is gone, the person's default one, else the built-in one. */
+export function chosenAgent({ agents, chosenId }: AgentsState): Agent | null {
+  if (agents === null) return null;
+  // Administrators see everybody's agents, and everybody may have a default one.
+  const byDefault = (agent: Agent) => agent.is_default && agent.access === "owner";
+  return agents.find((agent) => agent.id === chosenId) ?? agents.find(byDefault) ?? agents[0] ?? null;
 }
 
 export const ownsAgent = (state: AgentsState, userId: string): boolean =>

@@ -24,8 +24,11 @@ export interface FormChoices {
   failed: Loaded<unknown>;
 }
 
-/** Everything an agent can be made of. A list that a server does not have leaves out its field, and no more. */
-export function useFormChoices(): FormChoices {
+/**
+ * Everything an agent of this owner can be made of. A list that a server does not have leaves out its field, and no
+ * more. Administrators see everybody's servers of tools; an agent gets those of its owner.
+ */
+export function useFormChoices(ownerId: string): FormChoices {
   const providers = useLoad(listProviders, "providers");
   const tools = useLoad(listTools, "tools");
   const skills = useLoad(listSkills, "skills");
@@ -33,7 +36,7 @@ export function useFormChoices(): FormChoices {
   const agents = useLoad(listAgents, "agents");
   return {
     providers: providers.data ?? [],
-    tools: tools.data,
+    tools: tools.data?.filter(({ user_id }) => !user_id || user_id === ownerId) ?? null,
     skills: skills.data,
     bases: bases.data,
     agents: agents.data ?? [],

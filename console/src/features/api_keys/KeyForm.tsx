@@ -9,6 +9,9 @@ import { type Choice, ChoiceList } from "../../ui/ChoiceList";
 import { ActionDialog } from "../../ui/Dialog";
 import { Check, TextField } from "../../ui/TextField";
 import { listAgents } from "../agents/api";
+import { type Budget, PERIODS } from "../usage/api";
+import { BudgetFields } from "../usage/BudgetFields";
+import { toBudget, toTexts } from "../usage/ceilings";
 import { type ApiKey, createKey, type FreshKey, type KeyFields, SCOPES, type Scope, updateKey } from "./api";
 
 interface KeyFormProps {
@@ -28,6 +31,7 @@ export function KeyForm({ apiKey, isAdmin, onFresh, onSaved, onClose }: KeyFormP
   const [day, setDay] = useState(dayOfEnd(apiKey));
   const [agentIds, setAgentIds] = useState(apiKey?.agent_ids ?? []);
   const [addresses, setAddresses] = useState(fromLines(apiKey?.addresses ?? []));
+  const [ceilings, setCeilings] = useState(() => toTexts(apiKey?.budget ?? {}));
   const save = async () => {
     const fields: KeyFields = {
       name: name.trim(),
@@ -35,6 +39,7 @@ export function KeyForm({ apiKey, isAdmin, onFresh, onSaved, onClose }: KeyFormP
       expires_at: day === "" ? null : endOfDay(day),
       agent_ids: agentIds,
       addresses: toLines(addresses),
+      budget: withCurrency(toBudget(ceilings), apiKey?.budget),
     };
     if (apiKey === null) onFresh(await createKey(fields));
     else await updateKey(apiKey.id, day === dayOfEnd(apiKey) ? withoutEnd(fields) : fields);
@@ -86,9 +91,19 @@ export function KeyForm({ apiKey, isAdmin, onFresh, onSaved, onClose }: KeyFormP
         emptyText={i.noAgentsYet}
       />
       <AreaField label={i.onlyAddresses} hint={i.addressesHint} value={addresses} onChange={setAddresses} />
+      <details className="more-fields" open={apiKey?.budget != null}>
+        <summary>{i.keyBudget}</summary>
+        <BudgetFields periods={PERIODS} texts={ceilings} onChange={setCeilings} />
+      </details>
     </ActionDialog>
   );
 }
+
+/** Amounts stay in the currency they came in; no ceiling at all is no budget. */
+const withCurrency = (budget: Budget, before: Budget | null | undefined): Budget | null =>
+  Object.keys(budget).length === 0
+    ? null
+    : { ...budget, ...(before?.currency && { currency: before.currency }) };
 
 const dayOfEnd = (apiKey: ApiKey | null): string => (apiKey?.expires_at ? dayOf(apiKey.expires_at) : "");
 

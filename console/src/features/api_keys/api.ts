@@ -1,5 +1,6 @@
 /** Personal API keys (platform.md 7.1). */
 import { get, post, put, remove } from "../../kit/http";
+import type { Budget } from "../usage/api";
 
 export const SCOPES = ["read", "chat", "write", "mcp", "admin"] as const;
 export type Scope = (typeof SCOPES)[number];
@@ -13,6 +14,8 @@ export interface KeyFields {
   agent_ids: string[];
   /** Addresses or networks; empty means from anywhere. */
   addresses: string[];
+  /** What runs started with it may spend; null is no limit. */
+  budget?: Budget | null;
 }
 
 export interface ApiKey extends KeyFields {

@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { errorText } from "../../kit/errors";
 import { clockText, momentOf, useDeadline } from "../../kit/use-deadline";
-import { useRuntimeTexts } from "../../texts/runtime";
+import { type RuntimeTexts, useRuntimeTexts } from "../../texts/runtime";
 import { Icon } from "../../ui/Icon";
 import { Notice } from "../../ui/Notice";
 import { toolTitle } from "../agents/tools";
@@ -35,7 +35,7 @@ export function ApprovalCard({ line, decision, isLive, onDecided }: ApprovalCard
       </h2>
       <p className="muted">
         {toolTitle(r, line.tool_name ?? "")}
-        {line.category && ` · ${line.category}`}
+        {line.category && ` · ${categoryText(r, line.category)}`}
       </p>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a box that scrolls must be reachable by keyboard */}
       <pre className="approval-command" tabIndex={0}>
@@ -46,6 +46,11 @@ export function ApprovalCard({ line, decision, isLive, onDecided }: ApprovalCard
       {state === null && <DecisionButtons line={line} onDecided={onDecided} />}
     </article>
   );
+}
+
+function categoryText(r: RuntimeTexts, category: string): string {
+  const known: unknown = (r as Record<string, unknown>)[`category_${category}`];
+  return typeof known === "string" ? known : category;
 }
 
 function DecisionButtons({ line, onDecided }: Pick<ApprovalCardProps, "line" | "onDecided">) {

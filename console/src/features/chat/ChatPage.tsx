@@ -7,7 +7,7 @@ import { Icon } from "../../ui/Icon";
 import { Notice } from "../../ui/Notice";
 import { Spinner } from "../../ui/Spinner";
 import type { Account, SystemInfo } from "../accounts/api";
-import { agentStore, chooseAgent, chosenAgent, ownsAgent } from "../agents/agent-store";
+import { agentStore, BUILTIN_AGENT, chooseAgent, chosenAgent, ownsAgent } from "../agents/agent-store";
 import { activeStore } from "../conversations/active-sessions";
 import { ModelBanner } from "../llm_providers/ModelBanner";
 import type { Workspace } from "../workspaces/api";
@@ -22,6 +22,7 @@ import { GuidanceList } from "./GuidanceList";
 import { WorkspaceContext } from "./Markdown";
 import { MessageList } from "./MessageList";
 import { closePanel, panelStore } from "./panel-store";
+import { RunWarnings } from "./RunWarnings";
 import { TaskPanel } from "./TaskPanel";
 import { textOf } from "./transcript";
 import { showAddressOf, useChatSession } from "./use-chat-session";
@@ -53,10 +54,10 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
   const agent = chosenAgent(agents);
   const isEmpty = state.transcript.messages.length === 0 && state.phase === "idle" && state.error === null;
 
-  const workspace = useMemo(
-    () => ({ agentId: state.agentId ?? agent?.id ?? "default_agent", sessionId: session.sessionId }),
-    [state.agentId, agent?.id, session],
-  );
+  const workspace = useMemo(() => {
+    const agentId = state.agentId ?? agent?.id ?? BUILTIN_AGENT;
+    return { agentId, sessionId: session.sessionId, isMissing: isEmpty && agentId === BUILTIN_AGENT };
+  }, [state.agentId, agent?.id, session, isEmpty]);
   const extras = useExtras(workspace);
   const { putBack } = extras;
 
@@ -134,6 +135,11 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
                     actions={actions}
                   />
                 )}
+                <RunWarnings
+                  key={session.sessionId}
+                  warnings={state.warnings}
+                  sessionId={session.sessionId}
+                />
                 {state.error !== null && (
                   <Notice kind="error" action={state.unsent === null ? retry : undefined}>
                     {errorText(state.error)}

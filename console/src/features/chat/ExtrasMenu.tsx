@@ -23,7 +23,8 @@ export function ExtrasMenu({ extras, skills, isBusy }: ExtrasMenuProps) {
         ? wishes.skills.filter((other) => other !== name)
         : [...wishes.skills, name],
     });
-  const files: MenuEntry = { label: r.attach, icon: "upload", onSelect: () => picker.current?.click() };
+  const pick = () => (extras.takesFiles ? picker.current?.click() : extras.attach([]));
+  const files: MenuEntry = { label: r.attach, icon: "upload", onSelect: pick };
   const ways: MenuEntry[] = [
     {
       label: r.planFirst,

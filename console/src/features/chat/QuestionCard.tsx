@@ -1,5 +1,6 @@
 import { type FormEvent, useState } from "react";
 import { errorText } from "../../kit/errors";
+import { useTexts } from "../../kit/i18n";
 import { clockText, useDeadline } from "../../kit/use-deadline";
 import { useRuntimeTexts } from "../../texts/runtime";
 import { Icon } from "../../ui/Icon";
@@ -14,7 +15,7 @@ import {
   responseMessage,
   startAnswers,
 } from "./questionnaire";
-import { argumentsOf, isObject, resultOf, str } from "./tool-facts";
+import { argumentsOf, failureOf, isObject, resultOf } from "./tool-facts";
 import type { MessageLine, ToolCall } from "./wire";
 
 interface QuestionCardProps {
@@ -29,6 +30,7 @@ interface QuestionCardProps {
 
 /** What an agent wants to know: a form while it waits, then what was answered. */
 export function QuestionCard({ message, call, result, isLive, onReply }: QuestionCardProps) {
+  const t = useTexts();
   const r = useRuntimeTexts();
   const questionnaire = readQuestionnaire(argumentsOf(call), call.id);
   const isAsync = call.function.name === "questionnaire_async";
@@ -44,7 +46,7 @@ export function QuestionCard({ message, call, result, isLive, onReply }: Questio
         <Icon name={questionnaire.isPlan ? "list" : "question"} size={17} />
         {questionnaire.title || (questionnaire.isPlan ? r.confirmPlan : r.agentAsks)}
       </h2>
-      {isFailed && <p className="hint">{str(resultOf(result).message) || r.questionsClosed}</p>}
+      {isFailed && <p className="hint">{failureOf(result, t) ?? r.questionsClosed}</p>}
       {!isFailed && isAsync && <Reply questionnaire={questionnaire} onReply={onReply} />}
       {!isFailed && !isAsync && result === undefined && isLive && (
         <WaitingForm questionnaire={questionnaire} askedAt={message.timestamp} />

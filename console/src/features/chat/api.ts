@@ -118,12 +118,22 @@ export const decide = (line: ApprovalLine, decision: "approve" | "deny") =>
     command_hash: line.command_hash,
   });
 
-interface RunState {
-  waiting?: { kind: string } | null;
+/** Something that was asked for and that a run did without (S3.2). */
+export interface RunWarning {
+  field: string;
+  value: string;
+  reason: string;
 }
 
-/** Whether the run waits for a decision. Its request is a line of the log only, which history does not repeat. */
-export async function awaitsApproval(runId: string): Promise<boolean> {
-  const run = await get<RunState>(`/api/runs/${path(runId)}`);
-  return run.waiting?.kind === "approval";
+interface RunState {
+  waiting?: { kind: string } | null;
+  warnings?: RunWarning[];
 }
+
+const readRun = (runId: string) => get<RunState>(`/api/runs/${path(runId)}`);
+
+/** Whether the run waits for a decision. Its request is a line of the log only, which history does not repeat. */
+export const awaitsApproval = async (runId: string): Promise<boolean> =>
+  (await readRun(runId)).waiting?.kind === "approval";
+export const listWarnings = async (runId: string): Promise<RunWarning[]> =>
+  (await readRun(runId)).warnings ?? [];

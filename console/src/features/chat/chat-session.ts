@@ -4,7 +4,17 @@
  */
 import { ApiError } from "../../kit/http";
 import { Store } from "../../kit/store";
-import { editLastQuestion, interruptRun, loadHistory, loadTasks, rerun, resumeRun, startRun } from "./api";
+import {
+  editLastQuestion,
+  interruptRun,
+  listWarnings,
+  loadHistory,
+  loadTasks,
+  type RunWarning,
+  rerun,
+  resumeRun,
+  startRun,
+} from "./api";
 import { withoutLinks, withTags } from "./attachments";
 import { type FollowOptions, followRun, type Position } from "./follow-run";
 import { GuidanceQueue } from "./guidance";
@@ -33,6 +43,8 @@ export interface ChatState {
   error: unknown;
   agentId: string | null;
   title: string;
+  /** What the newest run did without; known when it is over. */
+  warnings: RunWarning[];
   /** A message that the server did not take, to be sent again. */
   unsent: string | null;
 }
@@ -63,6 +75,7 @@ export class ChatSession {
       error: null,
       agentId: null,
       title: "",
+      warnings: [],
       unsent: null,
     });
   }
@@ -177,7 +190,7 @@ export class ChatSession {
     const signal = this.beginReading();
     this.position = { index: 0, runId: null };
     this.isAccepted = false;
-    this.change({ transcript: shown, phase: "sending", error: null, unsent: null });
+    this.change({ transcript: shown, phase: "sending", error: null, unsent: null, warnings: [] });
     try {
       await this.follow(start, signal);
     } catch (error) {
@@ -236,6 +249,7 @@ export class ChatSession {
     if (!isOpening && this.state.get().transcript.end?.resume_fallback) await this.reloadHistory(signal);
     this.settle({ phase: "idle" });
     void this.refreshTasks();
+    void this.refreshWarnings(signal);
     if (this.guidance.items.get().length > 0) void this.guidance.refresh();
   }
 
@@ -293,6 +307,12 @@ export class ChatSession {
   private async refreshTasks(): Promise<void> {
     const tasks = await loadTasks(this.sessionId).catch(() => null);
     if (tasks !== null) this.change({ tasks });
+  }
+
+  private async refreshWarnings(signal: AbortSignal): Promise<void> {
+    const { runId } = this.position;
+    const warnings = runId === null ? [] : await listWarnings(runId).catch(() => []);
+    if (!signal.aborted && warnings.length > 0) this.change({ warnings });
   }
 
   private beginReading(): AbortSignal {

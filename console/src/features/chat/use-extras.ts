@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { ApiError } from "../../kit/http";
 import { uploadForm } from "../../kit/upload";
+import { useRuntimeTexts } from "../../texts/runtime";
 import { uploadUrl, type Workspace } from "../workspaces/api";
 import type { Attached, Wishes } from "./attachments";
 
@@ -15,6 +16,8 @@ export interface Extras {
   files: Attachment[];
   isUploading: boolean;
   error: unknown;
+  /** False where `attach` only says why not. */
+  takesFiles: boolean;
   wish: (part: Partial<Wishes>) => void;
   attach: (files: File[]) => void;
   detach: (id: number) => void;
@@ -31,6 +34,7 @@ let newest = 0;
 
 /** What a person adds to the next message: wishes about the way of working, and files. */
 export function useExtras(workspace: Workspace): Extras {
+  const r = useRuntimeTexts();
   const [wishes, setWishes] = useState<Wishes>(NONE);
   const [files, setFiles] = useState<Attachment[]>([]);
   const [error, setError] = useState<unknown>(null);
@@ -46,6 +50,10 @@ export function useExtras(workspace: Workspace): Extras {
   }, [workspace.agentId, workspace.sessionId]);
 
   const attach = async (chosen: File[]) => {
+    if (workspace.isMissing) {
+      setError(new ApiError(r.filesNeedChat, 404, "file_not_found"));
+      return;
+    }
     setError(null);
     const fresh = chosen.map((file) => ({ file, id: ++newest }));
     setFiles((all) => [...all, ...fresh.map(({ file, id }) => waiting(file, id))]);
@@ -78,6 +86,7 @@ export function useExtras(workspace: Workspace): Extras {
     files,
     isUploading: files.some(({ percent }) => percent !== null),
     error,
+    takesFiles: !workspace.isMissing,
     wish: (part) => setWishes((old) => ({ ...old, ...part })),
     attach: (chosen) => void attach(chosen),
     detach,

@@ -92,9 +92,12 @@ export const readOffer = (server: Server) => get<Offer>(path(server, "/tools"));
 export const approveOffer = (server: Server, hash: string) =>
   post<unknown>(path(server, "/approve"), { hash });
 
-/** Where a person signs in to the server; the way back leads to `next`. */
-export const startSignIn = (name: string, next: string) =>
-  get<{ authorization_url: string }>(
-    `${PREFIX}/${encodeURIComponent(name)}/oauth/start?${new URLSearchParams({ next })}`,
-  );
+/**
+ * Where a person signs in to the server; the way back leads to `next`. With `agentId` it is a server of the owner of
+ * an agent that is shared with the person.
+ */
+export function startSignIn(name: string, next: string, agentId?: string) {
+  const query = new URLSearchParams({ next, ...(agentId && { agent_id: agentId }) });
+  return get<{ authorization_url: string }>(`${PREFIX}/${encodeURIComponent(name)}/oauth/start?${query}`);
+}
 export const endSignIn = (name: string) => remove<unknown>(`${PREFIX}/${encodeURIComponent(name)}/oauth`);

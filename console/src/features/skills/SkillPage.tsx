@@ -77,7 +77,16 @@ export function SkillPage({ skill, user, onChanged }: SkillPageProps) {
       <Facts skill={skill} />
       <LoadState of={content} />
       {content.data !== null && <Content content={content.data} />}
-      {open === "copy" && <CopyDialog skill={skill} onDone={setSaid} onClose={close} />}
+      {open === "copy" && (
+        <CopyDialog
+          skill={skill}
+          onDone={(text) => {
+            setSaid(text);
+            void onChanged();
+          }}
+          onClose={close}
+        />
+      )}
       {open === "delete" && <DeleteDialog skill={skill} onChanged={onChanged} onClose={close} />}
     </>
   );

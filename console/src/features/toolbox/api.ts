@@ -7,6 +7,8 @@ export interface Tool {
   description: string;
   type: "basic" | "sage_mcp" | "mcp";
   source: string;
+  /** Of the owner of its server; empty for what is built in. */
+  user_id?: string;
   server_name?: string | null;
   available: boolean;
   unavailable_reason?: string | null;

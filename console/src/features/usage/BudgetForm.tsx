@@ -8,15 +8,9 @@ import { LoadState } from "../../ui/LoadState";
 import { SelectField, TextField } from "../../ui/TextField";
 import { listAgents } from "../agents/api";
 import { groupOptions, type Option, userOptions } from "../groups/api";
-import {
-  type Budget,
-  type BudgetItem,
-  type Ceiling,
-  PERIODS,
-  type Scope,
-  saveBudget,
-  type Unit,
-} from "./api";
+import { type BudgetItem, PERIODS, type Scope, saveBudget } from "./api";
+import { BudgetFields } from "./BudgetFields";
+import { toBudget, toTexts } from "./ceilings";
 
 interface BudgetFormProps {
   /** Null for a new one. */
@@ -26,7 +20,6 @@ interface BudgetFormProps {
 }
 
 const SCOPES = ["server", "default_user", "user", "group", "agent"] as const satisfies Scope[];
-const UNITS = ["tokens", "cost"] as const satisfies Unit[];
 const CURRENCY = /^[A-Z]{3}$/;
 
 /** For whom, and how much; an empty field is no limit. */
@@ -65,28 +58,7 @@ export function BudgetForm({ item, onSaved, onClose }: BudgetFormProps) {
       )}
       {item === null && id !== "all" && <TargetField key={scope} scope={scope} value={id} onChange={setId} />}
       {item !== null && <p className="muted">{item.label || w[`scope_${item.scope}`]}</p>}
-      {UNITS.map((unit) => (
-        <fieldset className="field" key={unit}>
-          <legend>{w[unit]}</legend>
-          <div className="field-row quarters">
-            {periodsOf(scope).map((period) => {
-              const key: Ceiling = `${unit}_per_${period}`;
-              return (
-                <TextField
-                  key={key}
-                  label={w[`period_${period}`]}
-                  type="number"
-                  min={0}
-                  step={unit === "tokens" ? 1 : "any"}
-                  placeholder={w.noCeiling}
-                  value={texts[key] ?? ""}
-                  onChange={(text) => setTexts({ ...texts, [key]: text })}
-                />
-              );
-            })}
-          </div>
-        </fieldset>
-      ))}
+      <BudgetFields periods={periodsOf(scope)} texts={texts} onChange={setTexts} />
       <TextField label={w.currency} maxLength={3} placeholder="USD" value={currency} onChange={setCurrency} />
     </ActionDialog>
   );
@@ -127,15 +99,4 @@ async function targetsOf(scope: Scope): Promise<Option[]> {
   if (scope === "user") return userOptions("");
   if (scope === "group") return groupOptions("");
   return (await listAgents()).map(({ id, name }) => ({ value: id, label: name }));
-}
-
-type Texts = Partial<Record<Ceiling, string>>;
-
-const toTexts = ({ currency: _, ...ceilings }: Budget): Texts =>
-  Object.fromEntries(Object.entries(ceilings).map(([key, value]) => [key, value?.toString() ?? ""]));
-
-/** Every ceiling that was filled in; the whole of it replaces what was there. */
-function toBudget(texts: Texts): Budget {
-  const filled = Object.entries(texts).filter(([, text]) => text !== undefined && text.trim() !== "");
-  return Object.fromEntries(filled.map(([key, text]) => [key, Number(text)]));
 }

@@ -35,9 +35,11 @@ export function FilesPanel({ workspace, version, onClose }: FilesPanelProps) {
   const { reload } = listing;
   const drop = (event: DragEvent) => {
     event.preventDefault();
+    if (workspace.isMissing) return;
     void start([...event.dataTransfer.files], folder);
   };
   const files = listing.data === null ? null : contentOf(listing.data.files, folder);
+  const emptyText = workspace.isMissing ? r.filesNeedChat : r.filesEmpty;
   return (
     <SidePanel
       title={r.files}
@@ -62,7 +64,7 @@ export function FilesPanel({ workspace, version, onClose }: FilesPanelProps) {
         <p className="hint">{r.filesIntro}</p>
         <Trail folder={folder} onOpen={setFolder} />
         <LoadState of={listing} />
-        {files?.length === 0 && <p className="muted">{folder === "" ? r.filesEmpty : r.folderEmpty}</p>}
+        {files?.length === 0 && <p className="muted">{folder === "" ? emptyText : r.folderEmpty}</p>}
         <ul className="file-rows">
           {files?.map((file) => (
             <FileRow
@@ -89,10 +91,12 @@ export function FilesPanel({ workspace, version, onClose }: FilesPanelProps) {
             event.target.value = "";
           }}
         />
-        <button type="button" className="button wide" onClick={() => picker.current?.click()}>
-          <Icon name="upload" size={16} />
-          {r.upload}
-        </button>
+        {!workspace.isMissing && (
+          <button type="button" className="button wide" onClick={() => picker.current?.click()}>
+            <Icon name="upload" size={16} />
+            {r.upload}
+          </button>
+        )}
       </div>
       {doomed !== null && (
         <DeleteDialog workspace={workspace} file={doomed} onDone={reload} onClose={() => setDoomed(null)} />

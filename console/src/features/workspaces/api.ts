@@ -18,6 +18,8 @@ export interface FileListing {
 export interface Workspace {
   agentId: string;
   sessionId: string;
+  /** It is of a conversation that the server does not know yet, and so takes no files (product.md 4). */
+  isMissing?: boolean;
 }
 
 function address(
