@@ -125,7 +125,7 @@ async def test_a_task_is_finished_by_the_next_server_after_a_restart(tmp_path: P
     gate = Gate(SCRIPTS["draft"][0])
     async with ScriptedProvider({"gate": [gate], "plain": [Say("Plainly.")]}) as provider:
         async with house_in(tmp_path, outbound_allow=("127.0.0.1",)) as house:
-            chat = Chat(house, provider)
+            chat = Chat(house, provider, {})
             alice = await chat.person("alice")
             task = await submitted(alice, "gate")
             await until_asked(provider, 1)
