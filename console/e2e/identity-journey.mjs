@@ -7,25 +7,12 @@
  * journey.
  */
 import { readFileSync } from "node:fs";
-import { newPage, PHONE, settings, shoot, signIn, startBrowser } from "./browser.mjs";
+import { newPage, PHONE, settings, shoot, signIn } from "./browser.mjs";
+import { actOn, button, dialog, gone, open, row } from "./page-acts.mjs";
+import { go, need, step } from "./steps.mjs";
 
 const unique = Date.now().toString(36);
-const button = (page, name) => page.getByRole("button", { name, exact: true });
-const dialog = (page) => page.locator("dialog[open]");
 const focused = (page) => page.evaluate(() => document.activeElement?.textContent?.trim() ?? "");
-
-function need(condition, reason) {
-  if (!condition) throw new Error(reason);
-}
-
-const open = (page, address) => page.goto(`${settings.url}/#/${address}`);
-const gone = (page) => dialog(page).waitFor({ state: "detached" });
-const row = (page, name) => page.locator(".card").filter({ hasText: name });
-
-async function actOn(page, name, entry) {
-  await button(page, `Actions for ${name}`).click();
-  await page.getByRole("menuitem", { name: entry, exact: true }).click();
-}
 
 /** A new person signs up and arrives at the page that was asked for first. */
 async function signUp(browser) {
@@ -267,17 +254,6 @@ const BEFORE = { "sign-up": signUp, next };
 const STEPS = { groups, keys, users, clients, audit, share, account };
 const wanted = (process.env.CLARY_STEPS ?? Object.keys({ ...BEFORE, ...STEPS }).join(",")).split(",");
 
-async function step(name, run) {
-  try {
-    const start = Date.now();
-    const result = await run();
-    console.log(`ok    ${name} (${Date.now() - start} ms)`);
-    return result;
-  } catch (error) {
-    throw new Error(`${name}: ${error.message}`);
-  }
-}
-
 async function journey(browser) {
   const unknown = wanted.filter((name) => !(name in BEFORE || name in STEPS));
   need(unknown.length === 0, `there is no step ${unknown}`);
@@ -301,13 +277,4 @@ async function journey(browser) {
   need(faults.length === 0, `faults of the page:\n${faults.join("\n")}`);
 }
 
-const browser = await startBrowser();
-try {
-  await journey(browser);
-  console.log("the journey is complete");
-} catch (error) {
-  console.error(`FAILED ${error.message}`);
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+await go(journey);

@@ -6,7 +6,8 @@
  * changed with CLARY_SHORT_PROMPT and CLARY_LONG_PROMPT; the answer to the long one, asked as the first question of a
  * chat, should take three seconds or more.
  */
-import { newPage, PHONE, settings, shoot, signIn, startBrowser } from "./browser.mjs";
+import { newPage, PHONE, settings, shoot, signIn } from "./browser.mjs";
+import { go, need, step } from "./steps.mjs";
 
 const SHORT = process.env.CLARY_SHORT_PROMPT ?? "Hello, what can you do here?";
 const LONG = process.env.CLARY_LONG_PROMPT ?? "Please give me a long answer";
@@ -15,10 +16,6 @@ const ANSWER_MS = 90_000;
 const composer = (page) => page.locator(".composer textarea");
 const stopButton = (page) => page.locator(".send.stop");
 const lastTurn = (page) => page.locator(".turn").last();
-
-function need(condition, reason) {
-  if (!condition) throw new Error(reason);
-}
 
 async function ask(page, text) {
   await composer(page).fill(text);
@@ -174,16 +171,6 @@ async function signOut(page) {
   await page.getByRole("button", { name: "Sign in", exact: true }).waitFor();
 }
 
-async function step(name, run) {
-  try {
-    const result = await run();
-    console.log(`ok    ${name}`);
-    return result;
-  } catch (error) {
-    throw new Error(`${name}: ${error.message}`);
-  }
-}
-
 async function journey(browser) {
   const page = await newPage(browser);
   try {
@@ -206,13 +193,4 @@ async function journey(browser) {
   }
 }
 
-const browser = await startBrowser();
-try {
-  await journey(browser);
-  console.log("the journey is complete");
-} catch (error) {
-  console.error(`FAILED ${error.message}`);
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+await go(journey);

@@ -1,7 +1,8 @@
 /** Chats with agents at work: tools, consent, questions, helpers, additions, files. */
 import { readFileSync } from "node:fs";
 import { shoot } from "./browser.mjs";
-import { actOn, answer, ask, button, dialog, gone, need, open } from "./work-page.mjs";
+import { actOn, answer, ask, button, dialog, gone, open } from "./page-acts.mjs";
+import { need } from "./steps.mjs";
 
 const FIGURES = { name: "figures 2026.csv", mimeType: "text/csv", buffer: Buffer.from("a,b\n1,2\n") };
 

@@ -6,9 +6,9 @@
  * CLARY_LOCKED_SERVER are the addresses of two servers of tools, CLARY_ARCHIVES is the folder of the archives;
  * CLARY_STEPS names the steps to go (commas between them). An answer of the API that nobody expects fails the journey.
  */
-import { newPage, PHONE, settings, shoot, signIn, startBrowser, watchAnswers } from "./browser.mjs";
+import { newPage, PHONE, settings, shoot, signIn, watchAnswers } from "./browser.mjs";
+import { go, need, step } from "./steps.mjs";
 import { chatSteps } from "./work-chats.mjs";
-import { need } from "./work-page.mjs";
 import { workshopSteps } from "./work-workshop.mjs";
 
 const STEPS = { ...chatSteps, ...workshopSteps };
@@ -29,17 +29,6 @@ async function phone(browser, storageState) {
   return page;
 }
 
-async function step(name, run) {
-  try {
-    const start = Date.now();
-    const result = await run();
-    console.log(`ok    ${name} (${Date.now() - start} ms)`);
-    return result;
-  } catch (error) {
-    throw new Error(`${name}: ${error.message}`);
-  }
-}
-
 async function journey(browser) {
   const page = await newPage(browser);
   await signIn(page);
@@ -57,13 +46,4 @@ async function journey(browser) {
   }
 }
 
-const browser = await startBrowser();
-try {
-  await journey(browser);
-  console.log("the journey is complete");
-} catch (error) {
-  console.error(`FAILED ${error.message}`);
-  process.exitCode = 1;
-} finally {
-  await browser.close();
-}
+await go(journey);

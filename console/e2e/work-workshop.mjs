@@ -1,7 +1,8 @@
 /** What agents are made of: skills, servers of tools, the form of an agent, versions, budgets. */
 import { join } from "node:path";
 import { expectRefusal, settings, shoot } from "./browser.mjs";
-import { actOn, answer, ask, button, dialog, gone, need, open, row } from "./work-page.mjs";
+import { actOn, answer, ask, button, dialog, gone, open, row } from "./page-acts.mjs";
+import { need } from "./steps.mjs";
 
 const archives = process.env.CLARY_ARCHIVES ?? ".";
 const badge = (page, text) => page.locator("h1 .badge", { hasText: text }).waitFor();

@@ -1,4 +1,4 @@
-/** What the steps of the journey through the work of agents do on a page again and again. */
+/** What the steps of journeys do on a page again and again. */
 import { settings } from "./browser.mjs";
 
 export const button = (page, name) => page.getByRole("button", { name, exact: true });
@@ -6,10 +6,6 @@ export const dialog = (page) => page.locator("dialog[open]");
 export const gone = (page) => dialog(page).waitFor({ state: "detached" });
 export const open = (page, address) => page.goto(`${settings.url}/#/${address}`);
 export const row = (page, name) => page.locator(".card").filter({ hasText: name });
-
-export function need(condition, reason) {
-  if (!condition) throw new Error(reason);
-}
 
 export async function actOn(page, name, entry) {
   await button(page, `Actions for ${name}`).click();
