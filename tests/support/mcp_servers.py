@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any, TypeVar, cast
 
 import uvicorn
@@ -270,3 +270,20 @@ async def present(made: S) -> AsyncGenerator[S]:
     finally:
         made.gone.set()
         await runner.cleanup()
+
+
+def streaming(piece: Callable[[int], bytes], pause: float = 0) -> Any:
+    """Events that never end."""
+
+    async def answer(message: Json, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        number = 0
+        with suppress(ConnectionError):
+            while True:
+                await response.write(piece(number))
+                number += 1
+                await asyncio.sleep(pause)
+        return response
+
+    return answer

@@ -14,7 +14,7 @@ from anyio import fail_after
 from adapters.mcp.stage import Listener, opened
 from clary.adapters.mcp import McpGateway
 from clary.features.mcp_servers.ports import Endpoint, McpFailedError, RemoteError
-from support.mcp_servers import PNG, Stranger, stranger, text, tool
+from support.mcp_servers import PNG, Stranger, stranger, streaming, text, tool
 
 pytestmark = pytest.mark.anyio
 Json = dict[str, Any]
@@ -162,23 +162,6 @@ async def test_packed_answers_are_not_unpacked(other: Stranger) -> None:
     async with opened() as client:
         assert await fails(client.call_tool(at(other), "echo", {}, Listener().door)) == "bad_protocol"
     assert {each["accept-encoding"] for each in other.headers} == {"identity"}
-
-
-def streaming(piece: Callable[[int], bytes], pause: float = 0) -> Any:
-    """Events that never end."""
-
-    async def answer(message: Json, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        number = 0
-        with suppress(ConnectionError):
-            while True:
-                await response.write(piece(number))
-                number += 1
-                await asyncio.sleep(pause)
-        return response
-
-    return answer
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ The run ends as it should, with one result for each call; runs of others and the
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from anyio import fail_after
 
 from clary.adapters.scripted_provider import Call, CallTools, Say
 from features.chat.world import Chat, Lines, Speaker, chat_in, end_of
-from support.mcp_servers import Stranger, friend, serving, stranger, text, tool
+from support.mcp_servers import Stranger, friend, serving, stranger, streaming, text, tool
 
 pytestmark = pytest.mark.anyio
 Json = dict[str, Any]
@@ -144,23 +143,6 @@ async def test_a_server_of_the_request_that_hangs_is_left_out_or_fails_its_call(
     }
     assert (errors, next(kind_of(each) for each in results(lines))) == expected[step]
     assert end_of(lines) == ("completed", "answered")
-
-
-def streaming(piece: Callable[[int], bytes], pause: float = 0) -> Any:
-    """Events that never end."""
-
-    async def answer(message: Json, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        number = 0
-        with suppress(ConnectionError):
-            while True:
-                await response.write(piece(number))
-                number += 1
-                await asyncio.sleep(pause)
-        return response
-
-    return answer
 
 
 def large(mib: int) -> Any:
