@@ -81,11 +81,6 @@ class RunExecution:
         except (LogFencedError, LogUnavailableError) as error:
             log.warning("run_lost_its_log", run_id=self._recorder.run_id, error=type(error).__name__)
             return
-        except Exception as error:
-            # The supervisor's last resort: the person gets an end, the log gets the fault.
-            log.error("run_fault", run_id=self._recorder.run_id, exc_info=error)
-            await self._end("internal_error", kind="internal_error")
-            return
         await self._end(ended.reason)
 
     async def end_stopped(self) -> None:
@@ -93,14 +88,11 @@ class RunExecution:
         await self._end(self._stop.reason or "interrupt_request")
 
     async def _drive(self) -> LoopEnded:
-        limit = asyncio.timeout(self._max_seconds)
         try:
-            async with limit:
-                return await follow(await self._make_loop(), self._recorder)
+            async with asyncio.timeout(self._max_seconds):
+                return await work(self._make_loop, self._recorder)
         except TimeoutError:
-            if limit.expired():
-                raise RunFailedError("limit") from None
-            raise
+            raise RunFailedError("limit") from None
 
     async def _end(self, reason: EndReason, *, kind: FailureKind | None = None, retryable: bool = False) -> None:
         """Open results, failure notice, usage, `stream_end` and the terminal status: all in one transaction."""
@@ -130,7 +122,7 @@ class ChildExecution:
         """
         try:
             # Stopped while it waited, or before its process died: what comes too late must not begin.
-            ended = await follow(await self._make_loop(), self.recorder) if self._stop.reason is None else None
+            ended = await work(self._make_loop, self.recorder) if self._stop.reason is None else None
         except asyncio.CancelledError:
             if self._root_stop.abandoned:
                 raise
@@ -141,12 +133,6 @@ class ChildExecution:
             return outcome
         except RunFailedError as failure:
             return self._end_failed(failure.kind, retryable=failure.retryable)
-        except (LogFencedError, LogUnavailableError):
-            raise
-        except Exception as error:
-            # As for a root: a child that ends badly never fails its parent (stream-runtime.md 6.2).
-            log.error("child_run_fault", run_id=self.recorder.run_id, exc_info=error)
-            return self._end_failed("internal_error")
         finally:
             self.recorder.close()
         return self._end(ended.reason, outcome_of(ended)) if ended is not None else self._end_stopped()
@@ -164,6 +150,22 @@ class ChildExecution:
     ) -> Outcome:
         write_end(self.recorder, reason, kind=kind, retryable=retryable, outcome=outcome.as_row())
         return outcome
+
+
+async def work(make_loop: MakeLoop, recorder: RunRecorder) -> LoopEnded:
+    """Follows a run to its end; what nobody foresaw ends it, and neither its process nor the run above it (6.2).
+
+    Raises:
+        RunFailedError, LogFencedError, LogUnavailableError
+    """
+    try:
+        return await follow(await make_loop(), recorder)
+    except (RunFailedError, LogFencedError, LogUnavailableError):
+        raise
+    except Exception as error:
+        # The supervisor's last resort: the person gets an end, the log gets the fault.
+        log.error("run_fault", run_id=recorder.run_id, exc_info=error)
+        raise RunFailedError("internal_error") from error
 
 
 async def follow(loop: AgentLoop, recorder: RunRecorder) -> LoopEnded:
