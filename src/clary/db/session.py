@@ -4,13 +4,26 @@ from collections.abc import Callable
 
 import sqlalchemy
 from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from clary.db.columns import Row
 
 Session = AsyncSession
 """A request's transaction."""
 
 Connection = sqlalchemy.Connection
 """The event log's transaction, as work that commits with lines gets it."""
+
+
+async def add_unless_taken(session: Session, row: Row) -> bool:
+    """Adds a row, written at once; False when something unique in it was taken in the same moment."""
+    try:
+        async with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return False
+    return True
 
 
 def after_commit(session: Session, action: Callable[[], None]) -> None:

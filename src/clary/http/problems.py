@@ -1,9 +1,10 @@
-"""The refusals every route can give (platform.md 1.2)."""
+"""The refusals every route can give (platform.md 1.2), and those that several slices share (product.md 1.2)."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from clary.errors import (
+    ConflictError,
     ForbiddenError,
     InvalidRequestError,
     LimitExceededError,
@@ -157,6 +158,40 @@ class OutboundRefusedError(InvalidRequestError):
         "目标地址不被允许，内网地址需由管理员加入出站白名单",
         "Address not allowed; an administrator must add private addresses to the outbound allow-list",
     )
+
+
+class ObjectLimitError(ConflictError):
+    """E-QUOTA, where things are counted: as many as one person or one place may have."""
+
+    slug = "object_limit"
+    code = 409
+    http_status = 200
+    text = Text("数量已达上限: {n}", "Limit of {n} reached")
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(n=limit)
+
+
+class ArchiveInvalidError(InvalidRequestError):
+    """E-ARCHIVE: no archive of the kind, or a damaged one."""
+
+    slug = "archive_invalid"
+    code = 400
+    http_status = 200
+    text = Text("无效的 ZIP 文件", "Invalid ZIP file")
+
+
+class ArchiveUnsafeError(InvalidRequestError):
+    """E-ARCHIVE: one that must not be unpacked, and why."""
+
+    slug = "archive_unsafe"
+    code = 400
+    http_status = 200
+    text = Text("压缩包不安全: {reason}", "Unsafe archive: {reason}")
+
+    def __init__(self, reason: Text) -> None:
+        super().__init__()
+        self.message = Text(self.text.fill(reason=reason.zh).zh, self.text.fill(reason=reason.en).en)
 
 
 class InternalError(ProblemError):

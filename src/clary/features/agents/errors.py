@@ -4,7 +4,7 @@ ProblemError
 ├── NotFoundError        AgentNotFoundError, VersionNotFoundError, TaskNotFoundError
 ├── ForbiddenError       AgentForbiddenError
 ├── InvalidRequestError  AgentNameEmptyError
-├── ConflictError        AgentExistsError, AgentStaleError, AgentLimitError
+├── ConflictError        AgentExistsError, AgentStaleError
 └── ProviderFailedError  ModelCallFailedError (of the providers)
 """
 
@@ -71,18 +71,6 @@ class AgentStaleError(ConflictError):
     code = 409
     http_status = 200
     text = Text("Agent 已被修改，请刷新后重试", "The agent was changed meanwhile, please reload")
-
-
-class AgentLimitError(ConflictError):
-    """E-QUOTA: as many agents as one person may have."""
-
-    slug = "object_limit"
-    code = 409
-    http_status = 200
-    text = Text("数量已达上限: {n}", "Limit of {n} reached")
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(n=limit)
 
 
 class VersionNotFoundError(NotFoundError):

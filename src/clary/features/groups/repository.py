@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from clary.db.session import Session
+from clary.db.session import Session, add_unless_taken
 from clary.features.groups.policy import MAX_MEMBERS_SHOWN, MAX_OPTIONS, MemberRole
 from clary.features.groups.tables import GroupMemberRow, GroupRow
 
@@ -35,12 +35,7 @@ class GroupRepository:
 
     async def add(self, row: GroupRow) -> bool:
         """Adds a group; False when the name was taken in the same moment."""
-        try:
-            async with self._session.begin_nested():
-                self._session.add(row)
-        except IntegrityError:
-            return False
-        return True
+        return await add_unless_taken(self._session, row)
 
     async def save(self, row: GroupRow) -> bool:
         """Sends changes of a group; False when the name was taken in the same moment."""

@@ -2,7 +2,7 @@
 
 ProblemError
 ├── NotFoundError        McpServerNotFoundError
-├── ConflictError        McpServerExistsError, McpServerLimitError, McpNameAmbiguousError, McpToolsChangedError
+├── ConflictError        McpServerExistsError, McpNameAmbiguousError, McpToolsChangedError
 ├── InvalidRequestError  McpAddressInvalidError
 ├── ForbiddenError       StdioForbiddenError
 └── UpstreamError        McpServerDownError
@@ -49,18 +49,6 @@ class McpServerExistsError(ConflictError):
 
     def __init__(self, name: str) -> None:
         super().__init__(name=name)
-
-
-class McpServerLimitError(ConflictError):
-    """As many servers as one person may have."""
-
-    slug = "object_limit"
-    code = 409
-    http_status = 200
-    text = Text("数量已达上限: {n}", "Limit of {n} reached")
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(n=limit)
 
 
 class McpNameAmbiguousError(ConflictError):

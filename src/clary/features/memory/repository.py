@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, delete, func, select
-from sqlalchemy.exc import IntegrityError
 
-from clary.db.session import Session
+from clary.db.session import Session, add_unless_taken
 from clary.features.memory.tables import NoteRow
 
 
@@ -47,12 +46,7 @@ class NoteRepository:
 
     async def add(self, row: NoteRow) -> bool:
         """Adds a note; False when somebody else added the same text in the same moment."""
-        try:
-            async with self._session.begin_nested():
-                self._session.add(row)
-        except IntegrityError:
-            return False
-        return True
+        return await add_unless_taken(self._session, row)
 
     async def remove(self, shelf: Shelf, note_id: str) -> int:
         """Removes one note; returns how many went."""

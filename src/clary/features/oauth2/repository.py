@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, delete, func, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as SyncSession
 
-from clary.db.session import Session
+from clary.db.session import Session, add_unless_taken
 from clary.features.oauth2.ports import Client, CodeGrant, RefreshGrant
 from clary.features.oauth2.tables import (
     OAuthAccessRow,
@@ -123,12 +122,7 @@ class OAuthRepository:
 
     async def add_client(self, row: OAuthClientRow) -> bool:
         """Adds a client; False when its id is taken."""
-        try:
-            async with self._session.begin_nested():
-                self._session.add(row)
-        except IntegrityError:
-            return False
-        return True
+        return await add_unless_taken(self._session, row)
 
     async def list_clients(self, *, offset: int, limit: int, text: str | None) -> tuple[Sequence[OAuthClientRow], int]:
         """(page, total), by name."""

@@ -12,9 +12,8 @@ from typing import Final, Literal
 
 from clary.features.skills.errors import (
     BAD_EDIT,
-    ArchiveInvalidError,
+    UNSAFE_REASONS,
     ArchiveTypeError,
-    ArchiveUnsafeError,
     SkillAmbiguousError,
     SkillInvalidError,
     SkillMissingError,
@@ -33,6 +32,7 @@ from clary.features.skills.policy.layout import NoSkillError, SeveralSkillsError
 from clary.features.skills.policy.scan import Scanner
 from clary.features.skills.policy.versions import StoredFile, hash_of
 from clary.features.skills.store import SkillStore
+from clary.http.problems import ArchiveInvalidError, ArchiveUnsafeError
 from clary.kit.safe_archives import (
     ArchiveFile,
     ArchiveLimits,
@@ -96,7 +96,7 @@ def draft_from_archive(archive: Path, scratch: Path, *, subpath: str | None, tak
     except BrokenArchiveError:
         raise ArchiveInvalidError from None
     except UnsafeArchiveError as unsafe:
-        raise ArchiveUnsafeError(unsafe.reason) from None
+        raise ArchiveUnsafeError(UNSAFE_REASONS[unsafe.reason]) from None
     except ArchiveTooLargeError as large:
         raise SkillTooLargeError(large.max_bytes) from None
     except NoSkillError:

@@ -3,10 +3,10 @@
 ProblemError
 ├── NotFoundError        SkillNotFoundError
 ├── ForbiddenError       SkillForbiddenError, ApprovalForbiddenError
-├── InvalidRequestError  AgentIdMissingError, ArchiveTypeError, ArchiveInvalidError, ArchiveUnsafeError,
-│                        SkillMissingError, SkillAmbiguousError, SkillInvalidError, SkillRenamedError
+├── InvalidRequestError  AgentIdMissingError, ArchiveTypeError, SkillMissingError, SkillAmbiguousError,
+│                        SkillInvalidError, SkillRenamedError
 ├── TooLargeError        SkillTooLargeError
-├── ConflictError        SkillStaleError, SkillLimitError
+├── ConflictError        SkillStaleError
 └── UpstreamError        DownloadFailedError
 """
 
@@ -35,7 +35,7 @@ BAD_EDIT = Text(
 )
 _MIB = 1024 * 1024
 
-_REASONS: dict[UnsafeReason, Text] = {
+UNSAFE_REASONS: dict[UnsafeReason, Text] = {
     "path": Text("路径越界", "a path leads outside"),
     "link": Text("包含链接", "it holds a link"),
     "device": Text("包含特殊文件", "it holds a special file"),
@@ -101,29 +101,6 @@ class ArchiveTypeError(InvalidRequestError):
     code = 400
     http_status = 200
     text = Text("仅支持 ZIP 文件", "Only ZIP files are supported")
-
-
-class ArchiveInvalidError(InvalidRequestError):
-    """E-ARCHIVE: it cannot be read."""
-
-    slug = "archive_invalid"
-    code = 400
-    http_status = 200
-    text = Text("无效的 ZIP 文件", "Invalid ZIP file")
-
-
-class ArchiveUnsafeError(InvalidRequestError):
-    """E-ARCHIVE: it must not be unpacked."""
-
-    slug = "archive_unsafe"
-    code = 400
-    http_status = 200
-    text = Text("压缩包不安全: {reason}", "Unsafe archive: {reason}")
-
-    def __init__(self, reason: UnsafeReason) -> None:
-        super().__init__()
-        words = _REASONS[reason]
-        self.message = Text(self.text.zh.replace("{reason}", words.zh), self.text.en.replace("{reason}", words.en))
 
 
 class SkillTooLargeError(TooLargeError):
@@ -196,18 +173,6 @@ class SkillStaleError(ConflictError):
     code = 409
     http_status = 200
     text = Text("技能已被修改，请刷新后重试", "The skill was changed meanwhile, please reload")
-
-
-class SkillLimitError(ConflictError):
-    """E-QUOTA: as many skills as one place may hold."""
-
-    slug = "object_limit"
-    code = 409
-    http_status = 200
-    text = Text("数量已达上限: {n}", "Limit of {n} reached")
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(n=limit)
 
 
 class DownloadFailedError(UpstreamError):

@@ -9,7 +9,7 @@ from clary.db.session import Session
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
 from clary.features.permissions.service import Identity
 from clary.features.skills.drafts import Draft
-from clary.features.skills.errors import SkillLimitError, SkillStaleError
+from clary.features.skills.errors import SkillStaleError
 from clary.features.skills.policy.approval import POLICY, ApprovalMode, judge
 from clary.features.skills.policy.findings import worst_level
 from clary.features.skills.policy.front_matter import name_key
@@ -17,6 +17,7 @@ from clary.features.skills.policy.versions import KEPT_VERSIONS
 from clary.features.skills.repository import SkillRepository
 from clary.features.skills.selecting import Place
 from clary.features.skills.tables import SkillRow, SkillVersionRow
+from clary.http.problems import ObjectLimitError
 from clary.kit.clock import Clock
 
 Source = Literal["upload", "url", "edit", "sync"]
@@ -70,7 +71,7 @@ class SkillInstaller:
         """A draft whose files are in the store becomes the newest version; what was decided about its hash stands.
 
         Raises:
-            SkillLimitError, SkillStaleError
+            ObjectLimitError, SkillStaleError
         """
         version = self._version(identity, place, draft, source, source_url)
         return await self._put(db, identity, place, draft.hash, version)
@@ -81,7 +82,7 @@ class SkillInstaller:
         """An approved version of another place, loaded whole, with its approval.
 
         Raises:
-            SkillLimitError, SkillStaleError
+            ObjectLimitError, SkillStaleError
         """
         copy = SkillVersionRow(
             hash=version.hash,
@@ -138,7 +139,7 @@ class SkillInstaller:
             return row, False
         limit = {"user": self._limits.per_user, "agent": self._limits.per_agent}.get(place.dimension)
         if limit is not None and await skills.count(place.dimension, place.id) >= limit:
-            raise SkillLimitError(limit)
+            raise ObjectLimitError(limit)
         row = SkillRow(
             id=self._new_id(),
             dimension=place.dimension,

@@ -3,10 +3,9 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy import and_, delete, func, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import undefer
 
-from clary.db.session import Session
+from clary.db.session import Session, add_unless_taken
 from clary.features.skills.ports import Dimension
 from clary.features.skills.tables import SkillRow, SkillVersionRow
 
@@ -78,12 +77,7 @@ class SkillRepository:
 
     async def add(self, row: SkillRow) -> bool:
         """Adds a skill; False when its name was taken in the same moment."""
-        try:
-            async with self._session.begin_nested():
-                self._session.add(row)
-        except IntegrityError:
-            return False
-        return True
+        return await add_unless_taken(self._session, row)
 
     async def remove(self, skill_ids: Collection[str]) -> None:
         """Deletes skills with their versions."""

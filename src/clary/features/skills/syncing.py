@@ -67,7 +67,7 @@ class SkillSync:
         """Copies the approved skill of the agent's owner, or of the server, into the agent, with its approval.
 
         Raises:
-            NotFoundError: E-AGENT. ForbiddenError: E-AGENT-EDIT. SkillNotFoundError, SkillLimitError
+            NotFoundError: E-AGENT. ForbiddenError: E-AGENT-EDIT. SkillNotFoundError, ObjectLimitError
         """
         agent = await self._agents.get_changeable(db, identity=identity, agent_id=agent_id)
         source, version = await self._source(db, agent, name)

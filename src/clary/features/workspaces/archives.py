@@ -2,7 +2,6 @@
 
 import stat
 import struct
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Generator, Iterator
@@ -11,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from clary.features.workspaces.errors import ArchiveInvalidError, ArchiveUnsafeError, FileTooLargeError
+from clary.features.workspaces.errors import FileTooLargeError
 from clary.features.workspaces.policy import MIB
+from clary.http.problems import ArchiveInvalidError, ArchiveUnsafeError
 from clary.kit import safe_paths
+from clary.kit.safe_archives import folded
 from clary.kit.text import Text, has_control_characters
 
 MAX_ARCHIVE_MB: Final = 32
@@ -174,16 +175,12 @@ def _require_distinct(files: list[str], folders: list[str]) -> None:
     """No two names that some file system takes for one, and no file where another entry needs a folder."""
     kinds: dict[str, str] = {}
     for path in files:
-        if _folded(path) in kinds:
+        if folded(path) in kinds:
             raise ArchiveUnsafeError(TWINS)
-        kinds[_folded(path)] = f"file {path}"
+        kinds[folded(path)] = f"file {path}"
     for path in [*folders, *(path.rpartition("/")[0] for path in files)]:
         parts = path.split("/") if path else []
         for count in range(1, len(parts) + 1):
             above = "/".join(parts[:count])
-            if kinds.setdefault(_folded(above), f"folder {above}") != f"folder {above}":
+            if kinds.setdefault(folded(above), f"folder {above}") != f"folder {above}":
                 raise ArchiveUnsafeError(TWINS)
-
-
-def _folded(path: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())

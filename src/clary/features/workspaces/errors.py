@@ -1,10 +1,10 @@
 """What can be refused about files of a workspace (product.md 1.2).
 
 ProblemError
-├── InvalidRequestError  PathMissingError, ArchiveInvalidError, ArchiveUnsafeError
+├── InvalidRequestError  PathMissingError
 ├── ForbiddenError       PathDeniedError
 ├── NotFoundError        FileMissingError
-├── ConflictError        FileExistsError, EntryLimitError, IdempotencyMismatchError
+├── ConflictError        FileTakenError, IdempotencyMismatchError
 └── TooLargeError        FileTooLargeError, QuotaExceededError
 """
 
@@ -76,40 +76,6 @@ class QuotaExceededError(TooLargeError):
 
     def __init__(self, limit_mb: int) -> None:
         super().__init__(n=limit_mb)
-
-
-class EntryLimitError(ConflictError):
-    """E-QUOTA: the workspace holds as many files and folders as it may."""
-
-    slug = "object_limit"
-    code = 409
-    http_status = 200
-    text = Text("数量已达上限: {n}", "Limit of {n} reached")
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(n=limit)
-
-
-class ArchiveInvalidError(InvalidRequestError):
-    """E-ARCHIVE: no ZIP file, or a damaged one."""
-
-    slug = "archive_invalid"
-    code = 400
-    http_status = 200
-    text = Text("无效的 ZIP 文件", "Invalid ZIP file")
-
-
-class ArchiveUnsafeError(InvalidRequestError):
-    """E-ARCHIVE: a ZIP file that is not unpacked, and why."""
-
-    slug = "archive_unsafe"
-    code = 400
-    http_status = 200
-    text = Text("压缩包不安全: {reason}", "Unsafe archive: {reason}")
-
-    def __init__(self, reason: Text) -> None:
-        super().__init__()
-        self.message = Text(self.text.fill(reason=reason.zh).zh, self.text.fill(reason=reason.en).en)
 
 
 class IdempotencyMismatchError(ConflictError):

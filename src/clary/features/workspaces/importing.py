@@ -52,7 +52,7 @@ class WorkspaceImports:
 
         Raises:
             NotFoundError, FileMissingError, PathMissingError, PathDeniedError, FileTakenError, ArchiveInvalidError,
-            ArchiveUnsafeError, FileTooLargeError, QuotaExceededError, EntryLimitError, IdempotencyMismatchError
+            ArchiveUnsafeError, FileTooLargeError, QuotaExceededError, ObjectLimitError, IdempotencyMismatchError
         """
         root = await self._places.get_for_writing(
             identity=identity, agent_id=agent_id, session_id=session_id, path="archive"

@@ -89,7 +89,7 @@ class WorkspaceUploads:
 
         Raises:
             NotFoundError, FileMissingError, PathDeniedError, FileTakenError, FileTooLargeError, QuotaExceededError,
-            EntryLimitError, ValidationFailedError
+            ObjectLimitError, ValidationFailedError
         """
         root = await self._places.get_for_writing(
             identity=identity, agent_id=agent_id, session_id=session_id, path="upload"

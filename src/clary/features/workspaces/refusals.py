@@ -4,14 +4,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from clary.errors import ProblemError
-from clary.features.workspaces.errors import (
-    EntryLimitError,
-    FileMissingError,
-    FileTakenError,
-    PathDeniedError,
-    QuotaExceededError,
-)
+from clary.features.workspaces.errors import FileMissingError, FileTakenError, PathDeniedError, QuotaExceededError
 from clary.features.workspaces.policy import WorkspaceLimits
+from clary.http.problems import ObjectLimitError
 from clary.kit import safe_folders, safe_paths
 
 
@@ -40,14 +35,14 @@ def write_refusals(limits: WorkspaceLimits) -> Generator[None]:
     """For writing: what is in the way is there already.
 
     Raises:
-        PathDeniedError, FileTakenError, QuotaExceededError, EntryLimitError, FileMissingError
+        PathDeniedError, FileTakenError, QuotaExceededError, ObjectLimitError, FileMissingError
     """
     try:
         yield
     except safe_folders.FolderFullError as error:
         if error.of == "bytes":
             raise QuotaExceededError(limits.quota_mb) from None
-        raise EntryLimitError(limits.max_entries) from None
+        raise ObjectLimitError(limits.max_entries) from None
     except (safe_paths.PathKindError, safe_folders.PathTakenError) as error:
         raise FileTakenError(safe_paths.printable(error.path)) from None
     except safe_paths.PathError as error:

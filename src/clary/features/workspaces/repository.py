@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError
 
-from clary.db.session import Session
+from clary.db.session import Session, add_unless_taken
 from clary.features.workspaces.tables import ArchiveImportRow, WorkspaceRow
 
 
@@ -22,11 +21,7 @@ class WorkspaceRepository:
 
     async def add(self, row: WorkspaceRow) -> None:
         """Adds a folder; harmless when somebody else did so in the same moment."""
-        try:
-            async with self._session.begin_nested():
-                self._session.add(row)
-        except IntegrityError:
-            return
+        await add_unless_taken(self._session, row)
 
     async def end(self, agent_id: str, at: datetime) -> None:
         """Says when the folders of an agent go."""

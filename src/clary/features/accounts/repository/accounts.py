@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from clary.db.session import add_unless_taken
 from clary.features.accounts.tables import (
     EmailCodeRow,
     LoginAddressRow,
@@ -92,12 +92,7 @@ class AccountRepository:
 
     async def add_user(self, row: UserRow) -> bool:
         """Adds a user; False when name or address were taken in the same moment."""
-        try:
-            async with self._session.begin_nested():
-                self._session.add(row)
-        except IntegrityError:
-            return False
-        return True
+        return await add_unless_taken(self._session, row)
 
     async def list_users(
         self, *, offset: int, limit: int, text: str | None, role: str | None, status: str | None

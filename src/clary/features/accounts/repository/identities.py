@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import delete, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from clary.db.session import add_unless_taken
 from clary.features.accounts.tables import UserIdentityRow, UserRow
 
 
@@ -29,12 +29,7 @@ class IdentityRepository:
 
     async def add(self, row: UserIdentityRow) -> bool:
         """Links; False when somebody was linked to the same identity in this moment."""
-        try:
-            async with self._session.begin_nested():
-                self._session.add(row)
-        except IntegrityError:
-            return False
-        return True
+        return await add_unless_taken(self._session, row)
 
     async def list_of(self, user_id: str) -> Sequence[UserIdentityRow]:
         """A user's identities by provider."""

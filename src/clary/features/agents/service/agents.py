@@ -8,7 +8,6 @@ from clary.features.agents.errors import (
     MAY_NOT_CHANGE,
     MAY_NOT_DELETE,
     AgentForbiddenError,
-    AgentLimitError,
     AgentNotFoundError,
     AgentStaleError,
 )
@@ -31,6 +30,7 @@ from clary.features.agents.service.removal import AgentRemoval
 from clary.features.agents.tables import AgentRow, AgentVersionRow
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
 from clary.features.permissions.service import Identity, Verb, decide
+from clary.http.problems import ObjectLimitError
 from clary.kit.clock import Clock
 from clary.kit.text import Text
 
@@ -93,7 +93,7 @@ class AgentService:
         """Saves version 1 of a new agent of the caller.
 
         Raises:
-            AgentNameEmptyError, AgentExistsError, AgentLimitError, NamedProviderNotFoundError, ValidationFailedError
+            AgentNameEmptyError, AgentExistsError, ObjectLimitError, NamedProviderNotFoundError, ValidationFailedError
         """
         agents = AgentRepository(session)
         agent_id, now = await self._free_id(agents), self._clock.now()
@@ -101,7 +101,7 @@ class AgentService:
             session, merged(None, wanted.replaced(), wanted.sent_extras()), identity.user_id, agent_id
         )
         if await agents.count_owned(identity.user_id) >= self._limits.max_agents_per_user:
-            raise AgentLimitError(self._limits.max_agents_per_user)
+            raise ObjectLimitError(self._limits.max_agents_per_user)
         row = AgentRow(id=agent_id, owner_id=identity.user_id, version=1, created_at=now, updated_at=now)
         await self._record(session, identity, "agent.created", row, {"name": configuration["name"]})
         return await self._save(session, row, configuration, remarks, changed=[], author_id=identity.user_id)

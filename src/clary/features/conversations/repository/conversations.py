@@ -6,6 +6,7 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from clary.db.session import add_unless_taken
 from clary.features.conversations.tables import CompactionRow, ConversationRow, MessageRow, ShareRow, TodoRow
 
 # Built once: these are part of every start of a run.
@@ -99,12 +100,7 @@ class ConversationRepository:
 
     async def add_share(self, row: ShareRow) -> bool:
         """Adds a share; False when somebody else's share of this session id came first."""
-        try:
-            async with self._session.begin_nested():
-                self._session.add(row)
-        except IntegrityError:
-            return False
-        return True
+        return await add_unless_taken(self._session, row)
 
     async def delete_share(self, conversation_id: int) -> None:
         """Ends a share."""

@@ -6,12 +6,7 @@ from typing import Any
 from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject, changes
-from clary.features.mcp_servers.errors import (
-    McpServerExistsError,
-    McpServerLimitError,
-    McpServerNotFoundError,
-    McpToolsChangedError,
-)
+from clary.features.mcp_servers.errors import McpServerExistsError, McpServerNotFoundError, McpToolsChangedError
 from clary.features.mcp_servers.payloads import McpServerRequest, ServerResponse
 from clary.features.mcp_servers.policy import is_frozen
 from clary.features.mcp_servers.ports import Listing, McpFailedError
@@ -38,6 +33,7 @@ from clary.features.mcp_servers.service.naming import named_tools
 from clary.features.mcp_servers.service.vault import McpVault, Secrets
 from clary.features.mcp_servers.tables import McpServerRow
 from clary.features.permissions.service import Identity, Target
+from clary.http.problems import ObjectLimitError
 from clary.kit.clock import Clock
 from clary.kit.crypto import DecryptionError
 
@@ -77,7 +73,7 @@ class McpServers:
         """Connects, pins what the server offers, and stores it; a switched-off one is only stored.
 
         Raises:
-            McpServerExistsError, McpServerLimitError, McpServerDownError, McpAddressInvalidError,
+            McpServerExistsError, ObjectLimitError, McpServerDownError, McpAddressInvalidError,
             StdioForbiddenError, OutboundRefusedError
         """
         url = await self._addresses.require(wanted, place)
@@ -96,7 +92,7 @@ class McpServers:
                         db, row, prepared, user_id=identity.user_id, next_address=place.onward(None)
                     )
                     return {"server_name": row.name, "status": "needs_authorization", "authorization_url": address}
-        except (McpServerExistsError, McpServerLimitError):
+        except (McpServerExistsError, ObjectLimitError):
             await self._contacts.client.forget(row.id)
             raise
         warnings = warnings_about(listing) if listing is not None else []
@@ -320,7 +316,7 @@ class McpServers:
     async def _require_room(self, db: Session, name: str, owner_id: str) -> None:
         await self._require_free(db, name, owner_id)
         if await McpServerRepository(db).count_owned(owner_id) >= self._max_servers:
-            raise McpServerLimitError(self._max_servers)
+            raise ObjectLimitError(self._max_servers)
 
     async def _require_free(self, db: Session, name: str, owner_id: str) -> None:
         if await McpServerRepository(db).find_owned(name, owner_id=owner_id) is not None:
