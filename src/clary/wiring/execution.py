@@ -13,6 +13,7 @@ from clary.features.chat.building import LoopBuilder
 from clary.features.chat.child_config import ChildResolver
 from clary.features.chat.children import ChildRuns
 from clary.features.chat.image_files import ImageFiles
+from clary.features.chat.images import PeoplesImages
 from clary.features.chat.overriding import ContextShares
 from clary.features.chat.preparing import RunPreparer
 from clary.features.chat.resolving import LoopLimits, RunResolver
@@ -221,6 +222,17 @@ class ExecutionServices:
             images=ImageFiles(self.workspaces, workspace_room(settings)),
             limits=ChatLimits(lambda: self.identity.live.values.max_active_runs_per_user, settings.max_views_per_run),
         )
+        self._add_calls_outside_runs()
+        self._tell_who_ends_runs()
+
+    def _add_calls_outside_runs(self) -> None:
+        self.peoples_images = PeoplesImages(
+            database=self.database,
+            agents=self.agent_resolver,
+            providers=self.provider_resolver,
+            models=self.gateway,
+            metering=self.metering,
+        )
         self.revising = RevisingServices(
             database=self.database,
             chat=self.chat,
@@ -232,7 +244,6 @@ class ExecutionServices:
             metering=self.metering,
             clock=self.clock,
         )
-        self._tell_who_ends_runs()
 
     def _tell_who_ends_runs(self) -> None:
         self.conversations.stop_runs_with(self.chat)

@@ -158,6 +158,7 @@ class Services:
             audit=self.identity.audit,
             foreign=McpToolsOutside(self.mcp.offers, self.mcp.run_tools),
             notes=PersonalNoteBooks(self.memory),
+            images=self.execution.peoples_images,
         )
 
     def _add_identity(self) -> None:

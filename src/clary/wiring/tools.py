@@ -12,7 +12,7 @@ from clary.features.accounts.service import AddressRate
 from clary.features.agents.service import AgentResolver
 from clary.features.audit.service import AuditLog
 from clary.features.conversations.service import ConversationService
-from clary.features.toolbox.ports import ForeignTools, NoForeignTools, NoteBooks, Room, WebAccess
+from clary.features.toolbox.ports import ForeignTools, ImageReaders, NoForeignTools, NoteBooks, Room, WebAccess
 from clary.features.toolbox.service import DirectCalls, DirectLimits, Pictures, Surroundings, Toolbox, ToolList
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit.clock import Clock
@@ -68,8 +68,9 @@ class ToolServices:
         audit: AuditLog,
         foreign: ForeignTools | None = None,
         notes: NoteBooks | None = None,
+        images: ImageReaders | None = None,
     ) -> None:
-        """Makes the list and direct calls; `foreign` and `notes` come from their slices."""
+        """Makes the list and direct calls; `foreign`, `notes` and `images` come from their slices."""
         settings = self._settings
         surroundings = Surroundings(
             sandbox=sandbox,
@@ -78,6 +79,7 @@ class ToolServices:
             workspaces=workspaces,
             scratch=settings.workspaces / "direct-calls",
             notes=notes,
+            images=images,
             rate=self._rate,
             foreign=foreign or NoForeignTools(),
         )

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from clary.features.usage.tables import UsageRow
 from features.chat.world import Chat, chat_in, end_of
 
 pytestmark = pytest.mark.anyio
@@ -92,3 +94,24 @@ async def test_what_finds_no_room_or_is_no_image_stays_in_the_message(tmp_path: 
         stored = (await chat.alice.history())[0]["content"]
         assert stored[1]["image_url"]["url"].startswith("/workspace/")
         assert stored[2:] == said[2:]
+
+
+async def test_a_person_has_a_picture_looked_at_without_a_run_and_it_is_booked(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        agent = await with_eyes(chat)
+        call = {"tool_name": "analyze_image", "tool_params": {"image_path": "cat.png", "prompt": "What?"}}
+        seen = await chat.alice.data("POST", "/api/tools/exec", {**call, "agent_id": agent})
+        assert seen["data"] == {"description": "This is the scripted provider.", "image_path": "cat.png", "mime_type": "image/png"}
+        assert shown(chat) == [text("What?"), image(INLINE)]
+        async with chat.house.services.database.read() as db:
+            (booked,) = (await db.scalars(select(UsageRow).where(UsageRow.step_name == "image_analysis"))).all()
+        assert (booked.user_id, booked.agent_id, booked.outcome) == (chat.alice.user_id, agent, "ok")
+
+
+async def test_a_model_without_eyes_refuses_a_direct_call_in_words(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        agent = await with_eyes(chat, sees=False)
+        body = {"tool_name": "analyze_image", "tool_params": {"image_path": "cat.png"}, "agent_id": agent}
+        refused = (await chat.alice.call("POST", "/api/tools/exec", body)).json()
+        assert (refused["code"], refused["error_detail"]) == (500, "tool_failed")
+        assert chat.provider.requests == []

@@ -28,6 +28,7 @@ from clary.features.toolbox.errors import (
 from clary.features.toolbox.ports import (
     AgentsInUse,
     ForeignTools,
+    ImageReaders,
     NoForeignTools,
     NoRate,
     NoteBooks,
@@ -77,6 +78,7 @@ class Surroundings:
     scratch: Path
     foreign: ForeignTools = field(default_factory=NoForeignTools)
     notes: NoteBooks | None = None
+    images: ImageReaders | None = None
     rate: Rate = field(default_factory=NoRate)
 
 
@@ -156,6 +158,7 @@ class DirectCalls:
                 _unheard,
                 language,
                 notes=self._notes(identity, place),
+                images=self._around.images.of(identity, place.agent_id) if self._around.images is not None else None,
                 user_id=identity.user_id,
             )
             return await self._run(tool, arguments, context)

@@ -9,7 +9,7 @@ from clary.db.session import Session
 from clary.features.permissions.service import Identity
 from clary.kit.text import Text
 from clary.runtime.messages import Effect
-from clary.runtime.tools import NoteBook, Tool
+from clary.runtime.tools import ImageReader, NoteBook, Tool
 
 # Documents
 
@@ -296,6 +296,14 @@ class NoteBooks(Protocol):
 
     def of(self, *, user_id: str, agent_id: str) -> NoteBook:
         """Those of one person for one agent."""
+        ...
+
+
+class ImageReaders(Protocol):
+    """Models that look at pictures for people outside runs."""
+
+    def of(self, identity: Identity, agent_id: str | None) -> ImageReader:
+        """The model of an agent they may use, or their own; each call is metered and booked on them."""
         ...
 
 
