@@ -101,7 +101,11 @@ async def test_a_person_has_a_picture_looked_at_without_a_run_and_it_is_booked(t
         agent = await with_eyes(chat)
         call = {"tool_name": "analyze_image", "tool_params": {"image_path": "cat.png", "prompt": "What?"}}
         seen = await chat.alice.data("POST", "/api/tools/exec", {**call, "agent_id": agent})
-        assert seen["data"] == {"description": "This is the scripted provider.", "image_path": "cat.png", "mime_type": "image/png"}
+        assert seen["data"] == {
+            "description": "This is the scripted provider.",
+            "image_path": "cat.png",
+            "mime_type": "image/png",
+        }
         assert shown(chat) == [text("What?"), image(INLINE)]
         async with chat.house.services.database.read() as db:
             (booked,) = (await db.scalars(select(UsageRow).where(UsageRow.step_name == "image_analysis"))).all()

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clary.features.mcp_servers.service import RunDoor, RunTools, Wanted
+from clary.features.mcp_servers.service import RunDoor, UnreachableServer, Wanted
 from clary.runtime.tools import ProgressStream, Tool, ToolContext, ToolFailedError
 from support.crowd import Answer, Crowd
 from support.house import house_in
@@ -13,6 +14,16 @@ from support.mcp_servers import Stranger, stranger
 
 Json = dict[str, Any]
 SOON = {"mcp_list_seconds": 2, "mcp_call_seconds": 3, "mcp_connect_seconds": 2, "outbound_allow": ("127.0.0.1",)}
+
+
+@dataclass(frozen=True)
+class RunTools:
+    """The tools of a run, and what is told about those that are not among them."""
+
+    tools: list[Tool]
+    snapshot: Json
+    warnings: list[dict[str, str]]
+    unreachable: list[UnreachableServer]
 
 
 class Stage(Crowd):
@@ -48,8 +59,12 @@ class Stage(Crowd):
     ) -> RunTools:
         """The tools of a run that names some, of its own agent or of one of somebody else."""
         wanted = Wanted(self.ids[by], self.ids[owner or by], agent_names=names, **more)
+        source = self.house.services.mcp.run_tools
         async with self.house.services.database.read() as db:
-            return await self.house.services.mcp.run_tools.tools_for_run(db, wanted=wanted, door=door or RunDoor())
+            saved = await source.offer(db, wanted=wanted)
+        whole = await source.connect(saved.snapshot)
+        tools = source.restore(whole.snapshot, door or RunDoor())
+        return RunTools(tools, whole.snapshot, [*saved.warnings, *whole.warnings], whole.unreachable)
 
 
 def names(tools: Sequence[Tool]) -> list[str]:

@@ -230,15 +230,11 @@ class AgentService:
         return await self._check.without_effect(session, configuration, owner_id=row.owner_id, agent_id=row.id)
 
     async def _saved(self, session: Session, row: AgentRow, remarks: list[Remark]) -> SavedAgent:
-        lasting = await self._check.without_effect(
-            session, configuration_of(row), owner_id=row.owner_id, agent_id=row.id
-        )
+        lasting = await self._remarks(session, row)
         return SavedAgent(agent_id=row.id, id=row.id, version=row.version, warnings=warnings_of(remarks + lasting))
 
     async def _describe(self, session: Session, row: AgentRow, identity: Identity) -> AgentResponse:
-        remarks = await self._check.without_effect(
-            session, configuration_of(row), owner_id=row.owner_id, agent_id=row.id
-        )
+        remarks = await self._remarks(session, row)
         return describe_row(row, remarks, identity)
 
 

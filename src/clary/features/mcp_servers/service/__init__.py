@@ -8,7 +8,7 @@ from clary.features.mcp_servers.service.contact import Contacts
 from clary.features.mcp_servers.service.extra import ExtraConnections, check_extra
 from clary.features.mcp_servers.service.leaving import McpServerLeaving
 from clary.features.mcp_servers.service.offering import UNAVAILABLE, McpOffers, RunOffer, UnreachableServer, Wanted
-from clary.features.mcp_servers.service.running import McpRunTools, RunTools
+from clary.features.mcp_servers.service.running import McpRunTools
 from clary.features.mcp_servers.service.servers import McpServers
 from clary.features.mcp_servers.service.token_keeping import TokenKeeper
 from clary.features.mcp_servers.service.vault import McpVault
@@ -30,7 +30,6 @@ __all__ = [
     "Returned",
     "RunDoor",
     "RunOffer",
-    "RunTools",
     "Save",
     "TokenKeeper",
     "UnreachableServer",

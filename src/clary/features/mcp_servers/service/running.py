@@ -1,29 +1,14 @@
 """The door for those who run agents: from what a run wants to tools it can call, and back from a stored snapshot."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from clary.db.session import Session
 from clary.features.mcp_servers.service.calling import McpCalls, McpTool, RunDoor, RunServer
-from clary.features.mcp_servers.service.offering import McpOffers, RunOffer, UnreachableServer, Wanted
+from clary.features.mcp_servers.service.offering import McpOffers, RunOffer, Wanted
 from clary.features.mcp_servers.service.reading import reading_tools
 from clary.runtime.tools import Tool
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class RunTools:
-    """The tools of a run, and what to tell about those that are not among them.
-
-    `warnings` are `{field, value, reason}`; each of `unreachable` is one `error` line; `snapshot` makes the same tools
-    again with `McpRunTools.restore`.
-    """
-
-    tools: list[Tool]
-    snapshot: Json
-    warnings: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
-    unreachable: list[UnreachableServer] = field(default_factory=list[UnreachableServer])
 
 
 class McpRunTools:
@@ -40,13 +25,6 @@ class McpRunTools:
     async def connect(self, snapshot: Json) -> RunOffer:
         """See `McpOffers.connect`."""
         return await self._offers.connect(snapshot)
-
-    async def tools_for_run(self, db: Session, *, wanted: Wanted, door: RunDoor) -> RunTools:
-        """All three in one: for callers who hold no transaction that writes."""
-        saved = await self._offers.offer(db, wanted=wanted)
-        whole = await self._offers.connect(saved.snapshot)
-        tools = self.restore(whole.snapshot, door)
-        return RunTools(tools, whole.snapshot, [*saved.warnings, *whole.warnings], whole.unreachable)
 
     def restore(self, snapshot: Json, door: RunDoor) -> list[Tool]:
         """The tools of a snapshot, the same each time; servers that are still to be connected to have none."""
