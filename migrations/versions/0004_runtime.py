@@ -294,7 +294,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("budget IS NOT NULL"),
         )
 
-    with op.batch_alter_table("conversations", schema=None) as batch_op:
+    with op.batch_alter_table("conversations", schema=None, table_kwargs={"sqlite_autoincrement": True}) as batch_op:
         batch_op.add_column(sa.Column("parent_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
         batch_op.alter_column(
             "session_id", existing_type=sa.VARCHAR(length=128), type_=sa.String(length=192), existing_nullable=False
@@ -340,7 +340,7 @@ def downgrade() -> None:
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_column("hidden_from_model")
 
-    with op.batch_alter_table("conversations", schema=None) as batch_op:
+    with op.batch_alter_table("conversations", schema=None, table_kwargs={"sqlite_autoincrement": True}) as batch_op:
         batch_op.drop_index(batch_op.f("ix_conversations_parent_id"))
         batch_op.alter_column(
             "session_id", existing_type=sa.String(length=192), type_=sa.VARCHAR(length=128), existing_nullable=False

@@ -45,6 +45,17 @@ def test_tables_and_migrations_agree(tmp_path: Path) -> None:
     assert found == []
 
 
+def test_keys_that_must_not_come_back_do_not_after_all_steps(tmp_path: Path) -> None:
+    """A table made anew by a step forgets AUTOINCREMENT unless the step says it: numbers of deleted rows return."""
+    path = tmp_path / "clary.db"
+    ensure_schema(url_of(path))
+    runpy.run_path(str(TOOL))["import_tables"]()
+    wanted = {name for name, table in Row.metadata.tables.items() if table.dialect_options["sqlite"]["autoincrement"]}
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'").fetchall()
+    assert {name for (name,) in found} == wanted != set()
+
+
 def test_the_newest_migration_is_what_the_tool_writes() -> None:
     tool = runpy.run_path(str(TOOL))
     tool["import_tables"]()

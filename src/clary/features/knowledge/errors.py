@@ -1,0 +1,95 @@
+"""Refusals of knowledge bases (contract product 1.2, 5).
+
+ProblemError
+├── NotFoundError        KdbNotFoundError, DocNotFoundError, KdbTaskNotFoundError
+├── ForbiddenError       KdbForbiddenError
+├── InvalidRequestError  NameEmptyError, QueryEmptyError, QaFileTypeError, QaFileFormatError
+└── UpstreamError        RetrievalTimeoutError
+"""
+
+from clary.errors import ForbiddenError, InvalidRequestError, NotFoundError, UpstreamError
+from clary.kit.text import Text, same
+
+
+class KdbNotFoundError(NotFoundError):
+    """E-KDB: unknown, or not visible."""
+
+    slug = "kdb_not_found"
+    code = 404
+    http_status = 200
+    text = same("KDB not found")
+
+
+class KdbForbiddenError(ForbiddenError):
+    """E-KDB-EDIT: visible, without the right."""
+
+    slug = "kdb_forbidden"
+    code = 403
+    http_status = 200
+    text = Text("无权操作该知识库", "You may not change this knowledge base")
+
+
+class DocNotFoundError(NotFoundError):
+    """E-DOC: unknown, or of a base that is not visible."""
+
+    slug = "doc_not_found"
+    code = 404
+    http_status = 200
+    text = same("KDB Doc not found")
+
+
+class KdbTaskNotFoundError(NotFoundError):
+    """E-TASK: no such upload or redo in this base."""
+
+    slug = "task_not_found"
+    code = 404
+    http_status = 200
+    text = Text("任务不存在", "Task not found")
+
+
+class NameEmptyError(InvalidRequestError):
+    """A base needs a name."""
+
+    slug = "name_empty"
+    code = 400
+    http_status = 200
+    text = Text("名称不能为空", "The name must not be empty")
+
+
+class QueryEmptyError(InvalidRequestError):
+    """Only white space was asked."""
+
+    slug = "query_empty"
+    code = 400
+    http_status = 200
+    text = Text("查询内容不能为空", "The query must not be empty")
+
+
+class QaFileTypeError(InvalidRequestError):
+    """A file of a QA base is of another kind."""
+
+    slug = "qa_file_type"
+    code = 400
+    http_status = 200
+    text = Text("QA知识库仅支持CSV或Excel文件: {name}", "A QA base accepts only CSV or Excel files: {name}")
+
+
+class QaFileFormatError(InvalidRequestError):
+    """A file of a QA base lacks the two columns."""
+
+    slug = "qa_file_format"
+    code = 400
+    http_status = 200
+    text = Text(
+        "文件格式错误 {name}: {reason} (QA库要求两列数据: Question, Answer)",
+        "Bad file format {name}: {reason} (a QA base needs two columns: Question, Answer)",
+    )
+
+
+class RetrievalTimeoutError(UpstreamError):
+    """A query took longer than it may."""
+
+    slug = "retrieval_timeout"
+    code = 504
+    http_status = 200
+    text = Text("检索超时", "Retrieval timed out")

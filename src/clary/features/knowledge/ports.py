@@ -1,0 +1,236 @@
+"""What knowledge needs from the world: parsers, models of words and vectors, derived index files, a place for files."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+Outcome = Literal["ok", "unsupported", "encrypted", "damaged", "too_large", "empty"]
+VectorMode = Literal["query", "passage"]
+
+
+# ---- Documents
+
+
+class Span(NamedTuple):
+    """A stretch of the extracted text, `[start, end)` in characters. `name`: number of the page, name of the part."""
+
+    name: str
+    start: int
+    end: int
+
+
+class Heading(NamedTuple):
+    """A heading; `start` is where its line begins in the extracted text. `level` 1..6."""
+
+    level: int
+    title: str
+    start: int
+
+
+class Table(NamedTuple):
+    """Markdown rows in the extracted text; `[start, header_end)` is the header with its rule, repeated by cutting."""
+
+    start: int
+    header_end: int
+    end: int
+
+
+class QaRow(NamedTuple):
+    """One row of a QA file: `row_index` counts from 1 in the file as its author sees it."""
+
+    row_index: int
+    question: str
+    answer: str
+    details: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocument:
+    """The text of a file. Pages are named from "1": pages, slides or sheets, empty where the format has none.
+
+    `parts`: attachments of mails and sheets of workbooks, by name. `metadata`: what the contract shows of a document
+    (`attachments`, `ocr`, `ocr_truncated`, `encoding`, …).
+    """
+
+    text: str
+    pages: tuple[Span, ...] = ()
+    headings: tuple[Heading, ...] = ()
+    parts: tuple[Span, ...] = ()
+    tables: tuple[Table, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+class DocumentRefusedError(Exception):
+    """A file gives no text; `outcome` says why (contract product 5.5)."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome: Outcome = outcome
+
+
+class QaFormatError(Exception):
+    """A file is no QA file. `reason`: a slug out of a fixed list, or None when already its kind of file is wrong."""
+
+    def __init__(self, reason: str | None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class DocumentParser(Protocol):
+    """Reads files in a child process that is bounded and alone."""
+
+    async def parse(self, path: Path, *, name: str) -> ParsedDocument:
+        """The text of a file; its content decides what it is, before its name.
+
+        Raises:
+            DocumentRefusedError
+        """
+        ...
+
+    async def parse_qa(self, path: Path, *, name: str, most_rows: int | None = None) -> tuple[list[QaRow], int]:
+        """The rows of a QA file (the first ones only, if asked so), and how many were skipped.
+
+        Raises:
+            QaFormatError
+            DocumentRefusedError: It is of the right kind, but encrypted, damaged or too large.
+        """
+        ...
+
+
+class OriginalFiles(Protocol):
+    """Keeps the uploaded files, by keys that no person has a say in."""
+
+    async def put(self, key: str, chunks: AsyncIterable[bytes], *, max_bytes: int) -> int:
+        """Stores a file whole or not at all; returns its size.
+
+        Raises:
+            FileTooLargeError
+        """
+        ...
+
+    async def open_local(self, key: str) -> Path:
+        """A path where the file can be read.
+
+        Raises:
+            FileNotFoundError
+        """
+        ...
+
+    async def remove(self, keys: Sequence[str]) -> None:
+        """Removes files; those that are gone already are no fault."""
+        ...
+
+    def list_keys(self) -> AsyncIterator[str]:
+        """Every key there is, for the sweep of files without a row."""
+        ...
+
+
+class FileTooLargeError(Exception):
+    """More came than the caller takes; nothing was kept."""
+
+
+# ---- Words and vectors
+
+
+class Analyzer(Protocol):
+    """Makes searchable words of text: folded, stemmed, cut; pure and the same everywhere."""
+
+    version: int
+    """Rises whenever the same text would give other words: rows of an older one are analyzed anew."""
+
+    def analyze(self, text: str) -> list[str]:
+        """Words in order."""
+        ...
+
+
+class EmbeddingFailedError(Exception):
+    """The model gave no usable vectors now. `kind`: slug of the problem as for models (`provider_timeout` …)."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+class Embedder(Protocol):
+    """Makes vectors of texts."""
+
+    model: str
+    dims: int
+
+    async def embed(self, texts: Sequence[str], *, mode: VectorMode) -> list[bytes]:
+        """One vector per text: unit length, float16, little endian, `2 × dims` bytes, in order.
+
+        Raises:
+            EmbeddingFailedError
+        """
+        ...
+
+
+class Reranker(Protocol):
+    """Judges how well passages answer a question."""
+
+    async def rank(self, query: str, passages: Sequence[str]) -> list[float]:
+        """One score 0..1 per passage, in order.
+
+        Raises:
+            EmbeddingFailedError
+        """
+        ...
+
+
+# ---- Derived files
+
+
+class IndexKey(NamedTuple):
+    """One version of one base's index."""
+
+    kdb_id: str
+    version: int
+
+
+class IndexedPassage(NamedTuple):
+    """What derived files take of a passage."""
+
+    number: int
+    tokens: str
+    vector: bytes | None
+
+
+class Hit(NamedTuple):
+    """A passage that was found; a higher `score` is better, comparable within one answer only."""
+
+    number: int
+    score: float
+
+
+class SearchIndex(Protocol):
+    """Full text and vectors, derived from rows. Losing it loses nothing. Safe for concurrent callers."""
+
+    async def position(self, key: IndexKey) -> int:
+        """The change number up to which this index has followed; -1 when it has to begin from nothing."""
+        ...
+
+    async def apply(self, key: IndexKey, *, upto: int, added: Sequence[IndexedPassage], removed: Sequence[int]) -> None:
+        """Takes changes in; those it has already are no fault. Readable from then on, together."""
+        ...
+
+    async def search_words(
+        self, key: IndexKey, words: Sequence[str], *, limit: int, among: Sequence[int] | None = None
+    ) -> list[Hit]:
+        """Passages by full text, best first, at most `limit`; `among`: only these numbers."""
+        ...
+
+    async def search_vectors(
+        self, key: IndexKey, vector: bytes, *, limit: int, among: Sequence[int] | None = None
+    ) -> list[Hit]:
+        """Passages by cosine (the score), best first."""
+        ...
+
+    async def drop(self, key: IndexKey) -> None:
+        """Removes the files of one version."""
+        ...
+
+    async def keep_only(self, keys: Sequence[IndexKey]) -> None:
+        """Removes the files of everything else, for instance of bases that are gone."""
+        ...
