@@ -19,6 +19,7 @@ from clary.features.api_keys import routes as key_routes
 from clary.features.audit import routes as audit_routes
 from clary.features.chat import routes as chat_routes
 from clary.features.conversations import routes as conversation_routes
+from clary.features.files import routes as file_routes
 from clary.features.groups import routes as group_routes
 from clary.features.interventions import routes as intervention_routes
 from clary.features.llm_providers import routes as provider_routes
@@ -27,6 +28,7 @@ from clary.features.memory import routes as memory_routes
 from clary.features.oauth2 import routes as oauth_routes
 from clary.features.permissions import routes as permission_routes
 from clary.features.permissions.service import table_of, terms_of
+from clary.features.releases import routes as release_routes
 from clary.features.runs import routes as run_routes
 from clary.features.skills import routes as skill_routes
 from clary.features.system import routes as system_routes
@@ -71,6 +73,8 @@ def routers() -> list[APIRouter]:
         mcp_routes.router,
         agent_routes.router,
         usage_routes.router,
+        file_routes.router,
+        release_routes.router,
         workspace_routes.router,
         memory_routes.router,
         skill_routes.router,

@@ -27,7 +27,7 @@ def migrate(
 
 
 def doctor() -> None:
-    """Check settings, database, key, disk, sandbox and provider: one line each; exit 1 when something is wrong."""
+    """Check settings, database, key, disk, object store, sandbox and provider: one line each; exit 1 when something is wrong."""
     from clary.settings import sources
 
     settings = settings_or_exit()
@@ -60,6 +60,7 @@ async def _examine(settings: Any) -> int:
         say("database", good=False, text=str(error))
     has_key = settings.key_bytes is not None or (settings.data_dir / "secret.key").exists()
     say("secret key", good=True, text="set" if has_key else "made at the first start")
+    say("object store", **await _object_store(settings))
     sandbox = await make_sandbox("on" if settings.sandbox else "off")
     reason = sandbox.unavailable_reason
     say("sandbox", good=reason is None or not settings.sandbox, text=reason or "works")
@@ -75,3 +76,20 @@ async def _examine(settings: Any) -> int:
         text=given or ("none; the demo model answers" if settings.demo_model_on else "none"),
     )
     return problems
+
+
+async def _object_store(settings: Any) -> dict[str, Any]:
+    """Whether a content can be stored, read and removed again."""
+    from clary.features.files.ports import StoreUnavailableError
+    from clary.wiring.objects import object_store, try_store
+
+    where = "a folder in the data directory"
+    if settings.object_store == "s3":
+        where = f"bucket {settings.s3_bucket} at {settings.s3_endpoint or settings.s3_region}"
+    elif not settings.data_dir.exists():
+        return {"good": True, "text": f"{where}, made at the first start"}
+    try:
+        await try_store(object_store(settings))
+    except StoreUnavailableError:
+        return {"good": False, "text": f"{where}: cannot store, read and remove a file"}
+    return {"good": True, "text": where}

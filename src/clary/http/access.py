@@ -13,6 +13,8 @@ CHAT_BYTES = 16 * MIB
 FORM_BYTES = 64 * 1024
 UPLOAD_BYTES = 1024 * 1024 * MIB
 """For routes that count each file themselves while they read."""
+RELEASE_BYTES = 1024 * UPLOAD_BYTES
+"""The same, where an operator may allow files of any size."""
 
 KEY = "x-clary-access"
 

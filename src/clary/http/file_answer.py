@@ -1,15 +1,15 @@
 """Answers that are a file: pieces come from a thread, one at a time, and stop when the client is gone."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, suppress
 from typing import BinaryIO, Protocol
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from clary.errors import InvalidRequestError
-from clary.http.conditional import NotModified, Unsatisfiable, Version, decide_part
+from clary.http.conditional import NotModified, Part, Unsatisfiable, Version, decide_part
 from clary.kit.text import Text
 
 PIECE_BYTES = 256 * 1024
@@ -85,11 +85,83 @@ def answer_file(
     if isinstance(found, Unsatisfiable):
         file.close()
         raise RangeUnsatisfiableError(version.size)
-    always |= {"Accept-Ranges": "bytes", "Content-Length": str(found.end - found.start)}
-    if not found.is_whole:
-        always["Content-Range"] = f"bytes {found.start}-{found.end - 1}/{version.size}"
+    always = _part_headers(always, found, version)
     pieces = _FilePieces(file, found.start, found.end)
     return PieceResponse(pieces, status_code=200 if found.is_whole else 206, headers=always, media_type=media_type)
+
+
+class ContentResponse(Response):
+    """Sends pieces that come from elsewhere; the first one is here already."""
+
+    def __init__(
+        self,
+        first: bytes,
+        rest: AsyncGenerator[bytes],
+        *,
+        status_code: int,
+        headers: Mapping[str, str],
+        media_type: str,
+    ) -> None:
+        super().__init__(None, status_code=status_code, headers=dict(headers))
+        self.headers["content-type"] = media_type
+        self._first = first
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Runs until the pieces end or the client goes away."""
+        is_head = bool(scope["state"].get("is_head"))
+        async with aclosing(self._rest) as rest:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            gone = asyncio.create_task(_watch(receive))
+            try:
+                if not is_head:
+                    await send({"type": "http.response.body", "body": self._first, "more_body": True})
+                    async for piece in rest:
+                        if gone.done():
+                            return
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            finally:
+                gone.cancel()
+
+
+async def answer_content(
+    pieces: Callable[[int, int], AsyncGenerator[bytes]],
+    version: Version,
+    *,
+    asked: Mapping[str, str],
+    headers: Mapping[str, str],
+    media_type: str,
+) -> Response:
+    """Like `answer_file`, of a content that is fetched from somewhere. What goes wrong at its start is a refusal.
+
+    `pieces(start, end)` gives the bytes in between.
+
+    Raises:
+        RangeUnsatisfiableError
+    """
+    found = decide_part(asked, version)
+    always = {"ETag": version.tag, "Last-Modified": version.last_modified, **headers}
+    if isinstance(found, NotModified):
+        return Response(status_code=304, headers=always)
+    if isinstance(found, Unsatisfiable):
+        raise RangeUnsatisfiableError(version.size)
+    rest = pieces(found.start, found.end)
+    try:
+        first = await anext(rest, b"")
+    except BaseException:
+        await rest.aclose()
+        raise
+    status = 200 if found.is_whole else 206
+    always = _part_headers(always, found, version)
+    return ContentResponse(first, rest, status_code=status, headers=always, media_type=media_type)
+
+
+def _part_headers(always: dict[str, str], part: Part, version: Version) -> dict[str, str]:
+    found = always | {"Accept-Ranges": "bytes", "Content-Length": str(part.end - part.start)}
+    if not part.is_whole:
+        found["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{version.size}"
+    return found
 
 
 class _FilePieces:

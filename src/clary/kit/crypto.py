@@ -26,7 +26,7 @@ class SecretBox:
             raise ValueError("keys must have 32 bytes")
         self._key_id = key_fingerprint(key)
         self._ciphers = {key_fingerprint(each): AESGCM(each) for each in (*old_keys, key)}
-        self._mac_key = hashlib.sha256(b"clary mac key:" + key).digest()
+        self._mac_keys = tuple(hashlib.sha256(b"clary mac key:" + each).digest() for each in (key, *old_keys))
 
     @property
     def key_id(self) -> str:
@@ -58,7 +58,12 @@ class SecretBox:
 
     def mac(self, text: str, *, place: str) -> str:
         """HMAC-SHA-256 hex of a short secret for a place: without the key a copy of it cannot be guessed."""
-        return hmac.new(self._mac_key, f"{place}\n{text}".encode(), hashlib.sha256).hexdigest()
+        return self.macs(text, place=place)[0]
+
+    def macs(self, text: str, *, place: str) -> list[str]:
+        """What `mac` gives, and gave under the old keys."""
+        said = f"{place}\n{text}".encode()
+        return [hmac.new(key, said, hashlib.sha256).hexdigest() for key in self._mac_keys]
 
 
 def key_fingerprint(key: bytes) -> str:

@@ -1,5 +1,6 @@
 """Random identifiers."""
 
+import base64
 import secrets
 import uuid
 
@@ -12,6 +13,11 @@ def new_uuid() -> str:
 def new_hex(digits: int) -> str:
     """Random lower-case hex digits."""
     return secrets.token_hex((digits + 1) // 2)[:digits]
+
+
+def new_base32(characters: int) -> str:
+    """Random lower-case letters and digits 2 to 7, five bits each."""
+    return base64.b32encode(secrets.token_bytes(characters)).decode("ascii")[:characters].lower()
 
 
 def new_token(prefix: str = "") -> str:

@@ -21,16 +21,19 @@ from clary.settings.values import (
     HeaderName,
     Hosts,
     Issuer,
+    KeyPrefix,
     MailSender,
     Origins,
     Outbound,
     PathPrefix,
     PublicUrl,
+    Repository,
     SearchOrder,
     SecretKey,
     SecretKeys,
     Switch,
     TimeZone,
+    UrlStart,
     WebAddress,
     decode_key,
     split_keys,
@@ -38,6 +41,7 @@ from clary.settings.values import (
 
 KEEPS_EMPTY = frozenset(
     {f"trusted_proxy_{name}_header" for name in ("user", "email", "name", "groups", "role")}
+    | {"releases_tag_prefix"}
     | {"allowed_hosts", "forwarded_allow_ips", "cors_allowed_origins", "outbound_allow", "api_prefix", "web_base_path"}
     | {f"default_llm_{name}" for name in ("temperature", "top_p", "presence_penalty", "max_tokens", "max_model_len")}
 )
@@ -209,6 +213,24 @@ class Settings(BaseSettings):
     max_skills_per_agent: int = Field(default=100, ge=0, le=100_000)
     skill_url_import: Switch = True
 
+    # Stored files, releases (platform.md 13)
+    object_store: Literal["file", "s3"] = "file"
+    object_links: Literal["signed", "login"] = "signed"
+    s3_endpoint: WebAddress | None = None
+    s3_region: str = Field(default="us-east-1", min_length=1, max_length=64)
+    s3_bucket: str | None = Field(default=None, max_length=255)
+    s3_access_key: SecretStr | None = None
+    s3_secret_key: SecretStr | None = None
+    s3_path_style: Switch = True
+    s3_prefix: KeyPrefix = ""
+    s3_redirect: Switch = False
+    files_quota_mb: int = Field(default=2048, ge=0, le=10_485_760)
+    release_max_mb: int = Field(default=2048, ge=1, le=102_400)
+    releases_github_repo: Repository | None = None
+    releases_github_token: SecretStr | None = None
+    releases_tag_prefix: str = Field(default="desktop-", max_length=64)
+    updater_url_prefix: UrlStart = ""
+
     # MCP servers of users (product.md 9)
     mcp_stdio_allowlist: Absolute | None = None
     mcp_max_servers_per_user: int = Field(default=50, ge=0, le=10_000)
@@ -252,6 +274,11 @@ class Settings(BaseSettings):
     def workspaces(self) -> Path:
         """Where the folders of workspaces lie."""
         return self.workspace_dir or self.data_dir / "workspaces"
+
+    @property
+    def objects(self) -> Path:
+        """Where stored files lie, and all of them on their way in."""
+        return self.data_dir / "objects"
 
     @property
     def key_bytes(self) -> bytes | None:

@@ -27,6 +27,7 @@ def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _money(settings)
     yield from _mail(settings)
     yield from _providers(settings)
+    yield from _bucket(settings)
     if settings.default_max_loop_count > settings.max_loop_count:
         yield "CLARY_DEFAULT_MAX_LOOP_COUNT", "must not be larger than CLARY_MAX_LOOP_COUNT"
     if settings.is_production:
@@ -51,6 +52,19 @@ def _incomplete_groups(settings: Settings) -> Iterator[tuple[str, str]]:
         for variable, value in group.items():
             if value is None:
                 yield variable, "is missing; the API key, base URL and model name belong together"
+
+
+def _bucket(settings: Settings) -> Iterator[tuple[str, str]]:
+    if settings.object_store != "s3":
+        return
+    needed = {
+        "CLARY_S3_BUCKET": settings.s3_bucket,
+        "CLARY_S3_ACCESS_KEY": settings.s3_access_key,
+        "CLARY_S3_SECRET_KEY": settings.s3_secret_key,
+    }
+    for variable, value in needed.items():
+        if value is None:
+            yield variable, "is required with CLARY_OBJECT_STORE=s3"
 
 
 def _money(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -197,6 +197,25 @@ def _web_address(text: str) -> str:
     return text.strip()
 
 
+def _repository(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,39}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}", text.strip()):
+        raise ValueError("must be the owner and the name of a repository, like owner/name")
+    return text.strip()
+
+
+def _url_start(text: str) -> str:
+    return _web_address(text) if text.strip() else ""
+
+
+def _key_prefix(text: str) -> str:
+    """A path below a bucket, without slashes at its ends."""
+    text = text.strip().strip("/")
+    parts = text.split("/") if text else []
+    if any(part in (".", "..") or not re.fullmatch(r"[A-Za-z0-9._-]{1,128}", part) for part in parts):
+        raise ValueError("must be a path like clary/files")
+    return text
+
+
 def _issuer(text: str) -> str:
     text = text.strip().removesuffix("/")
     try:
@@ -245,6 +264,9 @@ SecretKeys = Annotated[SecretStr, AfterValidator(_secret_keys)]
 Currency = Annotated[str, AfterValidator(_currency)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Repository = Annotated[str, AfterValidator(_repository)]
+UrlStart = Annotated[str, AfterValidator(_url_start)]
+KeyPrefix = Annotated[str, AfterValidator(_key_prefix)]
 Issuer = Annotated[str, AfterValidator(_issuer)]
 MailSender = Annotated[str, AfterValidator(_mail_sender)]
 EmptyIsNone = BeforeValidator(_optional)

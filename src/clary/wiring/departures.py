@@ -27,6 +27,7 @@ def departures(
     agent_removal: AgentRemoval,
     jobs: JobQueue,
     mcp_servers: OwnedThings,
+    files: OwnedThings,
     clock: Clock,
 ) -> tuple[OwnedThings, ...]:
     """Conversations with their runs come first, so that nothing runs on what goes later."""
@@ -34,6 +35,7 @@ def departures(
         ConversationLeaving(database=database, conversations=conversations, workspaces=workspaces),
         WorkspaceLeaving(workspaces),
         mcp_servers,
+        files,
         MemoryLeaving(database=database, memory=memory),
         ProviderLeaving(database=database, references=AgentReferences()),
         AgentLeaving(database=database, grants=grants, removal=agent_removal, clock=clock),

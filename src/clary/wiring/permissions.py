@@ -24,6 +24,7 @@ def make_explainer(
     providers: ObjectSource,
     mcp_servers: ObjectSource,
     skills: ObjectSource,
+    files: ObjectSource,
 ) -> PermissionExplainer:
     """The explainer, which asks each slice about its objects."""
     return PermissionExplainer(
@@ -35,6 +36,7 @@ def make_explainer(
             "provider": providers,
             "mcp": mcp_servers,
             "skill": skills,
+            "file": files,
             "group": identity.memberships,
             "user": identity.user_administration,
             "key": identity.keys,

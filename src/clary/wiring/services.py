@@ -39,6 +39,7 @@ from clary.wiring.files import FileServices, workspace_room
 from clary.wiring.identity import IdentityServices
 from clary.wiring.mcp import EveryTool, McpParts, McpToolsOutside
 from clary.wiring.memory import PersonalNoteBooks, make_memory
+from clary.wiring.objects import ObjectServices
 from clary.wiring.parts import (
     FirstSteps,
     announce_password,
@@ -79,6 +80,7 @@ class Services:
             database=self.database, clock=self.clock, process_id=self.process_id, is_on=settings.jobs
         )
         self._add_identity()
+        self._add_objects()
         self._add_skills()
         self.usage = BudgetServices(
             settings, database=self.database, clock=self.clock, money=self.money, identity=self.identity
@@ -95,9 +97,15 @@ class Services:
             providers=self.provider_resolver,
             mcp_servers=self.mcp.servers,
             skills=self.skills.skills,
+            files=self.objects.files,
         )
         self.upkeep = Upkeep(
-            runs=self.runs, workspaces=self.workspaces, skills=self.skills, identity=self.identity, usage=self.usage
+            runs=self.runs,
+            workspaces=self.workspaces,
+            skills=self.skills,
+            objects=self.objects,
+            identity=self.identity,
+            usage=self.usage,
         )
         self._add_system()
 
@@ -121,6 +129,7 @@ class Services:
             memory=self.memory,
             run_skills=self.skills.for_runs,
             mcp_servers=self.mcp.leaving,
+            files=self.objects.leaving,
             mcp_run_tools=self.mcp.run_tools,
             gate=self.usage.gate,
             metering=self.usage.metering,
@@ -188,7 +197,7 @@ class Services:
                 "migrations": self._schema_is_current,
                 "secret_key": self._is_started,
                 "data_dir": self._data_dir_is_writable,
-                "object_store": None,
+                "object_store": self.objects.is_answering if settings.object_store == "s3" else None,
                 "event_log": self._is_started,
                 "jobs": self.background.is_working if settings.jobs else None,
             },
@@ -212,6 +221,16 @@ class Services:
 
     async def _data_dir_is_writable(self) -> bool:
         return await asyncio.to_thread(os.access, self.settings.data_dir, os.W_OK)
+
+    def _add_objects(self) -> None:
+        self.objects = ObjectServices(
+            self.settings,
+            database=self.database,
+            clock=self.clock,
+            guard=self.guard,
+            secret_box=self.secret_box,
+            audit=self.identity.audit,
+        )
 
     def _add_skills(self) -> None:
         self.skills = SkillServices(
@@ -303,6 +322,7 @@ class Services:
         self.execution.publish(state)
         self.tools.publish(state)
         self.files.publish(state)
+        self.objects.publish(state)
         state.memory = self.memory
         self.skills.publish(state)
 

@@ -10,6 +10,7 @@ from clary.features.runs.service import RunService
 from clary.features.workspaces.service import WorkspaceService
 from clary.wiring.budgets import BudgetServices
 from clary.wiring.identity import IdentityServices
+from clary.wiring.objects import ObjectServices
 from clary.wiring.skills import SkillServices
 
 log = structlog.get_logger()
@@ -31,12 +32,14 @@ class Upkeep:
         runs: RunService,
         workspaces: WorkspaceService,
         skills: SkillServices,
+        objects: ObjectServices,
         identity: IdentityServices,
         usage: BudgetServices,
     ) -> None:
         self._runs = runs
         self._workspaces = workspaces
         self._skills = skills
+        self._objects = objects
         self._identity = identity
         self._usage = usage
         self._tasks: list[asyncio.Task[None]] = []
@@ -60,6 +63,7 @@ class Upkeep:
                 await self._runs.sweep_expired_logs()
                 await self._workspaces.sweep()
                 await self._skills.sweep()
+                await self._objects.sweep()
                 await self._identity.accounts.sweep()
                 await self._identity.oauth.server.clients.sweep()
                 await self._identity.deletion.resume()

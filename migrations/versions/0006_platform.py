@@ -1,0 +1,72 @@
+"""Platform."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Forward."""
+    op.create_table(
+        "file_contents_loose",
+        sa.Column("blob", sa.String(length=64), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("blob", name=op.f("pk_file_contents_loose")),
+    )
+    with op.batch_alter_table("file_contents_loose", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_file_contents_loose_since"), ["since"], unique=False)
+
+    op.create_table(
+        "file_places",
+        sa.Column("place", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("place", name=op.f("pk_file_places")),
+    )
+    op.create_table(
+        "releases",
+        sa.Column("version", sa.String(length=32), nullable=False),
+        sa.Column("release_notes", sa.Text(), nullable=False),
+        sa.Column("pub_date", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("artifacts", sa.Text(), nullable=False),
+        sa.Column("source", sa.String(length=8), nullable=False),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_releases")),
+    )
+    op.create_table(
+        "files",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("key", sa.String(length=1024), nullable=False),
+        sa.Column("owner_id", sa.String(length=64), nullable=True),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("filename", sa.String(length=512), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("content_type", sa.String(length=128), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("blob", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["owner_id"], ["users.user_id"], name=op.f("fk_files_owner_id_users"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_files")),
+        sa.UniqueConstraint("blob", name=op.f("uq_files_blob")),
+        sa.UniqueConstraint("key", name=op.f("uq_files_key")),
+    )
+    with op.batch_alter_table("files", schema=None) as batch_op:
+        batch_op.create_index("ix_files_owner", ["owner_id", "created_at"], unique=False)
+
+
+def downgrade() -> None:
+    """Back."""
+    with op.batch_alter_table("files", schema=None) as batch_op:
+        batch_op.drop_index("ix_files_owner")
+
+    op.drop_table("files")
+    op.drop_table("releases")
+    op.drop_table("file_places")
+    with op.batch_alter_table("file_contents_loose", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_file_contents_loose_since"))
+
+    op.drop_table("file_contents_loose")
