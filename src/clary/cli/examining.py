@@ -27,7 +27,7 @@ def migrate(
 
 
 def doctor() -> None:
-    """Check settings, database, key, disk, object store, sandbox and provider: one line each; exit 1 when something is wrong."""
+    """Check settings, database, key, disk, object store, sandbox, provider: a line each; exit 1 if one is wrong."""
     from clary.settings import sources
 
     settings = settings_or_exit()

@@ -103,7 +103,7 @@ class BucketStore:
             with _refusals():
                 async with asyncio.timeout(self._answer_seconds):
                     # Nothing is there; a bucket that cannot be listed is an error.
-                    await self._store.list_with_delimiter_async(self._name("check"))
+                    await cast("Any", self._store).list_with_delimiter_async(self._name("check"))
         except FileNotFoundError as error:
             raise StoreUnavailableError from error
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -12,7 +13,7 @@ PIECE_BYTES: Final = 1024 * 1024
 
 
 class FolderStore:
-    """Fills the port `ObjectStore`. Sources should lie on the same file system: they are moved, in one step."""
+    """Fills the port `ObjectStore`. A source on the same file system is moved, which takes no time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -58,9 +59,14 @@ class FolderStore:
 
 def _move(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with source.open("rb") as file:
-        os.fsync(file.fileno())
-    source.replace(target)
+    beside = target.with_name(f"{target.name}.part")
+    try:
+        shutil.move(source, beside)
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
