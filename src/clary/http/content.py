@@ -1,5 +1,6 @@
 """The content of a message as a request brings it: text, or parts of text and images (stream-runtime.md 3.3)."""
 
+import re
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, Field, model_validator
@@ -9,6 +10,8 @@ from clary.http.payload import Payload, require_size
 ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$"
 MAX_TEXT_CHARACTERS = 1_000_000
 MAX_METADATA_BYTES = 4 * 1024
+_UPLOAD = re.compile(r"(?:http://[^/?#\s]+)?(?:/[A-Za-z0-9._~-]+)*/api/oss/object/[^\s]+")
+"""An upload's address, whole or as path (platform.md 10.2). One of another server is never fetched without TLS."""
 MAX_DATA_URL = 14 * 1024 * 1024
 
 
@@ -72,4 +75,4 @@ def has_known_images(content: str | list[ContentPart] | None) -> bool:
 def _is_known(url: str) -> bool:
     if url.startswith("data:"):
         return url.startswith("data:image/") and len(url) <= MAX_DATA_URL
-    return url.startswith(("https://", "/workspace/", "/sage-workspace/", "/api/oss/object/"))
+    return url.startswith(("https://", "/workspace/", "/sage-workspace/")) or _UPLOAD.match(url) is not None

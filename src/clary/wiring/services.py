@@ -196,7 +196,7 @@ class Services:
                 "database": self._database_answers,
                 "migrations": self._schema_is_current,
                 "secret_key": self._is_started,
-                "data_dir": self._data_dir_is_writable,
+                "data_dir": lambda: asyncio.to_thread(os.access, settings.data_dir, os.W_OK),
                 "object_store": self.objects.is_answering if settings.object_store == "s3" else None,
                 "event_log": self._is_started,
                 "jobs": self.background.is_working if settings.jobs else None,
@@ -219,9 +219,6 @@ class Services:
     async def _is_started(self) -> bool:
         return self.identity.tokens is not None
 
-    async def _data_dir_is_writable(self) -> bool:
-        return await asyncio.to_thread(os.access, self.settings.data_dir, os.W_OK)
-
     def _add_objects(self) -> None:
         self.objects = ObjectServices(
             self.settings,
@@ -240,7 +237,12 @@ class Services:
     def _add_features(self) -> None:
         settings, clock = self.settings, self.clock
         self.tools = ToolServices(
-            settings, database=self.database, clock=clock, guard=self.guard, room=workspace_room(settings)
+            settings,
+            database=self.database,
+            clock=clock,
+            guard=self.guard,
+            uploads=self.objects.reading,
+            room=workspace_room(settings),
         )
         self.toolbox = self.tools.toolbox
         self.gateway = ModelApiGateway(self.guard)

@@ -12,7 +12,15 @@ from clary.features.accounts.service import AddressRate
 from clary.features.agents.service import AgentResolver
 from clary.features.audit.service import AuditLog
 from clary.features.conversations.service import ConversationService
-from clary.features.toolbox.ports import ForeignTools, ImageReaders, NoForeignTools, NoteBooks, Room, WebAccess
+from clary.features.toolbox.ports import (
+    ForeignTools,
+    ImageReaders,
+    NoForeignTools,
+    NoteBooks,
+    Room,
+    UploadedFiles,
+    WebAccess,
+)
 from clary.features.toolbox.service import DirectCalls, DirectLimits, Pictures, Surroundings, Toolbox, ToolList
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit.clock import Clock
@@ -40,18 +48,26 @@ class ToolServices:
     calls: DirectCalls
 
     def __init__(
-        self, settings: Settings, *, database: Database, clock: Clock, guard: OutboundGuard, room: Room | None = None
+        self,
+        settings: Settings,
+        *,
+        database: Database,
+        clock: Clock,
+        guard: OutboundGuard,
+        uploads: UploadedFiles,
+        room: Room | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
         self._rate = UserRate(database=database, clock=clock)
         self.documents = DocumentReader()
         self.pages = WebPages(guard, max_megabytes=settings.fetch_max_mb, seconds=settings.fetch_timeout_seconds)
-        self.pictures = Pictures(self.pages)
+        self.pictures = Pictures(self.pages, uploads)
         services = search_services(search_settings(settings), outbound_allow=settings.outbound_allow)
         web = WebAccess(
             documents=self.documents,
             pages=self.pages,
+            uploads=uploads,
             services=services,
             rate=self._rate,
             searches_per_minute=settings.search_per_minute,

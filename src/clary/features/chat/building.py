@@ -160,7 +160,9 @@ class LoopBuilder:
         budget = ContextBudget(BudgetRules(**config.budget))
         model, judge = (
             recorder.booking.model(
-                PicturedModel(self._models.client(each), self._pictures, workspace, language), each, budget
+                PicturedModel(self._models.client(each), self._pictures, workspace, language, tree.root.user_id),
+                each,
+                budget,
             )
             for each in (config.provider, config.fast_provider)
         )

@@ -149,4 +149,4 @@ def user_content(content: Any, *, accepts_images: bool) -> str | tuple[TextPart 
 
 def image_name(url: str) -> str:
     """How a picture is spoken of in place of itself."""
-    return "inline" if url.startswith("data:") else url.rsplit("/", 1)[-1][:80]
+    return "inline" if url.startswith("data:") else url.partition("?")[0].rsplit("/", 1)[-1][:80]

@@ -19,11 +19,14 @@ class PicturedModel:
     One that cannot be read becomes a text that says so, and the run goes on.
     """
 
-    def __init__(self, client: ModelClient, pictures: Pictures, workspace: Path, language: Language) -> None:
+    def __init__(
+        self, client: ModelClient, pictures: Pictures, workspace: Path, language: Language, user_id: str
+    ) -> None:
         self._client = client
         self._pictures = pictures
         self._workspace = workspace
         self._language: Language = language
+        self._user_id = user_id
         self._read: dict[str, TextPart | ImagePart] = {}
 
     @property
@@ -55,6 +58,7 @@ class PicturedModel:
 
     async def _found(self, url: str) -> TextPart | ImagePart:
         try:
-            return ImagePart((await self._pictures.read(url, self._workspace, self._language)).address)
+            picture = await self._pictures.read(url, self._workspace, self._language, user_id=self._user_id)
         except ToolFailedError as error:
             return TextPart(f"[image: {image_name(url)} ({error.message})]")
+        return ImagePart(picture.address)

@@ -44,7 +44,7 @@ class AnalyzeImageTool(DefinedTool):
         path = str(arguments["image_path"]).strip()
         if context.images is None:
             raise ToolFailedError(words(_NO_MODEL, context.language))
-        picture = await self._pictures.read(path, context.workspace, context.language)
+        picture = await self._pictures.read(path, context.workspace, context.language, user_id=context.user_id)
         prompt = str(arguments.get("prompt") or words(_DEFAULT_PROMPT, context.language))[:MAX_PROMPT]
         description = await context.images.describe(picture.address, prompt)
         shown_path = "data:" if path[:5].lower() == "data:" else cut(path, 2048)

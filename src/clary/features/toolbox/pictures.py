@@ -1,4 +1,4 @@
-"""Pictures by address, as bytes: from a workspace, from the web behind the guard, or out of the address itself."""
+"""Pictures by address, as bytes: from a workspace, an upload, the web behind the guard, or out of the address itself."""
 
 import asyncio
 import base64
@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from clary.features.toolbox.ports import PageError, Pages
+from clary.errors import ProblemError
+from clary.features.toolbox.ports import NoUploads, PageError, Pages, UploadedFiles
 from clary.features.toolbox.workspace_files import refusals_in
 from clary.kit import safe_paths
 from clary.kit.image_facts import image_facts
@@ -40,16 +41,19 @@ class Picture(NamedTuple):
 class Pictures:
     """See the module. Nobody but the server fetches an address that a person or a model names."""
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: Pages, uploads: UploadedFiles | None = None) -> None:
         self._pages = pages
+        self._uploads = uploads or NoUploads()
 
-    async def read(self, address: str, workspace: Path, language: Language) -> Picture:
+    async def read(self, address: str, workspace: Path, language: Language, *, user_id: str = "") -> Picture:
         """The picture at a workspace path, an https or a `data:` address; at most 10 MiB and 50 million pixels.
+
+        Uploads are read by the rights of `user_id` and never fetched.
 
         Raises:
             ToolFailedError: it is not there, may not be fetched, or is no such picture.
         """
-        content = await self._content(address, workspace, language)
+        content = await self._content(address, workspace, language, user_id)
         facts = image_facts(content)
         if facts is None:
             raise ToolFailedError(words(_NOT_AN_IMAGE, language))
@@ -58,9 +62,12 @@ class Pictures:
         encoded = await asyncio.to_thread(base64.b64encode, content)
         return Picture(facts.media_type, f"data:{facts.media_type};base64,{encoded.decode('ascii')}")
 
-    async def _content(self, address: str, workspace: Path, language: Language) -> bytes:
+    async def _content(self, address: str, workspace: Path, language: Language, user_id: str) -> bytes:
         if address[:5].lower() == "data:":
             return await asyncio.to_thread(_from_data, address, language)
+        uploaded = await self._uploaded(address, language, user_id)
+        if uploaded is not None:
+            return uploaded
         if address.startswith("file://") or not _SCHEME.match(address):
             return await asyncio.to_thread(_from_workspace, address, workspace, language)
         if not address.lower().startswith("https://"):
@@ -72,6 +79,12 @@ class Pictures:
         if page.http_status != 200:
             raise ToolFailedError(words(_STATUS.fill(status=page.http_status), language))
         return page.body
+
+    async def _uploaded(self, address: str, language: Language, user_id: str) -> bytes | None:
+        try:
+            return await self._uploads.read_for(user_id=user_id, address=address, max_bytes=MAX_IMAGE_BYTES)
+        except ProblemError as problem:
+            raise ToolFailedError(words(problem.message, language)) from None
 
 
 def _from_data(address: str, language: Language) -> bytes:

@@ -307,12 +307,33 @@ class ImageReaders(Protocol):
         ...
 
 
+class UploadedFiles(Protocol):
+    """Files that people uploaded (platform.md 10), for runs of theirs."""
+
+    async def read_for(self, *, user_id: str, address: str, max_bytes: int) -> bytes | None:
+        """What an address of an upload holds; None for an address that is none.
+
+        Raises:
+            ProblemError: it is not there, not for this person, or too large.
+        """
+        ...
+
+
+class NoUploads:
+    """The twin without files."""
+
+    async def read_for(self, *, user_id: str, address: str, max_bytes: int) -> bytes | None:
+        """See the port."""
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class WebAccess:
     """Everything the web tools use."""
 
     documents: Documents = field(default_factory=NoDocuments)
     pages: Pages = field(default_factory=NoPages)
+    uploads: UploadedFiles = field(default_factory=NoUploads)
     services: Sequence[SearchService] = ()
     """In the order of trying."""
     rate: Rate = field(default_factory=NoRate)

@@ -132,7 +132,7 @@ def _built_in(clock: Clock, web: WebAccess, room: Room) -> tuple[BuiltInTool, ..
         PythonTool(room),
         JavaScriptTool(room),
         FetchWebpagesTool(web, room),
-        AnalyzeImageTool(Pictures(web.pages)),
+        AnalyzeImageTool(Pictures(web.pages, web.uploads)),
         SearchMemoryTool(clock),
         SaveMemoryTool(),
         ForgetMemoryTool(),
