@@ -1,4 +1,4 @@
-"""Pictures by address, as bytes: from a workspace, an upload, the web behind the guard, or out of the address itself."""
+"""Pictures as bytes: from a workspace, an upload, the web behind the guard, or out of the address itself."""
 
 import asyncio
 import base64
