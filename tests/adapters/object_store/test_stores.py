@@ -26,8 +26,8 @@ def server() -> Iterator[S3Server]:
         yield started
 
 
-def access(url: str, **more: str | bool) -> BucketAccess:
-    return BucketAccess(**{"bucket": BUCKET, "access_key": "key", "secret_key": "secret", "endpoint": url, **more})  # type: ignore[arg-type]
+def access(url: str, *, bucket: str = BUCKET, prefix: str = "") -> BucketAccess:
+    return BucketAccess(bucket, "key", "secret", endpoint=url, prefix=prefix)
 
 
 @pytest.fixture(params=["folder", "bucket", "bucket with a prefix"])
