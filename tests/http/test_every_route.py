@@ -17,7 +17,15 @@ from support.house import ADMIN_PASSWORD, House, bearer, house_in, login
 
 pytestmark = pytest.mark.anyio
 
-IDS = {**UNKNOWN, "id": "0" * 32, "scope": "user", "version": "1", "provider_url": "http://127.0.0.1:9/v1"}
+IDS = {
+    **UNKNOWN,
+    "id": "0" * 32,
+    "scope": "user",
+    "version": "1",
+    "version_str": "1",
+    "key": "none",
+    "provider_url": "http://127.0.0.1:9/v1",
+}
 LISTED = "https://app.example.org"
 OPTIONAL_BODY = ("/api/sessions/{session_id}/interrupt", "/api/audit/verify")
 # Nothing of what they know is there, so that nothing is asked for.

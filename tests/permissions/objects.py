@@ -79,6 +79,7 @@ async def objects_of(
     note = await client.post(f"/api/agent/{agent}/memories", json={"content": "likes tea"})
     skill = "skill-" + session.replace("_", "-")
     brought = await client.post("/api/skills/upload", files={"file": ("a.zip", skill_zip(skill))})
+    stored = await client.post("/api/oss/upload", files={"file": ("a.txt", b"x")})
     return {
         **await questions_of(house, user_id, session, chat.headers["x-clary-run-id"]),
         "guidance_id": guidance,
@@ -96,5 +97,6 @@ async def objects_of(
         "provider_url": provider.url,
         "server_name": server_name,
         "skill_name": skill,
+        "file_key": stored.json()["data"]["key"],
         "skill_hash": brought.json()["data"]["hash"],
     }

@@ -24,6 +24,7 @@ NOT_FOUND = {"agent_not_found", "session_not_found", "run_not_found", "provider_
     "budget_not_found",
     "task_not_found",
     "mcp_not_found",
+    "file_not_found",
 }
 FORBIDDEN = {"forbidden", "agent_forbidden"}
 GENERATION = (

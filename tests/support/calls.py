@@ -31,6 +31,7 @@ UNKNOWN = {
     "note_id": "0" * 32,
     "provider_url": "https://api.example.com/v1",
     "server_name": "none of this name",
+    "file_key": "a" * 26 + "/none.txt",
 }
 KEY = "sk-matrix-000000000000"
 NOTES = "/api/agent/{agent_id}/memories"
@@ -70,6 +71,17 @@ FREE = Call(owned=False)
 CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/system/info"): FREE,
     ("GET", "/api/system/settings"): FREE,
+    ("GET", "/api/system/version/check"): FREE,
+    ("GET", "/api/system/version/latest"): FREE,
+    ("GET", "/api/system/version"): FREE,
+    ("POST", "/api/system/version"): Call(body={"version": "1.0.0", "release_notes": "", "artifacts": []}, owned=False),
+    ("POST", "/api/system/version/import_github"): FREE,
+    ("DELETE", "/api/system/version/{version_str}"): Call(path="/api/system/version/0.0.1", owned=False),
+    ("POST", "/api/oss/upload"): Call(file=b"x", owned=False),
+    ("POST", "/api/oss/import_url"): Call(body={"url": "https://10.0.0.1/a.png"}, owned=False),
+    ("GET", "/api/oss/objects"): FREE,
+    ("GET", "/api/oss/object/{key:path}"): Call(path="/api/oss/object/{file_key}"),
+    ("DELETE", "/api/oss/object/{key:path}"): Call(path="/api/oss/object/{file_key}"),
     ("POST", "/api/system/update_settings"): Call(body={"announcement": "new"}, owned=False),
     ("GET", "/api/auth/providers"): FREE,
     ("GET", "/api/user/auth-providers"): FREE,
@@ -303,7 +315,7 @@ ROUTES = listed_routes()
 def filled(value: Any, ids: dict[str, str]) -> Any:
     """A call with its ids put in."""
     if isinstance(value, str):
-        return re.sub(r"\{(\w+)\}", lambda found: ids[found[1]], value)
+        return re.sub(r"\{(\w+)(?::path)?\}", lambda found: ids[found[1]], value)
     if isinstance(value, dict):
         return {key: filled(each, ids) for key, each in value.items()}
     return [filled(each, ids) for each in value] if isinstance(value, list) else value

@@ -178,8 +178,8 @@ class FileService:
         return None if row is None else target_of(row)
 
     async def is_bundle_address(self, db: Session, address: str, *, peer_origin: str) -> bool:
-        """Whether an address names a release file that is here."""
-        named = self._links.named_by(address, peer_origin=peer_origin)
+        """Whether a whole address names a release file that is here; a path alone leads an updater nowhere."""
+        named = None if address.startswith("/") else self._links.named_by(address, peer_origin=peer_origin)
         return named is not None and is_bundle(named.key) and await FileRepository(db).find(named.key) is not None
 
     async def _take(self, part: FormPart, sent: _Form, identity: Identity, target: Any) -> None:

@@ -49,6 +49,7 @@ OBJECT_OF: dict[str, ObjectType] = {
     "provider_id": "provider",
     "group_id": "group",
     "server_name": "mcp",
+    "key": "file",
 }
 """Which object a parameter of a path names."""
 
@@ -74,7 +75,7 @@ class RouteTerms(NamedTuple):
 
 def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool, any_token: bool) -> RouteTerms:
     """A route with the object its path names. `scope` None: public."""
-    names = re.findall(r"\{(\w+)\}", path)
+    names = re.findall(r"\{(\w+)(?::path)?\}", path)
     # What is linked to an account is named by the provider it came from; that is no object.
     is_identity = path.startswith("/api/user/identities/")
     named: list[ObjectType] = [OBJECT_OF[name] for name in names if name in OBJECT_OF and not is_identity]

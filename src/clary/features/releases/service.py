@@ -196,7 +196,7 @@ def _is_https(address: str) -> bool:
         return False
     try:
         parts = urlsplit(address)
-        return parts.scheme == "https" and bool(parts.hostname) and parts.username is None and (parts.port or 1) > 0
+        return parts.scheme == "https" and bool(parts.hostname) and parts.username is None and parts.port != 0
     except ValueError:
         return False
 
