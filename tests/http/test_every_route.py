@@ -160,6 +160,8 @@ NEEDS_NO_DATABASE = {
         "/api/agent/template/default_system_prompt",
     )
 }  # fmt: skip
+REFUSED_BEFORE = {("POST", "/api/oss/import_url"), ("POST", "/api/system/version/import_github")}
+"""The address is refused, and there is no repository, before the database is asked."""
 
 
 async def test_while_the_database_is_away_every_route_answers_503_in_time(house: House) -> None:
@@ -169,7 +171,7 @@ async def test_while_the_database_is_away_every_route_answers_503_in_time(house:
         with away(house.services.database):
             closed = UPSTREAM | {route for route in ROUTES if "/register" in route[1]}
             documents = closed | {route for route in PROTOCOL if not route[1].endswith("/authorize")}
-            for route in ROUTES.keys() - NEEDS_NO_DATABASE - documents - {ENDLESS}:
+            for route in ROUTES.keys() - NEEDS_NO_DATABASE - REFUSED_BEFORE - documents - {ENDLESS}:
                 answer = await send(admin, route, UNKNOWN)
                 told = answer.json()
                 assert (answer.status_code, told["code"], told["error_detail"]) == (503, 503, "unavailable"), route

@@ -76,7 +76,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/system/version"): FREE,
     ("POST", "/api/system/version"): Call(body={"version": "1.0.0", "release_notes": "", "artifacts": []}, owned=False),
     ("POST", "/api/system/version/import_github"): FREE,
-    ("DELETE", "/api/system/version/{version_str}"): Call(path="/api/system/version/0.0.1", owned=False),
+    ("DELETE", "/api/system/version/{version_str}"): Call(path="/api/system/version/1.0.0", owned=False),
     ("POST", "/api/oss/upload"): Call(file=b"x", owned=False),
     ("POST", "/api/oss/import_url"): Call(body={"url": "https://10.0.0.1/a.png"}, owned=False),
     ("GET", "/api/oss/objects"): FREE,

@@ -64,6 +64,34 @@ async def test_what_cannot_be_read_is_said_in_words_and_the_run_goes_on(tmp_path
         assert all(each.startswith("[image: ") and "root:" not in each for each in told)
 
 
+async def test_an_uploaded_picture_is_read_from_the_store_by_the_rights_of_whoever_asks(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        agent = await with_eyes(chat)
+        own = await chat.alice.upload("/api/oss/upload", PNG, name="cat.png")
+        others = await (await chat.person("bob")).upload("/api/oss/upload", PNG, name="cat.png")
+        signed, bare = own["url"], own["url"].partition("?")[0].removeprefix("http://testserver")
+        addresses = (signed, signed.removeprefix("http://testserver"), bare, f"/prod-api{bare}", others["url"])
+        lines = await chat.alice.say([text("Look [[plain]]"), *map(image, addresses)], agent_id=agent)
+        assert end_of(lines) == ("completed", "answered")
+        told = shown(chat)[1:]
+        assert told[:3] == [image(INLINE)] * 3
+        # No proxy puts that path before ours here, and so it is a path of the workspace.
+        assert told[3]["text"].startswith("[image: cat.png (")
+        assert told[4] == image(INLINE)
+        await chat.alice.say([text("Look [[plain]]"), image(others["url"].partition("?")[0])], agent_id=agent)
+        refused = [part for part in chat.asked()["messages"][-1]["content"] if part["type"] == "text"][-1]["text"]
+        assert refused in ("[image: cat.png (File not found)]", "[image: cat.png (文件不存在)]")
+        assert "?s=" not in str(refused)
+
+
+async def test_a_foreign_address_without_tls_is_never_fetched(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, public_url="http://testserver") as chat:
+        agent = await with_eyes(chat)
+        address = f"{chat.provider.url.removesuffix('/v1')}/api/oss/object/a/cat.png"
+        await chat.alice.say([text("Look [[plain]]"), image(address)], agent_id=agent)
+        assert shown(chat)[1]["text"].startswith("[image: cat.png (")
+
+
 async def test_a_model_without_eyes_is_told_that_there_was_a_picture(tmp_path: Path) -> None:
     async with chat_in(tmp_path) as chat:
         agent = await with_eyes(chat, sees=False)

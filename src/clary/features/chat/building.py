@@ -158,12 +158,9 @@ class LoopBuilder:
             recorder.opening = asker.opening
         tools = self._tools(tree, recorder, asker, language, workspace, numbers)
         budget = ContextBudget(BudgetRules(**config.budget))
+        eyes = (self._pictures, workspace, language, tree.root.user_id)
         model, judge = (
-            recorder.booking.model(
-                PicturedModel(self._models.client(each), self._pictures, workspace, language, tree.root.user_id),
-                each,
-                budget,
-            )
+            recorder.booking.model(PicturedModel(self._models.client(each), *eyes), each, budget)
             for each in (config.provider, config.fast_provider)
         )
         switch = self._models.has_thinking_switch(config.provider)
