@@ -1,11 +1,13 @@
 """`clary serve`: a refused start is one line, a signal ends it well (platform.md 13, abuse case A41)."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from support.s3_server import s3_server
 from support.server_process import ServerProcess, running, signed_in
 from support.terminal import clary
 
@@ -107,8 +109,27 @@ def test_doctor_shows_where_values_come_from_and_hides_secrets(tmp_path: Path) -
         "CLARY_PORT=8000 (default)",
         "ok   code tools: none",
         "ok   web search: searxng",
+        "ok   object store: a folder in the data directory, made at the first start",
     } <= set(lines)
     assert "Very-Secret" not in done.stdout
+
+
+def test_doctor_tries_the_object_store(tmp_path: Path) -> None:
+    keys = {"CLARY_S3_BUCKET": "clary-files", "CLARY_S3_ACCESS_KEY": "key", "CLARY_S3_SECRET_KEY": "secret"}
+    clary(tmp_path, "migrate")
+    done = clary(tmp_path, "doctor", CLARY_SANDBOX="off")
+    assert "ok   object store: a folder in the data directory" in done.stdout.splitlines()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    done = clary(tmp_path, "doctor", CLARY_SANDBOX="off", CLARY_OBJECT_STORE="s3", CLARY_S3_ENDPOINT=url, **keys)
+    told = f"FAIL object store: bucket clary-files at {url}: cannot store, read and remove a file"
+    assert (done.returncode, told in done.stdout.splitlines()) == (1, True), done.stdout
+    with s3_server() as server:
+        done = clary(
+            tmp_path, "doctor", CLARY_SANDBOX="off", CLARY_OBJECT_STORE="s3", CLARY_S3_ENDPOINT=server.url, **keys
+        )
+        told = f"ok   object store: bucket clary-files at {server.url}"
+        assert (told in done.stdout.splitlines(), server.names()) == (True, []), done.stdout
 
 
 def test_help_is_quick_and_names_every_command(tmp_path: Path) -> None:

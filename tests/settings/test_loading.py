@@ -242,3 +242,31 @@ def test_prices_and_rates_are_json_or_lie_in_a_file(tmp_path: Path, monkeypatch:
 def test_a_price_file_that_is_wrong_stops_the_start(tmp_path: Path, content: str, reason: str) -> None:
     (tmp_path / "prices.json").write_text(content)
     assert refused(prices_file=tmp_path / "prices.json").startswith(f"CLARY_PRICES_FILE: {reason}")
+
+
+def test_a_bucket_needs_its_name_and_keys() -> None:
+    given: dict[str, Any] = {"object_store": "s3"}
+    for name in ("s3_bucket", "s3_access_key", "s3_secret_key"):
+        assert refused(**given) == f"CLARY_{name.upper()}: is required with CLARY_OBJECT_STORE=s3"
+        given[name] = "given-value"
+    settings = load_settings(**given)
+    shown = {line.variable: line.shown for line in sources(settings)}
+    assert (shown["CLARY_S3_ACCESS_KEY"], shown["CLARY_S3_SECRET_KEY"]) == ("set", "set")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("object_store", "ftp"),
+        ("object_links", "open"),
+        ("s3_endpoint", "store.example.com"),
+        ("s3_prefix", "a/../b"),
+        ("s3_prefix", "a b"),
+        ("releases_github_repo", "owner"),
+        ("releases_github_repo", "owner/../x"),
+        ("releases_github_repo", "owner/.."),
+        ("updater_url_prefix", "mirror"),
+    ],
+)
+def test_nonsense_about_files_and_releases_is_refused(name: str, value: str) -> None:
+    assert refused(**{name: value}).startswith(f"CLARY_{name.upper()}: ")
