@@ -1,6 +1,7 @@
 """How files go: deleted, with their owner, or because nothing points to them (platform.md 4.8, 10.2; 7.3)."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from anyio import fail_after, sleep
 
 from clary.features.files.tables import LooseContentRow
 from features.files.desk import Desk
+from support.house import ADMIN_PASSWORD, login
 
 pytestmark = pytest.mark.anyio
 
@@ -27,10 +29,7 @@ async def test_the_owner_and_admins_delete_and_nobody_else(desk: Desk) -> None:
 async def test_release_files_are_deleted_by_admins_even_when_who_brought_them_is_none_any_more(desk: Desk) -> None:
     await desk.as_("ann")
     ann = await desk.id_of("ann")
-    browser = desk.house.browser()
-    async with browser as admin:
-        from support.house import ADMIN_PASSWORD, login
-
+    async with desk.house.browser() as admin:
         await login(admin, "admin", ADMIN_PASSWORD)
         for role in ("admin", "user"):
             assert (await admin.post("/api/user/update", json={"user_id": ann, "role": role})).json()["code"] == 200
@@ -108,8 +107,6 @@ async def test_the_sweep_takes_what_nothing_points_to_once_it_is_surely_loose(de
 
 
 async def test_the_sweep_takes_what_an_ended_process_left_on_its_way_in(desk: Desk) -> None:
-    import os
-
     incoming: Path = desk.house.services.settings.objects / "incoming"
     incoming.mkdir(parents=True, exist_ok=True)
     for name, seconds in (("old", 0), ("new", 4_000_000_000)):
