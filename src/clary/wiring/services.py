@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -10,7 +11,7 @@ import structlog
 from clary import __version__
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.passwords import Argon2Passwords
-from clary.db.database import Database
+from clary.db.database import Database, UnavailableError
 from clary.db.migrate import ensure_schema, schema_state
 from clary.errors import InvalidRequestError
 from clary.features.agents.service import AgentReferences, FixedTools
@@ -351,9 +352,7 @@ class Services:
 
     async def _drain(self) -> None:
         self.system.draining = True
-        await self.upkeep.stop()
-        await self.background.stop()
-        await self.execution.drain()
+        await _each(self.upkeep.stop, self.background.stop, self.execution.drain)
 
     async def stop(self) -> None:
         """Gives runs back, writes what is queued, closes everything."""
@@ -361,16 +360,22 @@ class Services:
             self._begin_drain()
         assert self._draining is not None
         await self._draining
-        await self.mcp.stop()
-        await self.execution.event_log.stop()
-        await self.usage.gate.close()
-        await self.identity.stop()
+        await _each(self.mcp.stop, self.execution.event_log.stop, self.usage.gate.close, self.identity.stop)
         await self._close()
 
     async def _close(self) -> None:
         await self.gateway.close()
         await self.database.close()
         self.passwords.close()
+
+
+async def _each(*steps: Callable[[], Awaitable[None]]) -> None:
+    """Goes every step of stopping. What the database does not take any more is for those who take over after us."""
+    for step in steps:
+        try:
+            await step()
+        except UnavailableError:
+            log.warning("stopping_without_database", step=step.__qualname__)
 
 
 def build_services(settings: Settings) -> Services:
