@@ -5,8 +5,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
-from clary.adapters.parsers.confined.names import ending_of
 from clary.adapters.parsers.confined.limits import Limits
+from clary.adapters.parsers.confined.names import ending_of
 from clary.adapters.parsers.confined.plain import read_markdown, read_text
 from clary.adapters.parsers.template_process import TemplateProcess
 from clary.features.knowledge.ports import (

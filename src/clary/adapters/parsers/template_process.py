@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 import structlog
@@ -26,7 +26,7 @@ _STARTS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a child left: its answer, if it is one, and how it ended. `is_exhausted`: it had run out of memory or time."""
+    """What a child left: its answer, if it is one. `is_exhausted`: it had run out of memory or time."""
 
     answer: dict[str, Any] | None
     is_exhausted: bool
@@ -45,7 +45,7 @@ class TemplateProcess:
         """Has a child answer. Leaving early (a cancel, the end of the time) kills the child.
 
         Raises:
-            OSError: The file cannot be opened, or no process be started.
+            OSError: The file cannot be opened, or the template process does not live.
         """
         document = await asyncio.to_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -123,13 +123,13 @@ class TemplateProcess:
 
     def _understood(self, output: bytearray) -> Ended:
         if len(output) < TRAILER.size:
-            return Ended(None, is_exhausted=False)
+            raise OSError("The template process ended.")
         status, peak_kib = TRAILER.unpack_from(output, len(output) - TRAILER.size)
         if status == 0:
             with suppress(orjson.JSONDecodeError):
                 answer = orjson.loads(memoryview(output)[: -TRAILER.size])
                 if isinstance(answer, dict):
-                    return Ended(answer, is_exhausted=False)
+                    return Ended(cast("dict[str, Any]", answer), is_exhausted=False)
         code = os.waitstatus_to_exitcode(status)
         is_exhausted = code in _OUT_OF_TIME or peak_kib * 1024 > self._limits.memory_bytes // 2
         log.info("document_child_failed", status=code, peak_kib=peak_kib)

@@ -3,10 +3,10 @@
 import io
 import re
 import zipfile
+import zlib
 from typing import Final
 
-import olefile
-
+from clary.adapters.parsers.confined.compound import opened
 from clary.adapters.parsers.confined.names import ending_of
 from clary.features.knowledge.ports import DocumentRefusedError
 
@@ -112,7 +112,7 @@ def _zipped(content: bytes) -> str:
                 kind = _OPEN.get(archive.read(mime).decode("latin-1").strip().removesuffix("-template"))
                 if kind is not None:
                     return kind
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError, zipfile.zlib.error):
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError, zlib.error):
         raise DocumentRefusedError("damaged") from None
     if "[Content_Types].xml" in entries:
         for folder, kind in _ZIPPED:
@@ -124,11 +124,8 @@ def _zipped(content: bytes) -> str:
 
 
 def _compound(content: bytes) -> str:
-    try:
-        with olefile.OleFileIO(io.BytesIO(content)) as file:
-            kind = next((kind for stream, kind in _STREAMS if file.exists(stream)), None)
-    except (OSError, ValueError, IndexError, KeyError, TypeError, olefile.OleFileError):
-        raise DocumentRefusedError("damaged") from None
+    with opened(content) as file:
+        kind = next((kind for stream, kind in _STREAMS if file.has(stream)), None)
     if kind is None:
         raise DocumentRefusedError("unsupported")
     if kind == "encrypted":

@@ -46,10 +46,10 @@ def read_markdown(content: bytes, limits: Limits) -> ParsedDocument:
     return draft.finish()
 
 
-def read_delimited(content: bytes, limits: Limits, kind: str) -> ParsedDocument:
-    """Rows as a Markdown table."""
+def read_delimited(content: bytes, limits: Limits, delimiter: str | None) -> ParsedDocument:
+    """Rows as a Markdown table; without a delimiter, it is found."""
     draft, found = _begun(content, limits)
-    draft.table(rows_of(found.text, "\t" if kind == "tsv" else None))
+    draft.table(rows_of(found.text, delimiter))
     return draft.finish()
 
 

@@ -8,34 +8,43 @@ import importlib
 from typing import IO, Any, Final
 
 from clary.adapters.parsers.confined.limits import Limits
+from clary.adapters.parsers.confined.questions import read_rows
 from clary.adapters.parsers.confined.reading import read
-from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument
+from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument, QaFormatError
 
-_LOADED: Final = (
-    "encodings.idna encodings.utf_16 encodings.utf_16_le encodings.utf_16_be encodings.utf_32 encodings.utf_32_le "
-    "encodings.utf_32_be encodings.utf_8_sig encodings.gb18030 encodings.gbk encodings.gb2312 encodings.big5 "
-    "encodings.cp950 encodings.big5hkscs encodings.cp932 encodings.shift_jis encodings.euc_jp encodings.iso2022_jp "
-    "encodings.cp949 encodings.euc_kr encodings.hz encodings.cp1250 encodings.cp1251 encodings.cp1252 encodings.cp437 "
-    "encodings.cp850 encodings.latin_1 encodings.ascii encodings.koi8_r encodings.iso8859_2 encodings.iso8859_15 "
-    "encodings.mac_roman encodings.unicode_escape encodings.raw_unicode_escape encodings.quopri_codec "
-    "encodings.base64_codec email.policy email.parser email._header_value_parser email.iterators quopri uu "
-    "bz2 lzma zlib stringprep unicodedata"
-).split()
-"""Loaded lazily by the standard library, which a child cannot do any more."""
+_CODECS: Final = (
+    "idna utf_16 utf_16_le utf_16_be utf_32 utf_32_le utf_32_be utf_8_sig gb18030 gbk gb2312 big5 cp950 "
+    "big5hkscs cp932 shift_jis euc_jp iso2022_jp cp949 euc_kr hz cp1250 cp1251 cp1252 cp437 cp850 latin_1 "
+    "ascii koi8_r iso8859_2 iso8859_15 mac_roman unicode_escape raw_unicode_escape quopri_codec "
+    "base64_codec"
+)
+_MODULES: Final = (
+    "email.policy email.parser email._header_value_parser email.iterators quopri uu bz2 lzma zlib "
+    "stringprep unicodedata"
+)
+"""Loaded lazily by the standard library, which a child cannot do any more. Codecs first."""
 
 
 def load_libraries() -> None:
     """Everything a child may need."""
-    for name in _LOADED:
+    for name in _CODECS.split():
+        importlib.import_module(f"encodings.{name}")
+    for name in _MODULES.split():
         importlib.import_module(name)
 
 
 def answer_to(request: dict[str, Any], file: IO[bytes], limits: Limits) -> dict[str, Any]:
     """Reads one document."""
+    name: str = request["name"]
     try:
-        return {"document": _plain(read(file.read(), request["name"], limits))}
+        if request["job"] == "rows":
+            rows, skipped = read_rows(file.read(), name, limits, request["most_rows"])
+            return {"rows": rows, "skipped": skipped}
+        return {"document": _plain(read(file.read(), name, limits))}
     except DocumentRefusedError as refused:
         return {"outcome": refused.outcome}
+    except QaFormatError as refused:
+        return {"reason": refused.reason}
 
 
 def _plain(document: ParsedDocument) -> dict[str, Any]:

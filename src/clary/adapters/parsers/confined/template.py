@@ -33,6 +33,8 @@ class Template:
         """By the descriptor that tells of their end: process id and answer socket."""
         self._answers: dict[int, int] = {}
         """Descriptor of the answer socket → process id."""
+        self._endings: dict[int, tuple[socket.socket, bytes]] = {}
+        """Answer sockets whose child has ended, with the trailer that is still to be sent."""
 
     def serve(self) -> None:
         """Until nobody can ask any more; children that are left over die with this process."""
@@ -45,6 +47,8 @@ class Template:
                     self._ended(descriptor)
                 elif descriptor in self._answers:
                     self._hung_up(descriptor)
+                elif descriptor in self._endings:
+                    self._tell(descriptor)
 
     def _take(self) -> bool:
         message, descriptors, _, _ = socket.recv_fds(self._control, MAX_REQUEST, 2)
@@ -97,11 +101,19 @@ class Template:
         self._poll.unregister(descriptor)
         os.close(descriptor)
         _, status, usage = os.wait4(process, 0)
-        if self._answers.pop(channel.fileno(), None) is not None:
-            self._poll.unregister(channel)
-            with suppress(OSError):
-                channel.send(TRAILER.pack(status, usage.ru_maxrss), socket.MSG_DONTWAIT)
-        channel.close()
+        if self._answers.pop(channel.fileno(), None) is None:
+            channel.close()
+            return
+        channel.setblocking(False)
+        self._endings[channel.fileno()] = (channel, TRAILER.pack(status, usage.ru_maxrss))
+        self._poll.modify(channel, select.POLLOUT)
+
+    def _tell(self, descriptor: int) -> None:
+        """There is room for the trailer, or nobody who would read it."""
+        channel, trailer = self._endings.pop(descriptor)
+        self._poll.unregister(descriptor)
+        with channel, suppress(OSError):
+            channel.sendall(trailer)
 
 
 def main() -> None:
