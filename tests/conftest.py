@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from clary.db.columns import Row
 from clary.db.database import Database
 from support.crowd import Crowd
 from support.house import House, house_in
+from support.schema import put_schema
 
 
 @pytest.fixture
@@ -36,9 +36,9 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     """A fresh database with every table, and nothing that works on it."""
-    built = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    async with built.write() as db:
-        await (await db.connection()).run_sync(Row.metadata.create_all)
+    url = f"sqlite:///{tmp_path / 'test.db'}"
+    put_schema(url)
+    built = Database(url)
     yield built
     await built.close()
 

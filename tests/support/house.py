@@ -13,6 +13,7 @@ from clary.adapters.passwords import Argon2Passwords
 from clary.asgi import create_app
 from clary.settings import Settings, load_settings
 from clary.wiring import Services
+from support.schema import put_schema
 
 ADMIN_PASSWORD = "First-Admin-4711"
 PASSWORD = "Some-Person-4711"
@@ -89,6 +90,7 @@ async def house_in(folder: Path, **values: Any) -> AsyncGenerator[House]:
     clock, settings = SteppedClock(), settings_in(folder, **values)
     services = Services(settings, clock=clock, passwords=Argon2Passwords(memory_kib=64, passes=1))
     app = create_app(settings, services)
+    put_schema(settings.database)
     await services.start()
     try:
         yield House(services, app, clock)

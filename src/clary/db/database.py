@@ -5,6 +5,8 @@ never meet inside SQLite. A transaction that writes begins with BEGIN IMMEDIATE:
 at its start, but can not fail in its middle.
 """
 
+import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
@@ -24,6 +26,7 @@ from clary.kit.text import Text
 BUSY_TIMEOUT_MS = 5000
 POOL_WAIT_SECONDS = 10
 READERS = 6
+CLOSING_SECONDS = 10
 
 
 class UnavailableError(UpstreamError):
@@ -42,6 +45,9 @@ class Database:
     """The transactions of one process."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self._open = 0
+        self._is_closed = False
+        self._left: asyncio.Event | None = None
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:
@@ -78,6 +84,9 @@ class Database:
 
     @asynccontextmanager
     async def _session(self, engine: AsyncEngine) -> AsyncGenerator[AsyncSession]:
+        if self._is_closed:
+            raise UnavailableError
+        self._open += 1
         try:
             async with AsyncSession(engine, expire_on_commit=False, autoflush=True) as session:
                 yield session
@@ -89,6 +98,10 @@ class Database:
             if error.connection_invalidated:
                 raise UnavailableError from error
             raise
+        finally:
+            self._open -= 1
+            if self._left is not None and not self._open:
+                self._left.set()
 
     async def ping(self) -> None:
         """Answers, or raises `UnavailableError`."""
@@ -96,7 +109,16 @@ class Database:
             await session.execute(text("SELECT 1"))
 
     async def close(self) -> None:
-        """Closes every connection."""
+        """Lets open transactions end, begins no more, and closes every connection.
+
+        A pool that is disposed of closes neither what is in use then nor what is opened later; nobody would ever.
+        """
+        self._is_closed = True
+        if self._open:
+            self._left = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSING_SECONDS):
+                    await self._left.wait()
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()

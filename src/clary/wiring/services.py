@@ -1,7 +1,7 @@
 """The composition root: says which adapter fills which port, and starts and stops what has to be. Nothing else does."""
 
 import asyncio
-import os
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -10,18 +10,11 @@ import structlog
 from clary import __version__
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.passwords import Argon2Passwords
-from clary.db.database import Database
-from clary.db.migrate import ensure_schema, schema_state
+from clary.db.database import Database, UnavailableError
+from clary.db.migrate import ensure_schema
 from clary.errors import InvalidRequestError
-from clary.features.agents.service import AgentReferences, FixedTools
-from clary.features.llm_providers.service import (
-    KeyVault,
-    Money,
-    ProviderResolver,
-    ProviderService,
-    ProviderVerification,
-)
-from clary.features.system.service import SystemService
+from clary.features.agents.service import FixedTools
+from clary.features.llm_providers.service import Money
 from clary.features.toolbox.service import ALIASES
 from clary.features.workspaces.service import WorkspaceService
 from clary.kit.clock import Clock, SystemClock
@@ -45,11 +38,11 @@ from clary.wiring.parts import (
     announce_password,
     csrf_rule,
     culprit,
-    default_provider,
     edge_rules,
-    system_facts,
 )
 from clary.wiring.permissions import make_explainer
+from clary.wiring.providers import ModelProviders
+from clary.wiring.readiness import make_system
 from clary.wiring.skills import SkillServices
 from clary.wiring.tools import ToolServices
 from clary.wiring.upkeep import Upkeep
@@ -188,36 +181,15 @@ class Services:
         self.user_administration = self.identity.user_administration
 
     def _add_system(self) -> None:
-        settings = self.settings
-        self.system = SystemService(
-            facts=system_facts(settings, __version__),
-            live=lambda: self.identity.live.values,
-            checks={
-                "database": self._database_answers,
-                "migrations": self._schema_is_current,
-                "secret_key": self._is_started,
-                "data_dir": lambda: asyncio.to_thread(os.access, settings.data_dir, os.W_OK),
-                "object_store": self.objects.is_answering if settings.object_store == "s3" else None,
-                "event_log": self._is_started,
-                "jobs": self.background.is_working if settings.jobs else None,
-            },
-            external_providers=self.identity.upstream_login.list_providers,
-            features=lambda: {
-                "sandbox": self.execution.sandbox.unavailable_reason is None,
-                **dict.fromkeys(("scheduler", "mcp_server", "v1", "ocr"), False),
-            },
+        self.system = make_system(
+            self.settings,
+            database=self.database,
             clock=self.clock,
+            identity=self.identity,
+            background=self.background,
+            objects=self.objects,
+            sandbox=lambda: self.execution.sandbox,
         )
-
-    async def _database_answers(self) -> bool:
-        await self.database.ping()
-        return True
-
-    async def _schema_is_current(self) -> bool:
-        return (await asyncio.to_thread(schema_state, self.settings.database)).is_current
-
-    async def _is_started(self) -> bool:
-        return self.identity.tokens is not None
 
     def _add_objects(self) -> None:
         self.objects = ObjectServices(
@@ -247,34 +219,18 @@ class Services:
         self.toolbox = self.tools.toolbox
         self.gateway = ModelApiGateway(self.guard)
         self.mcp = self._mcp_parts()
-        vault = KeyVault(self.secret_box)
-        self.provider_resolver = ProviderResolver(
-            vault=vault,
-            groups=self.identity.memberships,
-            default=default_provider(settings),
-            demo_model=lambda: self.identity.live.values.demo_model,
-        )
-        self.llm_providers = ProviderService(
-            resolver=self.provider_resolver,
-            vault=vault,
-            guard=self.guard,
-            money=self.money,
-            references=AgentReferences(),
-            audit=self.identity.audit,
-            clock=clock,
-            new_id=new_uuid,
-        )
-        self.verification = ProviderVerification(
+        self.models = ModelProviders(
+            settings,
             database=self.database,
-            providers=self.llm_providers,
-            resolver=self.provider_resolver,
-            vault=vault,
-            guard=self.guard,
-            probe=self.gateway,
-            metering=self.usage.metering,
             clock=clock,
-            new_id=new_uuid,
+            guard=self.guard,
+            secret_box=self.secret_box,
+            gateway=self.gateway,
+            money=self.money,
+            identity=self.identity,
+            metering=self.usage.metering,
         )
+        self.provider_resolver = self.models.resolver
         self.workspaces = WorkspaceService(
             settings.workspaces, database=self.database, clock=clock, grace_days=settings.workspace_grace_days
         )
@@ -317,8 +273,7 @@ class Services:
         self.agents.publish(state)
         self.generation.publish(state)
         state.permission_explainer = self.permission_explainer
-        state.llm_providers = self.llm_providers
-        state.llm_provider_verification = self.verification
+        self.models.publish(state)
         self.usage.publish(state)
         self.mcp.publish(state)
         self.execution.publish(state)
@@ -373,9 +328,7 @@ class Services:
 
     async def _drain(self) -> None:
         self.system.draining = True
-        await self.upkeep.stop()
-        await self.background.stop()
-        await self.execution.drain()
+        await _each(self.upkeep.stop, self.background.stop, self.execution.drain)
 
     async def stop(self) -> None:
         """Gives runs back, writes what is queued, closes everything."""
@@ -383,16 +336,22 @@ class Services:
             self._begin_drain()
         assert self._draining is not None
         await self._draining
-        await self.mcp.stop()
-        await self.execution.event_log.stop()
-        await self.usage.gate.close()
-        await self.identity.stop()
+        await _each(self.mcp.stop, self.execution.event_log.stop, self.usage.gate.close, self.identity.stop)
         await self._close()
 
     async def _close(self) -> None:
         await self.gateway.close()
         await self.database.close()
         self.passwords.close()
+
+
+async def _each(*steps: Callable[[], Awaitable[None]]) -> None:
+    """Goes every step of stopping. What the database does not take any more is for those who take over after us."""
+    for step in steps:
+        try:
+            await step()
+        except UnavailableError:
+            log.warning("stopping_without_database", step=step.__qualname__)
 
 
 def build_services(settings: Settings) -> Services:

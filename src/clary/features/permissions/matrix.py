@@ -50,6 +50,8 @@ OBJECT_OF: dict[str, ObjectType] = {
     "group_id": "group",
     "server_name": "mcp",
     "key": "file",
+    "kdb_id": "kdb",
+    "doc_id": "doc",
 }
 """Which object a parameter of a path names."""
 

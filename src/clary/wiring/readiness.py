@@ -1,0 +1,63 @@
+"""Wiring of what the server says about itself: facts, features, readiness."""
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from clary import __version__
+from clary.db.database import Database
+from clary.db.migrate import schema_state
+from clary.features.system.service import SystemService
+from clary.kit.clock import Clock
+from clary.runtime.tools import Sandbox
+from clary.settings import Settings
+from clary.wiring.background import Background
+from clary.wiring.identity import IdentityServices
+from clary.wiring.objects import ObjectServices
+from clary.wiring.parts import system_facts
+
+
+def make_system(
+    settings: Settings,
+    *,
+    database: Database,
+    clock: Clock,
+    identity: IdentityServices,
+    background: Background,
+    objects: ObjectServices,
+    sandbox: Callable[[], Sandbox],
+) -> SystemService:
+    """The service, with the checks that readiness asks (contract platform 9.1)."""
+
+    async def database_answers() -> bool:
+        await database.ping()
+        return True
+
+    async def schema_is_current() -> bool:
+        return (await asyncio.to_thread(schema_state, settings.database)).is_current
+
+    async def is_started() -> bool:
+        return identity.tokens is not None
+
+    async def data_dir_is_writable() -> bool:
+        return await asyncio.to_thread(os.access, settings.data_dir, os.W_OK)
+
+    return SystemService(
+        facts=system_facts(settings, __version__),
+        live=lambda: identity.live.values,
+        checks={
+            "database": database_answers,
+            "migrations": schema_is_current,
+            "secret_key": is_started,
+            "data_dir": data_dir_is_writable,
+            "object_store": objects.is_answering if settings.object_store == "s3" else None,
+            "event_log": is_started,
+            "jobs": background.is_working if settings.jobs else None,
+        },
+        external_providers=identity.upstream_login.list_providers,
+        features=lambda: {
+            "sandbox": sandbox().unavailable_reason is None,
+            **dict.fromkeys(("scheduler", "mcp_server", "v1", "ocr"), False),
+        },
+        clock=clock,
+    )
