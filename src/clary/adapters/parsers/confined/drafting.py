@@ -102,13 +102,16 @@ class TextDraft:
             self._parts.append(Span(one_line(name)[:_MAX_NAME], start, self.length))
 
     def add(self, document: ParsedDocument, name: str) -> None:
-        """Adds another document as a part. What it has as parts is named `name/part`, unless these are sheets."""
+        """Adds another document as a part, under its name; what it has as parts is named `name/part`."""
         with self.part(name):
-            at = self.raw(document.text.rstrip() + "\n\n")
+            self.heading(1, name)
+            at = self.raw(document.text + "\n\n")
         moved = [Span(f"{name}/{span.name}"[:_MAX_NAME], span.start + at, span.end + at) for span in document.parts]
         self._parts.extend(moved)
         self._pages.extend(Span(span.name, span.start + at, span.end + at) for span in document.pages)
-        self._headings.extend(Heading(level, title, start + at) for level, title, start in document.headings)
+        self._headings.extend(
+            Heading(min(level + 1, 6), title, start + at) for level, title, start in document.headings
+        )
         self._tables.extend(Table(*(place + at for place in table)) for table in document.tables)
 
     def finish(self) -> ParsedDocument:
