@@ -12,6 +12,7 @@ _UNWANTED: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\uff
 _LINE_ENDS: Final = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _BLANKS: Final = re.compile(r"\s+")
 _MAX_NAME: Final = 255
+_MAX_TITLE: Final = 80
 
 
 def cleaned(text: str) -> str:
@@ -92,6 +93,15 @@ class TextDraft:
         yield
         if self.length > start:
             self._pages.append(Span(str(number), start, self.length))
+
+    @contextmanager
+    def slide(self, number: int) -> Iterator[None]:
+        """A page that stands for itself: without a title, its first line is its heading."""
+        start, pieces, before = self.length, len(self._pieces), len(self._headings)
+        with self.page(number):
+            yield
+        if self.length > start and len(self._headings) == before:
+            self.mark_heading(1, one_line(self._pieces[pieces].split("\n", 1)[0])[:_MAX_TITLE], start)
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:

@@ -50,7 +50,7 @@ def read_ppt(content: bytes, limits: Limits) -> ParsedDocument:
     draft = TextDraft(limits)
     try:
         for number, texts in enumerate(_slides(stream, user), 1):
-            with draft.page(number):
+            with draft.slide(number):
                 for is_title, text in texts:
                     if is_title:
                         draft.heading(1, text)
