@@ -1,7 +1,7 @@
 """The text of a document as it grows, and what lies where in it."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -85,7 +85,7 @@ class TextDraft:
         self._tables.append(Table(start, header_end, end))
 
     @contextmanager
-    def page(self, number: int) -> Iterator[None]:
+    def page(self, number: int) -> Generator[None]:
         """What is added inside lies on this page, slide or sheet."""
         if number > self.limits.max_pages:
             raise DocumentRefusedError("too_large")
@@ -95,7 +95,7 @@ class TextDraft:
             self._pages.append(Span(str(number), start, self.length))
 
     @contextmanager
-    def slide(self, number: int) -> Iterator[None]:
+    def slide(self, number: int) -> Generator[None]:
         """A page that stands for itself: without a title, its first line is its heading."""
         start, pieces, before = self.length, len(self._pieces), len(self._headings)
         with self.page(number):
@@ -104,7 +104,7 @@ class TextDraft:
             self.mark_heading(1, one_line(self._pieces[pieces].split("\n", 1)[0])[:_MAX_TITLE], start)
 
     @contextmanager
-    def part(self, name: str) -> Iterator[None]:
+    def part(self, name: str) -> Generator[None]:
         """What is added inside belongs to this attachment or sheet."""
         start = self.length
         yield

@@ -4,7 +4,7 @@ import email
 import email.policy
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from clary.adapters.parsers.confined.decoding import decoded
 from clary.adapters.parsers.confined.drafting import TextDraft, one_line
@@ -29,7 +29,7 @@ class Attachment(NamedTuple):
 def read_eml(content: bytes, limits: Limits, depth: int, read: Reader) -> ParsedDocument:
     """A mail as it goes over the wire."""
     message = email.message_from_bytes(content, policy=email.policy.default)
-    if not isinstance(message, EmailMessage) or not message.keys():
+    if not message.keys():
         raise DocumentRefusedError("damaged")
     draft = TextDraft(limits)
     add_headers(draft, {name: _header(message, name) for name in HEADERS})
@@ -77,10 +77,16 @@ def _leaves(message: EmailMessage) -> Iterator[EmailMessage]:
         if not waiting:
             return
         part = waiting.pop()
-        if part.get_content_maintype() == "multipart" and isinstance(part.get_payload(), list):
-            waiting.extend(child for child in reversed(part.get_payload()) if isinstance(child, EmailMessage))
+        if part.get_content_maintype() == "multipart" and part.is_multipart():
+            waiting.extend(reversed(_children(part)))
         else:
             yield part
+
+
+def _children(part: EmailMessage) -> list[EmailMessage]:
+    """The parts of a part; a mail within a mail is the only part of its envelope."""
+    payload: Any = part.get_payload()
+    return [child for child in payload if isinstance(child, EmailMessage)] if isinstance(payload, list) else []
 
 
 def _sort(part: EmailMessage, bodies: dict[str, list[EmailMessage]], attachments: list[Attachment]) -> None:
