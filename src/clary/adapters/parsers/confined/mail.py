@@ -4,7 +4,7 @@ import email
 import email.policy
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from clary.adapters.parsers.confined.decoding import decoded
 from clary.adapters.parsers.confined.drafting import TextDraft, one_line
@@ -86,7 +86,8 @@ def _leaves(message: EmailMessage) -> Iterator[EmailMessage]:
 def _children(part: EmailMessage) -> list[EmailMessage]:
     """The parts of a part; a mail within a mail is the only part of its envelope."""
     payload: Any = part.get_payload()
-    return [child for child in payload if isinstance(child, EmailMessage)] if isinstance(payload, list) else []
+    children = cast("list[Any]", payload) if isinstance(payload, list) else []
+    return [child for child in children if isinstance(child, EmailMessage)]
 
 
 def _sort(part: EmailMessage, bodies: dict[str, list[EmailMessage]], attachments: list[Attachment]) -> None:
@@ -95,11 +96,8 @@ def _sort(part: EmailMessage, bodies: dict[str, list[EmailMessage]], attachments
     except (ValueError, LookupError, AttributeError, IndexError, TypeError):
         name, disposition = None, "attachment"
     if part.get_content_type() == "message/rfc822":
-        inner = part.get_payload()
-        mails = [mail for mail in inner if isinstance(mail, EmailMessage)] if isinstance(inner, list) else []
-        attachments.extend(
-            Attachment(name or f"{_header(mail, 'Subject') or 'mail'}.eml", bytes(mail)) for mail in mails
-        )
+        for mail in _children(part):
+            attachments.append(Attachment(name or f"{_header(mail, 'Subject') or 'mail'}.eml", bytes(mail)))
     elif part.get_content_maintype() == "text" and disposition != "attachment" and not name:
         bodies["html" if part.get_content_subtype() == "html" else "plain"].append(part)
     elif name or disposition == "attachment" or part.get_content_maintype() == "application":
