@@ -269,10 +269,13 @@ _PDF_SIGNS: Final = str.maketrans({"(": r"\(", ")": r"\)", "\\": r"\\"})
 
 def pdf_of(parts: Sequence[bytes], *, trailer: str = "") -> bytes:
     """A PDF of numbered objects; the first is the catalog."""
-    body, places = b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n", list[int]()
+    pieces, places = [b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n"], list[int]()
+    length = len(pieces[0])
     for number, part in enumerate(parts, 1):
-        places.append(len(body))
-        body += b"%d 0 obj\n%b\nendobj\n" % (number, part)
+        places.append(length)
+        pieces.append(b"%d 0 obj\n%b\nendobj\n" % (number, part))
+        length += len(pieces[-1])
+    body = b"".join(pieces)
     table = b"xref\n0 %d\n0000000000 65535 f \n" % (len(parts) + 1) + b"".join(b"%010d 00000 n \n" % p for p in places)
     return (
         body

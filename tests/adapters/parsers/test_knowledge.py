@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from anyio import fail_after
-from support import sample_compound as old
-from support import sample_files as new
-from support import sample_hostile as bad
 
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.knowledge import KnowledgeParser
 from clary.features.knowledge.ports import DocumentRefusedError, Heading, ParsedDocument, Span
+from support import sample_compound as old
+from support import sample_files as new
+from support import sample_hostile as bad
 
 pytestmark = pytest.mark.anyio
 
@@ -87,6 +87,7 @@ async def test_sheets_are_pages_and_parts_with_values_as_people_see_them(tmp_pat
     )
     assert [span.name for span in document.parts] == ["数据", "Sheet2"]
     assert [span.name for span in document.pages] == ["1", "2"]
+    two = {"数据": ROWS, "Two": [["x"]]}
     for name, content in (
         ("a.xls", old.xls({"数据": ROWS, "Two": [["x"]]})),
         ("a.ods", new.ods({"数据": ROWS, "Two": [["x"]]})),

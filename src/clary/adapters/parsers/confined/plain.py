@@ -57,7 +57,7 @@ def rows_of(text: str, delimiter: str | None = None) -> Iterator[list[str]]:
     """Rows of a delimited text. A cell that has no end is a row like any other."""
     csv.field_size_limit(_MAX_CELL)
     try:
-        yield from csv.reader(text.split("\n"), delimiter=delimiter or delimiter_of(text))
+        yield from csv.reader((line + "\n" for line in text.split("\n")), delimiter=delimiter or delimiter_of(text))
     except csv.Error:
         raise DocumentRefusedError("damaged") from None
 

@@ -42,7 +42,8 @@ def answer_to(request: dict[str, Any], file: IO[bytes], limits: Limits) -> dict[
             return {"rows": rows, "skipped": skipped}
         return {"document": _plain(read(file.read(), name, limits))}
     except DocumentRefusedError as refused:
-        return {"outcome": refused.outcome}
+        is_no_table = request["job"] == "rows" and refused.outcome == "unsupported"
+        return {"reason": None} if is_no_table else {"outcome": refused.outcome}
     except QaFormatError as refused:
         return {"reason": refused.reason}
 
