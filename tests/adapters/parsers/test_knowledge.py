@@ -87,7 +87,6 @@ async def test_sheets_are_pages_and_parts_with_values_as_people_see_them(tmp_pat
     )
     assert [span.name for span in document.parts] == ["数据", "Sheet2"]
     assert [span.name for span in document.pages] == ["1", "2"]
-    two = {"数据": ROWS, "Two": [["x"]]}
     for name, content in (
         ("a.xls", old.xls({"数据": ROWS, "Two": [["x"]]})),
         ("a.ods", new.ods({"数据": ROWS, "Two": [["x"]]})),
@@ -116,7 +115,8 @@ async def test_old_word_files_give_their_text_and_no_codes(tmp_path: Path) -> No
     )
     document = await parsed(tmp_path, "a.doc", content)
     assert document.text == (
-        "标题：年度报告\n\n第一段中文。\n\nEnglish café link after\n\n| 姓名 | 年龄 |\n| --- | --- |\n| 张三 | 30 |\n\n结尾。"
+        "标题：年度报告\n\n第一段中文。\n\nEnglish café link after\n\n"
+        "| 姓名 | 年龄 |\n| --- | --- |\n| 张三 | 30 |\n\n结尾。"
     )
     assert await refused(tmp_path, "a.doc", old.doc(["x\r"], flags=0x100)) == "encrypted"
 

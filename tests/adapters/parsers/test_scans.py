@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from anyio import fail_after
-from support import sample_files as new
 
 from clary.adapters.parsers.knowledge import KnowledgeParser
 from clary.adapters.parsers.scans import OcrEngine, find_ocr_program
 from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument
+from support import sample_files as new
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from clary.adapters.parsers.confined.drafting import TextDraft
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.template_process import TemplateProcess
-from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument
+from clary.features.knowledge.ports import ParsedDocument
 
 _MODULE: Final = "clary.adapters.parsers.confined.ocr_program"
 _MOST_BYTES: Final = 4 * 1024 * 1024
@@ -97,9 +97,9 @@ class ScanReader:
                 while len(output) < _MOST_BYTES and (chunk := await process.stdout.read(_MOST_BYTES)):
                     output += chunk
         finally:
-            # Whether it has ended or not: its helpers, if it has any, end with it.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
             await asyncio.shield(process.wait())
         return output.decode("utf-8", "replace")
 
