@@ -119,6 +119,7 @@ async def test_old_word_files_give_their_text_and_no_codes(tmp_path: Path) -> No
         "| 姓名 | 年龄 |\n| --- | --- |\n| 张三 | 30 |\n\n结尾。"
     )
     assert await refused(tmp_path, "a.doc", old.doc(["x\r"], flags=0x100)) == "encrypted"
+    assert (await parsed(tmp_path, "a.doc", old.word_95("第一段。\r第二段。"))).text == "第一段。\n\n第二段。"
 
 
 async def test_pages_of_the_web_lose_scripts_and_navigation(tmp_path: Path) -> None:
@@ -186,6 +187,11 @@ async def test_outlook_messages_are_mails(tmp_path: Path) -> None:
 )
 async def test_encodings_are_found_in_short_texts_too(tmp_path: Path, text: str, encoding: str) -> None:
     assert (await parsed(tmp_path, "a.txt", text.encode(encoding))).text == text
+
+
+async def test_letters_in_json_are_themselves(tmp_path: Path) -> None:
+    content = r'{"a": "\u4f60\u597d \ud83d\ude42 \u0022 \\u4f60"}'
+    assert (await parsed(tmp_path, "a.json", content)).text == r'{"a": "你好 🙂 \u0022 \\u4f60"}'
 
 
 async def test_markdown_knows_what_is_code(tmp_path: Path) -> None:

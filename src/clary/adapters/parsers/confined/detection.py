@@ -38,7 +38,7 @@ _LOOKED_AT: Final = 4096
 
 
 def kind_of(content: bytes, name: str) -> str:
-    """The kind of a document: `pdf docx … rtf eml image` or, for any text, `md html csv tsv text`.
+    """The kind of a document: `pdf docx … rtf eml image` or, for any text, `md html csv tsv json text`.
 
     Raises:
         DocumentRefusedError: `unsupported`, `encrypted`, `damaged`, `empty`.

@@ -19,6 +19,8 @@ _TEXT_ENDINGS: Final = {
     "csv": "csv",
     "tsv": "tsv",
     "eml": "eml",
+    "json": "json",
+    "jsonl": "json",
 }
 _IMAGES: Final = (
     b"\x89PNG\r\n\x1a\n",
@@ -37,7 +39,7 @@ def ending_of(name: str) -> str:
 
 
 def text_kind(start: bytes, ending: str) -> str:
-    """The kind of a text by its first bytes and the end of its name: `html eml md csv tsv text`."""
+    """The kind of a text by its first bytes and the end of its name: `html eml md csv tsv json text`."""
     stripped = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     if _HTML.match(stripped):
         return "html"
