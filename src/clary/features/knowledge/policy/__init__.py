@@ -1,0 +1,1 @@
+"""Pure decisions about knowledge: how texts are cut, how findings are ranked."""
