@@ -75,6 +75,10 @@ class IngestionRepository:
         held = (_Doc.id == doc_id, _Doc.generation == generation, _Doc.status == PROCESSING)
         return await self._change(*held, **values) > 0
 
+    async def describe(self, doc_id: str, **values: Any) -> None:
+        """Says what a document has become; in the transaction in which its attempt has ended."""
+        await self._change(_Doc.id == doc_id, **values)
+
     async def list_held(self, lease_owner: str) -> dict[str, int]:
         """Id → generation of what a process holds."""
         query = select(_Doc.id, _Doc.generation).where(_held_by(lease_owner))

@@ -38,10 +38,10 @@ class RemovalRepository:
         return await self._session.scalar(query.with_for_update())
 
     async def list_documents(self, kdb_id: str, *, until: datetime | None, limit: int) -> list[Removable]:
-        """Some of a base's documents, or of those that were there at a moment."""
+        """Some of a base's documents, or of those that came before a moment."""
         query = select(_Doc.id, _Doc.file_key, _Doc.passages).where(_Doc.kdb_id == kdb_id)
         if until is not None:
-            query = query.where(_Doc.created_at <= until)
+            query = query.where(_Doc.created_at < until)
         return [Removable(*row) for row in await self._session.execute(query.order_by(_Doc.created_at).limit(limit))]
 
     async def remove_document(self, kdb_id: str, doc_id: str) -> bool:

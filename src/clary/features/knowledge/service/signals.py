@@ -19,3 +19,11 @@ class IngestionSignals:
     def announce_change(self, db: Session) -> None:
         """Rings the second one once the transaction is durable."""
         after_commit(db, self.changed.set)
+
+    async def wait(self, bell: asyncio.Event, seconds: float) -> None:
+        """Until a bell rings, or so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                await bell.wait()
+        except TimeoutError:
+            pass
