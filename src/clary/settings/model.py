@@ -209,6 +209,13 @@ class Settings(BaseSettings):
     max_skills_per_agent: int = Field(default=100, ge=0, le=100_000)
     skill_url_import: Switch = True
 
+    # Knowledge (product.md 9)
+    kb_file_max_mb: int = Field(default=100, ge=1, le=2048)
+    kb_user_quota_mb: int = Field(default=10_240, ge=0, le=1_073_741_824)
+    kb_max_documents: int = Field(default=100_000, ge=1, le=10_000_000)
+    kb_workers: int = Field(default=2, ge=0, le=64)
+    kb_lease_seconds: int = Field(default=60, ge=15, le=600)
+
     # MCP servers of users (product.md 9)
     mcp_stdio_allowlist: Absolute | None = None
     mcp_max_servers_per_user: int = Field(default=50, ge=0, le=10_000)
@@ -247,6 +254,11 @@ class Settings(BaseSettings):
     def skills(self) -> Path:
         """Where the versions of skills lie."""
         return self.data_dir / "skills"
+
+    @property
+    def originals(self) -> Path:
+        """Where the uploaded files of knowledge bases lie."""
+        return self.data_dir / "originals"
 
     @property
     def workspaces(self) -> Path:

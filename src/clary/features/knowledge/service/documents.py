@@ -1,9 +1,10 @@
 """Use cases of documents: looked at, read, fetched, redone, called off, deleted (contract product 5.4)."""
 
+import asyncio
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from clary.db.database import Database
 from clary.db.session import Session
@@ -16,6 +17,7 @@ from clary.features.knowledge.service.removal import KnowledgeRemoval
 from clary.features.knowledge.service.signals import IngestionSignals
 from clary.features.knowledge.tables import KnowledgeDocumentRow, KnowledgeTaskRow
 from clary.features.permissions.service import Identity
+from clary.http.conditional import Version
 from clary.kit.clock import Clock, wire_time
 from clary.kit.ids import new_hex
 
@@ -33,11 +35,11 @@ class DocumentPage:
 
 @dataclass(frozen=True, slots=True)
 class OriginalFile:
-    """Where the original of a document can be read."""
+    """The original of a document, open; whoever takes it closes it."""
 
-    path: Path
     name: str
-    doc_id: str
+    content: BinaryIO
+    version: Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,7 @@ class DocumentService:
         }
 
     async def find_original(self, db: Session, *, identity: Identity, doc_id: str) -> OriginalFile:
-        """Where the original of a document lies.
+        """The original of a document, as it was uploaded.
 
         Raises:
             DocNotFoundError: also when its bytes are not kept.
@@ -224,9 +226,12 @@ class DocumentService:
         if row.file_key is None:
             raise DocNotFoundError
         try:
-            return OriginalFile(await self._files.open_local(row.file_key), row.name, row.id)
+            path = await self._files.open_local(row.file_key)
+            content = await asyncio.to_thread(path.open, "rb")
         except FileNotFoundError:
             raise DocNotFoundError from None
+        version = Version(os.fstat(content.fileno()).st_size, row.created_at.timestamp(), f'"{row.id}"')
+        return OriginalFile(row.name, content, version)
 
     async def _require_task(self, db: Session, base: KnowledgeBase, task_id: str) -> None:
         if await DocumentRepository(db).find_task(base.id, task_id) is None:

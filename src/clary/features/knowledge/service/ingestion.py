@@ -35,7 +35,6 @@ class WorkerSettings:
 
     process_id: str
     workers: int
-    lease_seconds: float
     sole_process: bool
 
 
