@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from clary.adapters.parsers import DocumentReader
+from clary.adapters.parsers.reader import DocumentReader
 from clary.adapters.sandbox import visible_programs
 from clary.adapters.web import SearchSettings, WebPages, search_services
 from clary.db.database import Database

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from anyio import fail_after
 
-from clary.adapters.parsers import DocumentReader, kind_of
 from clary.adapters.parsers import reader as module
+from clary.adapters.parsers.kinds import kind_of
+from clary.adapters.parsers.reader import DocumentReader
 from clary.features.toolbox.ports import DocumentError, DocumentText
 
 pytestmark = pytest.mark.anyio

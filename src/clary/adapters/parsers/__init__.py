@@ -1,11 +1,9 @@
-"""Text out of documents: PDF by PDFium, office files, mail and HTML by kreuzberg, plain text by its bytes.
+"""Text out of documents: by PDFium, by readers of our own, by kreuzberg for what is left.
 
-Parsers are code in other languages that read what strangers wrote. So every one runs in a child process of its own:
-empty environment, no network where the kernel lets it be taken away, 30 s, 512 MB, no file it could write, text back by
-pipe. A child that is killed, crashes or answers nonsense is a document without text, never a fault of the server.
+Parsers read what strangers wrote, some of them in other languages. So every document is read in a child process of its
+own: empty environment, no network where the kernel lets it be taken away, 30 s, 512 MB, no file it could open or write,
+text back by a socket or pipe. A child that is killed, crashes or answers nonsense is a document without text, never a
+fault of the server. `knowledge` parses for knowledge bases; `reader` reads what the tools of a run meet.
+
+This file imports nothing, so that the child starts quickly.
 """
-
-from clary.adapters.parsers.kinds import kind_of
-from clary.adapters.parsers.reader import DocumentReader
-
-__all__ = ["DocumentReader", "kind_of"]

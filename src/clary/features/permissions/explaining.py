@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, cast, get_args
 
 from clary.db.session import Session
 from clary.features.permissions.errors import ObjectNotFoundError
-from clary.features.permissions.policy import Identity, ObjectType, Target, Verb, examine, is_allowed
+from clary.features.permissions.policy import Identity, ObjectType, Target, Verb, examine, is_allowed, with_grants
 from clary.features.permissions.repository import GrantRepository
 
 Json = dict[str, Any]
@@ -90,12 +90,7 @@ class PermissionExplainer:
         target = await source.find_target(db, object_id=question.object_id) if source is not None else None
         if target is None:
             return None
-        rows = await GrantRepository(db).list_of(question.object_type, question.object_id)
-        return replace(
-            target,
-            granted_users=target.granted_users | {row.grantee_id for row in rows if row.kind == "user"},
-            granted_groups=target.granted_groups | {row.grantee_id for row in rows if row.kind == "group"},
-        )
+        return with_grants(target, await GrantRepository(db).list_of(question.object_type, question.object_id))
 
 
 def read_object(text: str) -> tuple[ObjectType | None, str]:

@@ -1,9 +1,9 @@
 """What people give to others: kept, replaced, ended (product.md 3.3). Who is who is judged by those who ask."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from clary.db.session import Session
-from clary.features.permissions.policy import Grant, GranteeKind, ObjectType
+from clary.features.permissions.policy import Grant, GranteeKind, Identity, ObjectType, Permission
 from clary.features.permissions.repository import GrantRepository
 from clary.kit.clock import Clock
 
@@ -16,8 +16,32 @@ class Grants:
 
     async def list_grants(self, db: Session, *, object_type: ObjectType, object_id: str) -> list[Grant]:
         """The grants of an object in the order granted."""
-        rows = await GrantRepository(db).list_of(object_type, object_id)
-        return [Grant(row.kind, row.grantee_id, row.granted_by, row.granted_at) for row in rows]
+        return await GrantRepository(db).list_of(object_type, object_id)
+
+    async def set_permissions(
+        self,
+        db: Session,
+        *,
+        object_type: ObjectType,
+        object_id: str,
+        kind: GranteeKind,
+        permissions: Mapping[str, Permission],
+    ) -> list[str]:
+        """What each of the grantees may do; returns those for whom it changed."""
+        grants = GrantRepository(db)
+        known = {
+            each.grantee_id: each.permission for each in await grants.list_of(object_type, object_id) if each.kind == kind
+        }
+        changed = [each for each, wanted in permissions.items() if each in known and known[each] != wanted]
+        for grantee_id in changed:
+            await grants.change_permission(object_type, object_id, kind, grantee_id, permissions[grantee_id])
+        return changed
+
+    async def find_writable(
+        self, db: Session, *, object_type: ObjectType, identity: Identity, object_ids: Collection[str]
+    ) -> frozenset[str]:
+        """Those of the objects that the caller was granted to write, in person or by a group."""
+        return frozenset(await GrantRepository(db).list_writable(object_type, identity, object_ids))
 
     async def replace(
         self,

@@ -49,6 +49,8 @@ OBJECT_OF: dict[str, ObjectType] = {
     "provider_id": "provider",
     "group_id": "group",
     "server_name": "mcp",
+    "kdb_id": "kdb",
+    "doc_id": "doc",
 }
 """Which object a parameter of a path names."""
 

@@ -1,6 +1,7 @@
 """The one rule of who may do what, without I/O (platform.md 2.1, 7.4)."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -8,6 +9,7 @@ Role = Literal["user", "admin"]
 Credential = Literal["cookie", "access_token", "proxy", "api_key", "oauth2_token", "system"]
 Verb = Literal["read", "use", "write", "delete", "share"]
 GranteeKind = Literal["user", "group"]
+Permission = Literal["read", "write"]
 ObjectType = Literal[
     "agent",
     "conversation",
@@ -50,7 +52,12 @@ ADMIN_VERBS: dict[ObjectType, frozenset[Verb]] = {
     "questionnaire": frozenset(("read",)),
     "key": frozenset(("read", "delete")),
 }
-GRANTABLE = frozenset[ObjectType](("agent", "kdb", "group"))
+WRITER_VERBS: dict[ObjectType, frozenset[Verb]] = {
+    "kdb": frozenset(("write",)),
+    "doc": frozenset(("write", "delete")),
+}
+"""What a grant to write adds: the documents of a base, never the base itself."""
+GRANTABLE = frozenset[ObjectType](("agent", "kdb", "doc", "group"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,7 @@ class Grant(NamedTuple):
     grantee_id: str
     granted_by: str
     granted_at: datetime
+    permission: str = "read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +129,9 @@ class Target:
     is_open: bool = False
     granted_users: frozenset[str] = frozenset()
     granted_groups: frozenset[str] = frozenset()
+    writing_users: frozenset[str] = frozenset()
+    """Those among `granted_users` who may change what is in it (product.md 5.1)."""
+    writing_groups: frozenset[str] = frozenset()
 
     @property
     def admin_verbs(self) -> frozenset[Verb]:
@@ -200,16 +211,17 @@ def _scope_reason(identity: Identity, verb: Verb) -> Reason:
 def _allowing(identity: Identity, verb: Verb, target: Target) -> list[Reason]:
     user_id, reads = identity.user_id, verb in ("read", "use")
     is_owner = bool(user_id) and target.owner_id == user_id
-    by_user = reads and bool(user_id) and user_id in target.granted_users
-    groups = identity.group_ids & target.granted_groups
+    users, groups = _granted_for(verb, target)
+    by_user = bool(user_id) and user_id in users
+    groups &= identity.group_ids
     by_admin = identity.is_admin and verb in target.admin_verbs
     return [
         Reason("owner", is_owner, "owns the object" if is_owner else "the object belongs to somebody else"),
         Reason("grant_user", by_user, "granted to the user" if by_user else "no grant to the user for this"),
         Reason(
             "grant_group",
-            reads and bool(groups),
-            f"granted to group {min(groups)}" if reads and groups else "no grant to a group of the user for this",
+            bool(groups),
+            f"granted to group {min(groups)}" if groups else "no grant to a group of the user for this",
         ),
         Reason(
             "admin",
@@ -222,3 +234,24 @@ def _allowing(identity: Identity, verb: Verb, target: Target) -> list[Reason]:
             "share", target.is_open and verb == "read", "shared by link" if target.is_open else "not shared by link"
         ),
     ]
+
+
+def _granted_for(verb: Verb, target: Target) -> tuple[frozenset[str], frozenset[str]]:
+    """(people, groups) whose grant is enough for this."""
+    if verb in ("read", "use"):
+        return target.granted_users, target.granted_groups
+    if verb in WRITER_VERBS.get(target.type, ()):
+        return target.writing_users, target.writing_groups
+    return frozenset(), frozenset()
+
+
+def with_grants(target: Target, grants: Collection[Grant]) -> Target:
+    """The object with those it is granted to, beside those it names already."""
+    users, groups = [each for each in grants if each.kind == "user"], [each for each in grants if each.kind == "group"]
+    return replace(
+        target,
+        granted_users=target.granted_users | {each.grantee_id for each in users},
+        granted_groups=target.granted_groups | {each.grantee_id for each in groups},
+        writing_users=target.writing_users | {each.grantee_id for each in users if each.permission == "write"},
+        writing_groups=target.writing_groups | {each.grantee_id for each in groups if each.permission == "write"},
+    )

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, delete, false, or_, select, true, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from clary.db.session import Session
-from clary.features.permissions.policy import GranteeKind, Identity, ObjectType
+from clary.features.permissions.policy import Grant, GranteeKind, Identity, ObjectType, Permission
 from clary.features.permissions.tables import GrantRow
 
 MAX_IN = 5000
@@ -52,10 +52,13 @@ class GrantRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def list_of(self, object_type: ObjectType, object_id: str) -> Sequence[GrantRow]:
+    async def list_of(self, object_type: ObjectType, object_id: str) -> list[Grant]:
         """The grants of an object in the order granted."""
         query = select(GrantRow).where(GrantRow.object_type == object_type, GrantRow.object_id == object_id)
-        return (await self._session.scalars(query.order_by(GrantRow.grant_id))).all()
+        rows = await self._session.scalars(query.order_by(GrantRow.grant_id))
+        return [
+            Grant(row.kind, row.grantee_id, row.granted_by, row.granted_at, row.permission or "read") for row in rows
+        ]
 
     async def list_shared(self, object_type: ObjectType, object_ids: Collection[str]) -> set[str]:
         """Those of the objects that have a grant."""
@@ -69,6 +72,37 @@ class GrantRepository:
         """Ids of what is granted to a person or to these groups."""
         query = select(GrantRow.object_id).where(GrantRow.object_type == object_type, _is_for(user_id, group_ids))
         return set(await self._session.scalars(query.distinct()))
+
+    async def list_writable(self, object_type: ObjectType, identity: Identity, ids: Collection[str]) -> set[str]:
+        """Those of the objects that are granted to the identity to write."""
+        if not identity.user_id:
+            return set()
+        is_for = _is_for(identity.user_id, identity.group_ids)
+        found: set[str] = set()
+        for portion in _portions(ids):
+            query = select(GrantRow.object_id).where(
+                GrantRow.object_type == object_type,
+                GrantRow.object_id.in_(portion),
+                GrantRow.permission == "write",
+                is_for,
+            )
+            found.update(await self._session.scalars(query.distinct()))
+        return found
+
+    async def change_permission(
+        self, object_type: ObjectType, object_id: str, kind: GranteeKind, grantee_id: str, permission: Permission
+    ) -> None:
+        """Says what a grant lets somebody do."""
+        await self._session.execute(
+            update(GrantRow)
+            .where(
+                GrantRow.object_type == object_type,
+                GrantRow.object_id == object_id,
+                GrantRow.kind == kind,
+                GrantRow.grantee_id == grantee_id,
+            )
+            .values(permission=permission)
+        )
 
     async def add(
         self,

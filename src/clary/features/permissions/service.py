@@ -18,12 +18,14 @@ from clary.features.permissions.policy import (
     GranteeKind,
     Identity,
     ObjectType,
+    Permission,
     Role,
     Target,
     Verb,
     decide,
     examine,
     is_allowed,
+    with_grants,
 )
 from clary.features.permissions.repository import granted_to, owned_by, visible_to
 
@@ -38,6 +40,7 @@ __all__ = [
     "ObjectSource",
     "ObjectType",
     "PermissionExplainer",
+    "Permission",
     "Person",
     "Question",
     "Role",
@@ -53,4 +56,5 @@ __all__ = [
     "table_of",
     "terms_of",
     "visible_to",
+    "with_grants",
 ]

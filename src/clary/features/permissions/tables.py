@@ -9,7 +9,10 @@ from clary.db.columns import Row, UtcTime
 
 
 class GrantRow(Row):
-    """Somebody, or everybody in a group, may read and use an object of somebody else. `grant_id` is the order."""
+    """Somebody, or everybody in a group, may read and use an object of somebody else. `grant_id` is the order.
+
+    `permission` `write` lets them change what is in it as well; None is `read`.
+    """
 
     __tablename__ = "grants"
     __table_args__ = (
@@ -25,5 +28,6 @@ class GrantRow(Row):
     object_id: Mapped[str] = mapped_column(String(64))
     kind: Mapped[str] = mapped_column(String(8))
     grantee_id: Mapped[str] = mapped_column(String(64))
+    permission: Mapped[str | None] = mapped_column(String(8))
     granted_by: Mapped[str] = mapped_column(String(64))
     granted_at: Mapped[datetime] = mapped_column(UtcTime)

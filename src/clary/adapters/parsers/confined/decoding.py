@@ -1,0 +1,167 @@
+"""Bytes to text when nobody says how they are encoded.
+
+A detector by statistics fails on short Chinese texts, so candidates are decoded and judged by how common the characters
+are that come out: wrong encodings give rare ones.
+"""
+
+import codecs
+import re
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+_SAMPLE: Final = 64 * 1024
+_SIMPLIFIED: Final = frozenset(
+    "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过发后作里用道行所然家种事成方多经么去法学如都同现当没动"
+    "面起看定天分还进好小部其些主样理心她本前开但因只从想实日军者意无力它与长把机十民第公此已工使情明性知全三又关点正业外将两高间由问很最重并物手应战向"
+    "头文体政美相见被利什二等产或新己制身果加西斯月话合回特代内信表化老给世位次度门任常先海通教儿原东声提立及比员解水名真论处走义各入几口认条平系气题活"
+    "尔更别打女变四神总何电数安少报才结反受目太量再感建务做接必场件计管期市直德资命山金指克许统区保至队形社便空决治展马科司五基眼书非则听白却界达光放强"
+    "即像难且权思王象完设式色路记南品住告类求据程北边死张该交规万取拉格望觉术领共确传师观清今切院让识候带导争运笔单请版本安装使用说明项目系统操作文件数据"
+    "服务器公司报告测试错误配置网络密码客户合同价格产品质量费用付款银行订单联系电话地址您好谢需者们员培训考勤假期审批流程标准环境设备故障维修检查结果"
+)
+_TRADITIONAL: Final = frozenset(
+    "的一是不了在人有我他這個們中來上大為和國地到以說時要就出會可也你對生能而子那得於著下自之年過發後作裡用道行所然家種事成方多經麼去法學如都同現當沒動"
+    "面起看定天分還進好小部其些主樣理心她本前開但因只從想實日軍者意無力它與長把機十民第公此已工使情明性知全三又關點正業外將兩高間由問很最重並物手應戰向"
+    "頭文體政美相見被利什二等產或新己制身果加西斯月話合回特代內信表化老給世位次度門任常先海通教兒原東聲提立及比員解水名真論處走義各入幾口認條平系氣題活"
+    "爾更別打女變四神總何電數安少報才結反受目太量再感建務做接必場件計管期市直德資命山金指克許統區保至隊形社便空決治展馬科司五基眼書非則聽白卻界達光放強"
+    "即像難且權思王象完設式色路記南品住告類求據程北邊死張該交規萬取拉格望覺術領共確傳師觀清今切院讓識候帶導爭運筆單請版安裝項目系統操作檔案資料服務器"
+    "報告測試錯誤配置網路密碼客戶合約價格產品質量費用付款銀行訂單聯絡電話地址您好謝需臺灣繁體範例內容歡迎"
+)
+_JAPANESE: Final = frozenset(
+    "日本人大年出会中行見事月分者生間上東時手前子女合立国物社学方地業高場新長部目電定田入動体気明理文化語書使用説明設定確認情報株式会社様件名今後下"
+)
+_PUNCTUATION: Final = frozenset("，。、；：？！“”‘’（）《》【】—…·「」『』　０１２３４５６７８９％～￥")
+_LATIN: Final = re.compile(r"[A-Za-z][à-öø-ÿÀ-ÖØ-ÞßŒœŠšŸ]|[à-öø-ÿÀ-ÖØ-ÞßŒœŠšŸ][A-Za-z]")
+_LATIN_SIGNS: Final = frozenset(
+    "àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝœŒšŠ€£§°©®™“”‘’–—…•«»¿¡½¼²³µ·\u00a0"
+)
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+class Decoded(NamedTuple):
+    """A text and the encoding it was in."""
+
+    text: str
+    encoding: str
+
+
+def decoded(content: bytes, declared: str | None = None) -> Decoded | None:
+    """The text of bytes; None if they are none. A byte order mark counts most, then UTF-8, then what is declared."""
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return Decoded(content.decode(encoding, "replace").removeprefix("\ufeff"), encoding.removesuffix("-sig"))
+    wide = _wide(content[:_SAMPLE])
+    if wide is not None:
+        return Decoded(content.decode(wide, "replace"), wide[:6])
+    if b"\0" in content[:_SAMPLE]:
+        return None
+    for encoding in filter(None, ("utf-8", declared)):
+        text = _strict(content, encoding)
+        if text is not None and not _is_binary(text[:_SAMPLE]):
+            return Decoded(text, codecs.lookup(encoding).name)
+    return _guessed(content)
+
+
+def _wide(sample: bytes) -> str | None:
+    """UTF-16 without a mark: its bytes are letters and zeros in turn, or it reads as common Chinese."""
+    if len(sample) < 4:
+        return None
+    even = sample[: len(sample) // 2 * 2]
+    for encoding, zeros, others in (("utf-16-le", even[1::2], even[::2]), ("utf-16-be", even[::2], even[1::2])):
+        text = _strict(even, encoding, is_whole=False)
+        if text is None or _is_binary(text) or "\0" in text:
+            continue
+        if zeros.count(0) > len(zeros) * 0.4 and others.count(0) < len(others) * 0.02:
+            return encoding
+        if b"\0" in sample and _chinese(text) > 0.6:
+            return encoding
+    return None
+
+
+def _strict(content: bytes, encoding: str, *, is_whole: bool = True) -> str | None:
+    try:
+        return codecs.getincrementaldecoder(encoding)("strict").decode(content, is_whole)
+    except (UnicodeDecodeError, LookupError, ValueError):
+        return None
+
+
+def _guessed(content: bytes) -> Decoded | None:
+    """The candidate whose text has the most common characters; broken bytes are allowed when nothing fits whole."""
+    sample = content[:_SAMPLE]
+    best, best_score = "cp1252", 0.0
+    for encoding, judge in _CANDIDATES:
+        text = _strict(sample, encoding, is_whole=False)
+        score = judge(text) if text is not None and not _is_binary(text) else 0.0
+        if score > best_score + 0.02:
+            best, best_score = encoding, score
+    if best_score < 0.2:
+        best, best_score = _nearly(sample, best, best_score)
+    text = content.decode(best, "replace")
+    if best_score < 0.05 or _is_binary(text[:_SAMPLE]):
+        return None
+    return Decoded(text, best)
+
+
+def _nearly(sample: bytes, best: str, best_score: float) -> tuple[str, float]:
+    """Some bytes are damaged: whoever gives the fewest wrong characters."""
+    for encoding in ("utf-8", "gb18030", "cp950", "cp932"):
+        text = sample.decode(encoding, "replace")
+        foreign = sum(1 for letter in text if letter > "\x7f")
+        wrong = text.count("\ufffd") / max(1, foreign)
+        score = 0.0 if wrong > 0.2 else (1 - wrong) * (0.6 if encoding == "utf-8" else _chinese(text))
+        if score > best_score:
+            best, best_score = encoding, score
+    return best, best_score
+
+
+def _is_binary(text: str) -> bool:
+    odd = sum(1 for letter in text if letter < " " and letter not in "\t\n\r\f\x1b\x1a\x0b")
+    return odd > len(text) * 0.01
+
+
+def _share(text: str, is_common: Callable[[str], bool]) -> float:
+    foreign = [letter for letter in text if letter > "\x7f"]
+    return sum(1 for letter in foreign if is_common(letter)) / len(foreign) if foreign else 0.0
+
+
+def _chinese(text: str) -> float:
+    return _share(text, lambda letter: letter in _SIMPLIFIED or letter in _TRADITIONAL or letter in _PUNCTUATION)
+
+
+def _traditional(text: str) -> float:
+    return _share(text, lambda letter: letter in _TRADITIONAL or letter in _PUNCTUATION)
+
+
+def _japanese(text: str) -> float:
+    kana = _share(text, lambda letter: "\u3040" <= letter <= "\u30ff")
+    if not kana:
+        return 0.0
+    return _share(text, lambda letter: "\u3040" <= letter <= "\u30ff" or letter in _JAPANESE or letter in _PUNCTUATION)
+
+
+def _korean(text: str) -> float:
+    return _share(text, lambda letter: "\uac00" <= letter <= "\ud7a3") * 0.9
+
+
+def _latin(text: str) -> float:
+    foreign = sum(1 for letter in text if letter > "\x7f")
+    near = len(_LATIN.findall(text))
+    known = _share(text, lambda letter: letter in _LATIN_SIGNS)
+    return min(1.0, 0.5 * known + 0.5 * near / foreign) * 0.8 if foreign else 0.0
+
+
+_CANDIDATES: Final[tuple[tuple[str, Callable[[str], float]], ...]] = (
+    ("gb18030", _chinese),
+    ("cp950", _traditional),
+    ("big5hkscs", _traditional),
+    ("cp932", _japanese),
+    ("euc_jp", _japanese),
+    ("cp949", _korean),
+    ("cp1252", _latin),
+    ("latin-1", _latin),
+)

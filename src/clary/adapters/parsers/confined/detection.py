@@ -1,0 +1,133 @@
+"""What a file is: its content decides, its name only where content says nothing."""
+
+import io
+import re
+import zipfile
+import zlib
+from typing import Final
+
+from clary.adapters.parsers.confined.compound import opened
+from clary.adapters.parsers.confined.names import ending_of
+from clary.features.knowledge.ports import DocumentRefusedError
+
+OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ZIPPED: Final = (
+    ("word/", "docx"),
+    ("ppt/", "pptx"),
+    ("xl/", "xlsx"),
+)
+_OPEN: Final = {
+    "application/vnd.oasis.opendocument.text": "odt",
+    "application/vnd.oasis.opendocument.spreadsheet": "ods",
+    "application/vnd.oasis.opendocument.presentation": "odp",
+    "application/epub+zip": "epub",
+}
+_STREAMS: Final = (
+    ("EncryptedPackage", "encrypted"),
+    ("WordDocument", "doc"),
+    ("Workbook", "xls"),
+    ("Book", "xls"),
+    ("PowerPoint Document", "ppt"),
+    ("__properties_version1.0", "msg"),
+)
+_IMAGES: Final = (
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",
+    b"GIF87a",
+    b"GIF89a",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+)
+_BINARY: Final = re.compile(
+    rb"MZ|\x7fELF|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|\xca\xfe\xba\xbe|\xcf\xfa\xed\xfe|OggS|fLaC|ID3"
+    rb"|SQLite format 3\0|wOF[F2]|\0asm|MSCF"
+)
+_HTML: Final = re.compile(
+    rb"(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html|head|body)[\s>]", re.I | re.S
+)
+_HEADER: Final = re.compile(rb"(?:[A-Za-z][\w-]{1,60}:[ \t][^\n]{0,1000}\r?\n(?:[ \t][^\n]{0,1000}\r?\n){0,50}){3}")
+_MAIL_HEADER: Final = re.compile(
+    rb"^(?:Received|Return-Path|Message-ID|MIME-Version|From|Delivered-To|Subject|Date):", re.I | re.M
+)
+_LOOKED_AT: Final = 4096
+_TEXT_ENDINGS: Final = {
+    "md": "md",
+    "markdown": "md",
+    "html": "html",
+    "htm": "html",
+    "xhtml": "html",
+    "csv": "csv",
+    "tsv": "tsv",
+    "eml": "eml",
+}
+
+
+def kind_of(content: bytes, name: str) -> str:
+    """The kind of a document: `pdf docx … rtf eml image` or, for any text, `md html csv tsv text`.
+
+    Raises:
+        DocumentRefusedError: `unsupported`, `encrypted`, `damaged`, `empty`.
+    """
+    if not content:
+        raise DocumentRefusedError("empty")
+    start = content[:_LOOKED_AT]
+    if b"%PDF-" in start[:1024]:
+        return "pdf"
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _zipped(content)
+    if start.startswith(OLE):
+        return _compound(content)
+    if start.startswith(b"{\\rtf"):
+        return "rtf"
+    if _is_image(content):
+        return "image"
+    if _BINARY.match(start):
+        raise DocumentRefusedError("unsupported")
+    return _text(start, ending_of(name))
+
+
+def _is_image(content: bytes) -> bool:
+    start = content[:16]
+    if start.startswith(b"BM"):
+        return len(content) > 26 and content[14:18] in (b"\x28\0\0\0", b"\x7c\0\0\0", b"\x0c\0\0\0")
+    return start.startswith(_IMAGES) or (start.startswith(b"RIFF") and content[8:12] == b"WEBP")
+
+
+def _text(start: bytes, ending: str) -> str:
+    stripped = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if _HTML.match(stripped):
+        return "html"
+    if _HEADER.match(stripped) and len(_MAIL_HEADER.findall(stripped)) >= (1 if ending == "eml" else 3):
+        return "eml"
+    return _TEXT_ENDINGS.get(ending, "text")
+
+
+def _zipped(content: bytes) -> str:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = {entry.filename: entry for entry in archive.infolist()}
+            mime = entries.get("mimetype")
+            if mime is not None and mime.file_size < 200 and not mime.flag_bits & 1:
+                kind = _OPEN.get(archive.read(mime).decode("latin-1").strip().removesuffix("-template"))
+                if kind is not None:
+                    return kind
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError, zlib.error):
+        raise DocumentRefusedError("damaged") from None
+    if "[Content_Types].xml" in entries:
+        for folder, kind in _ZIPPED:
+            if any(name.startswith(folder) for name in entries):
+                return kind
+    if "META-INF/container.xml" in entries:
+        return "epub"
+    raise DocumentRefusedError("unsupported")
+
+
+def _compound(content: bytes) -> str:
+    with opened(content) as file:
+        kind = next((kind for stream, kind in _STREAMS if file.has(stream)), None)
+    if kind is None:
+        raise DocumentRefusedError("unsupported")
+    if kind == "encrypted":
+        raise DocumentRefusedError("encrypted")
+    return kind
