@@ -256,9 +256,9 @@ class Settings(BaseSettings):
         return self.data_dir / "skills"
 
     @property
-    def originals(self) -> Path:
-        """Where the uploaded files of knowledge bases lie."""
-        return self.data_dir / "originals"
+    def knowledge_files(self) -> Path:
+        """Where the original files of knowledge bases lie."""
+        return self.data_dir / "knowledge"
 
     @property
     def workspaces(self) -> Path:
