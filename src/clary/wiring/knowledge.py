@@ -33,9 +33,9 @@ class KnowledgeServices:
 
     async def start(self) -> None:
         """Begins what is done in the background."""
-        await self.documents.worker.start()
+        await self.documents.start()
 
     async def stop(self) -> None:
         """Ends it."""
-        await self.documents.worker.stop()
+        await self.documents.stop()
         await self.parser.aclose()

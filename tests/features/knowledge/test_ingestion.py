@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from clary.db.database import Database
 from clary.features.knowledge.policy.attempts import MOST_LOSSES, RETRY_SECONDS
+from clary.features.knowledge.repository.documents import DocumentRepository
 from clary.features.knowledge.tables import KnowledgeIndexRow
 from features.knowledge.stacks import PATIENCE, add_version
 from features.knowledge.workshop import Gate, PlainParser, Workshop, all_done, refused, working
@@ -62,10 +63,6 @@ async def _redo(workshop: Workshop, kdb_id: str, doc_id: str) -> None:
 
 
 async def _cancel(workshop: Workshop, kdb_id: str, doc_id: str) -> None:
-    row = await workshop.row(doc_id)
-    assert row is not None
-    from clary.features.knowledge.repository.documents import DocumentRepository
-
     async with workshop.database.write() as db:
         await DocumentRepository(db).cancel(kdb_id, now=workshop.clock.now(), doc_id=doc_id)
         workshop.signals.announce_change(db)

@@ -10,6 +10,7 @@ from clary.features.knowledge.service.leases import LeaseKeeper
 from clary.features.knowledge.service.reading import DocumentReading
 from clary.features.knowledge.service.removal import KnowledgeRemoval
 from clary.features.knowledge.service.signals import IngestionSignals
+from clary.features.knowledge.service.sweeping import KnowledgeSweep
 from clary.features.knowledge.service.underway import FilesUnderWay
 from clary.features.knowledge.service.uploads import DocumentLimits, DocumentUploads
 
@@ -25,6 +26,7 @@ __all__ = [
     "IngestionWorker",
     "KnowledgeAccess",
     "KnowledgeRemoval",
+    "KnowledgeSweep",
     "LeaseKeeper",
     "PassageIndexing",
     "WorkerSettings",
