@@ -75,7 +75,7 @@ def routers() -> list[APIRouter]:
         workspace_routes.router,
         memory_routes.router,
         skill_routes.router,
-        knowledge_routes.router,
+        *knowledge_routes.routers,
         conversation_routes.router,
         chat_routes.router,
         intervention_routes.router,

@@ -5,10 +5,12 @@ Works on folder descriptors like `safe_paths`, of which it raises the errors. Ev
 
 import ctypes
 import errno
+import fcntl
 import os
 import secrets
 import stat as stat_bits
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -104,6 +106,21 @@ def measure(root: Path, relative: str = "") -> FolderUse:
         return FolderUse(0, 0)
     except FileNotFoundError:
         return FolderUse(0, 0)
+
+
+@contextmanager
+def alone_in(root: Path) -> Generator[None]:
+    """Waits until nobody else, in any process, is between measuring a folder and changing names in it. Blocking.
+
+    A file that is being renamed can be missed by a walk, so two who publish at once would both find room.
+    """
+    with opened_folder(root, "") as folder:
+        descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
 
 def create_file(root: Path, relative: str) -> BinaryIO:

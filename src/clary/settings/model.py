@@ -240,7 +240,7 @@ class Settings(BaseSettings):
     kb_parse_seconds: float = Field(default=30, ge=1, le=600)
     kb_parse_memory_mb: int = Field(default=512, ge=128, le=65_536)
     kb_workers: int = Field(default=2, ge=0, le=64)
-    kb_lease_seconds: float = Field(default=60, ge=15, le=600)
+    kb_lease_seconds: int = Field(default=60, ge=15, le=600)
     kb_query_seconds: float = Field(default=10, ge=1, le=60)
 
     # MCP servers of users (product.md 9)
@@ -288,7 +288,7 @@ class Settings(BaseSettings):
         return self.workspace_dir or self.data_dir / "workspaces"
 
     @property
-    def knowledge_files(self) -> Path:
+    def originals(self) -> Path:
         """Where the original files of knowledge bases lie."""
         return self.data_dir / "knowledge"
 

@@ -237,12 +237,15 @@ async def test_one_that_dies_in_a_call_is_an_ordinary_failure_and_sent_once(othe
 
 
 async def test_more_calls_than_allowed_wait_their_turn(other: Stranger) -> None:
-    under_way, most = 0, 0
+    under_way, most, full = 0, 0, asyncio.Event()
 
     async def counting(message: Json, request: web.Request) -> Json:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
+        if most == 4:
+            full.set()
+        await full.wait()
         await asyncio.sleep(0.02)
         under_way -= 1
         return {"result": text("x")}

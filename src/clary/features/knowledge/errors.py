@@ -4,10 +4,11 @@ ProblemError
 ├── NotFoundError        KdbNotFoundError, DocNotFoundError, KdbTaskNotFoundError
 ├── ForbiddenError       KdbForbiddenError
 ├── InvalidRequestError  NameEmptyError, QueryEmptyError, QaFileTypeError, QaFileFormatError
+├── TooLargeError        StorageFullError
 └── UpstreamError        RetrievalTimeoutError
 """
 
-from clary.errors import ForbiddenError, InvalidRequestError, NotFoundError, UpstreamError
+from clary.errors import ForbiddenError, InvalidRequestError, NotFoundError, TooLargeError, UpstreamError
 from clary.kit.text import Text, same
 
 
@@ -65,6 +66,18 @@ class QueryEmptyError(InvalidRequestError):
     text = Text("查询内容不能为空", "The query must not be empty")
 
 
+class StorageFullError(TooLargeError):
+    """E-QUOTA: the owner's documents take all the room they may."""
+
+    slug = "quota_exceeded"
+    code = 413
+    http_status = 200
+    text = Text("存储空间不足，上限 {n} MB", "Storage quota exceeded, limit {n} MB")
+
+    def __init__(self, limit_mb: int) -> None:
+        super().__init__(n=limit_mb)
+
+
 class QaFileTypeError(InvalidRequestError):
     """A file of a QA base is of another kind."""
 
@@ -72,6 +85,9 @@ class QaFileTypeError(InvalidRequestError):
     code = 400
     http_status = 200
     text = Text("QA知识库仅支持CSV或Excel文件: {name}", "A QA base accepts only CSV or Excel files: {name}")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
 
 
 class QaFileFormatError(InvalidRequestError):
@@ -84,6 +100,12 @@ class QaFileFormatError(InvalidRequestError):
         "文件格式错误 {name}: {reason} (QA库要求两列数据: Question, Answer)",
         "Bad file format {name}: {reason} (a QA base needs two columns: Question, Answer)",
     )
+
+    def __init__(self, name: str, reason: Text) -> None:
+        super().__init__()
+        self.message = Text(
+            self.text.fill(reason=reason.zh, name=name).zh, self.text.fill(reason=reason.en, name=name).en
+        )
 
 
 class RetrievalTimeoutError(UpstreamError):

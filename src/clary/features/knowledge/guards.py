@@ -1,17 +1,24 @@
 """The services of this slice, as types in a route's signature."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Request
 
-from clary.features.knowledge.service import KnowledgeAccess
+from clary.features.knowledge.service import DocumentService, DocumentUploads, KnowledgeAccess
 
 
-def _published(name: str) -> Any:
-    async def find(request: Request) -> Any:
-        return getattr(request.app.state, name)
-
-    return Depends(find)
+async def _documents(request: Request) -> DocumentService:
+    return request.app.state.knowledge_documents
 
 
-Access = Annotated[KnowledgeAccess, _published("knowledge_access")]
+async def _uploads(request: Request) -> DocumentUploads:
+    return request.app.state.knowledge_uploads
+
+
+async def _access(request: Request) -> KnowledgeAccess:
+    return request.app.state.knowledge_access
+
+
+Access = Annotated[KnowledgeAccess, Depends(_access)]
+Documents = Annotated[DocumentService, Depends(_documents)]
+Uploads = Annotated[DocumentUploads, Depends(_uploads)]

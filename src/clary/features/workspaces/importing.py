@@ -90,7 +90,7 @@ class WorkspaceImports:
         return _Wish(archive, target, key)
 
     def _unpack(self, root: Path, wish: _Wish, scratch: Scratch) -> Json:
-        with write_refusals(self._limits):
+        with write_refusals(self._limits), safe_folders.alone_in(root):
             target = safe_paths.locate(root, wish.target)
             if not may_change(target):
                 raise safe_paths.PathDeniedError(target)

@@ -126,7 +126,7 @@ class WorkspaceUploads:
         return received, target, replace
 
     def _publish(self, root: Path, received: Sequence[Received], target: str, replace: bool) -> list[str]:
-        with write_refusals(self._limits):
+        with write_refusals(self._limits), safe_folders.alone_in(root):
             paths = targets(root, [each.filename for each in received], target)
             self._room.require_replaced(root, paths)
             if not replace:

@@ -1,7 +1,7 @@
-"""`/api/knowledge-base` (contract product 5). Each part has routes of its own."""
+"""`/api/knowledge-base` (contract product 5)."""
 
-from clary.http.routing import slice_router
+from clary.features.knowledge.routes.documents import router as document_router
 
-PREFIX, TAG = "/api/knowledge-base", "knowledge base"
+routers = (document_router,)
 
-router = slice_router()
+__all__ = ["routers"]
