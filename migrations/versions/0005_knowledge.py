@@ -233,10 +233,15 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("doc_id", name=op.f("pk_knowledge_texts")),
     )
+    with op.batch_alter_table("grants", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("permission", sa.String(length=8), nullable=True))
 
 
 def downgrade() -> None:
     """Back."""
+    with op.batch_alter_table("grants", schema=None) as batch_op:
+        batch_op.drop_column("permission")
+
     op.drop_table("knowledge_texts")
     with op.batch_alter_table("knowledge_passages", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_knowledge_passages_id"))

@@ -80,7 +80,14 @@ class Services:
         self._add_features()
         self.usage.add_agents(self.agents.service)
         self.knowledge = KnowledgeServices(
-            self.settings, database=self.database, clock=self.clock, process_id=self.process_id
+            self.settings,
+            database=self.database,
+            clock=self.clock,
+            process_id=self.process_id,
+            guard=self.guard,
+            identity=self.identity,
+            providers=self.provider_resolver,
+            background=self.background,
         )
         self._add_execution()
         self._add_work_beside_runs()
@@ -92,6 +99,8 @@ class Services:
             providers=self.provider_resolver,
             mcp_servers=self.mcp.servers,
             skills=self.skills.skills,
+            knowledge_bases=self.knowledge.access,
+            documents=self.knowledge.document_targets,
         )
         self.upkeep = Upkeep(
             runs=self.runs, workspaces=self.workspaces, skills=self.skills, identity=self.identity, usage=self.usage

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from anyio import fail_after
-from support.sample_corpus import Expected, write_corpus
 
 from clary.adapters.parsers.knowledge import KnowledgeParser
 from clary.features.knowledge.ports import DocumentRefusedError
+from support.sample_corpus import Expected, write_corpus
 
 pytestmark = pytest.mark.anyio
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from anyio import fail_after
-from support import sample_compound as old
-from support import sample_files as new
-from support import sample_hostile as bad
 
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.knowledge import KnowledgeParser
 from clary.features.knowledge.ports import DocumentRefusedError, Heading, ParsedDocument, Span
+from support import sample_compound as old
+from support import sample_files as new
+from support import sample_hostile as bad
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,6 @@
 
 from typing import Final, NamedTuple
 
-from clary.features.knowledge.ports import Outcome
 from clary.kit.text import Text, same
 
 PENDING: Final = 0
@@ -19,9 +18,7 @@ _OUTCOMES: Final[dict[str, Text]] = {
     "encrypted": Text("文件已加密，无法读取", "The file is encrypted and cannot be read"),
     "damaged": Text("文件已损坏，无法解析", "The file is damaged and cannot be parsed"),
     "too_large": Text("文件过大或解析超出限制", "The file is too large or exceeds the parsing limits"),
-    "empty": Text(
-        "文件没有可提取的文字（可能是扫描件）", "The file contains no extractable text (it may be a scan)"
-    ),
+    "empty": Text("文件没有可提取的文字（可能是扫描件）", "The file contains no extractable text (it may be a scan)"),
 }
 _TROUBLE: Final = Text("处理失败，请稍后重试", "Processing failed, please try again later")
 _CANCELLED: Final = Text("已取消", "Cancelled")

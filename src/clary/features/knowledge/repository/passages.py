@@ -34,19 +34,30 @@ class PassageRepository:
         query = select(KnowledgeBaseRow.change_number).where(KnowledgeBaseRow.id == kdb_id)
         return await self._session.scalar(query) or 0
 
-    async def replace_document(
-        self, *, kdb_id: str, version: int, doc_id: str, passages: Sequence[NewPassage]
-    ) -> int:
+    async def replace_document(self, *, kdb_id: str, version: int, doc_id: str, passages: Sequence[NewPassage]) -> int:
         change = await self._change(kdb_id)
         await self._remove(kdb_id, doc_id, change, version)
         for place, each in enumerate(passages):
             cut = each.cut
             self._session.add(
                 _P(
-                    id=each.id, kdb_id=kdb_id, version=version, doc_id=doc_id, place=place, start=cut.start,
-                    end=cut.end, text=cut.text, text_hash=each.text_hash, context=cut.context, page=cut.page,
-                    part=cut.part, heading_path=list(cut.heading_path), details=cut.details, tokens=each.tokens,
-                    vector=None, change=change,
+                    id=each.id,
+                    kdb_id=kdb_id,
+                    version=version,
+                    doc_id=doc_id,
+                    place=place,
+                    start=cut.start,
+                    end=cut.end,
+                    text=cut.text,
+                    text_hash=each.text_hash,
+                    context=cut.context,
+                    page=cut.page,
+                    part=cut.part,
+                    heading_path=list(cut.heading_path),
+                    details=cut.details,
+                    tokens=each.tokens,
+                    vector=None,
+                    change=change,
                 )  # fmt: skip
             )
         await self._session.flush()

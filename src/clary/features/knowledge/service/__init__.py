@@ -1,6 +1,6 @@
 """The door of the slice."""
 
-from clary.features.knowledge.service.access import KnowledgeAccess
+from clary.features.knowledge.service.access import DocumentTargets, KnowledgeAccess, KnowledgeBase
 from clary.features.knowledge.service.claims import ClaimDesk
 from clary.features.knowledge.service.documents import DocumentService
 from clary.features.knowledge.service.endings import EndingWriter
@@ -19,12 +19,14 @@ __all__ = [
     "DocumentLimits",
     "DocumentReading",
     "DocumentService",
+    "DocumentTargets",
     "DocumentUploads",
     "EndingWriter",
     "FilesUnderWay",
     "IngestionSignals",
     "IngestionWorker",
     "KnowledgeAccess",
+    "KnowledgeBase",
     "KnowledgeRemoval",
     "KnowledgeSweep",
     "LeaseKeeper",

@@ -153,9 +153,7 @@ class DocumentService:
         self._signals.announce_change(db)
         return task.id
 
-    async def count_task(
-        self, db: Session, *, identity: Identity, kdb_id: str, task_id: str
-    ) -> tuple[TaskCounts, str]:
+    async def count_task(self, db: Session, *, identity: Identity, kdb_id: str, task_id: str) -> tuple[TaskCounts, str]:
         """How far a task is, and whose base it is.
 
         Raises:
@@ -187,9 +185,7 @@ class DocumentService:
         self._signals.announce_change(db)
         return count, base.owner_id
 
-    async def read_content(
-        self, db: Session, *, identity: Identity, doc_id: str, start: int, end: int | None
-    ) -> Json:
+    async def read_content(self, db: Session, *, identity: Identity, doc_id: str, start: int, end: int | None) -> Json:
         """A stretch of the extracted text, at most 100,000 characters, and where its pages and headings are.
 
         Raises:
