@@ -42,7 +42,7 @@ class DocumentServices:
         indexing: PassageIndexing,
         on_vectors: Callable[[str], None],
     ) -> None:
-        self.files, self.under_way = FolderOfOriginals(settings.knowledge_files), FilesUnderWay()
+        self.files, self.under_way = FolderOfOriginals(settings.originals), FilesUnderWay()
         self.signals = IngestionSignals()
         self.removal = KnowledgeRemoval(
             database=database,

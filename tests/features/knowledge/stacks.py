@@ -171,7 +171,7 @@ class Stacks:
 
     def stored(self) -> list[Path]:
         """All files below the store."""
-        root = self.house.services.settings.knowledge_files
+        root = self.house.services.settings.originals
         return sorted(path for path in root.rglob("*") if path.is_file())
 
     async def remove_rows(self, kdb_id: str) -> None:

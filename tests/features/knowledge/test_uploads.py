@@ -72,7 +72,7 @@ async def test_hostile_names_stay_names(stacks: Stacks) -> None:
     )
     sent = answer.json()["data"]
     assert [each["doc_name"] for each in sent["documents"]] == list(names.values())
-    root = stacks.house.services.settings.knowledge_files
+    root = stacks.house.services.settings.originals
     assert {path.relative_to(root).parts[0] for path in stacks.stored()} == {kdb}
 
 
@@ -139,7 +139,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(stacks: Stacks, fault: E
 
 async def test_a_full_disk_is_told_as_such_and_leaves_nothing(stacks: Stacks) -> None:
     kdb = await stacks.base("alice")
-    root = stacks.house.services.settings.knowledge_files
+    root = stacks.house.services.settings.originals
     root.write_text("a file where the folder should be")
     client = await stacks.as_("alice")
     form = part("kdb_id", kdb) + part("files", "x", "a.txt") + END
@@ -219,7 +219,7 @@ async def test_a_sweep_removes_only_files_that_no_row_and_no_upload_knows(stacks
     for path in (orphan, unfinished, coming, stranger):
         path.write_bytes(b"x")
     with parts.under_way.upload() as keys:
-        keys.append(coming.relative_to(stacks.house.services.settings.knowledge_files).as_posix())
+        keys.append(coming.relative_to(stacks.house.services.settings.originals).as_posix())
         await parts.removal.sweep()
         assert stacks.stored() == sorted([kept, coming, stranger])
     await parts.removal.sweep()
