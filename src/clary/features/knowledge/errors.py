@@ -6,10 +6,15 @@ ProblemError
 ├── InvalidRequestError  NameEmptyError, QueryEmptyError, QaFileTypeError, QaFileFormatError
 ├── TooLargeError        StorageFullError
 └── UpstreamError        RetrievalTimeoutError
+    └── ProviderFailedError  KnowledgeModelFailedError (of the providers)
 """
 
+from typing import cast, get_args
+
 from clary.errors import ForbiddenError, InvalidRequestError, NotFoundError, TooLargeError, UpstreamError
+from clary.features.llm_providers.errors import ProviderFailedError
 from clary.kit.text import Text, same
+from clary.runtime.model import FailureKind
 
 
 class KdbNotFoundError(NotFoundError):
@@ -115,3 +120,14 @@ class RetrievalTimeoutError(UpstreamError):
     code = 504
     http_status = 200
     text = Text("检索超时", "Retrieval timed out")
+
+
+class KnowledgeModelFailedError(ProviderFailedError):
+    """E-MODEL: a model of vectors or a reranker does not answer; the slug is the kind of the failure."""
+
+    code = 502
+    http_status = 200
+    text = Text("模型调用失败: {reason}", "The model call failed: {reason}")
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(cast("FailureKind", kind) if kind in get_args(FailureKind) else "provider_error")

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, text, update
 
 from clary.db.session import Session
 from clary.features.knowledge.tables import (
@@ -87,6 +87,14 @@ class BaseRepository:
         query = select(func.count()).select_from(_B).where(owned_by(owner_id, _B.owner_id))
         return await self._session.scalar(query) or 0
 
+    async def lock_owner(self, owner_id: str) -> None:
+        """Lets nobody else count and add bases of this owner until the transaction ends."""
+        # On SQLite one transaction writes at a time anyway.
+        if self._session.get_bind().dialect.name == "postgresql":
+            await self._session.execute(
+                text("SELECT pg_advisory_xact_lock(hashtext(:key))"), {"key": f"kdb:{owner_id}"}
+            )
+
     async def list_owned(self, owner_id: str) -> list[KnowledgeBaseRow]:
         """A person's own bases, oldest first."""
         query = select(_B).where(owned_by(owner_id, _B.owner_id)).order_by(_B.created_at, _B.id)
@@ -143,5 +151,5 @@ def _seen_by(identity: Identity) -> ColumnElement[bool]:
     return or_(visible_to(identity, _B.owner_id), granted_to(identity, "kdb", _B.id))
 
 
-def _contains(row: Any, text: str) -> bool:
-    return text.casefold() in row.name.casefold()
+def _contains(row: Any, part: str) -> bool:
+    return part.casefold() in row.name.casefold()
