@@ -67,10 +67,10 @@ class Library(Crowd):
         super().__init__(house, stack)
         self.source = source
 
-    async def base(self, name: str, **fields: Any) -> str:
+    async def base(self, who: str, /, **fields: Any) -> str:
         """A new base of somebody."""
         body = {"name": "base", "type": "document", **fields}
-        code, slug, data = await self.call(name, "POST", f"{PREFIX}/add", body)
+        code, slug, data = await self.call(who, "POST", f"{PREFIX}/add", body)
         assert code == 200, slug
         return data["kdb_id"]
 
@@ -78,9 +78,9 @@ class Library(Crowd):
         """What somebody sees of a base."""
         return await self.get(name, f"{PREFIX}/info?kdb_id={kdb_id}")
 
-    async def update(self, name: str, kdb_id: str, **fields: Any) -> Json:
+    async def update(self, who: str, kdb_id: str, /, **fields: Any) -> Json:
         """The data of an update that works."""
-        code, slug, data = await self.call(name, "POST", f"{PREFIX}/update", {"kdb_id": kdb_id, **fields})
+        code, slug, data = await self.call(who, "POST", f"{PREFIX}/update", {"kdb_id": kdb_id, **fields})
         assert code == 200, slug
         return data
 
