@@ -127,6 +127,7 @@ class Services:
             memory=self.memory,
             run_skills=self.skills.for_runs,
             mcp_servers=self.mcp.leaving,
+            knowledge=self.knowledge.leaving,
             mcp_run_tools=self.mcp.run_tools,
             gate=self.usage.gate,
             metering=self.usage.metering,

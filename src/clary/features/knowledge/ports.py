@@ -237,7 +237,13 @@ class ResolvedEmbedding:
     @classmethod
     def from_kept(cls, kept: Mapping[str, Any]) -> "ResolvedEmbedding":
         """From JSON."""
-        return cls(kept.get("mode", "none"), kept.get("model"), kept.get("dims"), kept.get("provider_id"), bool(kept.get("asks_dims")))
+        return cls(
+            kept.get("mode", "none"),
+            kept.get("model"),
+            kept.get("dims"),
+            kept.get("provider_id"),
+            bool(kept.get("asks_dims")),
+        )
 
 
 # ---- Derived files
@@ -294,4 +300,27 @@ class SearchIndex(Protocol):
 
     async def keep_only(self, keys: Sequence[IndexKey]) -> None:
         """Removes the files of everything else, for instance of bases that are gone."""
+        ...
+
+
+# ---- Question sets
+
+
+class FoundPassage(NamedTuple):
+    """A result of a query, as far as a question set looks at it."""
+
+    doc_id: str
+    doc_name: str
+    text: str
+
+
+class PassageFinder(Protocol):
+    """Asks one base as its people do."""
+
+    async def find(self, *, kdb_id: str, query: str, top_k: int, mode: str | None) -> Sequence[FoundPassage]:
+        """Results, best first; `mode` None: the base's own.
+
+        Raises:
+            ProblemError: the base is gone, or took too long.
+        """
         ...
