@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("error_kind", sa.String(length=16), nullable=True),
         sa.Column("progress", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("losses", sa.Integer(), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.Float(precision=53), nullable=False),
         sa.Column("lease_owner", sa.String(length=64), nullable=True),
@@ -69,10 +70,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_knowledge_documents")),
     )
     with op.batch_alter_table("knowledge_documents", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_knowledge_documents_kept",
+            ["owner_id", "size"],
+            unique=False,
+            sqlite_where=sa.text("file_key IS NOT NULL"),
+            postgresql_where=sa.text("file_key IS NOT NULL"),
+        )
         batch_op.create_index("ix_knowledge_documents_list", ["kdb_id", "created_at", "place"], unique=False)
         batch_op.create_index("ix_knowledge_documents_name", ["kdb_id", "name"], unique=False)
         batch_op.create_index(
-            "ix_knowledge_documents_queue", ["status", "due_at", "owner_id", "created_at"], unique=False
+            "ix_knowledge_documents_queue", ["status", "owner_id", "created_at", "place", "due_at"], unique=False
         )
         batch_op.create_index("ix_knowledge_documents_task", ["task_id", "status"], unique=False)
 
@@ -225,10 +233,15 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("doc_id", name=op.f("pk_knowledge_texts")),
     )
+    with op.batch_alter_table("grants", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("permission", sa.String(length=8), nullable=True))
 
 
 def downgrade() -> None:
     """Back."""
+    with op.batch_alter_table("grants", schema=None) as batch_op:
+        batch_op.drop_column("permission")
+
     op.drop_table("knowledge_texts")
     with op.batch_alter_table("knowledge_passages", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_knowledge_passages_id"))
@@ -258,6 +271,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_knowledge_documents_queue")
         batch_op.drop_index("ix_knowledge_documents_name")
         batch_op.drop_index("ix_knowledge_documents_list")
+        batch_op.drop_index(
+            "ix_knowledge_documents_kept",
+            sqlite_where=sa.text("file_key IS NOT NULL"),
+            postgresql_where=sa.text("file_key IS NOT NULL"),
+        )
 
     op.drop_table("knowledge_documents")
     with op.batch_alter_table("knowledge_bases", schema=None) as batch_op:

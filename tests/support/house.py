@@ -17,6 +17,8 @@ from support.schema import put_schema
 
 ADMIN_PASSWORD = "First-Admin-4711"
 PASSWORD = "Some-Person-4711"
+_QUIET = {"bootstrap_admin_password": ADMIN_PASSWORD, "embedding": "none"}
+"""Nothing that takes long unless a test asks for it."""
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BASE_URL = "http://testserver"
 
@@ -81,7 +83,7 @@ def bearer(tokens: dict[str, Any]) -> dict[str, str]:
 
 def settings_in(folder: Path, **values: Any) -> Settings:
     """Settings on a folder, with a known admin."""
-    return load_settings(**{"data_dir": folder / "data", "bootstrap_admin_password": ADMIN_PASSWORD, **values})
+    return load_settings(**{**_QUIET, "data_dir": folder / "data", **values})
 
 
 @asynccontextmanager

@@ -69,6 +69,7 @@ class ExecutionServices:
         memory: MemoryService,
         run_skills: RunSkills,
         mcp_servers: OwnedThings,
+        knowledge: OwnedThings,
         mcp_run_tools: McpRunTools,
         gate: BudgetGate,
         metering: Metering,
@@ -91,6 +92,7 @@ class ExecutionServices:
         self.memory = memory
         self.run_skills = run_skills
         self.mcp_servers = mcp_servers
+        self.knowledge = knowledge
         self.mcp_run_tools = mcp_run_tools
         self.gate = gate
         self.metering = metering
@@ -258,6 +260,7 @@ class ExecutionServices:
                 agent_removal=self.agent_removal,
                 jobs=self.jobs,
                 mcp_servers=self.mcp_servers,
+                knowledge=self.knowledge,
                 clock=self.clock,
             )
         )

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Final, Self, cast
 
 from clary.adapters.parsers.confined.limits import Limits
-from clary.adapters.parsers.confined.names import ending_of
+from clary.adapters.parsers.confined.names import ending_of, text_kind
 from clary.adapters.parsers.confined.plain import read_markdown, read_text
 from clary.adapters.parsers.template_process import TemplateProcess
 from clary.features.knowledge.ports import (
@@ -21,6 +21,7 @@ from clary.features.knowledge.ports import (
 )
 
 _OUTCOMES: Final = ("unsupported", "encrypted", "damaged", "too_large", "empty")
+_NOT_TEXT: Final = (b"%PDF-", b"PK\x03\x04", b"{\\rtf", b"\xef\xbb\xbf")
 _SMALL_BYTES: Final = 16 * 1024
 _START_SECONDS: Final = 20.0
 """Beside the time a document has: starting the template, waiting for a busy machine."""
@@ -99,7 +100,7 @@ def _small_text(path: Path, name: str, limits: Limits) -> ParsedDocument | None:
         text = content.decode()
     except UnicodeDecodeError:
         return None
-    if "\0" in text or content.lstrip().startswith((b"%PDF-", b"PK\x03\x04", b"{\\rtf", b"<", b"\xef\xbb\xbf")):
+    if "\0" in text or content.startswith(_NOT_TEXT) or text_kind(content, ending) not in ("text", "md"):
         return None
     return (read_markdown if ending == "md" else read_text)(content, limits)
 

@@ -7,7 +7,7 @@ import zlib
 from typing import Final
 
 from clary.adapters.parsers.confined.compound import opened
-from clary.adapters.parsers.confined.names import ending_of
+from clary.adapters.parsers.confined.names import ending_of, text_kind
 from clary.features.knowledge.ports import DocumentRefusedError
 
 OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -43,24 +43,7 @@ _BINARY: Final = re.compile(
     rb"MZ|\x7fELF|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|\xca\xfe\xba\xbe|\xcf\xfa\xed\xfe|OggS|fLaC|ID3"
     rb"|SQLite format 3\0|wOF[F2]|\0asm|MSCF"
 )
-_HTML: Final = re.compile(
-    rb"(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html|head|body)[\s>]", re.I | re.S
-)
-_HEADER: Final = re.compile(rb"(?:[A-Za-z][\w-]{1,60}:[ \t][^\n]{0,1000}\r?\n(?:[ \t][^\n]{0,1000}\r?\n){0,50}){3}")
-_MAIL_HEADER: Final = re.compile(
-    rb"^(?:Received|Return-Path|Message-ID|MIME-Version|From|Delivered-To|Subject|Date):", re.I | re.M
-)
 _LOOKED_AT: Final = 4096
-_TEXT_ENDINGS: Final = {
-    "md": "md",
-    "markdown": "md",
-    "html": "html",
-    "htm": "html",
-    "xhtml": "html",
-    "csv": "csv",
-    "tsv": "tsv",
-    "eml": "eml",
-}
 
 
 def kind_of(content: bytes, name: str) -> str:
@@ -69,9 +52,9 @@ def kind_of(content: bytes, name: str) -> str:
     Raises:
         DocumentRefusedError: `unsupported`, `encrypted`, `damaged`, `empty`.
     """
-    if not content:
-        raise DocumentRefusedError("empty")
     start = content[:_LOOKED_AT]
+    if not start.strip() and not content.strip():
+        raise DocumentRefusedError("empty")
     if b"%PDF-" in start[:1024]:
         return "pdf"
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -84,7 +67,7 @@ def kind_of(content: bytes, name: str) -> str:
         return "image"
     if _BINARY.match(start):
         raise DocumentRefusedError("unsupported")
-    return _text(start, ending_of(name))
+    return text_kind(start, ending_of(name))
 
 
 def _is_image(content: bytes) -> bool:
@@ -92,15 +75,6 @@ def _is_image(content: bytes) -> bool:
     if start.startswith(b"BM"):
         return len(content) > 26 and content[14:18] in (b"\x28\0\0\0", b"\x7c\0\0\0", b"\x0c\0\0\0")
     return start.startswith(_IMAGES) or (start.startswith(b"RIFF") and content[8:12] == b"WEBP")
-
-
-def _text(start: bytes, ending: str) -> str:
-    stripped = start.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if _HTML.match(stripped):
-        return "html"
-    if _HEADER.match(stripped) and len(_MAIL_HEADER.findall(stripped)) >= (1 if ending == "eml" else 3):
-        return "eml"
-    return _TEXT_ENDINGS.get(ending, "text")
 
 
 def _zipped(content: bytes) -> str:

@@ -18,7 +18,7 @@ def read_pptx(content: bytes, limits: Limits) -> ParsedDocument:
     archive = Archive(content, limits)
     draft = TextDraft(limits)
     for number, slide in enumerate(_slides(archive), 1):
-        with draft.page(number):
+        with draft.slide(number):
             _add_shapes(draft, archive.tree(slide))
             for path in archive.relations(slide).values():
                 if "notesSlide" in path and path in archive.names:

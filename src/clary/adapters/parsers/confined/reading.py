@@ -8,6 +8,7 @@ from clary.adapters.parsers.confined import (
     epub,
     html_page,
     old_office,
+    old_slides,
     old_word,
     opendocument,
     pdf,
@@ -38,7 +39,7 @@ _READERS: Final[dict[str, Callable[[bytes, Limits], ParsedDocument]]] = {
     "rtf": old_office.read_rtf,
     "doc": old_word.read_doc,
     "xls": old_office.read_xls,
-    "ppt": old_office.read_ppt,
+    "ppt": old_slides.read_ppt,
 }
 _MAILS: Final = {"eml": read_eml, "msg": read_msg}
 

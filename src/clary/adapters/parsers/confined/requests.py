@@ -20,9 +20,9 @@ _CODECS: Final = (
 )
 _MODULES: Final = (
     "email.policy email.parser email._header_value_parser email.iterators quopri uu bz2 lzma zlib "
-    "stringprep unicodedata"
+    "stringprep unicodedata msoffcrypto.format.xls97 email.generator"
 )
-"""Loaded lazily by the standard library, which a child cannot do any more. Codecs first."""
+"""Loaded by libraries only when they need it, which every child would do anew."""
 
 
 def load_libraries() -> None:
