@@ -4,6 +4,7 @@ from typing import Any
 
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.knowledge import KnowledgeParser
+from clary.adapters.text_analysis import FoldingAnalyzer
 from clary.db.database import Database
 from clary.features.knowledge.leaving import KnowledgeLeaving
 from clary.features.knowledge.ports import ModelSource
@@ -57,7 +58,7 @@ class KnowledgeServices:
         self.access = KnowledgeAccess(grants=identity.grants, audit=identity.audit)
         self.document_targets = DocumentTargets(identity.grants)
         self.parser = KnowledgeParser(_limits(settings), parallel=max(settings.kb_workers, 1))
-        self.indexing = PassageIndexing()
+        self.indexing = PassageIndexing(FoldingAnalyzer())
         queue = background.queue
         self.models = KnowledgeModels(
             database=database,

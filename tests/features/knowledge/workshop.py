@@ -9,6 +9,7 @@ from typing import cast
 from sqlalchemy import select, update
 
 from clary.adapters.original_files import FolderOfOriginals
+from clary.adapters.text_analysis import FoldingAnalyzer
 from clary.db.database import Database
 from clary.features.knowledge.policy.documents import FileKey
 from clary.features.knowledge.ports import DocumentRefusedError, Outcome, ParsedDocument, QaRow
@@ -128,7 +129,7 @@ class Workshop:
                 process_id=process_id,
                 lease_seconds=lease_seconds,
             ),
-            reading=DocumentReading(files=self.files, parser=self.parser, indexing=PassageIndexing()),
+            reading=DocumentReading(files=self.files, parser=self.parser, indexing=PassageIndexing(FoldingAnalyzer())),
             writer=self.writer,
             removal=self.removal,
             signals=self.signals,
