@@ -255,12 +255,14 @@ async def test_leases_are_renewed_and_progress_rises_while_a_document_is_read(
         async with asyncio.timeout(PATIENCE):
             await gate.reached.wait()
             first = await workshop.row(doc_id)
-            assert first is not None and first.lease_expires_at is not None
+            assert first is not None
+            assert first.lease_expires_at is not None
             workshop.clock.move(seconds=5)
             workshop.signals.changed.set()
             while True:
                 row = await workshop.row(doc_id)
-                assert row is not None and row.lease_expires_at is not None
+                assert row is not None
+                assert row.lease_expires_at is not None
                 if row.lease_expires_at > first.lease_expires_at and row.progress > 0:
                     break
                 workshop.signals.changed.set()

@@ -69,7 +69,8 @@ class PlainParser:
 
     async def parse_qa(self, path: Path, *, name: str, most_rows: int | None = None) -> tuple[list[QaRow], int]:
         """See `DocumentParser`."""
-        rows = [QaRow(n, *line.split(",", 1), {}) for n, line in enumerate(path.read_text().splitlines(), 1)]
+        pairs = [line.partition(",") for line in path.read_text().splitlines()]
+        rows = [QaRow(n, question, answer, {}) for n, (question, _, answer) in enumerate(pairs, 1)]
         return rows[:most_rows], 0
 
 

@@ -52,9 +52,9 @@ class IngestionRepository:
 
     async def list_owners(self, now: float) -> list[str]:
         """Owners with documents that wait, or whose worker is gone. Some may have to wait longer."""
-        waiting = await self._session.scalars(_WAITING_OWNERS)
-        lost = select(_Doc.owner_id).where(_is_lost(now)).distinct()
-        return sorted({*waiting, *await self._session.scalars(lost)})
+        waiting = (await self._session.scalars(_WAITING_OWNERS)).all()
+        lost = (await self._session.scalars(select(_Doc.owner_id).where(_is_lost(now)).distinct())).all()
+        return sorted({*waiting, *lost})
 
     async def take(self, owner_id: str, now: float) -> KnowledgeDocumentRow | None:
         """The next document of an owner, locked; one that another worker is just taking is passed over."""
@@ -82,7 +82,7 @@ class IngestionRepository:
     async def list_held(self, lease_owner: str) -> dict[str, int]:
         """Id → generation of what a process holds."""
         query = select(_Doc.id, _Doc.generation).where(_held_by(lease_owner))
-        return {doc_id: generation for doc_id, generation in await self._session.execute(query)}
+        return dict((await self._session.execute(query)).tuples().all())
 
     async def renew(self, lease_owner: str, doc_ids: Sequence[str], expires_at: float) -> None:
         """Moves the end of leases."""
@@ -153,7 +153,7 @@ class IngestionRepository:
         return await self._session.scalar(query.limit(1)) is not None
 
     async def list_replaced(self, doc_id: str) -> list[Replaced]:
-        """What a document takes the place of: everything older of its name in its base, if it was to replace anything."""
+        """What a document that replaces takes the place of: everything older of its name in its base."""
         new, old = aliased(_Doc), _Doc
         query = select(old.id, old.file_key).where(
             new.id == doc_id,
