@@ -52,7 +52,8 @@ class DocumentRepository:
     async def count_task(self, kdb_id: str, task_id: str) -> TaskCounts:
         """The documents of a task by status."""
         query = select(_Doc.status, func.count()).where(_Doc.task_id == task_id, _Doc.kdb_id == kdb_id)
-        counts: dict[int, int] = dict((await self._session.execute(query.group_by(_Doc.status))).tuples().all())
+        rows = await self._session.execute(query.group_by(_Doc.status))
+        counts = {row[0]: row[1] for row in rows}
         return TaskCounts(*(counts.get(status, 0) for status in (SUCCESS, FAILED, PROCESSING, PENDING)))
 
     async def count(self, kdb_id: str) -> int:
@@ -81,7 +82,7 @@ class DocumentRepository:
         """Name → id of the newest document of that name in a base."""
         query = select(_Doc.name, _Doc.id).where(_Doc.kdb_id == kdb_id, _Doc.name.in_(list(names)))
         rows = await self._session.execute(query.order_by(_Doc.created_at, _Doc.place))
-        return dict(rows.tuples().all())
+        return {row.name: row.id for row in rows}
 
     async def add_task(self, task: KnowledgeTaskRow, documents: Sequence[KnowledgeDocumentRow] = ()) -> None:
         """Stores an upload or a redo."""

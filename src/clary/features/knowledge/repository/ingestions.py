@@ -82,7 +82,7 @@ class IngestionRepository:
     async def list_held(self, lease_owner: str) -> dict[str, int]:
         """Id → generation of what a process holds."""
         query = select(_Doc.id, _Doc.generation).where(_held_by(lease_owner))
-        return dict((await self._session.execute(query)).tuples().all())
+        return {row.id: row.generation for row in await self._session.execute(query)}
 
     async def renew(self, lease_owner: str, doc_ids: Sequence[str], expires_at: float) -> None:
         """Moves the end of leases."""
@@ -177,7 +177,7 @@ def _is_lost(now: float) -> ColumnElement[bool]:
     return and_(_Doc.status == PROCESSING, _Doc.lease_expires_at < now)
 
 
-def _waiting_owners() -> Select[tuple[str]]:
+def _waiting_owners() -> Select[str]:
     """Every owner with a document that waits, by one step in the index each: a pile of documents costs nothing."""
     first = select(func.min(_Doc.owner_id).label("owner_id")).where(_Doc.status == PENDING)
     owners = first.cte("owners", recursive=True)

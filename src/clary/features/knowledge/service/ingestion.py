@@ -167,7 +167,8 @@ class IngestionWorker:
             if written is not None:
                 await self._follow(claim, written)
                 return following
-            assert isinstance(found, Read) and plan is not None
+            assert isinstance(found, Read)
+            assert plan is not None
             again = await self._attempt(held, self._reading.pass_on(claim.doc_id, found, plan, held.report))
             if again is None:
                 return None
