@@ -127,9 +127,8 @@ class Library(Crowd):
 
 
 @asynccontextmanager
-async def library_in(folder: Path, **settings: Any) -> AsyncIterator[Library]:
+async def library_in(folder: Path, *, source: FakeSource | None = None, **settings: Any) -> AsyncIterator[Library]:
     """A fresh house with a model that answers."""
-    async with house_in(folder, **settings) as house, AsyncExitStack() as stack:
-        source = FakeSource()
-        house.services.knowledge.models.source = source
+    source = source or FakeSource()
+    async with house_in(folder, models=source, **settings) as house, AsyncExitStack() as stack:
         yield Library(house, stack, source)
