@@ -143,28 +143,25 @@ async def test_a_build_that_fails_keeps_the_version_and_says_why(library: Librar
     kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
     await library.upload("alice", kdb_id, a=LONG)
     before = await library.until_ready("alice", kdb_id, 1)
-    library.source.gate.clear()
+    library.source.failure, library.source.spares_probe = "provider_auth", True
     embedding = {"mode": "provider", "provider_id": provider_id, "model": "large", "dims": 64}
-    update = asyncio.create_task(library.update("alice", kdb_id, kdb_setting={"embedding": embedding}))
-    async with asyncio.timeout(60):
-        while ("large", 1) not in library.source.calls:
-            await asyncio.sleep(0.02)
-    library.source.gate.set()
-    await update
-    library.source.failure = "provider_auth"
+    task_id = (await library.update("alice", kdb_id, kdb_setting={"embedding": embedding}))["reindex_task_id"]
 
     async def has_failed() -> bool:
         return "error" in (await library.info("alice", kdb_id))["index"]
 
-    # The check may have been the last call that worked, or the whole build may have been quick.
-    if (await library.info("alice", kdb_id))["index"]["version"] == 1:
-        await library.until(has_failed)
-        info = await library.info("alice", kdb_id)
-        assert (info["index"]["version"], info["index"]["state"]) == (1, "ready")
-        assert info["index"]["error"]["kind"] == "provider_auth"
-        assert info["passages"] == before["passages"]
-        library.source.failure = None
+    await library.until(has_failed, step=6)
+    info = await library.info("alice", kdb_id)
+    assert (info["index"]["version"], info["index"]["state"], info["index"]["vectors"]) == (1, "ready", "complete")
+    assert info["index"]["error"]["kind"] == "provider_auth"
+    assert (info["index"]["embedding"]["model"], info["passages"]) == ("small", before["passages"])
+    process = await library.get("alice", f"{PREFIX}/doc/task_process?kdb_id={kdb_id}&task_id={task_id}")
+    assert (process["fail"], process["taskProcess"]) == (1, 100)
+    library.source.failure = None
     await library.update("alice", kdb_id, kdb_setting={"embedding": embedding})
+    info = await library.until_ready("alice", kdb_id, 3)
+    assert info["index"]["embedding"] == {"mode": "provider", "model": "large", "dims": 64}
+    assert "error" not in info["index"]
 
 
 async def test_a_provider_is_tried_before_it_is_saved(library: Library) -> None:
