@@ -4,6 +4,7 @@ from typing import Any
 
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.knowledge import KnowledgeParser
+from clary.adapters.text_analysis import FoldingAnalyzer
 from clary.db.database import Database
 from clary.features.knowledge.leaving import KnowledgeLeaving
 from clary.features.knowledge.ports import ModelSource
@@ -57,7 +58,7 @@ class KnowledgeServices:
         self.access = KnowledgeAccess(grants=identity.grants, audit=identity.audit)
         self.document_targets = DocumentTargets(identity.grants)
         self.parser = KnowledgeParser(_limits(settings), parallel=max(settings.kb_workers, 1))
-        self.indexing = PassageIndexing()
+        self.indexing = PassageIndexing(FoldingAnalyzer())
         queue = background.queue
         self.models = KnowledgeModels(
             database=database,
@@ -127,14 +128,14 @@ class KnowledgeServices:
     async def start(self) -> None:
         """Begins what is done in the background; jobs are not yet."""
         if self._is_working:
-            await self.documents.worker.start()
+            await self.documents.start()
             await self.vectors.start()
             await self.follower.begin()
 
     async def stop(self) -> None:
         """Ends it, and gives back what is under way."""
         if self._is_working:
-            await self.documents.worker.stop()
+            await self.documents.stop()
             await self.vectors.stop()
         await self.parser.aclose()
 
