@@ -15,7 +15,9 @@ LISTED = {
 INFO = (LISTED - {"doc_name", "create_time", "task_id"}) | {
     "kdb_id", "type", "dataName", "createTime", "taskId", "user_id",
 }  # fmt: skip
-PROSE = "\n\n".join(f"Paragraph {n} tells of the heron{n}. It has a second sentence to fill the line." for n in range(90))
+PROSE = "\n\n".join(
+    f"Paragraph {n} tells of the heron{n}. It has a second sentence to fill the line." for n in range(90)
+)
 
 
 async def test_an_upload_answers_with_its_documents_in_order_and_they_become_searchable(stacks: Stacks) -> None:

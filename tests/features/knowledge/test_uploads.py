@@ -67,9 +67,7 @@ async def test_hostile_names_stay_names(stacks: Stacks) -> None:
     }  # fmt: skip
     parts = b"".join(part("files", f"text {n}", name) for n, name in enumerate(names))
     client = await stacks.as_("alice")
-    answer = await client.post(
-        PREFIX + "/add_by_files", content=part("kdb_id", kdb) + parts + END, headers=MULTIPART
-    )
+    answer = await client.post(PREFIX + "/add_by_files", content=part("kdb_id", kdb) + parts + END, headers=MULTIPART)
     sent = answer.json()["data"]
     assert [each["doc_name"] for each in sent["documents"]] == list(names.values())
     root = stacks.house.services.settings.originals
