@@ -233,19 +233,19 @@ CALLS: dict[tuple[str, str], Call] = {
             "questions/run": {},
             "doc/task_redo": {"task_id": "{kdb_task_id}"},
             "doc/cancel": {"task_id": "{kdb_task_id}"},
-            "clear": {},
         }.items()
     },
-    ("DELETE", f"{BASES}/delete/{{kdb_id}}"): Call(),
     ("POST", f"{BASES}/doc/add_by_files"): Call(file=b"a walrus", file_field="files", form={"kdb_id": "{kdb_id}"}),
     ("GET", f"{BASES}/doc/task_process"): Call(
         path=f"{BASES}/doc/task_process?kdb_id={{kdb_id}}&task_id={{kdb_task_id}}"
     ),
     ("GET", f"{BASES}/doc/info/{{doc_id}}"): Call(),
-    ("DELETE", f"{BASES}/doc/delete/{{doc_id}}"): Call(),
     ("PUT", f"{BASES}/doc/redo/{{doc_id}}"): Call(body={}),
     ("GET", f"{BASES}/doc/content/{{doc_id}}"): Call(),
     ("GET", f"{BASES}/doc/download/{{doc_id}}"): Call(),
+    ("DELETE", f"{BASES}/doc/delete/{{doc_id}}"): Call(),
+    ("POST", f"{BASES}/clear"): Call(body={"kdb_id": "{kdb_id}"}),
+    ("DELETE", f"{BASES}/delete/{{kdb_id}}"): Call(),
     ("GET", "/api/skills"): FREE,
     ("GET", "/api/skills/agent-available"): Call(path="/api/skills/agent-available?agent_id={agent_id}"),
     ("POST", "/api/skills/upload"): Call(file=skill_zip("brought"), file_name="a.zip", form=INTO_AGENT),
