@@ -92,9 +92,7 @@ async def test_names_types_and_settings_are_checked(library: Library) -> None:
     for body in bad:
         assert (await library.call("alice", "POST", f"{PREFIX}/add", body))[:2] == (422, "validation_error"), body
     message = (
-        await (await library.client("alice")).post(
-            f"{PREFIX}/add", json=bad[6], headers={"X-Locale": "en-US"}
-        )
+        await (await library.client("alice")).post(f"{PREFIX}/add", json=bad[6], headers={"X-Locale": "en-US"})
     ).json()["message"]
     assert "\n" not in message
     assert "chunk.target_chars" in message
