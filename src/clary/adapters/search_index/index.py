@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
-from clary.adapters.search_index.files import IndexFiles
+from clary.adapters.search_index.files import BrokenIndexError, IndexFiles
 from clary.adapters.search_index.folders import ProcessFolder
-from clary.features.knowledge.ports import Hit, IndexedPassage, IndexKey, IndexLostError
+from clary.features.knowledge.ports import Hit, IndexedPassage, IndexKey
 
 MAX_OPEN: Final = 64
 """Open indexes; each has some file handles and a mapped file."""
@@ -56,7 +56,7 @@ class EmbeddedIndex:
         try:
             async with self._use(key) as (_, files):
                 return await _run(self._pool, lambda: files.position)
-        except IndexLostError:
+        except BrokenIndexError:
             async with self._use(key) as (_, files):
                 return await _run(self._pool, lambda: files.position)
 
@@ -68,18 +68,30 @@ class EmbeddedIndex:
             await _run(self._writer, lambda: files.apply(since=since, upto=upto, added=added, removed=removed))
 
     async def search_words(
-        self, key: IndexKey, words: Sequence[str], *, limit: int, among: Sequence[int] | None = None
+        self,
+        key: IndexKey,
+        words: Sequence[str],
+        *,
+        since: int,
+        limit: int,
+        among: Sequence[int] | None = None,
     ) -> list[Hit]:
         """See the port."""
         async with self._use(key) as (_, files):
-            return await _run(self._pool, lambda: files.search_words(words, limit=limit, among=among))
+            return await _run(self._pool, lambda: files.search_words(words, since=since, limit=limit, among=among))
 
     async def search_vectors(
-        self, key: IndexKey, vector: bytes, *, limit: int, among: Sequence[int] | None = None
+        self,
+        key: IndexKey,
+        vector: bytes,
+        *,
+        since: int,
+        limit: int,
+        among: Sequence[int] | None = None,
     ) -> list[Hit]:
         """See the port."""
         async with self._use(key) as (_, files):
-            return await _run(self._pool, lambda: files.search_vectors(vector, limit=limit, among=among))
+            return await _run(self._pool, lambda: files.search_vectors(vector, since=since, limit=limit, among=among))
 
     async def drop(self, key: IndexKey) -> None:
         """See the port. Who is searching may end; files stay until then, under another name."""
@@ -119,7 +131,7 @@ class EmbeddedIndex:
                 if entry.files is None:
                     entry.files = await _run(self._writer, lambda: IndexFiles(self._path(key)))
             yield entry, entry.files
-        except IndexLostError:
+        except BrokenIndexError:
             lost = True
             raise
         finally:
