@@ -41,14 +41,13 @@ class EmbeddedIndex:
     """
 
     def __init__(self, root: Path, *, max_open: int = MAX_OPEN, threads: int = THREADS) -> None:
-        self._folder = ProcessFolder(root)
+        self._root = root
+        self._own_folder: ProcessFolder | None = None
         self._max_open = max_open
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="search")
         # Changes have a thread of their own: a large catch-up must not stand before queries.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="search-apply")
         self._put_aside_count = 0
-        for left in self._folder.path.glob(f"{_ASIDE}*"):
-            shutil.rmtree(left, ignore_errors=True)
         self._entries: OrderedDict[IndexKey, _Entry] = OrderedDict()
 
     async def position(self, key: IndexKey) -> int:
@@ -107,7 +106,7 @@ class EmbeddedIndex:
         for key in await _run(self._writer, self._list):
             if key not in wanted:
                 await self.drop(key)
-        await _run(self._writer, self._folder.remove_stale)
+        await _run(self._writer, lambda: self._folder.remove_stale())
 
     async def close(self) -> None:
         """Closes every index and leaves the folder to another process."""
@@ -117,7 +116,8 @@ class EmbeddedIndex:
         self._entries.clear()
         self._pool.shutdown()
         self._writer.shutdown()
-        self._folder.close()
+        if self._own_folder is not None:
+            self._own_folder.close()
 
     @asynccontextmanager
     async def _use(self, key: IndexKey) -> AsyncGenerator[tuple[_Entry, IndexFiles]]:
@@ -164,6 +164,15 @@ class EmbeddedIndex:
             entry.files.move(aside)
         else:
             shutil.rmtree(path, ignore_errors=True)
+
+    @property
+    def _folder(self) -> ProcessFolder:
+        """Taken at the first use, by the one thread that writes."""
+        if self._own_folder is None:
+            self._own_folder = ProcessFolder(self._root)
+            for left in self._own_folder.path.glob(f"{_ASIDE}*"):
+                shutil.rmtree(left, ignore_errors=True)
+        return self._own_folder
 
     def _list(self) -> list[IndexKey]:
         found = [_FOLDER.fullmatch(path.name) for path in self._folder.path.iterdir() if path.is_dir()]

@@ -36,7 +36,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A result: text of one document from `start` to `end`. `best` is the part that ranks, `others` are joined to it."""
+    """A result: text of one document from `start` to `end`. `best` ranks it, `others` are joined to that."""
 
     best: Candidate
     start: int

@@ -106,7 +106,7 @@ class FindingRepository:
     async def find_texts(self, kdb_id: str, numbers: Collection[int]) -> dict[int, str]:
         """Texts of passages."""
         query = select(_P.number, _P.text).where(_P.kdb_id == kdb_id, _P.number.in_(numbers))
-        return {number: text for number, text in await self._session.execute(query)}
+        return {row.number: row.text for row in await self._session.execute(query)}
 
     async def find_shown(self, kdb_id: str, numbers: Collection[int]) -> dict[int, PassageShown]:
         """What results say of passages."""

@@ -61,10 +61,10 @@ class IndexFollower:
 
     def _forget(self, key: IndexKey, task: asyncio.Task[None]) -> None:
         del self._running[key]
-        if not task.cancelled() and isinstance(error := task.exception(), Exception):
-            # Those who wait get it too; when nobody does, this line is all there is.
-            if not isinstance(error, ProblemError | IndexLostError):
-                log.warning("index_not_followed", kdb_id=key.kdb_id, error=type(error).__name__)
+        # Those who wait get the trouble too; when nobody does, this line is all there is.
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, ProblemError | IndexLostError):
+            log.warning("index_not_followed", kdb_id=key.kdb_id, error=type(error).__name__)
 
     async def _feed(self, key: IndexKey) -> None:
         position = await self._index.position(key)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from clary.db.session import Session
 from clary.features.knowledge.policy.documents import kind_of
@@ -17,30 +17,16 @@ from clary.features.knowledge.policy.findings import (
     stretches_of,
     widened,
 )
+from clary.features.knowledge.policy.questions import Question
 from clary.features.knowledge.policy.ranking import Key
 from clary.features.knowledge.ports import Analyzer
 from clary.features.knowledge.repository.findings import FindingRepository, PassageShown
-from clary.features.knowledge.service.access import KnowledgeBase
+from clary.features.knowledge.service.asked import SearchedBase
 
 MAX_FULL_CHARS: Final = 200_000
 Json = dict[str, Any]
-Bases = Mapping[str, tuple[KnowledgeBase, int]]
+Bases = Mapping[str, tuple[SearchedBase, int]]
 """Base and version that answers, by id."""
-
-
-class Wishes(Protocol):
-    """What of a question says how results look."""
-
-    @property
-    def highlight(self) -> bool: ...
-    @property
-    def explain(self) -> bool: ...
-    @property
-    def include_full_content(self) -> bool: ...
-    @property
-    def merge(self) -> bool: ...
-    @property
-    def neighbours(self) -> int: ...
 
 
 class _Part(NamedTuple):
@@ -56,20 +42,20 @@ class Presenter:
         self._analyzer = analyzer
 
     async def results(
-        self, db: Session, bases: Bases, chosen: Sequence[Candidate], wishes: Wishes, words: Sequence[str]
+        self, db: Session, bases: Bases, chosen: Sequence[Candidate], question: Question, words: Sequence[str]
     ) -> list[Json] | None:
         """Results, best first; None: one of them is gone."""
-        stretches = await _stretches(db, bases, chosen, wishes)
+        stretches = await _stretches(db, bases, chosen, question)
         parts = await _parts(db, stretches)
         if parts is None:
             return None
         results = [_result(bases[part.stretch.best.facts.key.kdb_id][0], part) for part in parts]
-        if wishes.explain:
+        if question.explain:
             for result, part in zip(results, parts, strict=True):
                 result["scores"] = scores_of(part.stretch.best)
-        if wishes.highlight:
+        if question.highlight:
             await asyncio.to_thread(self._highlight, results, words)
-        if wishes.include_full_content:
+        if question.include_full_content:
             await _add_full(db, results)
         return results
 
@@ -78,11 +64,11 @@ class Presenter:
             result["highlights"] = [list(spot) for spot in self._analyzer.locate(result["doc_content"], words)]
 
 
-async def _stretches(db: Session, bases: Bases, chosen: Sequence[Candidate], wishes: Wishes) -> list[Stretch]:
+async def _stretches(db: Session, bases: Bases, chosen: Sequence[Candidate], question: Question) -> list[Stretch]:
     stretches = stretches_of(chosen)
-    if wishes.neighbours:
-        stretches = await _widened(db, bases, stretches, wishes.neighbours)
-    if not wishes.merge:
+    if question.neighbours:
+        stretches = await _widened(db, bases, stretches, question.neighbours)
+    if not question.merge:
         return stretches
     rows = [each for each in stretches if _is_qa(bases, each)]
     whole = joined([each for each in stretches if not _is_qa(bases, each)])
@@ -123,7 +109,7 @@ async def _parts(db: Session, stretches: Sequence[Stretch]) -> list[_Part] | Non
     return parts
 
 
-def _result(base: KnowledgeBase, part: _Part) -> Json:
+def _result(base: SearchedBase, part: _Part) -> Json:
     best, shown = part.stretch.best, part.shown
     kind = kind_of(extension=shown.extension, base_type=base.type)
     metadata = document_metadata(base.id, best.facts.doc_id, shown.doc_name, kind, shown.document_details)
@@ -132,7 +118,7 @@ def _result(base: KnowledgeBase, part: _Part) -> Json:
         metadata["also_in"] = list(best.also_in)
     if part.stretch.others:
         metadata["segment_ids"] = [each.facts.id for each in part.stretch.others]
-    question = shown.details.get("question") if kind == "qa" else None
+    row = shown.details.get("question") if kind == "qa" else None
     return {
         "doc_id": best.facts.doc_id,
         "doc_segment_id": best.facts.id,
@@ -140,7 +126,7 @@ def _result(base: KnowledgeBase, part: _Part) -> Json:
         "score": best.score,
         "start": part.stretch.start,
         "end": part.stretch.end,
-        "title": str(question)[:MAX_TITLE] if question else shown.doc_name,
+        "title": str(row)[:MAX_TITLE] if row else shown.doc_name,
         "path": path_of(shown.doc_name, shown.part),
         "metadata": metadata,
         "kdb_id": base.id,

@@ -8,112 +8,57 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from datetime import datetime
+from typing import Any, Final
 
-from clary.db.database import Database
+import structlog
+
+from clary.db.database import Database, UnavailableError
 from clary.db.session import Session
 from clary.features.knowledge.errors import KdbNotFoundError, QueryEmptyError, RetrievalTimeoutError
-from clary.features.knowledge.policy.filters import Filters
 from clary.features.knowledge.policy.findings import Candidate, Facts, in_order, without_repeats
-from clary.features.knowledge.policy.ranking import Evidence, Found, Mode, bounded, fuse, words_weight
+from clary.features.knowledge.policy.ranking import Evidence, Found, fuse, words_weight
+from clary.features.knowledge.policy.settings import reranker_of
 from clary.features.knowledge.ports import (
     Analyzer,
     Embedder,
     EmbeddingFailedError,
     Hit,
-    IndexKey,
     IndexLostError,
     Reranker,
     ResolvedEmbedding,
     SearchIndex,
 )
-from clary.features.knowledge.repository.findings import BaseNow, FindingRepository
+from clary.features.knowledge.repository.findings import FindingRepository
 from clary.features.knowledge.repository.versions import VersionRepository
-from clary.features.knowledge.service.access import KnowledgeAccess, KnowledgeBase
+from clary.features.knowledge.service.access import KnowledgeAccess
+from clary.features.knowledge.service.asked import (
+    MODEL_DOWN,
+    NO_VECTORS,
+    RERANKER_DOWN,
+    Answer,
+    Asked,
+    Question,
+    SearchedBase,
+    Source,
+    fill,
+)
 from clary.features.knowledge.service.following import IndexFollower
 from clary.features.knowledge.service.models import KnowledgeModels
 from clary.features.knowledge.service.presenting import Presenter
 from clary.features.knowledge.service.question_vectors import QuestionVectors
+from clary.features.knowledge.service.reranking import rerank
 from clary.features.permissions.service import Identity
 from clary.kit.clock import Clock
-from clary.kit.text import Text
+
+log = structlog.get_logger()
 
 Json = dict[str, Any]
-TOP_K: Final = 10
-MAX_TOP_K: Final = 100
-LEAST_DEPTH: Final = 150
-"""How many passages each source gives, at least."""
-MAX_RERANKED: Final = 100
-_MAX_RERANKED_CHARS: Final = 4000
 _NEAREST: Final = 5
 _LOOKS: Final = 3
 _AT_ONCE: Final = 4
 """Queries of one person; more of them wait for each other, not in the way of other people's."""
 _NOTED_SECONDS: Final = 60
-
-NO_VECTORS = Text("该知识库没有向量，已使用全文检索", "There are no vectors here; full text was searched")
-MODEL_DOWN = Text("向量模型暂不可用，已使用全文检索", "The embedding model is not available; full text was searched")
-RERANKER_DOWN = Text("重排模型暂不可用，已使用融合排序", "The reranker is not available; the fused order is shown")
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What somebody asks. None: as the base says, or else the default."""
-
-    query: str
-    top_k: int | None = None
-    mode: Mode | None = None
-    filters: Filters = field(default_factory=Filters)
-    rerank: bool | None = None
-    min_score: float | None = None
-    highlight: bool = False
-    explain: bool = False
-    include_full_content: bool = False
-    merge: bool = True
-    neighbours: int = 0
-
-
-class Answer(NamedTuple):
-    """`results` as on the wire; `total`: how many passages were found in all, as far as anybody looked."""
-
-    results: list[Json]
-    total: int
-    mode: Mode
-    warnings: list[str]
-    took_ms: int
-
-
-@dataclass(slots=True)
-class _Source:
-    """A base while it is asked. `vector`: of the question, by its model."""
-
-    base: KnowledgeBase
-    now: BaseNow
-    embedder: Embedder | None = None
-    vector: bytes | None = None
-
-    @property
-    def key(self) -> IndexKey:
-        return IndexKey(self.base.id, self.now.version)
-
-
-@dataclass(slots=True)
-class _Asked:
-    """A question with everything that was left open filled in."""
-
-    question: Question
-    top_k: int
-    mode: Mode
-    min_score: float
-    words: list[str]
-    depth: int
-    reranker: Reranker | None = None
-    warnings: list[Text] = field(default_factory=list[Text])
-
-    def warn(self, text: Text) -> None:
-        if text not in self.warnings:
-            self.warnings.append(text)
 
 
 class Retriever:
@@ -141,6 +86,7 @@ class Retriever:
         self._seconds = seconds
         self._vectors = vectors or QuestionVectors()
         self._presenter = Presenter(analyzer)
+        self._notes: set[asyncio.Task[None]] = set()
         self._turns: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
     async def retrieve(self, *, identity: Identity, kdb_ids: Sequence[str], question: Question) -> tuple[Answer, str]:
@@ -153,7 +99,7 @@ class Retriever:
             bases = await self._access.get_many(db, identity=identity, kdb_ids=kdb_ids, right="read")
         return await self.search(bases, question=question, asker=identity.user_id), bases[0].owner_id
 
-    async def search(self, bases: Sequence[KnowledgeBase], *, question: Question, asker: str) -> Answer:
+    async def search(self, bases: Sequence[SearchedBase], *, question: Question, asker: str) -> Answer:
         """The answer out of these bases; nobody is asked again whether they may be read.
 
         Raises:
@@ -168,12 +114,13 @@ class Retriever:
                 results, total = await self._look(asked, sources)
         except TimeoutError:
             raise RetrievalTimeoutError from None
-        await self._note(sources)
+        self._note_soon(sources)
         warnings = [text.render() for text in asked.warnings]
         return Answer(results, total, asked.mode, warnings, round((time.monotonic() - began) * 1000))
 
     async def close(self) -> None:
         """Ends what goes on in the background."""
+        await asyncio.gather(*self._notes, return_exceptions=True)
         await self.follower.close()
 
     @asynccontextmanager
@@ -190,15 +137,15 @@ class Retriever:
             else:
                 del self._turns[asker]
 
-    async def _prepare(self, bases: Sequence[KnowledgeBase], question: Question) -> tuple[_Asked, list[_Source]]:
+    async def _prepare(self, bases: Sequence[SearchedBase], question: Question) -> tuple[Asked, list[Source]]:
         words = asyncio.create_task(asyncio.to_thread(self._analyzer.analyze, question.query))
         try:
             async with self._database.read() as db:
                 now = await FindingRepository(db).find_now([base.id for base in bases])
                 if any(base.id not in now for base in bases):
                     raise KdbNotFoundError
-                sources = [_Source(base, now[base.id]) for base in bases]
-                asked = _fill(question, sources)
+                sources = [Source(base, now[base.id]) for base in bases]
+                asked = fill(question, sources)
                 if asked.mode != "lexical":
                     for source in sources:
                         source.embedder = await self._find_embedder(db, source)
@@ -209,23 +156,23 @@ class Retriever:
         await self._find_vectors(asked, sources)
         return asked, sources
 
-    async def _find_embedder(self, db: Session, source: _Source) -> Embedder | None:
+    async def _find_embedder(self, db: Session, source: Source) -> Embedder | None:
         try:
             return await self._models.embedder_for(db, owner_id=source.base.owner_id, embedding=source.now.embedding)
         except EmbeddingFailedError:
             return None
 
-    async def _find_reranker(self, db: Session, asked: _Asked, source: _Source) -> Reranker | None:
+    async def _find_reranker(self, db: Session, asked: Asked, source: Source) -> Reranker | None:
         if asked.question.rerank is False:
             return None
         try:
-            chosen = source.now.settings.get("reranker") or {}
+            chosen = reranker_of(source.now.settings)
             return await self._models.reranker_for(db, owner_id=source.base.owner_id, reranker=chosen)
         except EmbeddingFailedError:
             asked.warn(RERANKER_DOWN)
             return None
 
-    async def _find_vectors(self, asked: _Asked, sources: Sequence[_Source]) -> None:
+    async def _find_vectors(self, asked: Asked, sources: Sequence[Source]) -> None:
         """Asks every model at the same time; says so where words have to do."""
         if asked.mode == "lexical":
             return
@@ -233,7 +180,7 @@ class Retriever:
         if all(source.vector is None for source in sources):
             asked.mode = "lexical"
 
-    async def _find_vector(self, asked: _Asked, source: _Source) -> None:
+    async def _find_vector(self, asked: Asked, source: Source) -> None:
         kept = ResolvedEmbedding.from_kept(source.now.embedding)
         if kept.mode == "none":
             asked.warn(NO_VECTORS)
@@ -246,42 +193,41 @@ class Retriever:
         if source.vector is None:
             asked.warn(MODEL_DOWN)
 
-    async def _look(self, asked: _Asked, sources: Sequence[_Source]) -> tuple[list[Json], int]:
+    async def _look(self, asked: Asked, sources: Sequence[Source]) -> tuple[list[Json], int]:
         """Looks again when what was found is gone meanwhile, as after the redo of a document."""
         for look in range(_LOOKS):
-            is_last = look == _LOOKS - 1
-            if look:
-                await self._renew(sources)
+            has_changed = not look or await self._renew(sources)
             try:
                 evidence = await self._find_everywhere(asked, sources)
             except IndexLostError:
-                if is_last:
-                    raise
                 continue
             found = fuse(evidence, mode=asked.mode, words_weight=await self._words_weight(asked, evidence))
-            answer = await self._read(asked, sources, found, take_what_is_there=is_last)
+            answer = await self._read(asked, sources, found, take_what_is_there=look == _LOOKS - 1)
             if answer is not None:
                 return answer
-            if look:
-                # It was found twice though its row is gone: the index is not what it should be.
+            if not has_changed:
+                # Found again though its row is gone: the index is not what it should be.
                 await asyncio.gather(*(self._index.drop(source.key) for source in sources))
-        return [], 0
+        raise UnavailableError
 
-    async def _renew(self, sources: Sequence[_Source]) -> None:
+    async def _renew(self, sources: Sequence[Source]) -> bool:
+        """Looks at the bases anew; whether anything has changed."""
         async with self._database.read() as db:
             now = await FindingRepository(db).find_now([source.base.id for source in sources])
+        if any(source.base.id not in now for source in sources):
+            raise KdbNotFoundError
+        before = [(source.now.version, source.now.change_number) for source in sources]
         for source in sources:
-            if source.base.id not in now:
-                raise KdbNotFoundError
             if now[source.base.id].embedding != source.now.embedding:
                 source.vector = None
             source.now = now[source.base.id]
+        return before != [(source.now.version, source.now.change_number) for source in sources]
 
-    async def _find_everywhere(self, asked: _Asked, sources: Sequence[_Source]) -> dict[str, Evidence]:
+    async def _find_everywhere(self, asked: Asked, sources: Sequence[Source]) -> dict[str, Evidence]:
         found = await asyncio.gather(*(self._find_in(asked, source) for source in sources))
         return {source.base.id: evidence for source, evidence in zip(sources, found, strict=True)}
 
-    async def _find_in(self, asked: _Asked, source: _Source) -> Evidence:
+    async def _find_in(self, asked: Asked, source: Source) -> Evidence:
         key, among = source.key, await self._among(asked, source)
         if among is not None and not among:
             return Evidence((), (), {})
@@ -299,14 +245,12 @@ class Retriever:
             words = [hit for hit in words if hit.number not in known]
         return Evidence(words, vectors, {hit.number: hit.score for hit in cosines})
 
-    async def _search_vectors(
-        self, asked: _Asked, source: _Source, since: int, among: Sequence[int] | None
-    ) -> list[Hit]:
+    async def _search_vectors(self, asked: Asked, source: Source, since: int, among: Sequence[int] | None) -> list[Hit]:
         if source.vector is None:
             return []
         return await self._index.search_vectors(source.key, source.vector, since=since, limit=asked.depth, among=among)
 
-    async def _among(self, asked: _Asked, source: _Source) -> list[int] | None:
+    async def _among(self, asked: Asked, source: Source) -> list[int] | None:
         if asked.question.filters.are_empty:
             return None
         async with self._database.read() as db:
@@ -314,7 +258,7 @@ class Retriever:
                 source.base.id, source.now.version, asked.question.filters, base_type=source.base.type
             )
 
-    async def _words_weight(self, asked: _Asked, evidence: Mapping[str, Evidence]) -> float:
+    async def _words_weight(self, asked: Asked, evidence: Mapping[str, Evidence]) -> float:
         """By the scripts of the question and of what is nearest to it."""
         nearest = [(kdb_id, hit) for kdb_id, each in evidence.items() for hit in each.vectors[:_NEAREST]]
         texts: list[str] = []
@@ -326,7 +270,7 @@ class Retriever:
         return words_weight(asked.question.query, texts)
 
     async def _read(
-        self, asked: _Asked, sources: Sequence[_Source], found: Sequence[Found], *, take_what_is_there: bool
+        self, asked: Asked, sources: Sequence[Source], found: Sequence[Found], *, take_what_is_there: bool
     ) -> tuple[list[Json], int] | None:
         """Results out of the rows; None: something that was found is there no more."""
         async with self._database.read() as db:
@@ -334,48 +278,38 @@ class Retriever:
         if len(facts) < len(found) and not take_what_is_there:
             return None
         candidates = [Candidate(facts[each.key.number], each, each.fused) for each in found if each.key.number in facts]
-        ranked = await self._rerank(asked, without_repeats(in_order(candidates)))
+        ranked = await rerank(self._database, asked, without_repeats(in_order(candidates)))
         chosen = [each for each in ranked if each.score >= asked.min_score][: asked.top_k]
         async with self._database.read() as db:
             bases = {source.base.id: (source.base, source.now.version) for source in sources}
             results = await self._presenter.results(db, bases, chosen, asked.question, asked.words)
-        return None if results is None and not take_what_is_there else (results or [], len(ranked))
+        if results is None:
+            return ([], len(ranked)) if take_what_is_there else None
+        return results, len(ranked)
 
-    async def _rerank(self, asked: _Asked, candidates: list[Candidate]) -> list[Candidate]:
-        if asked.reranker is None or not candidates:
-            return candidates
-        first = candidates[:MAX_RERANKED]
-        texts: dict[tuple[str, int], str] = {}
-        async with self._database.read() as db:
-            for kdb_id in {each.facts.key.kdb_id for each in first}:
-                numbers = [each.facts.key.number for each in first if each.facts.key.kdb_id == kdb_id]
-                found = await FindingRepository(db).find_texts(kdb_id, numbers)
-                texts |= {(kdb_id, number): text for number, text in found.items()}
-        first = [each for each in first if each.facts.key in texts]
-        try:
-            scores = await asked.reranker.rank(
-                asked.question.query, [texts[each.facts.key][:_MAX_RERANKED_CHARS] for each in first]
-            )
-        except EmbeddingFailedError:
-            asked.warn(RERANKER_DOWN)
-            return candidates
-        ranked = [each._replace(score=bounded(score), rerank=score) for each, score in zip(first, scores, strict=True)]
-        return in_order(ranked)
-
-    async def _note(self, sources: Sequence[_Source]) -> None:
-        """Notes, not at every query, that bases are in use: those asked last are rebuilt first."""
+    def _note_soon(self, sources: Sequence[Source]) -> None:
+        """Notes, not at every query, that bases are in use: those asked last are rebuilt first. Nobody waits for it."""
         now = self._clock.now()
         stale = [
             source.base.id
             for source in sources
             if source.now.queried_at is None or (now - source.now.queried_at).total_seconds() > _NOTED_SECONDS
         ]
-        if stale:
+        if stale and not self._notes:
+            task = asyncio.create_task(self._note(stale, now))
+            self._notes.add(task)
+            task.add_done_callback(self._notes.discard)
+
+    async def _note(self, kdb_ids: Sequence[str], now: datetime) -> None:
+        try:
             async with self._database.write() as db:
-                await VersionRepository(db).note_query(stale, now)
+                await VersionRepository(db).note_query(kdb_ids, now)
+        except UnavailableError:
+            # The next query notes it.
+            log.info("query_not_noted")
 
 
-async def _facts(db: Session, sources: Sequence[_Source], found: Sequence[Found]) -> dict[int, Facts]:
+async def _facts(db: Session, sources: Sequence[Source], found: Sequence[Found]) -> dict[int, Facts]:
     """By number, which is of one base only."""
     facts: dict[int, Facts] = {}
     for source in sources:
@@ -383,12 +317,3 @@ async def _facts(db: Session, sources: Sequence[_Source], found: Sequence[Found]
         rows = await FindingRepository(db).find_facts(source.base.id, source.now.version, numbers)
         facts |= {each.key.number: each for each in rows}
     return facts
-
-
-def _fill(question: Question, sources: Sequence[_Source]) -> _Asked:
-    """What the question leaves open is as the settings of a single base say."""
-    defaults: Json = (sources[0].now.settings.get("retrieval") or {}) if len(sources) == 1 else {}
-    top_k = question.top_k or defaults.get("top_k") or TOP_K
-    mode: Mode = question.mode or defaults.get("mode") or "hybrid"
-    least = question.min_score if question.min_score is not None else defaults.get("min_score") or 0.0
-    return _Asked(question, top_k, mode, float(least), [], max(LEAST_DEPTH, 3 * top_k))
