@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from clary.adapters.embeddings import Models
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.knowledge import KnowledgeParser
+from clary.adapters.search_index import EmbeddedIndex
 from clary.adapters.text_analysis import FoldingAnalyzer
 from clary.db.database import Database
 from clary.features.knowledge.leaving import KnowledgeLeaving
@@ -17,8 +19,10 @@ from clary.features.knowledge.service import (
     KnowledgeBases,
     KnowledgeModels,
     PassageIndexing,
+    QuestionFinder,
     QuestionRuns,
     QuestionSets,
+    Retriever,
     ServerFollower,
     VectorBatches,
     VectorFilling,
@@ -30,7 +34,7 @@ from clary.settings import Settings
 from clary.wiring.background import Background
 from clary.wiring.identity import IdentityServices
 from clary.wiring.knowledge_documents import DocumentServices
-from clary.wiring.knowledge_models import UnreachableModels, server_models
+from clary.wiring.knowledge_models import server_models
 
 REBUILD, FOLLOW, VECTORS, EVALUATE = (f"knowledge.{each}" for each in ("rebuild", "follow", "vectors", "evaluate"))
 MAX_ATTEMPTS = 5
@@ -58,14 +62,26 @@ class KnowledgeServices:
         self.access = KnowledgeAccess(grants=identity.grants, audit=identity.audit)
         self.document_targets = DocumentTargets(identity.grants)
         self.parser = KnowledgeParser(_limits(settings), parallel=max(settings.kb_workers, 1))
-        self.indexing = PassageIndexing(FoldingAnalyzer())
+        analyzer = FoldingAnalyzer()
+        self.indexing = PassageIndexing(analyzer)
+        self._models_inside = Models(guard, weights=settings.embedding_path)
+        self.search_index = EmbeddedIndex(settings.search_indexes)
         queue = background.queue
         self.models = KnowledgeModels(
             database=database,
-            source=source or UnreachableModels(),
+            source=source or self._models_inside,
             providers=providers,
             guard=guard,
             server=server_models(settings),
+        )
+        self.retrieval = Retriever(
+            database=database,
+            access=self.access,
+            models=self.models,
+            index=self.search_index,
+            analyzer=analyzer,
+            clock=clock,
+            seconds=settings.kb_query_seconds,
         )
         batches = VectorBatches(database=database, models=self.models)
         self.vectors = VectorFilling(database=database, queue=queue, batches=batches)
@@ -81,7 +97,9 @@ class KnowledgeServices:
         )
         versions = IndexVersions(queue=queue, clock=clock)
         self.questions = QuestionSets(access=self.access, queue=queue, clock=clock)
-        self.question_runs = QuestionRuns(database=database)
+        self.question_runs = QuestionRuns(
+            database=database, finder=QuestionFinder(database=database, retriever=self.retrieval)
+        )
         self.bases = KnowledgeBases(
             database=database,
             access=self.access,
@@ -119,6 +137,7 @@ class KnowledgeServices:
 
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
+        state.knowledge_retrieval = self.retrieval
         state.knowledge_access = self.access
         state.knowledge_bases = self.bases
         state.knowledge_sharing = self.sharing
@@ -137,6 +156,9 @@ class KnowledgeServices:
         if self._is_working:
             await self.documents.stop()
             await self.vectors.stop()
+        await self.retrieval.close()
+        await self.search_index.close()
+        self._models_inside.close()
         await self.parser.aclose()
 
 
