@@ -200,3 +200,21 @@ async def test_a_cancelled_document_ends_and_can_be_redone(tmp_path: Any) -> Non
 
 
 _MAIL = "From: a@example.com\r\nSubject: Ringing\r\n\r\nThe nightjar was ringed in June.\r\n"
+
+
+async def test_what_was_deleted_or_cleared_is_found_by_no_search(stacks: Stacks) -> None:
+    kdb = await stacks.base("alice")
+    rows = await stacks.add("alice", kdb, {"a.txt": "The walrus sleeps.", "b.txt": "A walrus swims."})
+
+    async def found() -> list[str]:
+        body = {"kdb_id": kdb, "query": "walrus", "mode": "lexical"}
+        answer = (await (await stacks.as_("alice")).post("/api/knowledge-base/retrieve", json=body)).json()
+        assert answer["code"] == 200, answer
+        return sorted(each["title"] for each in answer["data"]["results"])
+
+    assert await found() == ["a.txt", "b.txt"]
+    await stacks.data("alice", "DELETE", f"/delete/{rows['a.txt']['id']}")
+    assert await found() == ["b.txt"]
+    cleared = await (await stacks.as_("alice")).post("/api/knowledge-base/clear", json={"kdb_id": kdb})
+    assert cleared.json()["code"] == 200
+    assert await found() == []
