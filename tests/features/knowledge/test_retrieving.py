@@ -1,5 +1,6 @@
 """Queries over HTTP (contract product 5.6)."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -167,7 +168,7 @@ async def test_neighbours_and_merged_parts_are_true_stretches_of_the_text(librar
     for each in (single, wide, *apart, *merged):
         assert each["doc_content"] == text[each["start"] : each["end"]]
     spans = sorted((each["start"], each["end"]) for each in merged)
-    assert all(one[1] <= two[0] for one, two in zip(spans, spans[1:], strict=False))
+    assert all(one[1] <= two[0] for one, two in pairwise(spans))
 
 
 async def test_highlights_and_full_content_come_when_asked_for(library: Library) -> None:
