@@ -14,8 +14,6 @@ from clary.adapters.text_analysis.folding import fold, fold_with_places
 analyzer = FoldingAnalyzer()
 ODD = st.sampled_from("電脑的記憶a’sÉ̈ﾃﾞ한ก \u200b-_")
 TEXTS = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), ODD), max_size=80)
-    st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("電脑的記憶a’sÉ̈ﾃﾞ한ก \u200b-_")), max_size=80
-)
 
 
 @pytest.mark.parametrize(
