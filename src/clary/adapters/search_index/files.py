@@ -26,12 +26,16 @@ _MARK: Final = "followed"
 _BROKEN: Final = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.IOError, TypeError, TornFileError)
 
 
+class BrokenIndexError(IndexLostError):
+    """These files are no use to anybody."""
+
+
 @contextmanager
 def _lost_if_broken() -> Generator[None]:
     try:
         yield
     except (*_BROKEN, FileNotFoundError) as error:
-        raise IndexLostError from error
+        raise BrokenIndexError from error
 
 
 class IndexFiles:
@@ -48,12 +52,12 @@ class IndexFiles:
         """See `SearchIndex.position`; whoever asks follows.
 
         Raises:
-            IndexLostError: Nobody asked for too long.
+            BrokenIndexError: Nobody asked for too long.
         """
         now = time.time()
         with self._lock:
             if self._followed_at < now - FOLLOWED_SECONDS:
-                raise IndexLostError
+                raise BrokenIndexError
             if self._followed_at < now - _MARK_SECONDS:
                 (self._folder / _MARK).touch()
                 self._followed_at = now
@@ -63,8 +67,7 @@ class IndexFiles:
         """See `SearchIndex.apply`."""
         with self._lock, _lost_if_broken():
             old = self._words.state
-            if old.position < since:
-                raise IndexLostError
+            self._require(since)
             state, slots = self._write_vectors(old, added)
             state = state._replace(position=max(upto, old.position))
             self._words.write(state, added=added, slots=slots, removed=removed)
@@ -79,14 +82,20 @@ class IndexFiles:
             self._folder.rename(folder)
             self._folder = folder
 
-    def search_words(self, words: Sequence[str], *, limit: int, among: Sequence[int] | None) -> list[Hit]:
+    def search_words(self, words: Sequence[str], *, since: int, limit: int, among: Sequence[int] | None) -> list[Hit]:
         """See `SearchIndex.search_words`."""
+        self._require(since)
         with _lost_if_broken():
             return self._words.search(words, limit=limit, among=among)
 
-    def search_vectors(self, vector: bytes, *, limit: int, among: Sequence[int] | None) -> list[Hit]:
+    def search_vectors(self, vector: bytes, *, since: int, limit: int, among: Sequence[int] | None) -> list[Hit]:
         """See `SearchIndex.search_vectors`."""
+        self._require(since)
         return self._view.search(vector, limit=limit, among=among)
+
+    def _require(self, since: int) -> None:
+        if self._words.state.position < since:
+            raise IndexLostError
 
     def close(self) -> None:
         """Lets go of the files."""
@@ -106,7 +115,7 @@ class IndexFiles:
         except FileNotFoundError:
             self._followed_at = time.time()
             (self._folder / _MARK).touch()
-        except (*_BROKEN, IndexLostError):
+        except _BROKEN:
             self._wipe()
             self._open_files()
             self._followed_at = time.time()

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
 
-from clary.adapters.search_index.files import IndexFiles
+from clary.adapters.search_index.files import BrokenIndexError, IndexFiles
 from clary.adapters.search_index.folders import ProcessFolder
-from clary.features.knowledge.ports import Hit, IndexedPassage, IndexKey, IndexLostError
+from clary.features.knowledge.ports import Hit, IndexedPassage, IndexKey
 
 MAX_OPEN: Final = 64
 """Open indexes; each has some file handles and a mapped file."""
@@ -41,14 +41,13 @@ class EmbeddedIndex:
     """
 
     def __init__(self, root: Path, *, max_open: int = MAX_OPEN, threads: int = THREADS) -> None:
-        self._folder = ProcessFolder(root)
+        self._root = root
+        self._own_folder: ProcessFolder | None = None
         self._max_open = max_open
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="search")
         # Changes have a thread of their own: a large catch-up must not stand before queries.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="search-apply")
         self._put_aside_count = 0
-        for left in self._folder.path.glob(f"{_ASIDE}*"):
-            shutil.rmtree(left, ignore_errors=True)
         self._entries: OrderedDict[IndexKey, _Entry] = OrderedDict()
 
     async def position(self, key: IndexKey) -> int:
@@ -56,7 +55,7 @@ class EmbeddedIndex:
         try:
             async with self._use(key) as (_, files):
                 return await _run(self._pool, lambda: files.position)
-        except IndexLostError:
+        except BrokenIndexError:
             async with self._use(key) as (_, files):
                 return await _run(self._pool, lambda: files.position)
 
@@ -68,18 +67,30 @@ class EmbeddedIndex:
             await _run(self._writer, lambda: files.apply(since=since, upto=upto, added=added, removed=removed))
 
     async def search_words(
-        self, key: IndexKey, words: Sequence[str], *, limit: int, among: Sequence[int] | None = None
+        self,
+        key: IndexKey,
+        words: Sequence[str],
+        *,
+        since: int,
+        limit: int,
+        among: Sequence[int] | None = None,
     ) -> list[Hit]:
         """See the port."""
         async with self._use(key) as (_, files):
-            return await _run(self._pool, lambda: files.search_words(words, limit=limit, among=among))
+            return await _run(self._pool, lambda: files.search_words(words, since=since, limit=limit, among=among))
 
     async def search_vectors(
-        self, key: IndexKey, vector: bytes, *, limit: int, among: Sequence[int] | None = None
+        self,
+        key: IndexKey,
+        vector: bytes,
+        *,
+        since: int,
+        limit: int,
+        among: Sequence[int] | None = None,
     ) -> list[Hit]:
         """See the port."""
         async with self._use(key) as (_, files):
-            return await _run(self._pool, lambda: files.search_vectors(vector, limit=limit, among=among))
+            return await _run(self._pool, lambda: files.search_vectors(vector, since=since, limit=limit, among=among))
 
     async def drop(self, key: IndexKey) -> None:
         """See the port. Who is searching may end; files stay until then, under another name."""
@@ -95,7 +106,7 @@ class EmbeddedIndex:
         for key in await _run(self._writer, self._list):
             if key not in wanted:
                 await self.drop(key)
-        await _run(self._writer, self._folder.remove_stale)
+        await _run(self._writer, lambda: self._folder.remove_stale())
 
     async def close(self) -> None:
         """Closes every index and leaves the folder to another process."""
@@ -105,7 +116,8 @@ class EmbeddedIndex:
         self._entries.clear()
         self._pool.shutdown()
         self._writer.shutdown()
-        self._folder.close()
+        if self._own_folder is not None:
+            self._own_folder.close()
 
     @asynccontextmanager
     async def _use(self, key: IndexKey) -> AsyncGenerator[tuple[_Entry, IndexFiles]]:
@@ -119,7 +131,7 @@ class EmbeddedIndex:
                 if entry.files is None:
                     entry.files = await _run(self._writer, lambda: IndexFiles(self._path(key)))
             yield entry, entry.files
-        except IndexLostError:
+        except BrokenIndexError:
             lost = True
             raise
         finally:
@@ -152,6 +164,15 @@ class EmbeddedIndex:
             entry.files.move(aside)
         else:
             shutil.rmtree(path, ignore_errors=True)
+
+    @property
+    def _folder(self) -> ProcessFolder:
+        """Taken at the first use, by the one thread that writes."""
+        if self._own_folder is None:
+            self._own_folder = ProcessFolder(self._root)
+            for left in self._own_folder.path.glob(f"{_ASIDE}*"):
+                shutil.rmtree(left, ignore_errors=True)
+        return self._own_folder
 
     def _list(self) -> list[IndexKey]:
         found = [_FOLDER.fullmatch(path.name) for path in self._folder.path.iterdir() if path.is_dir()]

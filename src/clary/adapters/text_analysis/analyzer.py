@@ -34,7 +34,7 @@ class FoldingAnalyzer:
     English when they are of plain letters; digits and mixtures stay whole.
     """
 
-    version: Final = 1
+    version: int = 1
 
     def analyze(self, text: str) -> list[str]:
         """See the port."""

@@ -11,6 +11,7 @@ from clary.features.knowledge.service import (
     KnowledgeAccess,
     KnowledgeBases,
     QuestionSets,
+    Retriever,
 )
 
 
@@ -38,6 +39,11 @@ async def _questions(request: Request) -> QuestionSets:
     return request.app.state.knowledge_questions
 
 
+async def _retrieval(request: Request) -> Retriever:
+    return request.app.state.knowledge_retrieval
+
+
+Retrieval = Annotated[Retriever, Depends(_retrieval)]
 Bases = Annotated[KnowledgeBases, Depends(_bases)]
 Sharing = Annotated[BaseSharing, Depends(_sharing)]
 Questions = Annotated[QuestionSets, Depends(_questions)]

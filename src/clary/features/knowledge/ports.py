@@ -302,15 +302,31 @@ class SearchIndex(Protocol):
         ...
 
     async def search_words(
-        self, key: IndexKey, words: Sequence[str], *, limit: int, among: Sequence[int] | None = None
+        self,
+        key: IndexKey,
+        words: Sequence[str],
+        *,
+        since: int,
+        limit: int,
+        among: Sequence[int] | None = None,
     ) -> list[Hit]:
-        """Passages by full text, best first, at most `limit`; `among`: only these numbers."""
+        """Passages by full text, best first, at most `limit`; `among`: only these numbers.
+
+        Raises:
+            IndexLostError: It has not followed up to `since`: somebody began it anew meanwhile.
+        """
         ...
 
     async def search_vectors(
-        self, key: IndexKey, vector: bytes, *, limit: int, among: Sequence[int] | None = None
+        self,
+        key: IndexKey,
+        vector: bytes,
+        *,
+        since: int,
+        limit: int,
+        among: Sequence[int] | None = None,
     ) -> list[Hit]:
-        """Passages by cosine (the score), best first."""
+        """Passages by cosine (the score), best first; see `search_words`."""
         ...
 
     async def drop(self, key: IndexKey) -> None:

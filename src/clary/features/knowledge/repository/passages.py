@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from clary.db.session import Session
 from clary.features.knowledge.policy.passages import NewPassage
@@ -71,16 +71,6 @@ class PassageRepository:
         if numbers:
             await self._remove(kdb_id, numbers, await self._next_change(kdb_id))
 
-    async def remove_version(self, kdb_id: str, version: int) -> None:
-        """Removes the passages of a version whose derived files go as a whole."""
-        for row in (_P, _R):
-            await self._session.execute(delete(row).where(row.kdb_id == kdb_id, row.version == version))
-
-    async def count(self, kdb_id: str, version: int) -> int:
-        """How many passages a version has."""
-        query = select(func.count()).select_from(_P).where(_P.kdb_id == kdb_id, _P.version == version)
-        return await self._session.scalar(query) or 0
-
     async def find_change_number(self, kdb_id: str) -> int | None:
         """The number of the newest change; None: the base is gone."""
         return await self._session.scalar(select(_B.change_number).where(_B.id == kdb_id))
@@ -103,10 +93,6 @@ class PassageRepository:
         removed = [] if after.change < 0 else await self._removed_since(kdb_id, version, after.change)
         last = Place(rows[-1].change, rows[-1].number) if len(rows) == limit else None
         return Changes([IndexedPassage(row.number, row.tokens, row.vector) for row in rows], removed, target, last)
-
-    async def forget_removals(self, before: datetime) -> None:
-        """Forgets what was removed before a moment; whoever has not followed since begins anew."""
-        await self._session.execute(delete(_R).where(_R.removed_at < before))
 
     async def _removed_since(self, kdb_id: str, version: int, change: int) -> list[int]:
         query = select(_R.number).where(_R.kdb_id == kdb_id, _R.version == version, _R.change > change)
