@@ -59,14 +59,16 @@ class KnowledgeServices:
         source: ModelSource | None = None,
     ) -> None:
         self._is_working = settings.jobs
+        self._database = database
+        self._clock = clock
+        self._identity = identity
+        self._queue = background.queue
         self.access = KnowledgeAccess(grants=identity.grants, audit=identity.audit)
         self.document_targets = DocumentTargets(identity.grants)
         self.parser = KnowledgeParser(_limits(settings), parallel=max(settings.kb_workers, 1))
-        analyzer = FoldingAnalyzer()
-        self.indexing = PassageIndexing(analyzer)
+        self._analyzer = FoldingAnalyzer()
+        self.indexing = PassageIndexing(self._analyzer)
         self._models_inside = Models(guard, weights=settings.embedding_path)
-        self.search_index = EmbeddedIndex(settings.search_indexes)
-        queue = background.queue
         self.models = KnowledgeModels(
             database=database,
             source=source or self._models_inside,
@@ -74,17 +76,8 @@ class KnowledgeServices:
             guard=guard,
             server=server_models(settings),
         )
-        self.retrieval = Retriever(
-            database=database,
-            access=self.access,
-            models=self.models,
-            index=self.search_index,
-            analyzer=analyzer,
-            clock=clock,
-            seconds=settings.kb_query_seconds,
-        )
-        batches = VectorBatches(database=database, models=self.models)
-        self.vectors = VectorFilling(database=database, queue=queue, batches=batches)
+        self._batches = VectorBatches(database=database, models=self.models)
+        self.vectors = VectorFilling(database=database, queue=self._queue, batches=self._batches)
         self.documents = DocumentServices(
             settings,
             database=database,
@@ -95,22 +88,53 @@ class KnowledgeServices:
             indexing=self.indexing,
             on_vectors=self.vectors.wake,
         )
-        versions = IndexVersions(queue=queue, clock=clock)
-        self.questions = QuestionSets(access=self.access, queue=queue, clock=clock)
-        self.question_runs = QuestionRuns(
-            database=database, finder=QuestionFinder(database=database, retriever=self.retrieval)
-        )
-        self.bases = KnowledgeBases(
-            database=database,
+        self._add_retrieval(settings)
+        self._add_versions()
+        self._add_bases(settings)
+        self._register(background)
+
+    def _add_retrieval(self, settings: Settings) -> None:
+        self.search_index = EmbeddedIndex(settings.search_indexes)
+        self.retrieval = Retriever(
+            database=self._database,
             access=self.access,
             models=self.models,
-            versions=versions,
+            index=self.search_index,
+            analyzer=self._analyzer,
+            clock=self._clock,
+            seconds=settings.kb_query_seconds,
+        )
+        self.questions = QuestionSets(access=self.access, queue=self._queue, clock=self._clock)
+        self.question_runs = QuestionRuns(
+            database=self._database, finder=QuestionFinder(database=self._database, retriever=self.retrieval)
+        )
+
+    def _add_versions(self) -> None:
+        self._versions = IndexVersions(queue=self._queue, clock=self._clock)
+        self.builder = IndexBuilder(
+            database=self._database, indexing=self.indexing, batches=self._batches, questions=self.questions
+        )
+        self.follower = ServerFollower(
+            database=self._database,
+            queue=self._queue,
+            models=self.models,
+            versions=self._versions,
+            builder=self.builder,
+        )
+
+    def _add_bases(self, settings: Settings) -> None:
+        identity = self._identity
+        self.bases = KnowledgeBases(
+            database=self._database,
+            access=self.access,
+            models=self.models,
+            versions=self._versions,
             documents=self.documents.documents,
             questions=self.questions,
             removal=self.documents.removal,
             grants=identity.grants,
             audit=identity.audit,
-            clock=clock,
+            clock=self._clock,
             most_owned=settings.kb_max_per_user,
         )
         self.sharing = BaseSharing(
@@ -120,14 +144,7 @@ class KnowledgeServices:
             groups=identity.memberships,
             audit=identity.audit,
         )
-        self.builder = IndexBuilder(
-            database=database, indexing=self.indexing, batches=batches, questions=self.questions
-        )
-        self.follower = ServerFollower(
-            database=database, queue=queue, models=self.models, versions=versions, builder=self.builder
-        )
-        self.leaving = KnowledgeLeaving(database=database, grants=identity.grants, removal=self.documents.removal)
-        self._register(background)
+        self.leaving = KnowledgeLeaving(database=self._database, grants=identity.grants, removal=self.documents.removal)
 
     def _register(self, background: Background) -> None:
         background.register(REBUILD, self.builder.do, slots=1, max_attempts=MAX_ATTEMPTS)
