@@ -40,7 +40,7 @@ IDS_NOT_IN_PATH = (
     *("/api/skills", "/api/skills/content", "/api/skills/report", "/api/skills/download"),
     *(f"/api/skills/{each}" for each in ("upload", "upload-batch", "import-url", "agent-available")),
     *(f"/api/skills/{each}" for each in ("approve", "reject")),
-    *(f"{BASES}/{each}" for each in ("update", "info", "clear", "redo_all", "auth", "doc/info/{doc_id}")),
+    *(f"{BASES}/{each}" for each in ("update", "info", "clear", "redo_all", "auth", "retrieve", "doc/info/{doc_id}")),
     *(f"{BASES}/questions{each}" for each in ("", "/run", "/results")),
     *(f"{BASES}/doc/{each}" for each in ("list", "add_by_files", "task_process", "task_redo", "cancel")),
     *(f"/api/skills/sync-{each}" for each in ("to-agent", "to-agent-workspaces", "workspace-skills")),

@@ -231,6 +231,7 @@ CALLS: dict[tuple[str, str], Call] = {
             "auth": {"grants": []},
             "questions": {"items": []},
             "questions/run": {},
+            "retrieve": {"query": "walrus"},
             "doc/task_redo": {"task_id": "{kdb_task_id}"},
             "doc/cancel": {"task_id": "{kdb_task_id}"},
         }.items()
