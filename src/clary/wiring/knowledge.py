@@ -147,14 +147,14 @@ class KnowledgeServices:
     async def start(self) -> None:
         """Begins what is done in the background; jobs are not yet."""
         if self._is_working:
-            await self.documents.worker.start()
+            await self.documents.start()
             await self.vectors.start()
             await self.follower.begin()
 
     async def stop(self) -> None:
         """Ends it, and gives back what is under way."""
         if self._is_working:
-            await self.documents.worker.stop()
+            await self.documents.stop()
             await self.vectors.stop()
         await self.retrieval.close()
         await self.search_index.close()

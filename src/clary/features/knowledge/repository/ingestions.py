@@ -52,7 +52,7 @@ class IngestionRepository:
 
     async def list_owners(self, now: float) -> list[str]:
         """Owners with documents that wait, or whose worker is gone. Some may have to wait longer."""
-        waiting = await self._session.scalars(_waiting_owners())
+        waiting = await self._session.scalars(_WAITING_OWNERS)
         lost = select(_Doc.owner_id).where(_is_lost(now)).distinct()
         return sorted({*waiting, *await self._session.scalars(lost)})
 
@@ -136,9 +136,10 @@ class IngestionRepository:
             if row.version == current or row.state == "building"
         )
 
-    async def put_text(self, doc_id: str, *, text: str, layout: dict[str, Any]) -> None:
-        """Stores the text of a document in the place of an earlier one."""
-        await self._session.execute(delete(KnowledgeTextRow).where(KnowledgeTextRow.doc_id == doc_id))
+    async def put_text(self, doc_id: str, *, text: str, layout: dict[str, Any], is_first: bool) -> None:
+        """Stores the text of a document, unless it `is_first` in the place of an earlier one."""
+        if not is_first:
+            await self._session.execute(delete(KnowledgeTextRow).where(KnowledgeTextRow.doc_id == doc_id))
         self._session.add(KnowledgeTextRow(doc_id=doc_id, text=text, total_chars=len(text), layout=layout))
         await self._session.flush()
 
@@ -184,3 +185,7 @@ def _waiting_owners() -> Select[tuple[str]]:
     step = select(following.correlate(owners).scalar_subquery()).where(owners.c.owner_id.is_not(None))
     every = owners.union_all(step)
     return select(every.c.owner_id).where(every.c.owner_id.is_not(None))
+
+
+_WAITING_OWNERS = _waiting_owners()
+"""Built once: it is asked for with every document."""
