@@ -9,6 +9,7 @@ import structlog
 
 from clary.features.knowledge.policy.cutting import Cut, cut, document_of_rows
 from clary.features.knowledge.policy.layout import layout_of
+from clary.features.knowledge.policy.passages import NewPassage, title_of
 from clary.features.knowledge.ports import (
     DocumentParser,
     DocumentRefusedError,
@@ -18,7 +19,6 @@ from clary.features.knowledge.ports import (
     QaFormatError,
 )
 from clary.features.knowledge.repository.ingestions import Plan
-from clary.features.knowledge.policy.passages import NewPassage, title_of
 from clary.features.knowledge.service.indexing import PassageIndexing
 
 log = structlog.get_logger()

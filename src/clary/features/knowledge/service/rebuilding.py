@@ -10,8 +10,8 @@ from clary.db.database import Database
 from clary.errors import ProblemError
 from clary.features.knowledge.errors import KnowledgeModelFailedError
 from clary.features.knowledge.policy.layout import cut_again
-from clary.features.knowledge.policy.settings import IndexPlan, chunk_of, embedding_of
 from clary.features.knowledge.policy.passages import title_of
+from clary.features.knowledge.policy.settings import IndexPlan, chunk_of, embedding_of
 from clary.features.knowledge.ports import EmbeddingFailedError, ResolvedEmbedding
 from clary.features.knowledge.repository.bases import BaseRepository
 from clary.features.knowledge.repository.passages import PassageRepository
