@@ -11,6 +11,7 @@ from clary.features.knowledge.policy.documents import FAILED, OPEN, PENDING, PRO
 from clary.features.knowledge.tables import KnowledgeDocumentRow, KnowledgeTaskRow, KnowledgeTextRow
 
 _Doc = KnowledgeDocumentRow
+MAX_IN = 500
 
 
 class Window(NamedTuple):
@@ -54,6 +55,13 @@ class DocumentRepository:
         query = select(_Doc.status, func.count()).where(_Doc.task_id == task_id, _Doc.kdb_id == kdb_id)
         counts = {status: count for status, count in await self._session.execute(query.group_by(_Doc.status))}
         return TaskCounts(*(counts.get(status, 0) for status in (SUCCESS, FAILED, PROCESSING, PENDING)))
+
+    async def find_existing(self, doc_ids: Sequence[str]) -> frozenset[str]:
+        """Those of the documents that are there, whoever may see them."""
+        found: set[str] = set()
+        for at in range(0, len(doc_ids), MAX_IN):
+            found.update(await self._session.scalars(select(_Doc.id).where(_Doc.id.in_(doc_ids[at : at + MAX_IN]))))
+        return frozenset(found)
 
     async def count(self, kdb_id: str) -> int:
         """How many documents a base has."""
