@@ -33,6 +33,26 @@ def upgrade() -> None:
         batch_op.create_index("ix_knowledge_bases_owner", ["owner_id", "created_at"], unique=False)
 
     op.create_table(
+        "citations",
+        sa.Column(
+            "citation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("message_id", sa.String(length=128), nullable=False),
+        sa.Column("run_id", sa.String(length=36), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("ref", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversations.conversation_id"],
+            name=op.f("fk_citations_conversation_id_conversations"),
+        ),
+        sa.PrimaryKeyConstraint("citation_id", name=op.f("pk_citations")),
+    )
+    with op.batch_alter_table("citations", schema=None) as batch_op:
+        batch_op.create_index("ix_citations_message", ["conversation_id", "message_id"], unique=False)
+
+    op.create_table(
         "knowledge_documents",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("kdb_id", sa.String(length=64), nullable=False),
@@ -179,6 +199,32 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_knowledge_tasks_kdb_id"), ["kdb_id"], unique=False)
 
     op.create_table(
+        "sources",
+        sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ref", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kdb_id", sa.String(length=64), nullable=False),
+        sa.Column("doc_id", sa.String(length=64), nullable=False),
+        sa.Column("doc_segment_id", sa.String(length=64), nullable=False),
+        sa.Column("title", sa.String(length=255), nullable=False),
+        sa.Column("page", sa.Integer(), nullable=True),
+        sa.Column("start", sa.Integer(), nullable=False),
+        sa.Column("end", sa.Integer(), nullable=False),
+        sa.Column("shown", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversations.conversation_id"],
+            name=op.f("fk_sources_conversation_id_conversations"),
+        ),
+        sa.PrimaryKeyConstraint("conversation_id", "ref", name=op.f("pk_sources")),
+        sa.UniqueConstraint(
+            "conversation_id",
+            "doc_segment_id",
+            "start",
+            "end",
+            name=op.f("uq_sources_conversation_id_doc_segment_id_start_end"),
+        ),
+    )
+    op.create_table(
         "knowledge_passages",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -249,6 +295,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_knowledge_passages_change")
 
     op.drop_table("knowledge_passages")
+    op.drop_table("sources")
     with op.batch_alter_table("knowledge_tasks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_knowledge_tasks_kdb_id"))
 
@@ -278,6 +325,10 @@ def downgrade() -> None:
         )
 
     op.drop_table("knowledge_documents")
+    with op.batch_alter_table("citations", schema=None) as batch_op:
+        batch_op.drop_index("ix_citations_message")
+
+    op.drop_table("citations")
     with op.batch_alter_table("knowledge_bases", schema=None) as batch_op:
         batch_op.drop_index("ix_knowledge_bases_owner")
 

@@ -5,7 +5,7 @@ from typing import Any
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.knowledge import KnowledgeParser
 from clary.db.database import Database
-from clary.features.knowledge.service import DocumentTargets, KnowledgeAccess, PassageIndexing
+from clary.features.knowledge.service import DocumentTargets, KnowledgeAccess, NoPassages, PassageIndexing, RunKnowledge
 from clary.features.llm_providers.service import ProviderResolver
 from clary.kit.clock import Clock
 from clary.kit.safe_http import OutboundGuard
@@ -33,6 +33,9 @@ class KnowledgeServices:
         self._is_working = settings.jobs
         self.access = KnowledgeAccess(grants=identity.grants, audit=identity.audit)
         self.document_targets = DocumentTargets(identity.grants)
+        self.for_runs = RunKnowledge(
+            database=database, access=self.access, groups=identity.memberships, passages=NoPassages()
+        )
         self.parser = KnowledgeParser(_limits(settings), parallel=max(settings.kb_workers, 1))
         self.indexing = PassageIndexing()
         self.documents = DocumentServices(

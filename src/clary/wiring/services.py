@@ -79,16 +79,6 @@ class Services:
         )
         self._add_features()
         self.usage.add_agents(self.agents.service)
-        self.knowledge = KnowledgeServices(
-            self.settings,
-            database=self.database,
-            clock=self.clock,
-            process_id=self.process_id,
-            guard=self.guard,
-            identity=self.identity,
-            providers=self.provider_resolver,
-            background=self.background,
-        )
         self._add_execution()
         self._add_work_beside_runs()
         self.permission_explainer = make_explainer(
@@ -126,6 +116,7 @@ class Services:
             workspaces=self.workspaces,
             memory=self.memory,
             run_skills=self.skills.for_runs,
+            run_knowledge=self.knowledge.for_runs,
             mcp_servers=self.mcp.leaving,
             mcp_run_tools=self.mcp.run_tools,
             gate=self.usage.gate,
@@ -165,6 +156,7 @@ class Services:
             foreign=McpToolsOutside(self.mcp.offers, self.mcp.run_tools),
             notes=PersonalNoteBooks(self.memory),
             images=self.execution.peoples_images,
+            knowledge=self.knowledge.for_runs,
         )
 
     def _add_identity(self) -> None:
@@ -219,6 +211,16 @@ class Services:
             metering=self.usage.metering,
         )
         self.provider_resolver = self.models.resolver
+        self.knowledge = KnowledgeServices(
+            self.settings,
+            database=self.database,
+            clock=self.clock,
+            process_id=self.process_id,
+            guard=self.guard,
+            identity=self.identity,
+            providers=self.provider_resolver,
+            background=self.background,
+        )
         self.workspaces = WorkspaceService(
             settings.workspaces, database=self.database, clock=clock, grace_days=settings.workspace_grace_days
         )
@@ -230,6 +232,7 @@ class Services:
             money=self.money,
             tools=EveryTool(FixedTools((*self.toolbox.names, *ALIASES)), self.mcp.offers),
             skills=self.skills.for_runs,
+            knowledge_bases=self.knowledge.for_runs,
         )
         self.agent_resolver = self.agents.resolver
         self.memory = make_memory(

@@ -4,6 +4,14 @@ from clary.features.knowledge.service.access import DocumentTargets, KnowledgeAc
 from clary.features.knowledge.service.claims import ClaimDesk
 from clary.features.knowledge.service.documents import DocumentService
 from clary.features.knowledge.service.endings import EndingWriter
+from clary.features.knowledge.service.for_runs import (
+    FoundPassage,
+    FoundPassages,
+    NoPassages,
+    PassageSearch,
+    RunBase,
+    RunKnowledge,
+)
 from clary.features.knowledge.service.indexing import PassageIndexing
 from clary.features.knowledge.service.ingestion import IngestionWorker, WorkerSettings
 from clary.features.knowledge.service.leases import LeaseKeeper
@@ -22,12 +30,18 @@ __all__ = [
     "DocumentUploads",
     "EndingWriter",
     "FilesUnderWay",
+    "FoundPassage",
+    "FoundPassages",
     "IngestionSignals",
     "IngestionWorker",
     "KnowledgeAccess",
     "KnowledgeBase",
     "KnowledgeRemoval",
     "LeaseKeeper",
+    "NoPassages",
     "PassageIndexing",
+    "PassageSearch",
+    "RunBase",
+    "RunKnowledge",
     "WorkerSettings",
 ]

@@ -5,7 +5,7 @@ A run may search what its person can read, and what the agent names if it belong
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
 from clary.db.database import Database
@@ -64,16 +64,26 @@ class PassageSearch(Protocol):
         ...
 
 
+class NoPassages:
+    """The twin that finds nothing."""
+
+    async def find(
+        self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int
+    ) -> tuple[Sequence[FoundPassage], Sequence[Any]]:
+        """See the port."""
+        return (), ()
+
+
 class RunKnowledge:
-    """See the module."""
+    """See the module. `passages` does the searching."""
 
     def __init__(
         self, *, database: Database, access: KnowledgeAccess, groups: GroupMemberships, passages: PassageSearch
     ) -> None:
+        self.passages = passages
         self._database = database
         self._access = access
         self._groups = groups
-        self._passages = passages
 
     async def find_readable(self, session: Session, *, owner_id: str, ids: Sequence[str]) -> frozenset[str]:
         """Those of the ids that this person owns or was granted; fills `KnowledgeBases` of agents."""
@@ -127,10 +137,11 @@ class RunKnowledge:
         names = {base.id: base.name for base in bases}
         if not bases:
             return FoundPassages((), names)
-        passages, warnings = await self._passages.find(bases, query=query, top_k=top_k)
+        passages, warnings = await self.passages.find(bases, query=query, top_k=top_k)
         return FoundPassages(passages, names, warnings)
 
     async def _usable(self, db: Session, caller: Identity, wanted: Sequence[RunBase]) -> list[KnowledgeBase]:
+        caller = replace(caller, group_ids=await self._groups.groups_of(db, user_id=caller.user_id))
         found = {
             base.id: base
             for base in await self._access.find_many(db, identity=caller, kdb_ids=[each.id for each in wanted])
