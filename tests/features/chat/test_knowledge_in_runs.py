@@ -137,7 +137,7 @@ async def test_a_grant_that_ends_during_a_run_ends_what_the_next_call_finds(tmp_
         )
         await gate.reached.wait()
         await library.grant(lent)
-        gate.open.set()
+        gate.open()
         lines = await stream.lines()
     assert [[item["kdb_name"] for item in each["search_results"]] for each in results(lines)] == [
         ["lent", "own"],
