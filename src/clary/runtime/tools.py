@@ -186,7 +186,7 @@ class KnowledgeAnswer:
     """Hits, best first, and what was not as asked."""
 
     hits: Sequence[KnowledgeHit]
-    warnings: Sequence[Any] = ()
+    warnings: Sequence[str] = ()
 
 
 class KnowledgeSearch(Protocol):

@@ -72,6 +72,7 @@ class ExecutionServices:
         run_skills: RunSkills,
         run_knowledge: RunKnowledge,
         mcp_servers: OwnedThings,
+        knowledge: OwnedThings,
         mcp_run_tools: McpRunTools,
         gate: BudgetGate,
         metering: Metering,
@@ -95,6 +96,7 @@ class ExecutionServices:
         self.run_skills = run_skills
         self.run_knowledge = run_knowledge
         self.mcp_servers = mcp_servers
+        self.knowledge = knowledge
         self.mcp_run_tools = mcp_run_tools
         self.gate = gate
         self.metering = metering
@@ -270,6 +272,7 @@ class ExecutionServices:
                 agent_removal=self.agent_removal,
                 jobs=self.jobs,
                 mcp_servers=self.mcp_servers,
+                knowledge=self.knowledge,
                 clock=self.clock,
             )
         )

@@ -2,10 +2,33 @@
 
 from typing import Any
 
+from clary.adapters.embeddings import Models
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.knowledge import KnowledgeParser
+from clary.adapters.search_index import EmbeddedIndex
+from clary.adapters.text_analysis import FoldingAnalyzer
 from clary.db.database import Database
-from clary.features.knowledge.service import DocumentTargets, KnowledgeAccess, NoPassages, PassageIndexing, RunKnowledge
+from clary.features.knowledge.leaving import KnowledgeLeaving
+from clary.features.knowledge.ports import ModelSource
+from clary.features.knowledge.service import (
+    BaseSharing,
+    DocumentTargets,
+    IndexBuilder,
+    IndexVersions,
+    KnowledgeAccess,
+    KnowledgeBases,
+    KnowledgeModels,
+    PassageIndexing,
+    QuestionFinder,
+    QuestionRuns,
+    QuestionSets,
+    Retriever,
+    RunKnowledge,
+    RunPassages,
+    ServerFollower,
+    VectorBatches,
+    VectorFilling,
+)
 from clary.features.llm_providers.service import ProviderResolver
 from clary.kit.clock import Clock
 from clary.kit.safe_http import OutboundGuard
@@ -13,6 +36,12 @@ from clary.settings import Settings
 from clary.wiring.background import Background
 from clary.wiring.identity import IdentityServices
 from clary.wiring.knowledge_documents import DocumentServices
+from clary.wiring.knowledge_models import server_models
+
+REBUILD, FOLLOW, VECTORS, EVALUATE = (f"knowledge.{each}" for each in ("rebuild", "follow", "vectors", "evaluate"))
+MAX_ATTEMPTS = 5
+PATIENCE = 1_000_000
+"""Of jobs that wait for something: each of their attempts is only a look."""
 
 
 class KnowledgeServices:
@@ -29,15 +58,41 @@ class KnowledgeServices:
         identity: IdentityServices,
         providers: ProviderResolver,
         background: Background,
+        source: ModelSource | None = None,
     ) -> None:
         self._is_working = settings.jobs
         self.access = KnowledgeAccess(grants=identity.grants, audit=identity.audit)
         self.document_targets = DocumentTargets(identity.grants)
-        self.for_runs = RunKnowledge(
-            database=database, access=self.access, groups=identity.memberships, passages=NoPassages()
-        )
         self.parser = KnowledgeParser(_limits(settings), parallel=max(settings.kb_workers, 1))
-        self.indexing = PassageIndexing()
+        analyzer = FoldingAnalyzer()
+        self.indexing = PassageIndexing(analyzer)
+        self._models_inside = Models(guard, weights=settings.embedding_path)
+        self.search_index = EmbeddedIndex(settings.search_indexes)
+        queue = background.queue
+        self.models = KnowledgeModels(
+            database=database,
+            source=source or self._models_inside,
+            providers=providers,
+            guard=guard,
+            server=server_models(settings),
+        )
+        self.retrieval = Retriever(
+            database=database,
+            access=self.access,
+            models=self.models,
+            index=self.search_index,
+            analyzer=analyzer,
+            clock=clock,
+            seconds=settings.kb_query_seconds,
+        )
+        self.for_runs = RunKnowledge(
+            database=database,
+            access=self.access,
+            groups=identity.memberships,
+            passages=RunPassages(self.retrieval),
+        )
+        batches = VectorBatches(database=database, models=self.models)
+        self.vectors = VectorFilling(database=database, queue=queue, batches=batches)
         self.documents = DocumentServices(
             settings,
             database=database,
@@ -46,23 +101,72 @@ class KnowledgeServices:
             access=self.access,
             parser=self.parser,
             indexing=self.indexing,
-            on_vectors=lambda _kdb_id: None,
+            on_vectors=self.vectors.wake,
         )
+        versions = IndexVersions(queue=queue, clock=clock)
+        self.questions = QuestionSets(access=self.access, queue=queue, clock=clock)
+        self.question_runs = QuestionRuns(
+            database=database, finder=QuestionFinder(database=database, retriever=self.retrieval)
+        )
+        self.bases = KnowledgeBases(
+            database=database,
+            access=self.access,
+            models=self.models,
+            versions=versions,
+            documents=self.documents.documents,
+            questions=self.questions,
+            removal=self.documents.removal,
+            grants=identity.grants,
+            audit=identity.audit,
+            clock=clock,
+            most_owned=settings.kb_max_per_user,
+        )
+        self.sharing = BaseSharing(
+            access=self.access,
+            grants=identity.grants,
+            accounts=identity.accounts,
+            groups=identity.memberships,
+            audit=identity.audit,
+        )
+        self.builder = IndexBuilder(
+            database=database, indexing=self.indexing, batches=batches, questions=self.questions
+        )
+        self.follower = ServerFollower(
+            database=database, queue=queue, models=self.models, versions=versions, builder=self.builder
+        )
+        self.leaving = KnowledgeLeaving(database=database, grants=identity.grants, removal=self.documents.removal)
+        self._register(background)
+
+    def _register(self, background: Background) -> None:
+        background.register(REBUILD, self.builder.do, slots=1, max_attempts=MAX_ATTEMPTS)
+        background.register(FOLLOW, self.follower.do, slots=1, max_attempts=PATIENCE)
+        background.register(VECTORS, self.vectors.do, slots=1, max_attempts=PATIENCE)
+        background.register(EVALUATE, self.question_runs.do, slots=1, max_attempts=PATIENCE)
 
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
+        state.knowledge_retrieval = self.retrieval
         state.knowledge_access = self.access
+        state.knowledge_bases = self.bases
+        state.knowledge_sharing = self.sharing
+        state.knowledge_questions = self.questions
         self.documents.publish(state)
 
     async def start(self) -> None:
         """Begins what is done in the background; jobs are not yet."""
         if self._is_working:
             await self.documents.worker.start()
+            await self.vectors.start()
+            await self.follower.begin()
 
     async def stop(self) -> None:
         """Ends it, and gives back what is under way."""
         if self._is_working:
             await self.documents.worker.stop()
+            await self.vectors.stop()
+        await self.retrieval.close()
+        await self.search_index.close()
+        self._models_inside.close()
         await self.parser.aclose()
 
 

@@ -118,6 +118,7 @@ class Services:
             run_skills=self.skills.for_runs,
             run_knowledge=self.knowledge.for_runs,
             mcp_servers=self.mcp.leaving,
+            knowledge=self.knowledge.leaving,
             mcp_run_tools=self.mcp.run_tools,
             gate=self.usage.gate,
             metering=self.usage.metering,

@@ -17,12 +17,12 @@ class Shelf:
 
     passages: list[FoundPassage] = field(default_factory=list[FoundPassage])
     asked: list[tuple[list[str], str, int]] = field(default_factory=list[tuple[list[str], str, int]])
-    warnings: Sequence[Any] = ()
+    warnings: Sequence[str] = ()
     failure: Exception | None = None
 
     async def find(
-        self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int
-    ) -> tuple[Sequence[FoundPassage], Sequence[Any]]:
+        self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int, asker: str
+    ) -> tuple[Sequence[FoundPassage], Sequence[str]]:
         """See the port."""
         self.asked.append(([base.id for base in bases], query, top_k))
         if self.failure is not None:

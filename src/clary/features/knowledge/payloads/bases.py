@@ -120,7 +120,7 @@ class KdbAddRequest(Payload):
     def settings(self) -> Json:
         """The settings with the language in them."""
         language = self.language.strip()
-        attached = self.kdb_setting.get("kdbAttach") or {}
+        attached: Json = self.kdb_setting.get("kdbAttach") or {}
         if language:
             attached = {**attached, "language": language}
         return {**self.kdb_setting, **({"kdbAttach": attached} if attached else {})}
@@ -220,17 +220,17 @@ class IndexShape(BaseModel):
 class KdbInfoResponse(BaseModel):
     """Everything about a base. `index` may have `error`, `warning`, `reindex_task_id`."""
 
-    kdbId: str
+    kdb_id: str = Field(alias="kdbId")
     name: str
     intro: str
     type: str
-    dataSource: str
-    createdAt: int
-    updatedAt: int
-    kdbSetting: Json
+    data_source: str = Field(alias="dataSource")
+    created_at: int = Field(alias="createdAt")
+    updated_at: int = Field(alias="updatedAt")
+    kdb_setting: Json = Field(alias="kdbSetting")
     user_id: str
     index_name: str
-    docNum: int
+    doc_num: int = Field(alias="docNum")
     access: Literal["owner", "admin", "write", "read"]
     counts: CountsShape
     size_bytes: int
@@ -245,12 +245,12 @@ class KdbListItem(BaseModel):
     name: str
     index_name: str
     intro: str
-    createTime: str
-    dataSource: str
+    create_time: str = Field(alias="createTime")
+    data_source: str = Field(alias="dataSource")
     type: str
-    docNum: int
+    doc_num: int = Field(alias="docNum")
     cover: str
-    defaultColor: bool
+    default_color: bool = Field(alias="defaultColor")
     user_id: str
     access: Literal["owner", "admin", "write", "read"]
     disabled: bool

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from clary.features.knowledge.ports import ResolvedEmbedding
 
@@ -21,7 +21,7 @@ def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> Json:
 
 def shown(settings: Mapping[str, Any]) -> Json:
     """The settings as people see them, with what counts in the place of what is missing. Unknown keys are kept."""
-    attached = settings.get("kdbAttach") or {}
+    attached: Json = settings.get("kdbAttach") or {}
     return {
         **settings,
         "kdbAttach": {**attached, "language": attached.get("language") or LANGUAGE},
@@ -64,4 +64,6 @@ class IndexPlan:
 
 
 def _present(value: Any) -> Json:
-    return {key: each for key, each in value.items() if each is not None} if isinstance(value, dict) else {}
+    if not isinstance(value, dict):
+        return {}
+    return {key: each for key, each in cast("Json", value).items() if each is not None}

@@ -76,7 +76,7 @@ class BaseRepository:
         return [rows[each] for each in ids], len(found)
 
     async def _page(
-        self, query: Select[tuple[KnowledgeBaseRow]], offset: int, limit: int
+        self, query: Select[KnowledgeBaseRow], offset: int, limit: int
     ) -> tuple[list[KnowledgeBaseRow], int]:
         counted = query.with_only_columns(func.count()).order_by(None)
         total = await self._session.scalar(counted) or 0

@@ -127,9 +127,7 @@ class VersionRepository:
         await self._session.execute(
             update(_D)
             .where(_D.kdb_id == kdb_id, _D.text_ready)
-            .values(
-                passages=counted.scalar_subquery(), vectors=literal("complete") if has_vectors else literal("none")
-            )
+            .values(passages=counted.scalar_subquery(), vectors=literal("complete") if has_vectors else literal("none"))
             .execution_options(synchronize_session=False)
         )
 

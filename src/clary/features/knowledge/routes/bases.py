@@ -30,6 +30,7 @@ router = slice_router("/api/knowledge-base", "knowledge")
 
 Id = Annotated[str, Query(max_length=64)]
 
+
 @router.post("/add", summary="Create a knowledge base", openapi_extra=needs("write"))
 async def add(body: KdbAddRequest, user: CurrentUser, bases: Bases) -> Envelope[KdbAddResponse]:
     """Refusals: `name_empty`, E-QUOTA, E-PROVIDER, E-MODEL, E-URL."""

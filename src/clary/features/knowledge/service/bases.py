@@ -1,13 +1,13 @@
 """Use cases of bases (contract product 5.2, 5.3)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
-from clary.features.knowledge.policy.settings import IndexPlan, chunk_of, embedding_of, merged, reranker_of, shown
+from clary.features.knowledge.policy.settings import IndexPlan, embedding_of, merged, reranker_of, shown
 from clary.features.knowledge.repository.bases import BaseRepository
 from clary.features.knowledge.service.access import KnowledgeAccess, KnowledgeBase
 from clary.features.knowledge.service.documents import DocumentService
@@ -92,7 +92,9 @@ class KnowledgeBases:
             await self._record(db, identity, "kdb.created", row, {"name": row.name, "type": row.type})
         return row.id
 
-    async def update(self, *, identity: Identity, kdb_id: str, changes: BaseChanges) -> tuple[KnowledgeBase, str | None]:
+    async def update(
+        self, *, identity: Identity, kdb_id: str, changes: BaseChanges
+    ) -> tuple[KnowledgeBase, str | None]:
         """Changes what is named; returns the base, and the task that builds its next version if there is one.
 
         Raises:
@@ -164,9 +166,7 @@ class KnowledgeBases:
             base = await self._access.get(db, identity=identity, kdb_id=kdb_id, right="own")
             await self._grants.forget_object(db, object_type="kdb", object_id=base.id)
             target = AuditObject("kdb", base.id, base.owner_id)
-            await self._audit.record(
-                db, Act("kdb.deleted", Actor.of(identity), target, detail={"name": base.name})
-            )
+            await self._audit.record(db, Act("kdb.deleted", Actor.of(identity), target, detail={"name": base.name}))
         await self._removal.remove_base(base.id)
         return base.owner_id
 
@@ -192,7 +192,7 @@ class KnowledgeBases:
         """
         base = await self._access.get(db, identity=identity, kdb_id=kdb_id, right="write")
         task_id = await self._documents.redo_base(db, base.id)
-        await self._questions.begin(db, base, trigger="reindex", after_task=task_id)
+        await self._questions.begin(db, base, after_task=task_id)
         return task_id, base.owner_id
 
     async def _apply(

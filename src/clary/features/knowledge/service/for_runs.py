@@ -4,7 +4,7 @@ A run may search what its person can read, and what the agent names if it belong
 3.3). What the owner only holds by a grant needs the person's own grant too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -12,8 +12,10 @@ from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.groups.service import GroupMemberships
 from clary.features.knowledge.errors import KdbNotFoundError
+from clary.features.knowledge.policy.questions import Question
 from clary.features.knowledge.repository.documents import DocumentRepository
 from clary.features.knowledge.service.access import KnowledgeAccess, KnowledgeBase
+from clary.features.knowledge.service.retrieving import Retriever
 from clary.features.permissions.service import Identity
 
 
@@ -47,31 +49,35 @@ class FoundPassages(NamedTuple):
 
     passages: Sequence[FoundPassage]
     bases: dict[str, str]
-    warnings: Sequence[Any] = ()
+    warnings: Sequence[str] = ()
 
 
 class PassageSearch(Protocol):
     """Finds passages in bases that may be searched; asks nobody again whether they may."""
 
     async def find(
-        self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int
-    ) -> tuple[Sequence[FoundPassage], Sequence[Any]]:
+        self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int, asker: str
+    ) -> tuple[Sequence[FoundPassage], Sequence[str]]:
         """(passages best first, warnings).
 
         Raises:
-            QueryEmptyError, RetrievalTimeoutError
+            KdbNotFoundError: one is gone. QueryEmptyError, RetrievalTimeoutError
         """
         ...
 
 
-class NoPassages:
-    """The twin that finds nothing."""
+class RunPassages:
+    """Implements `PassageSearch` on the search that people use."""
+
+    def __init__(self, retriever: Retriever) -> None:
+        self._retriever = retriever
 
     async def find(
-        self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int
-    ) -> tuple[Sequence[FoundPassage], Sequence[Any]]:
+        self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int, asker: str
+    ) -> tuple[Sequence[FoundPassage], Sequence[str]]:
         """See the port."""
-        return (), ()
+        answer = await self._retriever.search(bases, question=Question(query, top_k=top_k), asker=asker)
+        return [_passage(each) for each in answer.results], answer.warnings
 
 
 class RunKnowledge:
@@ -115,7 +121,7 @@ class RunKnowledge:
         """
         async with self._database.read() as db:
             usable = await self._usable(db, caller, bases)
-        return await self._found(usable, query, top_k)
+        return await self._found(caller, usable, query, top_k)
 
     async def search_own(self, *, caller: Identity, kdb_ids: Sequence[str], query: str, top_k: int) -> FoundPassages:
         """Passages of bases that the caller can read.
@@ -127,17 +133,19 @@ class RunKnowledge:
             readable = await self._access.find_many(db, identity=caller, kdb_ids=kdb_ids)
         if len(readable) < len(set(kdb_ids)):
             raise KdbNotFoundError
-        return await self._found(readable, query, top_k)
+        return await self._found(caller, readable, query, top_k)
 
     async def find_existing(self, db: Session, doc_ids: Sequence[str]) -> frozenset[str]:
         """Those of the documents that are there still; whoever asks says nothing else of them."""
         return await DocumentRepository(db).find_existing(doc_ids)
 
-    async def _found(self, bases: Sequence[KnowledgeBase], query: str, top_k: int) -> FoundPassages:
+    async def _found(
+        self, caller: Identity, bases: Sequence[KnowledgeBase], query: str, top_k: int
+    ) -> FoundPassages:
         names = {base.id: base.name for base in bases}
         if not bases:
             return FoundPassages((), names)
-        passages, warnings = await self.passages.find(bases, query=query, top_k=top_k)
+        passages, warnings = await self.passages.find(bases, query=query, top_k=top_k, asker=caller.user_id)
         return FoundPassages(passages, names, warnings)
 
     async def _usable(self, db: Session, caller: Identity, wanted: Sequence[RunBase]) -> list[KnowledgeBase]:
@@ -157,3 +165,18 @@ class RunKnowledge:
 def _person(user_id: str, group_ids: frozenset[str]) -> Identity:
     """Somebody by their own rights and those of their groups, whatever their role."""
     return Identity(user_id, "", "user", "system", group_ids=group_ids)
+
+
+def _passage(result: Mapping[str, Any]) -> FoundPassage:
+    return FoundPassage(
+        kdb_id=result["kdb_id"],
+        doc_id=result["doc_id"],
+        doc_segment_id=result["doc_segment_id"],
+        title=result["title"],
+        text=result["doc_content"],
+        score=result["score"],
+        start=result["start"],
+        end=result["end"],
+        page=result["page"],
+        heading_path=result["heading_path"],
+    )

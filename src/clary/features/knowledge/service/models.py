@@ -176,7 +176,5 @@ class KnowledgeModels:
             dims=dims,
             sends_dims=dims is not None,
             batch=self.server.provider_batch,
-            timeout_seconds=(
-                self.server.reranker_timeout_seconds if ranks else self.server.provider_timeout_seconds
-            ),
+            timeout_seconds=(self.server.reranker_timeout_seconds if ranks else self.server.provider_timeout_seconds),
         )

@@ -216,7 +216,7 @@ class IndexBuilder:
             row.state, row.progress = "ready", 100
             await BaseRepository(db).save(base, row)
             await versions.take_over(kdb_id, version, has_vectors=has_vectors)
-            await self._questions.begin_after_switch(db, base)
+            await self._questions.begin(db, base, after_task=None)
         log.info("knowledge_index_switched", kdb_id=kdb_id, version=version)
         return True
 
@@ -281,4 +281,3 @@ class ServerFollower:
         except KnowledgeModelFailedError as failed:
             raise RetryLaterError(60, failed) from None
         return IndexPlan(embedding, chunk_of(settings))
-

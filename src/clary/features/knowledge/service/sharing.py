@@ -71,8 +71,8 @@ class BaseSharing:
             KdbNotFoundError, KdbForbiddenError
         """
         base = await self._access.get(db, identity=identity, kdb_id=kdb_id, right="own")
-        users = {each.id: each.permission for each in wanted if each.kind == "user"}
-        groups = {each.id: each.permission for each in wanted if each.kind == "group"}
+        users: dict[str, Permission] = {each.id: each.permission for each in wanted if each.kind == "user"}
+        groups: dict[str, Permission] = {each.id: each.permission for each in wanted if each.kind == "group"}
         people = await self._accounts.list_people(db, user_ids=users)
         known = await self._groups.names_of(db, group_ids=groups)
         users = {each: how for each, how in users.items() if each in people and each != base.owner_id}

@@ -88,9 +88,7 @@ class IndexVersions:
             }
         return passages, index
 
-    def _next(
-        self, row: KnowledgeBaseRow, indexes: list[KnowledgeIndexRow], wanted: IndexPlan
-    ) -> KnowledgeIndexRow:
+    def _next(self, row: KnowledgeBaseRow, indexes: list[KnowledgeIndexRow], wanted: IndexPlan) -> KnowledgeIndexRow:
         return KnowledgeIndexRow(
             kdb_id=row.id,
             version=max(each.version for each in indexes) + 1,
@@ -109,9 +107,7 @@ class IndexVersions:
         await BaseRepository(db).save(*failed)
 
     async def _add_job(self, db: Session, kdb_id: str, version: int) -> None:
-        await self._queue.add(
-            db, kind=KIND, owner_id=job_owner(kdb_id), payload={"kdb_id": kdb_id, "version": version}
-        )
+        await self._queue.add(db, kind=KIND, owner_id=job_owner(kdb_id), payload={"kdb_id": kdb_id, "version": version})
 
 
 def _building(indexes: list[KnowledgeIndexRow], current: int) -> KnowledgeIndexRow | None:

@@ -1,0 +1,33 @@
+"""Lets question sets ask a base as its people do."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from clary.db.database import Database
+from clary.features.knowledge.errors import KdbNotFoundError
+from clary.features.knowledge.policy.questions import Question
+from clary.features.knowledge.policy.ranking import Mode
+from clary.features.knowledge.ports import FoundPassage
+from clary.features.knowledge.repository.bases import BaseRepository
+from clary.features.knowledge.service.retrieving import Retriever
+
+
+class QuestionFinder:
+    """Fills the port `PassageFinder`."""
+
+    def __init__(self, *, database: Database, retriever: Retriever) -> None:
+        self._database = database
+        self._retriever = retriever
+
+    async def find(self, *, kdb_id: str, query: str, top_k: int, mode: str | None) -> Sequence[FoundPassage]:
+        """See the port."""
+        async with self._database.read() as db:
+            base = await BaseRepository(db).find(kdb_id)
+        if base is None:
+            raise KdbNotFoundError
+        question = Question(query, top_k=top_k, mode=cast("Mode | None", mode))
+        answer = await self._retriever.search([base], question=question, asker=f"kdb:{kdb_id}")
+        return [
+            FoundPassage(result["doc_id"], result["metadata"]["doc_name"], result["doc_content"])
+            for result in answer.results
+        ]
