@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from clary.features.knowledge.service import FoundPassage, KnowledgeBase
+from clary.features.knowledge.service import GivenPassage, KnowledgeBase
 from clary.features.knowledge.tables import KnowledgeBaseRow, KnowledgeDocumentRow
 from features.chat.world import Chat, Json, Lines, Speaker
 
@@ -15,14 +15,14 @@ TOOL = "search_knowledge_base"
 class Shelf:
     """Implements `PassageSearch`: every passage with a word of the query in it, in the order they were put in."""
 
-    passages: list[FoundPassage] = field(default_factory=list[FoundPassage])
+    passages: list[GivenPassage] = field(default_factory=list[GivenPassage])
     asked: list[tuple[list[str], str, int]] = field(default_factory=list[tuple[list[str], str, int]])
     warnings: Sequence[str] = ()
     failure: Exception | None = None
 
     async def find(
         self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int, asker: str
-    ) -> tuple[Sequence[FoundPassage], Sequence[str]]:
+    ) -> tuple[Sequence[GivenPassage], Sequence[str]]:
         """See the port."""
         self.asked.append(([base.id for base in bases], query, top_k))
         if self.failure is not None:
@@ -70,7 +70,7 @@ class Library:
         for number, text in enumerate(texts, 1):
             passage_id = f"{name}-{number}"
             self.shelf.passages.append(
-                FoundPassage(kdb_id, doc_of(kdb_id), passage_id, f"{name}.md", text, 0.5, at, at + len(text), 1, ["A"])
+                GivenPassage(kdb_id, doc_of(kdb_id), passage_id, f"{name}.md", text, 0.5, at, at + len(text), 1, ["A"])
             )
             at += len(text)
         return kdb_id

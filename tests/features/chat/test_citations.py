@@ -107,9 +107,7 @@ async def test_parallel_calls_and_children_share_numbers_and_never_give_one_twic
     async with chat_in(tmp_path, scripts) as chat:
         library = Library(chat)
         base = await library.base(chat.alice, "base", "a", "b", "c", "d", "e")
-        members = [
-            await chat.alice.agent(name=name, availableKnowledgeBases=[base]) for name in ("First", "Second")
-        ]
+        members = [await chat.alice.agent(name=name, availableKnowledgeBases=[base]) for name in ("First", "Second")]
         root = await lead(chat, *members)
         tasks = [task(member, play) for member, play in zip(members, ("one", "two"), strict=True)]
         lines = await ask(chat, root, *tasks)
@@ -118,9 +116,7 @@ async def test_parallel_calls_and_children_share_numbers_and_never_give_one_twic
         items = await cited(chat.alice)
         child = await cited(chat.alice, "s1_sub_1")
         runs = await chat.alice.runs_of("s1")
-    pairs = {
-        (item["doc_segment_id"], item["ref"]) for result in results(lines) for item in result["search_results"]
-    }
+    pairs = {(item["doc_segment_id"], item["ref"]) for result in results(lines) for item in result["search_results"]}
     assert len(results(lines)) == 5
     assert {number for _, number in pairs} == {1, 2, 3, 4, 5}
     assert len({segment for segment, _ in pairs}) == len(pairs) == 5
@@ -145,7 +141,9 @@ async def test_numbers_are_unique_whatever_happens_at_once_and_count_only_when_s
         gone = await book.number(10**6, passages)
         await chat.alice.say("[[play:cite]]", available_knowledge_bases=[base])
         items = await cited(chat.alice)
-    named = {(passages[n + at].doc_segment_id, ref) for n, given in enumerate(found) for at, ref in enumerate(given or ())}
+    named = {
+        (passages[n + at].doc_segment_id, ref) for n, given in enumerate(found) for at, ref in enumerate(given or ())
+    }
     assert sorted(ref for _, ref in named) == list(range(1, 8))
     assert gone is None
     # A number that was given but whose result never reached a model is nobody's.

@@ -7,8 +7,8 @@ import pytest
 
 from clary.adapters.scripted_provider import Call, CallTools, Gate, Say
 from clary.features.knowledge.errors import RetrievalTimeoutError
-from features.chat.delegating import instructions, lead, offered, requests_for, result_of, task
 from features.chat.delegating import ask as delegates
+from features.chat.delegating import instructions, lead, offered, requests_for, result_of, task
 from features.chat.library import TOOL, Library, doc_of, refs, results
 from features.chat.people import told
 from features.chat.world import chat_in, end_of
@@ -178,7 +178,12 @@ async def test_children_search_by_their_own_configuration_within_the_persons_rig
         member = await chat.alice.agent(name="Member", availableKnowledgeBases=[moon])
         bare = await chat.alice.agent(name="Bare")
         root = await lead(chat, member, bare, availableKnowledgeBases=[sea])
-        inline = {"name": "Inline", "agent_id": "agent_inline", "description": "d", "available_knowledge_bases": [foreign]}
+        inline = {
+            "name": "Inline",
+            "agent_id": "agent_inline",
+            "description": "d",
+            "available_knowledge_bases": [foreign],
+        }
         lines = await delegates(
             chat,
             root,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from clary.features.chat.recording import RunRecorder
 from clary.features.conversations.service import CitedPassage, SourceBook
 from clary.features.knowledge.errors import KdbNotFoundError
-from clary.features.knowledge.service import FoundPassages, RunBase, RunKnowledge
+from clary.features.knowledge.service import GivenPassages, RunBase, RunKnowledge
 from clary.features.toolbox.service import knowledge_answer
 from clary.runtime.tools import KnowledgeAnswer
 
@@ -38,7 +38,7 @@ class CallLibrary:
             raise KdbNotFoundError
         return named
 
-    async def _numbered(self, found: FoundPassages) -> Sequence[int]:
+    async def _numbered(self, found: GivenPassages) -> Sequence[int]:
         if not found.passages:
             return ()
         passages = [

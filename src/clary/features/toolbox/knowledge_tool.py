@@ -5,7 +5,7 @@ from itertools import repeat
 from typing import Any, ClassVar, Final
 
 from clary.errors import InvalidRequestError, NotFoundError, UpstreamError
-from clary.features.knowledge.service import FoundPassages, RunKnowledge
+from clary.features.knowledge.service import GivenPassages, RunKnowledge
 from clary.features.permissions.service import Identity
 from clary.features.toolbox.definition import DefinedTool, Parameter, ToolDefinition
 from clary.kit.text import Text
@@ -93,7 +93,7 @@ class OwnLibrary:
         return knowledge_answer(found)
 
 
-def knowledge_answer(found: FoundPassages, refs: Sequence[int] | None = None) -> KnowledgeAnswer:
+def knowledge_answer(found: GivenPassages, refs: Sequence[int] | None = None) -> KnowledgeAnswer:
     """What was found as tools are given it, each passage with its number if there is one."""
     numbers = repeat(None) if refs is None else refs
     hits = [

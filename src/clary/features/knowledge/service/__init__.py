@@ -8,8 +8,8 @@ from clary.features.knowledge.service.documents import DocumentService
 from clary.features.knowledge.service.endings import EndingWriter
 from clary.features.knowledge.service.finding import QuestionFinder
 from clary.features.knowledge.service.for_runs import (
-    FoundPassage,
-    FoundPassages,
+    GivenPassage,
+    GivenPassages,
     PassageSearch,
     RunBase,
     RunKnowledge,
@@ -58,8 +58,8 @@ __all__ = [
     "DocumentUploads",
     "EndingWriter",
     "FilesUnderWay",
-    "FoundPassage",
-    "FoundPassages",
+    "GivenPassage",
+    "GivenPassages",
     "IngestionSignals",
     "IngestionWorker",
     "KnowledgeAccess",

@@ -29,7 +29,7 @@ class RunBase:
     lent_by: str = ""
 
 
-class FoundPassage(NamedTuple):
+class GivenPassage(NamedTuple):
     """A passage that answers a question; `[start, end)` in characters of the document's text."""
 
     kdb_id: str
@@ -44,10 +44,10 @@ class FoundPassage(NamedTuple):
     heading_path: Sequence[str] | None
 
 
-class FoundPassages(NamedTuple):
+class GivenPassages(NamedTuple):
     """Best first. `bases`: id → name of those that were searched."""
 
-    passages: Sequence[FoundPassage]
+    passages: Sequence[GivenPassage]
     bases: dict[str, str]
     warnings: Sequence[str] = ()
 
@@ -57,7 +57,7 @@ class PassageSearch(Protocol):
 
     async def find(
         self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int, asker: str
-    ) -> tuple[Sequence[FoundPassage], Sequence[str]]:
+    ) -> tuple[Sequence[GivenPassage], Sequence[str]]:
         """(passages best first, warnings).
 
         Raises:
@@ -74,7 +74,7 @@ class RunPassages:
 
     async def find(
         self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int, asker: str
-    ) -> tuple[Sequence[FoundPassage], Sequence[str]]:
+    ) -> tuple[Sequence[GivenPassage], Sequence[str]]:
         """See the port."""
         answer = await self._retriever.search(bases, question=Question(query, top_k=top_k), asker=asker)
         return [_passage(each) for each in answer.results], answer.warnings
@@ -113,7 +113,7 @@ class RunKnowledge:
         lent = {each.id: each.lent_by for each in wanted}
         return [RunBase(base.id, base.name, base.intro, lent[base.id]) for base in usable]
 
-    async def search(self, *, caller: Identity, bases: Sequence[RunBase], query: str, top_k: int) -> FoundPassages:
+    async def search(self, *, caller: Identity, bases: Sequence[RunBase], query: str, top_k: int) -> GivenPassages:
         """Passages of those of the bases that may still be searched; none when there is none left.
 
         Raises:
@@ -123,7 +123,7 @@ class RunKnowledge:
             usable = await self._usable(db, caller, bases)
         return await self._found(caller, usable, query, top_k)
 
-    async def search_own(self, *, caller: Identity, kdb_ids: Sequence[str], query: str, top_k: int) -> FoundPassages:
+    async def search_own(self, *, caller: Identity, kdb_ids: Sequence[str], query: str, top_k: int) -> GivenPassages:
         """Passages of bases that the caller can read.
 
         Raises:
@@ -139,14 +139,12 @@ class RunKnowledge:
         """Those of the documents that are there still; whoever asks says nothing else of them."""
         return await DocumentRepository(db).find_existing(doc_ids)
 
-    async def _found(
-        self, caller: Identity, bases: Sequence[KnowledgeBase], query: str, top_k: int
-    ) -> FoundPassages:
+    async def _found(self, caller: Identity, bases: Sequence[KnowledgeBase], query: str, top_k: int) -> GivenPassages:
         names = {base.id: base.name for base in bases}
         if not bases:
-            return FoundPassages((), names)
+            return GivenPassages((), names)
         passages, warnings = await self.passages.find(bases, query=query, top_k=top_k, asker=caller.user_id)
-        return FoundPassages(passages, names, warnings)
+        return GivenPassages(passages, names, warnings)
 
     async def _usable(self, db: Session, caller: Identity, wanted: Sequence[RunBase]) -> list[KnowledgeBase]:
         caller = replace(caller, group_ids=await self._groups.groups_of(db, user_id=caller.user_id))
@@ -167,8 +165,8 @@ def _person(user_id: str, group_ids: frozenset[str]) -> Identity:
     return Identity(user_id, "", "user", "system", group_ids=group_ids)
 
 
-def _passage(result: Mapping[str, Any]) -> FoundPassage:
-    return FoundPassage(
+def _passage(result: Mapping[str, Any]) -> GivenPassage:
+    return GivenPassage(
         kdb_id=result["kdb_id"],
         doc_id=result["doc_id"],
         doc_segment_id=result["doc_segment_id"],

@@ -71,11 +71,11 @@ class IngestionWorker:
         """Whether it does what it was set to do."""
         return not any(loop.done() for loop in self._loops)
 
-    async def start(self) -> None:
-        """Begins; goes on with what a dead process left."""
+    async def start(self, *, beside: bool = False) -> None:
+        """Begins; goes on with what a dead process left. `beside`: another process may be working all the same."""
         if not self._settings.workers:
             return
-        if self._settings.sole_process:
+        if self._settings.sole_process and not beside:
             async with self._database.write() as db:
                 await IngestionRepository(db).end_leases()
         duties = [self._work() for _ in range(self._settings.workers)]
