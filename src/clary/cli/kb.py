@@ -120,11 +120,11 @@ def evaluate(
     result = run_on_services(work)
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False))
-    elif result["status"] == "done":
+    elif result["status"] == "completed":
         typer.echo(f"recall {result['recall']:.4f}, mrr {result['mrr']:.4f}, {result['questions']} questions")
         for missed in result["missed"]:
             typer.echo(f"missed\t{missed['question']}")
-    if result["status"] != "done":
+    if result["status"] != "completed":
         fail("the evaluation failed")
     if result["recall"] < at_least:
         raise typer.Exit(1)

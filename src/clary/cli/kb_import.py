@@ -282,7 +282,7 @@ async def run_questions(
                 result = next((each for each in found if each["evaluation_id"] == evaluation_id), None)
                 if result is None:
                     raise KdbNotFoundError
-                if result["status"] in ("done", "failed"):
+                if result["status"] in ("completed", "failed"):
                     return result
                 await asyncio.sleep(LOOK_SECONDS)
     finally:
