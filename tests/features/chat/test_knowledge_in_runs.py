@@ -264,3 +264,27 @@ async def test_a_gullible_model_gets_no_tool_and_no_base_out_of_a_document(tmp_p
     assert [(item["n"], item["valid"]) for item in cited] == [(7, False), (1, True)]
     assert run["warnings"] == [{"field": "citations", "value": "7", "reason": "unknown"}]
     assert listed["files"] == []
+
+
+async def test_people_search_bases_they_can_read_without_a_run(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        library, bob = Library(chat), await chat.person("bob")
+        own = await library.base(chat.alice, "own", "tides")
+        foreign = await library.base(bob, "foreign", "tides")
+
+        async def call(tool: str, **params: Any) -> Any:
+            return (await chat.alice.call("POST", "/api/tools/exec", {"tool_name": tool, "tool_params": params})).json()
+
+        found = await call("retrieve_on_zavixai_db", query="tides", kdb_ids=[own])
+        unnamed = await call(TOOL, query="tides")
+        refused = [await call(TOOL, query="tides", kdb_ids=[own, each]) for each in (foreign, "f" * 32)]
+        library.shelf.failure = RetrievalTimeoutError()
+        late = await call(TOOL, query="tides", kdb_ids=[own])
+        tools = (await chat.alice.data("GET", "/api/tools?type=sage_mcp"))["tools"]
+    (item,) = found["data"]["search_results"]
+    assert (item["kdb_name"], item["doc_content"], "ref" in item) == ("own", "tides", False)
+    assert unnamed["error_detail"] == "tool_arguments"
+    assert [(each["error_detail"], each["message"]) for each in refused] == [("tool_failed", refused[0]["message"])] * 2
+    assert late["error_detail"] == "tool_timeout"
+    (listed,) = [each for each in tools if each["name"] == TOOL]
+    assert (listed["source"], listed["effect"], listed["available"]) == ("内置MCP: knowledge_base", "read", True)
