@@ -37,7 +37,6 @@ EFFECTS = {
     "load_skill": "read",
     "load_workflow": "read",
     **dict.fromkeys(LOOP, "read"),
-    "search_knowledge_base",
     "search_knowledge_base": "read",
     "search_web_page": "read",
     "search_image_from_web": "read",
