@@ -74,6 +74,8 @@ export const knowledgeEn = {
     `${count} of “${name}” will be gone. The base, its settings, sharing and questions stay. This cannot be undone.`,
   typeName: (name: string) => `To confirm, type the name: ${name}`,
   redoAll: "Read all documents again",
+  redoAllText: (count: string) =>
+    `${count} will be read again from the original files. What is there is found until it is replaced.`,
 
   // Head of a base
   documents: "Documents",
@@ -143,6 +145,7 @@ export const knowledgeEn = {
   advice_internal: "This is no fault of the file. Read it again later.",
   advice_storage: "This is no fault of the file. Read it again later.",
   advice_cancelled: "It was stopped before it was read.",
+  sentenceEnd: ". ",
   openDocument: "Open",
   original: "Original file",
   readAgain: "Read again",

@@ -75,6 +75,7 @@ export const knowledgeZh: Shape<typeof knowledgeEn> = {
     `“${name}”的 ${count}将被删除。知识库及其设置、共享和问题保留。此操作无法撤销。`,
   typeName: (name) => `请输入名称以确认：${name}`,
   redoAll: "重新读取所有文档",
+  redoAllText: (count) => `将从原始文件重新读取 ${count}。被替换前，现有内容仍可检索。`,
 
   // Head of a base
   documents: "文档",
@@ -142,6 +143,7 @@ export const knowledgeZh: Shape<typeof knowledgeEn> = {
   advice_internal: "不是文件的问题，请稍后重新读取。",
   advice_storage: "不是文件的问题，请稍后重新读取。",
   advice_cancelled: "在读取前已停止。",
+  sentenceEnd: "。",
   openDocument: "打开",
   original: "原始文件",
   readAgain: "重新读取",

@@ -101,8 +101,8 @@ export function uploadDocuments(
   kdbId: string,
   files: readonly File[],
   isReplacing: boolean,
-  onProgress: (percent: number) => void,
-  signal: AbortSignal,
+  onProgress?: (percent: number) => void,
+  signal?: AbortSignal,
 ): Promise<{ taskId: string }> {
   const form = new FormData();
   form.append("kdb_id", kdbId);

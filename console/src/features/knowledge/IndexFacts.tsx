@@ -1,0 +1,53 @@
+import { wordOf } from "../../kit/i18n";
+import { useKnowledgeTexts } from "../../texts/knowledge";
+import { useWorkshopTexts } from "../../texts/workshop";
+import { Notice } from "../../ui/Notice";
+import { sizeText } from "../workspaces/folders";
+import type { BaseInfo } from "./api";
+import { isBuilding, modelText } from "./base-facts";
+
+/** How much there is, and how far the index is. */
+export function IndexFacts({ base }: { base: BaseInfo }) {
+  const k = useKnowledgeTexts();
+  const w = useWorkshopTexts();
+  const { counts, index } = base;
+  const left = counts.pending + counts.processing;
+  const embedding = modelText(index.embedding, (mode) => wordOf(k, "embedding", mode));
+  const isOff = index.embedding === null || index.embedding.mode === "none";
+  const facts: [name: string, value: string][] = [
+    [k.documents, base.docNum.toLocaleString()],
+    [k.passages, base.passages.toLocaleString()],
+    [w.size, sizeText(base.size_bytes)],
+    [k.indexVersion, String(index.version)],
+    [k.meaning, isOff ? k.vectors_none : `${embedding}, ${k[`vectors_${index.vectors}`]}`],
+  ];
+  if (index.reranker && index.reranker.mode !== "none")
+    facts.push([k.sorting, modelText(index.reranker, (mode) => wordOf(k, "reranker", mode))]);
+  return (
+    <>
+      <dl className="facts">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {left > 0 && (
+        <Meter text={k.stillReading(left, base.docNum)} value={base.docNum - left} max={base.docNum} />
+      )}
+      {isBuilding(index) && <Meter text={k.indexBuilding(index.progress)} value={index.progress} max={100} />}
+      {index.error && <Notice kind="warning">{k.indexFailed(index.error)}</Notice>}
+      {index.warning && <Notice kind="warning">{index.warning}</Notice>}
+    </>
+  );
+}
+
+export function Meter({ text, value, max }: { text: string; value: number; max: number }) {
+  return (
+    <div className="upload">
+      <span>{text}</span>
+      <progress value={value} max={max} aria-label={text} />
+    </div>
+  );
+}
