@@ -108,8 +108,7 @@ function Page({ route, account, info }: ShellProps & { route: Route }) {
   if (route.page === "skills") return <SkillsPage path={route.path} user={account.user} />;
   if (route.page === "servers")
     return <ServersPage name={route.name} ownerId={route.ownerId ?? null} user={account.user} />;
-  if (route.page === "knowledge")
-    return <BasesPage kdbId={route.kdbId} part={route.part ?? null} />;
+  if (route.page === "knowledge") return <BasesPage kdbId={route.kdbId} part={route.part ?? null} />;
   if (route.page === "document") {
     const { docId, start = null, end = null } = route;
     return <DocumentPage key={docId} docId={docId} start={start} end={end} />;

@@ -48,10 +48,11 @@ export function piecesOf(text: string, spans: readonly Span[], from = 0): Piece[
 }
 
 function merged(spans: readonly Span[]): Span[] {
-  const sorted = spans.filter(([start, end]) => start < end).sort((a, b) => a[0] - b[0]);
-  return sorted.reduce<Span[]>((done, span) => {
+  const done: Span[] = [];
+  for (const span of spans.filter(([start, end]) => start < end).sort((a, b) => a[0] - b[0])) {
     const last = done.at(-1);
-    if (last === undefined || span[0] > last[1]) return [...done, span];
-    return [...done.slice(0, -1), [last[0], Math.max(last[1], span[1])]];
-  }, []);
+    if (last === undefined || span[0] > last[1]) done.push(span);
+    else done[done.length - 1] = [last[0], Math.max(last[1], span[1])];
+  }
+  return done;
 }

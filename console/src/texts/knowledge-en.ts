@@ -88,7 +88,8 @@ export const knowledgeEn = {
   vectors_complete: "complete",
   vectors_partial: "being completed",
   vectors_none: "off",
-  indexBuilding: (percent: number) => `The index is being built anew: ${percent} %. The old one answers until then.`,
+  indexBuilding: (percent: number) =>
+    `The index is being built anew: ${percent} %. The old one answers until then.`,
   indexFailed: (reason: string) => `The new index could not be built; the old one stays in use. ${reason}`,
   sorting: "Sorted again",
   stillReading: (left: number, total: number) => `${left} of ${total} documents are still being read.`,
@@ -102,10 +103,12 @@ export const knowledgeEn = {
   replaceSameHint: "The old ones are found until the new ones are ready.",
   qaFilesHint: "CSV or Excel, two columns: question, answer. Further columns are kept as facts.",
   nothingToAdd: "There was no file in what was dropped.",
-  qaOnly: (names: string) => `A base of questions and answers takes only CSV and Excel files. Left out: ${names}`,
+  qaOnly: (names: string) =>
+    `A base of questions and answers takes only CSV and Excel files. Left out: ${names}`,
   sendingFile: (name: string, place: number, count: number) =>
     count === 1 ? `Sending ${name}` : `Sending ${name} (${place} of ${count})`,
-  waitingToSend: (count: number) => (count === 1 ? "1 file waits to be sent" : `${count} files wait to be sent`),
+  waitingToSend: (count: number) =>
+    count === 1 ? "1 file waits to be sent" : `${count} files wait to be sent`,
   stopSending: "Stop sending",
   notTaken: (count: number) => (count === 1 ? "1 file was not taken." : `${count} files were not taken.`),
   sendAgain: "Send again",
@@ -160,6 +163,7 @@ export const knowledgeEn = {
   noText: "There is no text to show.",
   outline: "Headings",
   goToPage: "Go to page",
+  go: "Go",
   pageNumber: (page: number) => `Page ${page}`,
   partOf: (first: string, last: string, total: string) => `Characters ${first}–${last} of ${total}`,
   earlierText: "Earlier text",
@@ -187,7 +191,8 @@ export const knowledgeEn = {
   fileNamesHint: "Exact file names, one per line",
   useReranker: "Sort again by the reranker",
   joinHits: "Join neighbouring passages",
-  foundCount: (count: number, ms: number) => (count === 1 ? `1 result in ${ms} ms` : `${count} results in ${ms} ms`),
+  foundCount: (count: number, ms: number) =>
+    count === 1 ? `1 result in ${ms} ms` : `${count} results in ${ms} ms`,
   score: "Score",
   scoreShort: (score: string) => `Score ${score}`,
   howFound: "How it was found",
@@ -197,10 +202,12 @@ export const knowledgeEn = {
   by_rerank: "Sorted again",
   rank: (rank: number) => `rank ${rank}`,
   notFoundBy: "not found",
-  sameTextIn: (count: number) => (count === 1 ? "The same text is in another document" : `The same text is in ${count} other documents`),
+  sameTextIn: (count: number) =>
+    count === 1 ? "The same text is in another document" : `The same text is in ${count} other documents`,
 
   // Test questions
-  questionsIntro: "Questions whose answers you know show whether the base finds them, and whether a change made it better.",
+  questionsIntro:
+    "Questions whose answers you know show whether the base finds them, and whether a change made it better.",
   question: "Question",
   questionNumber: (number: number) => `Question ${number}`,
   expectedDocument: "Document with the answer",
@@ -228,6 +235,7 @@ export const knowledgeEn = {
   mrrHint: "1 where every answer was the first result",
   missed: (count: number) => (count === 1 ? "1 question missed" : `${count} questions missed`),
   allFound: "All answers were found",
+  questionCount: (count: number) => (count === 1 ? "1 question" : `${count} questions`),
   trigger_manual: "Run by hand",
   trigger_reindex: "After the index was built anew",
   evalState_failed: "Could not be run",

@@ -59,7 +59,8 @@ export const knowledgeZh: Shape<typeof knowledgeEn> = {
   savedReindexing: "已保存。索引正在重建，完成前旧索引继续使用。",
 
   // Sharing
-  shareBaseIntro: "可查看者能检索和打开文档，并在自己的智能体中使用该知识库。可修改者还能添加、删除和重新读取文档。",
+  shareBaseIntro:
+    "可查看者能检索和打开文档，并在自己的智能体中使用该知识库。可修改者还能添加、删除和重新读取文档。",
   rightsTitle: "权限",
   rightOf: (name) => `${name} 的权限`,
   right_read: "查看",
@@ -103,13 +104,15 @@ export const knowledgeZh: Shape<typeof knowledgeEn> = {
   qaFilesHint: "CSV 或 Excel，两列：问题、答案。其余列作为附加信息保留。",
   nothingToAdd: "拖入的内容中没有文件。",
   qaOnly: (names) => `问答知识库只接受 CSV 和 Excel 文件。已忽略：${names}`,
-  sendingFile: (name, place, count) => (count === 1 ? `正在上传 ${name}` : `正在上传 ${name}（${place}/${count}）`),
+  sendingFile: (name, place, count) =>
+    count === 1 ? `正在上传 ${name}` : `正在上传 ${name}（${place}/${count}）`,
   waitingToSend: (count) => `${count} 个文件等待上传`,
   stopSending: "停止上传",
   notTaken: (count) => `${count} 个文件未被接收。`,
   sendAgain: "重新上传",
   leaveOut: (name) => `移除 ${name}`,
-  taskDone: (success, total) => (success === total ? `全部读取完成：${total}/${total}` : `已读取 ${success}/${total}`),
+  taskDone: (success, total) =>
+    success === total ? `全部读取完成：${total}/${total}` : `已读取 ${success}/${total}`,
   taskGoing: (done, total) => `正在读取：${done}/${total}`,
   taskFailed: (count) => `${count} 个无法读取`,
   showThese: "查看这些文档",
@@ -158,6 +161,7 @@ export const knowledgeZh: Shape<typeof knowledgeEn> = {
   noText: "没有可显示的文本。",
   outline: "标题",
   goToPage: "转到页",
+  go: "前往",
   pageNumber: (page) => `第 ${page} 页`,
   partOf: (first, last, total) => `第 ${first}–${last} 个字符，共 ${total} 个`,
   earlierText: "前面的文本",
@@ -226,6 +230,7 @@ export const knowledgeZh: Shape<typeof knowledgeEn> = {
   mrrHint: "每个答案都排在第一位时为 1",
   missed: (count) => `${count} 个问题未找到`,
   allFound: "全部找到",
+  questionCount: (count) => `${count} 个问题`,
   trigger_manual: "手动运行",
   trigger_reindex: "索引重建后",
   evalState_failed: "未能运行",

@@ -40,7 +40,7 @@ export function BasePage({ kdbId, part }: BasePageProps) {
         ← {k.allBases}
       </a>
       {isMissing ? <p className="muted">{k.baseMissing}</p> : <LoadState of={base} />}
-      {base.data !== null && !isMissing && <Loaded base={base.data} part={part} reload={base.reload} />}
+      {base.data !== null && !isMissing && <BaseView base={base.data} part={part} reload={base.reload} />}
     </div>
   );
 }
@@ -48,13 +48,13 @@ export function BasePage({ kdbId, part }: BasePageProps) {
 const isChanging = ({ counts, index }: BaseInfo): boolean =>
   counts.pending + counts.processing > 0 || index.state === "building";
 
-interface LoadedProps {
+interface BaseViewProps {
   base: BaseInfo;
   part: KnowledgePart | null;
   reload: Loaded<unknown>["reload"];
 }
 
-function Loaded({ base, part, reload }: LoadedProps) {
+function BaseView({ base, part, reload }: BaseViewProps) {
   const k = useKnowledgeTexts();
   const [redoneTask, setRedoneTask] = useState<string | null>(null);
   const parts: (KnowledgePart | null)[] = [null, "search", "questions"];

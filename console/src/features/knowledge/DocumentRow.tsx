@@ -13,7 +13,7 @@ import {
   cancelDocument,
   type Doc,
   deleteDocument,
-  downloadUrl,
+  fetchOriginal,
   redoDocument,
   uploadDocuments,
 } from "./documents-api";
@@ -42,7 +42,7 @@ export function DocumentRow({ doc, kdbId, mayChange, onAct, onTask }: DocumentRo
   const download: MenuEntry = {
     label: k.original,
     icon: "save",
-    onSelect: () => location.assign(downloadUrl(doc.id)),
+    onSelect: () => fetchOriginal(doc.id),
   };
   const changes: MenuEntry[] = [
     isUnderway(doc)
@@ -70,7 +70,10 @@ export function DocumentRow({ doc, kdbId, mayChange, onAct, onTask }: DocumentRo
         <Remarks doc={doc} />
         <p className="hint">{factsOf(doc, k)}</p>
       </div>
-      <MoreActions label={t.actionsFor(doc.doc_name)} entries={mayChange ? [download, ...changes] : [download]} />
+      <MoreActions
+        label={t.actionsFor(doc.doc_name)}
+        entries={mayChange ? [download, ...changes] : [download]}
+      />
       <input
         ref={picker}
         type="file"

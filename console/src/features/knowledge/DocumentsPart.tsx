@@ -52,7 +52,8 @@ export function DocumentsPart({ base, redoneTask, onChanged }: DocumentsPartProp
     void refresh();
   };
   useEffect(() => {
-    if (redoneTask !== null) setTasks((known) => [...known.filter((each) => each !== redoneTask), redoneTask]);
+    if (redoneTask !== null)
+      setTasks((known) => [...known.filter((each) => each !== redoneTask), redoneTask]);
   }, [redoneTask]);
   useBackToAPageThatIs(documents.data?.total ?? null, page, setPage);
   const filter = (change: () => void) => {

@@ -37,9 +37,7 @@ export function TaskRow({ kdbId, taskId, onProgress, onShow, onRedone, onDismiss
   }, [seen]);
   const attempt = (act: () => Promise<unknown>) => async () => {
     setError(null);
-    await act()
-      .then(task.reload)
-      .catch(setError);
+    await act().then(task.reload).catch(setError);
   };
   const redo = attempt(async () => onRedone((await redoTask(kdbId, taskId)).task_id));
   if (data === null) return null;
@@ -56,11 +54,7 @@ export function TaskRow({ kdbId, taskId, onProgress, onShow, onRedone, onDismiss
           {k.showThese}
         </button>
         {!isOver(data) && (
-          <IconAction
-            icon="stop"
-            label={k.cancelTask}
-            onClick={attempt(() => cancelTask(kdbId, taskId))}
-          />
+          <IconAction icon="stop" label={k.cancelTask} onClick={attempt(() => cancelTask(kdbId, taskId))} />
         )}
         {isOver(data) && data.fail > 0 && <IconAction icon="turn" label={k.redoTask} onClick={redo} />}
         {isOver(data) && <IconAction icon="close" label={t.close} onClick={onDismiss} />}

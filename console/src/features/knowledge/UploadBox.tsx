@@ -53,12 +53,7 @@ export function UploadBox({ kdbId, isQa, onTaken }: UploadBoxProps) {
     >
       <div className="drop-line">
         <FileButton icon="upload" label={k.addFiles} accept={isQa ? TABLE_FILES : undefined} onFiles={add} />
-        <FileButton
-          icon="folder"
-          label={k.addFolder}
-          isFolder
-          onFiles={(files) => add(folderFiles(files))}
-        />
+        <FileButton icon="folder" label={k.addFolder} isFolder onFiles={(files) => add(folderFiles(files))} />
         <span className="hint">{isOver ? k.dropNow : k.dropHere}</span>
       </div>
       {isQa && <p className="hint">{k.qaFilesHint}</p>}

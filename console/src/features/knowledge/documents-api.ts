@@ -86,6 +86,14 @@ export const getDocument = (docId: string) => get<DocInfo | null>(path("info", d
 export const getContent = (docId: string, start: number, end: number) =>
   get<Content>(`${path("content", docId)}${query({ start, end })}`);
 export const downloadUrl = (docId: string): string => path("download", docId);
+/** Has the browser save the original file; it stays on the page when the server refuses. */
+export function fetchOriginal(docId: string): void {
+  const link = document.createElement("a");
+  link.href = downloadUrl(docId);
+  link.download = "";
+  link.click();
+}
+
 export const deleteDocument = (docId: string) => remove<unknown>(path("delete", docId));
 export const redoDocument = (docId: string) => put<{ task_id: string }>(path("redo", docId), {});
 export const cancelDocument = (kdbId: string, docId: string) =>

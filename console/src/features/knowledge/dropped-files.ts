@@ -23,7 +23,8 @@ async function filesOf(entry: FileSystemEntry, isInFolder = true): Promise<File[
     return [await new Promise<File>((resolve, reject) => file.file(resolve, reject))];
   }
   const found: File[] = [];
-  for (const inner of await entriesOf(entry as FileSystemDirectoryEntry)) found.push(...(await filesOf(inner)));
+  for (const inner of await entriesOf(entry as FileSystemDirectoryEntry))
+    found.push(...(await filesOf(inner)));
   return found;
 }
 
@@ -32,7 +33,9 @@ async function entriesOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEn
   const reader = folder.createReader();
   const all: FileSystemEntry[] = [];
   for (;;) {
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
     if (some.length === 0) return all;
     all.push(...some);
   }

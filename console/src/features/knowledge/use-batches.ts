@@ -82,7 +82,9 @@ export function useBatches(kdbId: string, onTaken: (taskId: string) => void): Ba
       setBatches((all) =>
         all
           .map((each) =>
-            each.id === id ? { ...each, files: each.files.filter((one) => file !== null && one !== file) } : each,
+            each.id === id
+              ? { ...each, files: each.files.filter((one) => file !== null && one !== file) }
+              : each,
           )
           .filter(({ files }) => files.length > 0),
       ),
