@@ -29,6 +29,7 @@ const BUSY_PAUSE_MS = 2_000;
 
 /** One base: its state, its documents, how well they are found, its settings. */
 export function BasePage({ kdbId, part }: BasePageProps) {
+  const t = useTexts();
   const k = useKnowledgeTexts();
   const base = useLoad(() => getBase(kdbId), kdbId);
   const isBusy = base.data !== null && isChanging(base.data);
@@ -39,6 +40,7 @@ export function BasePage({ kdbId, part }: BasePageProps) {
       <a className="back-link" href={hrefOf({ page: "knowledge", kdbId: null })}>
         ← {k.allBases}
       </a>
+      {(isMissing || base.data === null) && <h1 className="visually-hidden">{t.knowledge}</h1>}
       {isMissing ? <p className="muted">{k.baseMissing}</p> : <LoadState of={base} />}
       {base.data !== null && !isMissing && <BaseView base={base.data} part={part} reload={base.reload} />}
     </div>

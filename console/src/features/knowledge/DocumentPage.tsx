@@ -37,6 +37,7 @@ export function DocumentPage({ docId, start, end }: DocumentPageProps) {
     <div className="page">
       <BackLink kdbId={info?.kdb_id ?? null} />
       <LoadState of={asked} />
+      {info === null && <h1 className="visually-hidden">{k.documents}</h1>}
       {asked.data !== null && info === null && <Notice kind="warning">{k.documentMissing}</Notice>}
       {info !== null && <DocumentHead info={info} />}
       {info !== null && hasText(info) && (
