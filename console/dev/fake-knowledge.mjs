@@ -173,7 +173,14 @@ let documents = [
 
 /** Reading takes a few seconds, so that there is something to see. */
 function read(doc) {
-  Object.assign(doc, { status: 0, progress: 0, outcome: null, outcome_message: null, error_kind: null });
+  Object.assign(doc, {
+    status: 0,
+    attempts: 0,
+    progress: 0,
+    outcome: null,
+    outcome_message: null,
+    error_kind: null,
+  });
   const turn = () => {
     if (doc.status > 1) return;
     doc.status = 1;

@@ -114,7 +114,7 @@ function BaseHead({ base, reload, onRedone }: HeadProps) {
   const entries = mayOwn(base.access) ? own : mayWrite(base.access) && !isEmpty ? [redo] : [];
   return (
     <>
-      <header className="page-head">
+      <header className="page-head in-line">
         <div>
           <h1>
             {base.name}

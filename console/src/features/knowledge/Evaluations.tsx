@@ -104,7 +104,7 @@ function EvaluationCard({ evaluation, before }: CardProps) {
   return (
     <li className="card pot">
       <p className="muted">{facts.filter(Boolean).join(" · ")}</p>
-      {isRunning(evaluation) && <p className="shimmer">{k.running}</p>}
+      {isRunning(evaluation) && <p role="status">{k.running}</p>}
       {isFailed(evaluation) && <Notice kind="error">{k.evalState_failed}</Notice>}
       {recall !== null && (
         <>

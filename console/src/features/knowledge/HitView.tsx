@@ -42,7 +42,8 @@ function Why({ scores }: { scores: Scores }) {
     { name: k.by_lexical, score: scores.lexical, rank: scores.lexical_rank },
     { name: k.by_vector, score: scores.vector, rank: scores.vector_rank },
     { name: k.by_fused, score: scores.fused, rank: null },
-    { name: k.by_rerank, score: scores.rerank, rank: null },
+    // A hit that was not sorted again was not left out by that.
+    ...(scores.rerank == null ? [] : [{ name: k.by_rerank, score: scores.rerank, rank: null }]),
   ];
   return (
     <details className="more-fields">

@@ -25,9 +25,9 @@ export function IndexFacts({ base }: { base: BaseInfo }) {
     facts.push([k.sorting, modelText(index.reranker, (mode) => wordOf(k, "reranker", mode))]);
   return (
     <>
-      <dl className="facts">
+      <dl className="facts base-facts">
         {facts.map(([name, value]) => (
-          <div key={name}>
+          <div key={name} className={name === k.meaning ? "span-two" : undefined}>
             <dt>{name}</dt>
             <dd>{value}</dd>
           </div>

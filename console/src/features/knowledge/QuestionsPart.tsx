@@ -109,7 +109,7 @@ function QuestionEditor({ kdbId, questions, onSaved, onChanged }: EditorProps) {
       {error !== null && <Notice kind="error">{errorText(error)}</Notice>}
       {said !== null && <Notice kind="success">{said}</Notice>}
       {rows.length >= MAX_QUESTIONS && <p className="hint">{k.tooManyQuestions(MAX_QUESTIONS)}</p>}
-      <div className="form-actions">
+      <div className="form-actions wrapping">
         {isDirty && <span className="hint">{k.unsaved}</span>}
         <button type="button" className="button" disabled={rows.length >= MAX_QUESTIONS} onClick={add}>
           <Icon name="plus" size={16} />

@@ -35,16 +35,22 @@ export function blocksOf(content: Pick<Content, "start" | "text" | "pages" | "he
     const piece = text.slice(places[index], places[index + 1]);
     const heading = headings.get(at);
     if (heading === undefined) {
-      if (piece !== "") blocks.push({ kind: "text", start: at, text: piece });
+      addText(blocks, at, piece);
       return;
     }
     const line = piece.split("\n", 1)[0] ?? "";
     level = Math.min(Math.max(heading.level, 1) + 1, level + 1, 6);
     blocks.push({ kind: "heading", start: at, text: line, level });
-    const rest = piece.slice(line.length);
-    if (rest !== "") blocks.push({ kind: "text", start: at + lengthOf(line), text: rest });
+    addText(blocks, at + lengthOf(line), piece.slice(line.length));
   });
   return blocks;
+}
+
+/** Empty lines around a block are space enough already. */
+function addText(blocks: Block[], start: number, text: string): void {
+  const shown = text.replace(/^\n+/, "");
+  if (shown.trim() === "") return;
+  blocks.push({ kind: "text", start: start + text.length - shown.length, text: shown.trimEnd() });
 }
 
 export const WINDOW = 20_000;
