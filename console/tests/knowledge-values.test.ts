@@ -74,11 +74,11 @@ const sized = (name: string, size: number) => {
 test("many files travel in portions; a very large one travels alone", () => {
   const mega = 1024 * 1024;
   const files = [
-    ...Array.from({ length: 51 }, (_, n) => sized(`${n}`, 10)),
+    ...Array.from({ length: 201 }, (_, n) => sized(`${n}`, 10)),
     sized("large", 300 * mega),
     sized("last", 1),
   ];
-  expect(toBatches(files).map((batch) => batch.length)).toEqual([50, 1, 1, 1]);
+  expect(toBatches(files).map((batch) => batch.length)).toEqual([200, 1, 1, 1]);
   expect(toBatches([])).toEqual([]);
   const three = [sized("a", 50), sized("b", 0), sized("c", 50)];
   expect([0, 49, 50, 99, 100].map((percent) => fileUnderway(three, percent))).toEqual([0, 0, 2, 2, 2]);

@@ -117,6 +117,8 @@ export const knowledgeEn = {
     success === total ? `All read: ${total} of ${total}` : `${success} of ${total} read`,
   taskGoing: (done: number, total: number) => `Reading: ${done} of ${total} done`,
   taskFailed: (count: number) => `${count} not readable`,
+  moreTasks: (count: number) =>
+    count === 1 ? "1 more upload is followed." : `${count} more uploads are followed.`,
   showThese: "Show these",
   cancelTask: "Stop reading",
   redoTask: "Read these again",

@@ -115,6 +115,7 @@ export const knowledgeZh: Shape<typeof knowledgeEn> = {
     success === total ? `全部读取完成：${total}/${total}` : `已读取 ${success}/${total}`,
   taskGoing: (done, total) => `正在读取：${done}/${total}`,
   taskFailed: (count) => `${count} 个无法读取`,
+  moreTasks: (count) => `另有 ${count} 次上传正在处理。`,
   showThese: "查看这些文档",
   cancelTask: "停止读取",
   redoTask: "重新读取这些文档",

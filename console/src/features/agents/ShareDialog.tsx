@@ -33,7 +33,12 @@ export function ShareDialog({ agent, onClose }: { agent: Agent; onClose: () => v
       <p className="muted">{i.shareIntro}</p>
       <LoadState of={grants} />
       {data !== null && (
-        <Grantees ownerId={agent.user_id} present={data.grants} chosen={chosen} onChange={setChosen} />
+        <Grantees
+          ownerId={agent.user_id}
+          present={data.grants}
+          chosen={chosen}
+          onChange={(next) => setChosen(next)}
+        />
       )}
     </ActionDialog>
   );

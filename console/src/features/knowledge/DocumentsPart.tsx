@@ -25,6 +25,7 @@ interface DocumentsPartProps {
 }
 
 const STATES = ["0", "1", "2", "3"] as const;
+const SHOWN_TASKS = 3;
 const READING_PAUSE_MS = 1_500;
 const VECTORS_PAUSE_MS = 8_000;
 
@@ -69,7 +70,7 @@ export function DocumentsPart({ base, redoneTask, onChanged }: DocumentsPartProp
   return (
     <section className="stack" aria-label={k.documents}>
       {mayWrite(base.access) && <UploadBox kdbId={kdbId} isQa={isQa(base.type)} onTaken={follow} />}
-      {tasks.map((taskId) => (
+      {tasks.slice(0, SHOWN_TASKS).map((taskId) => (
         <TaskRow
           key={taskId}
           kdbId={kdbId}
@@ -77,9 +78,11 @@ export function DocumentsPart({ base, redoneTask, onChanged }: DocumentsPartProp
           onProgress={() => void refresh()}
           onShow={() => filter(() => setShownTask(taskId))}
           onRedone={follow}
+          isCrowded={tasks.length > SHOWN_TASKS}
           onDismiss={() => setTasks((known) => known.filter((each) => each !== taskId))}
         />
       ))}
+      {tasks.length > SHOWN_TASKS && <p className="hint">{k.moreTasks(tasks.length - SHOWN_TASKS)}</p>}
       <Filters label={k.documents}>
         <SearchField value={typed} onChange={(text) => filter(() => setTyped(text))} />
         <SelectField

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { errorText } from "../../kit/errors";
+import { ApiError } from "../../kit/http";
 import { useTexts } from "../../kit/i18n";
 import { useLoad } from "../../kit/use-load";
 import { useRepeated } from "../../kit/use-repeated";
@@ -16,6 +17,8 @@ interface TaskRowProps {
   onProgress: () => void;
   onShow: () => void;
   onRedone: (taskId: string) => void;
+  /** Others wait to be shown: when all is well it goes by itself. */
+  isCrowded: boolean;
   onDismiss: () => void;
 }
 
@@ -23,7 +26,8 @@ const PAUSE_MS = 1_500;
 const isOver = ({ success, fail, total }: TaskProgress): boolean => success + fail >= total;
 
 /** How far the documents of one upload are. */
-export function TaskRow({ kdbId, taskId, onProgress, onShow, onRedone, onDismiss }: TaskRowProps) {
+export function TaskRow(props: TaskRowProps) {
+  const { kdbId, taskId, onProgress, onShow, onRedone, isCrowded, onDismiss } = props;
   const t = useTexts();
   const k = useKnowledgeTexts();
   const task = useLoad(() => getTask(kdbId, taskId), taskId);
@@ -35,6 +39,13 @@ export function TaskRow({ kdbId, taskId, onProgress, onShow, onRedone, onDismiss
   useEffect(() => {
     if (seen !== "") onProgress();
   }, [seen]);
+  const isGone = task.error instanceof ApiError && task.error.slug === "task_not_found";
+  const isWell = data !== null && isOver(data) && data.fail === 0;
+  const isDone = isGone || (isCrowded && isWell);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it goes once
+  useEffect(() => {
+    if (isDone) onDismiss();
+  }, [isDone]);
   const attempt = (act: () => Promise<unknown>) => async () => {
     setError(null);
     await act().then(task.reload).catch(setError);
