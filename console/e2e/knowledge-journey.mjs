@@ -157,7 +157,7 @@ async function answers(page) {
   await button(page, "Leave out bad.csv").click();
   await button(page, "Send again").click();
   await page.getByText("All read: 1 of 1").waitFor(READING);
-  await doc(page, "good.csv").getByText("1 rows without a question or an answer").waitFor();
+  await doc(page, "good.csv").getByText("1 row without a question or an answer").waitFor();
   await page.getByRole("link", { name: "Try the search" }).click();
   await page.getByLabel("Question", { exact: true }).fill("reset password");
   await page.keyboard.press("Enter");

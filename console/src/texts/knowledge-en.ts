@@ -140,7 +140,10 @@ export const knowledgeEn = {
   vectorsPending: "Found by words, not by meaning yet",
   pageCount: (count: number) => (count === 1 ? "1 page" : `${count} pages`),
   passageCount: (count: number) => (count === 1 ? "1 passage" : `${count.toLocaleString("en-US")} passages`),
-  skippedRows: (count: number) => `${count} rows without a question or an answer were left out.`,
+  skippedRows: (count: number) =>
+    count === 1
+      ? "1 row without a question or an answer was left out."
+      : `${count} rows without a question or an answer were left out.`,
   brokenParts: (names: string) => `Could not be read inside it: ${names}`,
   advice_unsupported: "Save it in a common format, such as PDF, Word, Excel or plain text, and add it again.",
   advice_encrypted: "Remove the password or the protection, and add it again.",

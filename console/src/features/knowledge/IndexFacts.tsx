@@ -4,7 +4,7 @@ import { useWorkshopTexts } from "../../texts/workshop";
 import { Notice } from "../../ui/Notice";
 import { sizeText } from "../workspaces/folders";
 import type { BaseInfo } from "./api";
-import { isBuilding, modelText } from "./base-facts";
+import { isBuilding, isInUse, modelText } from "./base-facts";
 
 /** How much there is, and how far the index is. */
 export function IndexFacts({ base }: { base: BaseInfo }) {
@@ -13,7 +13,7 @@ export function IndexFacts({ base }: { base: BaseInfo }) {
   const { counts, index } = base;
   const left = counts.pending + counts.processing;
   const embedding = modelText(index.embedding, (mode) => wordOf(k, "embedding", mode));
-  const isOff = index.embedding === null || index.embedding.mode === "none";
+  const isOff = !isInUse(index.embedding);
   const facts: [name: string, value: string][] = [
     [k.documents, base.docNum.toLocaleString()],
     [k.passages, base.passages.toLocaleString()],
@@ -21,7 +21,7 @@ export function IndexFacts({ base }: { base: BaseInfo }) {
     [k.indexVersion, String(index.version)],
     [k.meaning, isOff ? k.vectors_none : `${embedding}, ${k[`vectors_${index.vectors}`]}`],
   ];
-  if (index.reranker && index.reranker.mode !== "none")
+  if (isInUse(index.reranker))
     facts.push([k.sorting, modelText(index.reranker, (mode) => wordOf(k, "reranker", mode))]);
   return (
     <>

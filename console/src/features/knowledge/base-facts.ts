@@ -22,6 +22,10 @@ export function modelText(
   return model.model ? `${model.model}${size}` : `${modeWord(model.mode)}${size}`;
 }
 
+/** A server that has no model of its own is asked for one in vain. */
+export const isInUse = (model: { mode: string; model?: string | null } | null | undefined): boolean =>
+  model != null && model.mode !== "none" && Boolean(model.model);
+
 /** A share between 0 and 1 as percent without a sign. */
 export const percentOf = (share: number): string => String(Math.round(share * 1000) / 10);
 

@@ -1,6 +1,7 @@
 /** What the form for trying the search holds, and the question it makes. */
 import { toLines } from "../../kit/lines";
 import type { BaseInfo, Question } from "./api";
+import { isInUse } from "./base-facts";
 import type { RetrievalValues } from "./RetrievalFields";
 
 export interface SearchValues extends RetrievalValues {
@@ -13,7 +14,7 @@ export interface SearchValues extends RetrievalValues {
 }
 
 export function startValues(base: BaseInfo): SearchValues {
-  const { retrieval, reranker } = base.kdbSetting;
+  const { retrieval } = base.kdbSetting;
   return {
     query: "",
     topK: String(retrieval?.top_k ?? 10),
@@ -22,7 +23,7 @@ export function startValues(base: BaseInfo): SearchValues {
     otherBases: [],
     types: "",
     names: "",
-    isReranked: (base.index.reranker?.mode ?? reranker?.mode ?? "none") !== "none",
+    isReranked: isInUse(base.index.reranker),
     isJoined: true,
   };
 }
