@@ -184,7 +184,6 @@ async function sharing(page) {
 async function citing(page) {
   await open(page, "agents/new");
   await page.getByLabel("Name", { exact: true }).fill("Travel desk");
-  await page.getByText("Tools and skills", { exact: true }).click();
   await page.getByLabel(/^Search the knowledge/).check();
   await page.getByText("Knowledge and memory", { exact: true }).click();
   await page.getByLabel(/^Travel rules/).check();
@@ -270,7 +269,7 @@ async function phone(browser, storageState) {
     for (const [number, address] of addresses.entries()) {
       await open(page, address);
       await page.locator("h1").first().waitFor();
-      await page.locator(".spinner").waitFor({ state: "detached" });
+      await page.waitForFunction(() => window.document.querySelector(".spinner") === null);
       const overflow = await page.evaluate(() => {
         const boxes = [window.document.documentElement, window.document.querySelector(".page")];
         return Math.max(...boxes.map((box) => box.scrollWidth - box.clientWidth));
