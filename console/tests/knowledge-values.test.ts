@@ -122,7 +122,7 @@ test("a dropped folder is walked through, entry by entry, until there are no mor
 });
 
 test("a text is cut where pages and headings begin, by characters of the whole", () => {
-  const text = "🚆 intro\n\nOne\nfirst\n\nTwo\nsecond";
+  const text = "🚆 intro\n\nOne\nfirst\n\n## Two\nsecond";
   const blocks = blocksOf({
     start: 100,
     text,
@@ -137,12 +137,12 @@ test("a text is cut where pages and headings begin, by characters of the whole",
     ],
   });
   expect(blocks).toEqual([
-    { kind: "text", start: 100, text: "🚆 intro" },
-    { kind: "page", start: 109, text: "", page: 2 },
-    { kind: "heading", start: 109, text: "One", level: 2 },
-    { kind: "text", start: 113, text: "first" },
-    { kind: "heading", start: 120, text: "Two", level: 3 },
-    { kind: "text", start: 124, text: "second" },
+    { kind: "text", start: 100, textStart: 100, text: "🚆 intro" },
+    { kind: "page", start: 109, textStart: 109, text: "", page: 2 },
+    { kind: "heading", start: 109, textStart: 109, text: "One", level: 2 },
+    { kind: "text", start: 113, textStart: 113, text: "first" },
+    { kind: "heading", start: 120, textStart: 123, text: "Two", level: 3 },
+    { kind: "text", start: 127, textStart: 127, text: "second" },
   ]);
   expect([windowFor(null), windowFor(100), windowFor(9000)]).toEqual([0, 0, 7500]);
 });

@@ -88,6 +88,7 @@ export const knowledgeEn = {
   vectors_complete: "complete",
   vectors_partial: "being completed",
   vectors_none: "off",
+  vectors_waiting: "not yet",
   indexBuilding: (percent: number) =>
     `The index is being built anew: ${percent} %. The old one answers until then.`,
   indexFailed: (reason: string) => `The new index could not be built; the old one stays in use. ${reason}`,

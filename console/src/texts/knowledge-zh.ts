@@ -89,6 +89,7 @@ export const knowledgeZh: Shape<typeof knowledgeEn> = {
   vectors_complete: "完整",
   vectors_partial: "补充中",
   vectors_none: "关闭",
+  vectors_waiting: "尚未开始",
   indexBuilding: (percent) => `索引正在重建：${percent} %。完成前旧索引继续使用。`,
   indexFailed: (reason) => `新索引未能建成，旧索引继续使用。${reason}`,
   sorting: "重新排序",

@@ -13,7 +13,7 @@ import { SectionNav } from "../../ui/Sections";
 import { type BaseInfo, clearBase, deleteBase, getBase, redoBase } from "./api";
 import { BaseForm } from "./BaseForm";
 import { ByNameDialog } from "./ByNameDialog";
-import { mayOwn, mayWrite } from "./base-facts";
+import { isBuilding, isInUse, mayOwn, mayWrite } from "./base-facts";
 import { DocumentsPart } from "./DocumentsPart";
 import { IndexFacts } from "./IndexFacts";
 import { QuestionsPart } from "./QuestionsPart";
@@ -26,14 +26,14 @@ interface BasePageProps {
 }
 
 const BUSY_PAUSE_MS = 2_000;
+const VECTORS_PAUSE_MS = 5_000;
 
 /** One base: its state, its documents, how well they are found, its settings. */
 export function BasePage({ kdbId, part }: BasePageProps) {
   const t = useTexts();
   const k = useKnowledgeTexts();
   const base = useLoad(() => getBase(kdbId), kdbId);
-  const isBusy = base.data !== null && isChanging(base.data);
-  useRepeated(base.reload, isBusy ? BUSY_PAUSE_MS : null);
+  useRepeated(base.reload, base.data === null ? null : pauseFor(base.data));
   const isMissing = base.error instanceof ApiError && base.error.slug === "kdb_not_found";
   return (
     <div className="page">
@@ -47,8 +47,11 @@ export function BasePage({ kdbId, part }: BasePageProps) {
   );
 }
 
-const isChanging = ({ counts, index }: BaseInfo): boolean =>
-  counts.pending + counts.processing > 0 || index.state === "building";
+function pauseFor({ counts, index, passages }: BaseInfo): number | null {
+  if (counts.pending + counts.processing > 0 || isBuilding(index)) return BUSY_PAUSE_MS;
+  const hasVectorsToCome = isInUse(index.embedding) && index.vectors !== "complete" && passages > 0;
+  return hasVectorsToCome ? VECTORS_PAUSE_MS : null;
+}
 
 interface BaseViewProps {
   base: BaseInfo;

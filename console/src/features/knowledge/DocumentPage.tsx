@@ -256,7 +256,7 @@ function BlockView({ block, span }: { block: Block; span: Span | null }) {
         {k.pageNumber(block.page ?? 0)}
       </p>
     );
-  const pieces = piecesOf(block.text, span === null ? [] : [span], block.start).map((piece) =>
+  const pieces = piecesOf(block.text, span === null ? [] : [span], block.textStart).map((piece) =>
     piece.isMarked ? (
       <mark key={piece.start} data-at={piece.start} tabIndex={-1}>
         {piece.text}

@@ -19,7 +19,12 @@ export function IndexFacts({ base }: { base: BaseInfo }) {
     [k.passages, base.passages.toLocaleString()],
     [w.size, sizeText(base.size_bytes)],
     [k.indexVersion, String(index.version)],
-    [k.meaning, isOff ? k.vectors_none : `${embedding}, ${k[`vectors_${index.vectors}`]}`],
+    [
+      k.meaning,
+      isOff
+        ? k.vectors_none
+        : `${embedding}, ${index.vectors === "none" ? k.vectors_waiting : k[`vectors_${index.vectors}`]}`,
+    ],
   ];
   if (isInUse(index.reranker))
     facts.push([k.sorting, modelText(index.reranker, (mode) => wordOf(k, "reranker", mode))]);

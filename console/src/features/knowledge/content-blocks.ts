@@ -7,6 +7,8 @@ export interface Block {
   /** Where it begins in the whole text, in characters. */
   start: number;
   text: string;
+  /** Where what is shown of it begins: the signs that make a line a heading are left out. */
+  textStart: number;
   /** Of a heading; never more than one below the heading before. */
   level?: number;
   page?: number;
@@ -31,7 +33,7 @@ export function blocksOf(content: Pick<Content, "start" | "text" | "pages" | "he
   let level = 1;
   cuts.forEach((at, index) => {
     const page = pages.get(at);
-    if (page !== undefined) blocks.push({ kind: "page", start: at, text: "", page });
+    if (page !== undefined) blocks.push({ kind: "page", start: at, textStart: at, text: "", page });
     const piece = text.slice(places[index], places[index + 1]);
     const heading = headings.get(at);
     if (heading === undefined) {
@@ -40,7 +42,8 @@ export function blocksOf(content: Pick<Content, "start" | "text" | "pages" | "he
     }
     const line = piece.split("\n", 1)[0] ?? "";
     level = Math.min(Math.max(heading.level, 1) + 1, level + 1, 6);
-    blocks.push({ kind: "heading", start: at, text: line, level });
+    const signs = /^#{1,6}\s+/.exec(line)?.[0].length ?? 0;
+    blocks.push({ kind: "heading", start: at, textStart: at + signs, text: line.slice(signs), level });
     addText(blocks, at + lengthOf(line), piece.slice(line.length));
   });
   return blocks;
@@ -50,7 +53,8 @@ export function blocksOf(content: Pick<Content, "start" | "text" | "pages" | "he
 function addText(blocks: Block[], start: number, text: string): void {
   const shown = text.replace(/^\n+/, "");
   if (shown.trim() === "") return;
-  blocks.push({ kind: "text", start: start + text.length - shown.length, text: shown.trimEnd() });
+  const textStart = start + text.length - shown.length;
+  blocks.push({ kind: "text", start: textStart, textStart, text: shown.trimEnd() });
 }
 
 export const WINDOW = 20_000;
