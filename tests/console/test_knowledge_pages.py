@@ -15,7 +15,7 @@ CITING = "A night costs 180 EUR [1], and nobody gave the number [77]. In a progr
 SCRIPTS = {"cite": (CallTools([Call("search_knowledge_base", {"query": "hotel Berlin"})]), Say(CITING, pieces=4))}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(720)
 async def test_documents_come_in_are_found_cited_tested_and_shared_and_go_again(tmp_path: Path) -> None:
     need_a_built_console()
     async with (
@@ -30,6 +30,7 @@ async def test_documents_come_in_are_found_cited_tested_and_shared_and_go_again(
             "node",
             "e2e/knowledge-journey.mjs",
             cwd=CONSOLE,
+            seconds=600,
             CLARY_URL=server.url,
             CLARY_USER="admin",
             CLARY_PASSWORD=ADMIN_PASSWORD,
