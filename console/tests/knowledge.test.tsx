@@ -313,6 +313,26 @@ test("a base goes only after its name was typed", async () => {
   await waitFor(() => expect(paths(calls)).toContain(`DELETE ${PREFIX}/delete/k1`));
 });
 
+test("after all documents were deleted the page shows none", async () => {
+  let isCleared = false;
+  serve({
+    [`GET ${PREFIX}/info`]: () => (isCleared ? { ...BASE, docNum: 0 } : BASE),
+    [`GET ${PREFIX}/doc/list`]: () =>
+      isCleared ? { list: [], total: 0 } : { list: [doc("rules.pdf")], total: 1 },
+    [`POST ${PREFIX}/clear`]: () => {
+      isCleared = true;
+      return {};
+    },
+  });
+  show();
+  await screen.findByText("rules.pdf");
+  await choose("Travel rules", "Delete all documents");
+  type("To confirm, type the name: Travel rules", "Travel rules");
+  submit();
+  expect(await screen.findByText("There is no document yet.")).toBeTruthy();
+  expect(screen.queryByText("rules.pdf")).toBeNull();
+});
+
 test("sharing tells for each whether it is for reading or for writing", async () => {
   const calls = serve({
     ...table(),

@@ -42,7 +42,8 @@ export function DocumentsPart({ base, redoneTask, onChanged }: DocumentsPartProp
   const [error, setError] = useState<unknown>(null);
   const name = useDebounced(typed.trim());
   const question = { name, status, taskId: shownTask, page };
-  const documents = useLoad(() => listDocuments(kdbId, question), JSON.stringify(question));
+  // With another number of documents it is another list, whoever has changed it.
+  const documents = useLoad(() => listDocuments(kdbId, question), JSON.stringify([question, base.docNum]));
   const rows = documents.data?.list ?? [];
   useRepeated(documents.reload, pauseFor(rows));
   const refresh = async () => {
