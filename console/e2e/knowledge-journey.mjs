@@ -244,7 +244,8 @@ async function leaving(page) {
     .fill("Travel rules");
   await dialog(page).getByRole("button", { name: "Delete" }).click();
   await gone(page);
-  await page.getByRole("link", { name: "Help desk" }).waitFor();
+  await page.getByRole("heading", { name: "Knowledge", exact: true }).waitFor();
+  await page.waitForFunction(() => window.document.querySelector(".spinner") === null);
   need((await row(page, "Travel rules").count()) === 0, "the base is still there");
 }
 
