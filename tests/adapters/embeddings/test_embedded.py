@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from clary.adapters.embeddings import EmbeddedModel, find_weights
+from clary.adapters.embeddings.embedded import Weights
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +36,11 @@ async def test_a_question_is_near_its_answer_in_another_language_and_waits_for_n
     model.close()
 
 
-async def test_a_folder_without_weights_gives_no_model_and_torn_weights_no_vectors(tmp_path: Path) -> None:
+async def test_a_folder_without_weights_gives_no_model_and_other_weights_another_name(tmp_path: Path) -> None:
     (tmp_path / "note.bin").write_bytes(b"nothing")
     assert find_weights(tmp_path) is None
     assert find_weights(tmp_path / "absent") is None
+
+    (tmp_path / "note.bin").write_bytes(b"E5S1" + b"\x01\0\0\0" + b"\x80\x01\0\0")
+    weights = find_weights(tmp_path)
+    assert weights == Weights(tmp_path / "note.bin", "note", 384)

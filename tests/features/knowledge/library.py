@@ -7,6 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from clary.features.knowledge.ports import Embedder, EmbeddingFailedError, ModelEndpoint, Reranker, VectorMode
 from support.crowd import Crowd
 from support.house import House, house_in
@@ -15,6 +17,12 @@ Json = dict[str, Any]
 PREFIX = "/api/knowledge-base"
 PATIENCE_SECONDS = 120.0
 PROBE = "test"
+
+
+def _unit_vector(text: str, dims: int) -> bytes:
+    digest = hashlib.sha256(text.encode()).digest() * (dims // 32 + 1)
+    values = np.frombuffer(digest[:dims], dtype=np.int8).astype(np.float64) + 0.5
+    return (values / np.linalg.norm(values)).astype("<f2").tobytes()
 
 
 class FakeModel:
@@ -29,7 +37,7 @@ class FakeModel:
         await self._source.gate.wait()
         if self._source.failure is not None and not (self._source.spares_probe and list(texts) == [PROBE]):
             raise EmbeddingFailedError(self._source.failure)
-        return [(hashlib.sha256(text.encode()).digest() * (self.dims // 16 + 1))[: 2 * self.dims] for text in texts]
+        return [_unit_vector(text, self.dims) for text in texts]
 
     async def rank(self, query: str, passages: Sequence[str]) -> list[float]:
         """See the port."""

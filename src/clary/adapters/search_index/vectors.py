@@ -70,9 +70,9 @@ def _nearest(matrix: NDArray[np.float16], query: NDArray[np.float16], count: int
 
 
 def _hits(numbers: NDArray[np.int64], keys: Any, scores: Any) -> list[Hit]:
-    found = [
-        Hit(int(number), float(score)) for number, score in zip(numbers[keys], scores, strict=True) if number != _NOBODY
-    ]
+    pairs = zip(numbers[keys], scores, strict=True)
+    # A vector that is none, whoever wrote it, is near to nothing.
+    found = [Hit(int(number), float(score)) for number, score in pairs if number != _NOBODY and np.isfinite(score)]
     return sorted(found, key=lambda hit: (-hit.score, hit.number))
 
 
