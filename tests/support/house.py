@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from clary.adapters.passwords import Argon2Passwords
 from clary.asgi import create_app
+from clary.features.knowledge.ports import ModelSource
 from clary.settings import Settings, load_settings
 from clary.wiring import Services
 from support.schema import put_schema
@@ -87,10 +88,12 @@ def settings_in(folder: Path, **values: Any) -> Settings:
 
 
 @asynccontextmanager
-async def house_in(folder: Path, **values: Any) -> AsyncGenerator[House]:
+async def house_in(folder: Path, *, models: ModelSource | None = None, **values: Any) -> AsyncGenerator[House]:
     """A house, started and stopped."""
     clock, settings = SteppedClock(), settings_in(folder, **values)
     services = Services(settings, clock=clock, passwords=Argon2Passwords(memory_kib=64, passes=1))
+    if models is not None:
+        services.knowledge.models.source = models
     app = create_app(settings, services)
     put_schema(settings.database)
     await services.start()

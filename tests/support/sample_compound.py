@@ -114,6 +114,15 @@ def doc(pieces: list[str | bytes], *, flags: int = 0, first_property: bytes = b"
     return compound({"WordDocument": (bytes(fib) + text).ljust(CUTOFF, b"\0"), "1Table": (b"\0" * 16 + clx)})
 
 
+def word_95(text: str) -> bytes:
+    """A Word 95 file: one run of bytes in the code page of Chinese."""
+    content = text.encode("gb18030")
+    fib = bytearray(1024)
+    struct.pack_into("<HH", fib, 0, 0xA5DC, 0x68)
+    struct.pack_into("<II", fib, 0x18, len(fib), len(fib) + len(content))
+    return compound({"WordDocument": (bytes(fib) + content).ljust(CUTOFF, b"\0")})
+
+
 def _record(kind: int, content: bytes) -> bytes:
     return struct.pack("<HH", kind, len(content)) + content
 

@@ -72,7 +72,8 @@ def normal_samples() -> Iterator[Sample]:
 
     for n, title, text, mark in _topics():
         rows = [["名称", "Value"], [title, n + 0.5], [mark, "x|y"]]
-        page = f"<html><head><title>{title}</title><script>evil()</script></head><body><nav>menu</nav><h1>{title}</h1><p>{text}</p></body></html>"  # fmt: skip
+        head = f"<html><head><title>{title}</title><script>evil()</script></head>"
+        page = f"{head}<body><nav>menu</nav><h1>{title}</h1><p>{text}</p></body></html>"
         body = [new.word_paragraph(title, "Heading1"), new.word_paragraph(text), new.word_table(rows)]
         word = new.docx(*body)
         book = new.xlsx({title: rows, "Sheet2": [["a", "b"]]})
@@ -143,7 +144,8 @@ def _broken(normal: list[Sample]) -> Iterator[Sample]:
         yield Sample(bad.noise(len(name)), Expected(f"noise-{name}", BROKEN, None))
         if ending in binary:
             yield Sample(bad.cut_in_half(content), Expected(f"half-{name}", CUT, None))
-            yield Sample(content[: 600 if ending in ("doc", "xls", "ppt", "msg") else 200], Expected(f"start-{name}", CUT, None))  # fmt: skip
+            start = content[: 600 if ending in ("doc", "xls", "ppt", "msg") else 200]
+            yield Sample(start, Expected(f"start-{name}", CUT, None))
         for seed in range(2):
             yield Sample(bad.scrambled(content, seed), Expected(f"scrambled{seed}-{name}", ANY, None))
 
@@ -175,7 +177,8 @@ def _attacks() -> Iterator[tuple[str, bytes, frozenset[str], str | None]]:
     yield "slip.docx", new.docx(bad.PLAIN, extra={"../../../tmp/evil.txt": b"evil"}), OK, "plain"
     yield "self.zip", bad.quine_zip(), strange, None
     yield "loop.pdf", bad.looping_pdf(), frozenset({"damaged", "empty"}), None
-    yield "script.pdf", new.pdf(["with script"], catalog="/OpenAction << /S /JavaScript /JS (app.alert(1)) >>"), OK, "with script"  # fmt: skip
+    script = "/OpenAction << /S /JavaScript /JS (app.alert(1)) >>"
+    yield "script.pdf", new.pdf(["with script"], catalog=script), OK, "with script"
     yield "launch.pdf", new.pdf(["launches"], catalog="/OpenAction << /S /Launch /F (/bin/sh) >>"), OK, "launches"
     yield "count.pdf", new.pdf(["few"], count=1_000_000_000), ANY, None
     yield "pages.pdf", bad.many_pages(5001), big, None

@@ -44,7 +44,8 @@ def _relations(*targets: tuple[str, str]) -> str:
         f'<Relationship Id="rId{number}" Type="{_OFFICE}/{kind}" Target="{target}"/>'
         for number, (kind, target) in enumerate(targets, 1)
     )
-    return f'{_HEAD}<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{entries}</Relationships>'  # fmt: skip
+    space = "http://schemas.openxmlformats.org/package/2006/relationships"
+    return f'{_HEAD}<Relationships xmlns="{space}">{entries}</Relationships>'
 
 
 def word_paragraph(text: str, style: str = "") -> str:
@@ -63,6 +64,7 @@ def word_table(rows: Rows) -> str:
 
 def docx(*blocks: str, before: str = "", extra: Mapping[str, str | bytes] | None = None) -> bytes:
     """A Word file of blocks of XML; `Heading1` and `2` are styles, `2` in Chinese."""
+    body = "".join(blocks)
     styles = "".join(
         f'<w:style w:type="paragraph" w:styleId="{key}"><w:name w:val="{name}"/></w:style>'
         for key, name in (("Heading1", "heading 1"), ("2", "标题 2"))
@@ -72,7 +74,7 @@ def docx(*blocks: str, before: str = "", extra: Mapping[str, str | bytes] | None
             "[Content_Types].xml": _types(word__document="wordprocessingml.document.main"),
             "_rels/.rels": _relations(("officeDocument", "word/document.xml")),
             "word/styles.xml": f'{_HEAD}<w:styles xmlns:w="{_WORD}">{styles}</w:styles>',
-            "word/document.xml": f'{_HEAD}{before}<w:document xmlns:w="{_WORD}"><w:body>{"".join(blocks)}</w:body></w:document>',  # fmt: skip
+            "word/document.xml": f'{_HEAD}{before}<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>',
             **(extra or {}),
         }
     )
@@ -100,11 +102,12 @@ def pptx(slides: Sequence[tuple[str, str]], *, notes: str = "") -> bytes:
 
 def _shapes(root: str, *shapes: tuple[str, str]) -> str:
     body = "".join(
-        f'<p:sp><p:nvSpPr><p:nvPr><p:ph type="{kind}"/></p:nvPr></p:nvSpPr><p:txBody><a:p><a:r><a:t>{escape(text)}</a:t>'
-        "</a:r></a:p></p:txBody></p:sp>"
+        f'<p:sp><p:nvSpPr><p:nvPr><p:ph type="{kind}"/></p:nvPr></p:nvSpPr><p:txBody><a:p><a:r>'
+        f"<a:t>{escape(text)}</a:t></a:r></a:p></p:txBody></p:sp>"
         for kind, text in shapes
     )
-    return f'{_HEAD}<p:{root} xmlns:p="{_SLIDE}" xmlns:a="{_DRAW}"><p:cSld><p:spTree>{body}</p:spTree></p:cSld></p:{root}>'  # fmt: skip
+    tree = f"<p:cSld><p:spTree>{body}</p:spTree></p:cSld>"
+    return f'{_HEAD}<p:{root} xmlns:p="{_SLIDE}" xmlns:a="{_DRAW}">{tree}</p:{root}>'
 
 
 def xlsx(sheets: Mapping[str, Rows]) -> bytes:
@@ -120,17 +123,19 @@ def xlsx(sheets: Mapping[str, Rows]) -> bytes:
             f'{_HEAD}<worksheet xmlns="{_SHEET}"><sheetData>{lines}</sheetData></worksheet>'
         )
     names = "".join(f'<sheet name="{escape(name)}" sheetId="{n}" r:id="rId{n}"/>' for n, name in enumerate(sheets, 1))
+    names = f"<sheets>{names}</sheets>"
+    styles = '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs>'
     items = "".join(f"<si><t>{escape(text)}</t></si>" for text in strings)
     return zipped(
         {
             "[Content_Types].xml": _types(xl__workbook="spreadsheetml.sheet.main"),
             "_rels/.rels": _relations(("officeDocument", "xl/workbook.xml")),
-            "xl/workbook.xml": f'{_HEAD}<workbook xmlns="{_SHEET}" xmlns:r="{_OFFICE}"><sheets>{names}</sheets></workbook>',
+            "xl/workbook.xml": f'{_HEAD}<workbook xmlns="{_SHEET}" xmlns:r="{_OFFICE}">{names}</workbook>',
             "xl/_rels/workbook.xml.rels": _relations(
                 *(("worksheet", f"worksheets/sheet{n}.xml") for n in range(1, len(sheets) + 1))
             ),
             "xl/sharedStrings.xml": f'{_HEAD}<sst xmlns="{_SHEET}">{items}</sst>',
-            "xl/styles.xml": f'{_HEAD}<styleSheet xmlns="{_SHEET}"><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',  # fmt: skip
+            "xl/styles.xml": f'{_HEAD}<styleSheet xmlns="{_SHEET}">{styles}</styleSheet>',
             **files,
         }
     )
@@ -153,8 +158,8 @@ def _open(kind: str, body: str, extra: Mapping[str, str | bytes] | None = None) 
         for name in ("office", "text", "table", "draw", "presentation")
     )
     mime = f"application/vnd.oasis.opendocument.{kind}"
-    tag = {"text": "text", "spreadsheet": "spreadsheet", "presentation": "presentation"}[kind]
-    content = f"<office:document-content {spaces}><office:body><office:{tag}>{body}</office:{tag}></office:body></office:document-content>"
+    body = f"<office:body><office:{kind}>{body}</office:{kind}></office:body>"
+    content = f"<office:document-content {spaces}>{body}</office:document-content>"
     return zipped({"mimetype": mime, "content.xml": _HEAD + content, **(extra or {})}, stored=["mimetype"])
 
 
@@ -202,13 +207,16 @@ def epub(title: str, chapters: Sequence[tuple[str, str]], extra: Mapping[str, st
         f'<item id="c{n}" href="c{n}.xhtml" media-type="application/xhtml+xml"/>' for n in range(len(chapters))
     )
     order = "".join(f'<itemref idref="c{n}"/>' for n in range(len(chapters)))
+    spine = f"<manifest>{items}</manifest><spine>{order}</spine>"
+    root = '<rootfile full-path="OEBPS/book.opf"/>'
+    before = f"{_HEAD}<!DOCTYPE html><html><head><title>x</title></head>"
     return zipped(
         {
             "mimetype": "application/epub+zip",
-            "META-INF/container.xml": '<container><rootfiles><rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
-            "OEBPS/book.opf": f"<package><metadata><title>{escape(title)}</title></metadata><manifest>{items}</manifest><spine>{order}</spine></package>",  # fmt: skip
+            "META-INF/container.xml": f"<container><rootfiles>{root}</rootfiles></container>",
+            "OEBPS/book.opf": f"<package><metadata><title>{escape(title)}</title></metadata>{spine}</package>",
             **{
-                f"OEBPS/c{n}.xhtml": f"{_HEAD}<!DOCTYPE html><html><head><title>x</title></head><body><h1>{escape(head)}</h1><p>{escape(text)}</p></body></html>"  # fmt: skip
+                f"OEBPS/c{n}.xhtml": f"{before}<body><h1>{escape(head)}</h1><p>{escape(text)}</p></body></html>"
                 for n, (head, text) in enumerate(chapters)
             },
             **(extra or {}),
@@ -230,9 +238,10 @@ def pdf(
 
     latin = add(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
     wide = add(
-        b"<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UCS2-H /DescendantFonts [<< /Type /Font"
-        b" /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo << /Registry (Adobe) /Ordering (GB1)"
-        b" /Supplement 2 >> /FontDescriptor << /Type /FontDescriptor /FontName /STSong-Light /Flags 6 /FontBBox"
+        b"<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UCS2-H /DescendantFonts [<<"
+        b" /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo << /Registry (Adobe)"
+        b" /Ordering (GB1) /Supplement 2 >>"
+        b" /FontDescriptor << /Type /FontDescriptor /FontName /STSong-Light /Flags 6 /FontBBox"
         b" [-25 -254 1000 880] /ItalicAngle 0 /Ascent 880 /Descent -120 /CapHeight 880 /StemV 93 >> >>] >>"
     )
     for page in pages:
@@ -246,8 +255,8 @@ def pdf(
         content = add(b"<< /Length %d >>\nstream\n%b\nendstream" % (len(stream), stream))
         kids.append(
             add(
-                b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << /Font << /F1 %d 0 R"
-                b" /F2 %d 0 R >> >> >>" % (content, latin, wide)
+                b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << /Font <<"
+                b" /F1 %d 0 R /F2 %d 0 R >> >> >>" % (content, latin, wide)
             )
         )
     outline = b""
@@ -255,7 +264,8 @@ def pdf(
         first = len(parts) + 2
         for n, title in enumerate(titles):
             following = f"/Next {first + n} 0 R" if n + 1 < len(titles) else ""
-            add(f"<< /Title <feff{title.encode('utf-16-be').hex()}> /Parent {first - 1 + len(titles)} 0 R /Dest [{kids[n]} 0 R /Fit] {following} >>".encode())  # fmt: skip
+            target = f"/Parent {first - 1 + len(titles)} 0 R /Dest [{kids[n]} 0 R /Fit] {following}"
+            add(f"<< /Title <feff{title.encode('utf-16-be').hex()}> {target} >>".encode())
         root = add(f"<< /Type /Outlines /First {first - 1} 0 R /Last {first - 2 + len(titles)} 0 R >>".encode())
         outline = b"/Outlines %d 0 R" % root
     references = b" ".join(b"%d 0 R" % kid for kid in kids)
@@ -269,10 +279,13 @@ _PDF_SIGNS: Final = str.maketrans({"(": r"\(", ")": r"\)", "\\": r"\\"})
 
 def pdf_of(parts: Sequence[bytes], *, trailer: str = "") -> bytes:
     """A PDF of numbered objects; the first is the catalog."""
-    body, places = b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n", list[int]()
+    pieces, places = [b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n"], list[int]()
+    length = len(pieces[0])
     for number, part in enumerate(parts, 1):
-        places.append(len(body))
-        body += b"%d 0 obj\n%b\nendobj\n" % (number, part)
+        places.append(length)
+        pieces.append(b"%d 0 obj\n%b\nendobj\n" % (number, part))
+        length += len(pieces[-1])
+    body = b"".join(pieces)
     table = b"xref\n0 %d\n0000000000 65535 f \n" % (len(parts) + 1) + b"".join(b"%010d 00000 n \n" % p for p in places)
     return (
         body

@@ -61,14 +61,16 @@ class KnowledgeServices:
         source: ModelSource | None = None,
     ) -> None:
         self._is_working = settings.jobs
+        self._database = database
+        self._clock = clock
+        self._identity = identity
+        self._queue = background.queue
         self.access = KnowledgeAccess(grants=identity.grants, audit=identity.audit)
         self.document_targets = DocumentTargets(identity.grants)
         self.parser = KnowledgeParser(_limits(settings), parallel=max(settings.kb_workers, 1))
-        analyzer = FoldingAnalyzer()
-        self.indexing = PassageIndexing(analyzer)
+        self._analyzer = FoldingAnalyzer()
+        self.indexing = PassageIndexing(self._analyzer)
         self._models_inside = Models(guard, weights=settings.embedding_path)
-        self.search_index = EmbeddedIndex(settings.search_indexes)
-        queue = background.queue
         self.models = KnowledgeModels(
             database=database,
             source=source or self._models_inside,
@@ -76,23 +78,8 @@ class KnowledgeServices:
             guard=guard,
             server=server_models(settings),
         )
-        self.retrieval = Retriever(
-            database=database,
-            access=self.access,
-            models=self.models,
-            index=self.search_index,
-            analyzer=analyzer,
-            clock=clock,
-            seconds=settings.kb_query_seconds,
-        )
-        self.for_runs = RunKnowledge(
-            database=database,
-            access=self.access,
-            groups=identity.memberships,
-            passages=RunPassages(self.retrieval),
-        )
-        batches = VectorBatches(database=database, models=self.models)
-        self.vectors = VectorFilling(database=database, queue=queue, batches=batches)
+        self._batches = VectorBatches(database=database, models=self.models)
+        self.vectors = VectorFilling(database=database, queue=self._queue, batches=self._batches)
         self.documents = DocumentServices(
             settings,
             database=database,
@@ -103,22 +90,59 @@ class KnowledgeServices:
             indexing=self.indexing,
             on_vectors=self.vectors.wake,
         )
-        versions = IndexVersions(queue=queue, clock=clock)
-        self.questions = QuestionSets(access=self.access, queue=queue, clock=clock)
-        self.question_runs = QuestionRuns(
-            database=database, finder=QuestionFinder(database=database, retriever=self.retrieval)
-        )
-        self.bases = KnowledgeBases(
-            database=database,
+        self._add_retrieval(settings)
+        self._add_versions()
+        self._add_bases(settings)
+        self._register(background)
+
+    def _add_retrieval(self, settings: Settings) -> None:
+        self.search_index = EmbeddedIndex(settings.search_indexes)
+        self.retrieval = Retriever(
+            database=self._database,
             access=self.access,
             models=self.models,
-            versions=versions,
+            index=self.search_index,
+            analyzer=self._analyzer,
+            clock=self._clock,
+            seconds=settings.kb_query_seconds,
+        )
+        self.questions = QuestionSets(access=self.access, queue=self._queue, clock=self._clock)
+        self.question_runs = QuestionRuns(
+            database=self._database, finder=QuestionFinder(database=self._database, retriever=self.retrieval)
+        )
+        self.for_runs = RunKnowledge(
+            database=self._database,
+            access=self.access,
+            groups=self._identity.memberships,
+            passages=RunPassages(self.retrieval),
+        )
+
+    def _add_versions(self) -> None:
+        self._versions = IndexVersions(queue=self._queue, clock=self._clock)
+        self.builder = IndexBuilder(
+            database=self._database, indexing=self.indexing, batches=self._batches, questions=self.questions
+        )
+        self.follower = ServerFollower(
+            database=self._database,
+            queue=self._queue,
+            models=self.models,
+            versions=self._versions,
+            builder=self.builder,
+        )
+
+    def _add_bases(self, settings: Settings) -> None:
+        identity = self._identity
+        self.bases = KnowledgeBases(
+            database=self._database,
+            access=self.access,
+            models=self.models,
+            versions=self._versions,
             documents=self.documents.documents,
             questions=self.questions,
             removal=self.documents.removal,
             grants=identity.grants,
             audit=identity.audit,
-            clock=clock,
+            clock=self._clock,
             most_owned=settings.kb_max_per_user,
         )
         self.sharing = BaseSharing(
@@ -128,14 +152,7 @@ class KnowledgeServices:
             groups=identity.memberships,
             audit=identity.audit,
         )
-        self.builder = IndexBuilder(
-            database=database, indexing=self.indexing, batches=batches, questions=self.questions
-        )
-        self.follower = ServerFollower(
-            database=database, queue=queue, models=self.models, versions=versions, builder=self.builder
-        )
-        self.leaving = KnowledgeLeaving(database=database, grants=identity.grants, removal=self.documents.removal)
-        self._register(background)
+        self.leaving = KnowledgeLeaving(database=self._database, grants=identity.grants, removal=self.documents.removal)
 
     def _register(self, background: Background) -> None:
         background.register(REBUILD, self.builder.do, slots=1, max_attempts=MAX_ATTEMPTS)
@@ -155,14 +172,14 @@ class KnowledgeServices:
     async def start(self) -> None:
         """Begins what is done in the background; jobs are not yet."""
         if self._is_working:
-            await self.documents.worker.start()
+            await self.documents.start()
             await self.vectors.start()
             await self.follower.begin()
 
     async def stop(self) -> None:
         """Ends it, and gives back what is under way."""
         if self._is_working:
-            await self.documents.worker.stop()
+            await self.documents.stop()
             await self.vectors.stop()
         await self.retrieval.close()
         await self.search_index.close()

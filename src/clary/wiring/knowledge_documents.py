@@ -18,6 +18,7 @@ from clary.features.knowledge.service import (
     IngestionWorker,
     KnowledgeAccess,
     KnowledgeRemoval,
+    KnowledgeSweep,
     LeaseKeeper,
     PassageIndexing,
     WorkerSettings,
@@ -51,6 +52,7 @@ class DocumentServices:
             clock=clock,
             sole_process=database.is_sqlite,
         )
+        self.sweep = KnowledgeSweep(self.removal)
         self.documents = DocumentService(
             database=database,
             access=access,
@@ -109,3 +111,13 @@ class DocumentServices:
         """Puts the services where routes find them."""
         state.knowledge_documents = self.documents
         state.knowledge_uploads = self.uploads
+
+    async def start(self) -> None:
+        """Begins to ingest and to sweep."""
+        await self.worker.start()
+        self.sweep.start()
+
+    async def stop(self) -> None:
+        """Ends both, and gives back what is under way."""
+        await self.sweep.stop()
+        await self.worker.stop()

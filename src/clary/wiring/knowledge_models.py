@@ -1,12 +1,6 @@
 """Which models of vectors and rerankers the operator chose (product.md 9)."""
 
-from clary.features.knowledge.ports import (
-    Embedder,
-    EmbeddingFailedError,
-    ModelEndpoint,
-    Reranker,
-    VectorMode,
-)
+from clary.features.knowledge.ports import ModelEndpoint
 from clary.features.knowledge.service import ServerModels
 from clary.settings import Settings
 from clary.settings.values import plain
@@ -42,31 +36,3 @@ def server_models(settings: Settings) -> ServerModels:
         provider_timeout_seconds=settings.embedding_timeout_seconds,
         reranker_timeout_seconds=settings.reranker_timeout_seconds,
     )
-
-
-class UnreachableModels:
-    """Fills the port `ModelSource` with models that never answer."""
-
-    def embedder(self, endpoint: ModelEndpoint) -> Embedder:
-        """See the port."""
-        return _Unreachable(endpoint.model, endpoint.dims or 0)
-
-    def embedded(self) -> Embedder | None:
-        """See the port."""
-        return None
-
-    def reranker(self, endpoint: ModelEndpoint) -> Reranker:
-        """See the port."""
-        return _Unreachable(endpoint.model, 0)
-
-
-class _Unreachable:
-    def __init__(self, model: str, dims: int) -> None:
-        self.model = model
-        self.dims = dims
-
-    async def embed(self, texts: object, *, mode: VectorMode) -> list[bytes]:
-        raise EmbeddingFailedError("provider_unreachable")
-
-    async def rank(self, query: str, passages: object) -> list[float]:
-        raise EmbeddingFailedError("provider_unreachable")

@@ -7,6 +7,7 @@ from anyio import fail_after
 
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.knowledge import KnowledgeParser
+from clary.features.knowledge.policy.cutting import cut
 from clary.features.knowledge.ports import DocumentRefusedError, Heading, ParsedDocument, Span
 from support import sample_compound as old
 from support import sample_files as new
@@ -115,9 +116,11 @@ async def test_old_word_files_give_their_text_and_no_codes(tmp_path: Path) -> No
     )
     document = await parsed(tmp_path, "a.doc", content)
     assert document.text == (
-        "标题：年度报告\n\n第一段中文。\n\nEnglish café link after\n\n| 姓名 | 年龄 |\n| --- | --- |\n| 张三 | 30 |\n\n结尾。"
+        "标题：年度报告\n\n第一段中文。\n\nEnglish café link after\n\n"
+        "| 姓名 | 年龄 |\n| --- | --- |\n| 张三 | 30 |\n\n结尾。"
     )
     assert await refused(tmp_path, "a.doc", old.doc(["x\r"], flags=0x100)) == "encrypted"
+    assert (await parsed(tmp_path, "a.doc", old.word_95("第一段。\r第二段。"))).text == "第一段。\n\n第二段。"
 
 
 async def test_pages_of_the_web_lose_scripts_and_navigation(tmp_path: Path) -> None:
@@ -187,6 +190,11 @@ async def test_encodings_are_found_in_short_texts_too(tmp_path: Path, text: str,
     assert (await parsed(tmp_path, "a.txt", text.encode(encoding))).text == text
 
 
+async def test_letters_in_json_are_themselves(tmp_path: Path) -> None:
+    content = r'{"a": "\u4f60\u597d \ud83d\ude42 \u0022 \\u4f60"}'
+    assert (await parsed(tmp_path, "a.json", content)).text == r'{"a": "你好 🙂 \u0022 \\u4f60"}'
+
+
 async def test_markdown_knows_what_is_code(tmp_path: Path) -> None:
     text = "---\ntitle: x\n---\n# One #\n\n```\n# no heading\n```\n\nTwo\n---\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
     document = await parsed(tmp_path, "a.md", text)
@@ -202,3 +210,14 @@ async def test_limits_make_a_file_too_large(tmp_path: Path) -> None:
     slow = new.pdf(["word " * 2000] * 400)
     assert await refused(tmp_path, "a.pdf", slow, Limits(seconds=0.01)) == "too_large"
     assert await refused(tmp_path, "a.pdf", bad.pdf_bomb(300)) == "too_large"
+
+
+async def test_a_long_table_repeats_its_header_within_reach_of_every_row(
+    parser: KnowledgeParser, tmp_path: Path
+) -> None:
+    rows = "\n".join(f"specimen{number},moor {number},collected by a volunteer" for number in range(200))
+    document = await parsed(tmp_path, "t.csv", f"specimen,habitat,collector\n{rows}\n")
+    pieces = cut(document, target_chars=800, overlap_chars=100)
+    assert len(document.tables) > 5
+    assert all("habitat" in piece.text for piece in pieces)
+    assert all(piece.text == document.text[piece.start : piece.end] for piece in pieces)

@@ -13,7 +13,8 @@ from support.house import House, house_in
 
 Json = dict[str, Any]
 PREFIX = "/api/knowledge-base"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
+PROBE = "test"
 
 
 class FakeModel:
@@ -26,7 +27,7 @@ class FakeModel:
         """See the port."""
         self._source.calls.append((self.model, len(texts)))
         await self._source.gate.wait()
-        if self._source.failure is not None:
+        if self._source.failure is not None and not (self._source.spares_probe and list(texts) == [PROBE]):
             raise EmbeddingFailedError(self._source.failure)
         return [(hashlib.sha256(text.encode()).digest() * (self.dims // 16 + 1))[: 2 * self.dims] for text in texts]
 
@@ -45,6 +46,7 @@ class FakeSource:
         self.gate = asyncio.Event()
         self.gate.set()
         self.failure: str | None = None
+        self.spares_probe = False
         self.inside: tuple[str, int] | None = ("small", 32)
 
     def embedder(self, endpoint: ModelEndpoint) -> Embedder:
@@ -67,10 +69,10 @@ class Library(Crowd):
         super().__init__(house, stack)
         self.source = source
 
-    async def base(self, name: str, **fields: Any) -> str:
+    async def base(self, who: str, /, **fields: Any) -> str:
         """A new base of somebody."""
         body = {"name": "base", "type": "document", **fields}
-        code, slug, data = await self.call(name, "POST", f"{PREFIX}/add", body)
+        code, slug, data = await self.call(who, "POST", f"{PREFIX}/add", body)
         assert code == 200, slug
         return data["kdb_id"]
 
@@ -78,9 +80,9 @@ class Library(Crowd):
         """What somebody sees of a base."""
         return await self.get(name, f"{PREFIX}/info?kdb_id={kdb_id}")
 
-    async def update(self, name: str, kdb_id: str, **fields: Any) -> Json:
+    async def update(self, who: str, kdb_id: str, /, **fields: Any) -> Json:
         """The data of an update that works."""
-        code, slug, data = await self.call(name, "POST", f"{PREFIX}/update", {"kdb_id": kdb_id, **fields})
+        code, slug, data = await self.call(who, "POST", f"{PREFIX}/update", {"kdb_id": kdb_id, **fields})
         assert code == 200, slug
         return data
 
@@ -108,28 +110,27 @@ class Library(Crowd):
         """All documents of a base."""
         return (await self.get(name, f"{PREFIX}/doc/list?kdb_id={kdb_id}&page_size=200"))["list"]
 
-    async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
+    async def until(self, holds: Callable[[], Awaitable[bool]], *, step: float = 1) -> None:
         """Waits for something, with time moving on."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not await holds():
                 await asyncio.sleep(0.05)
-                self.house.clock.move(seconds=1)
+                self.house.clock.move(seconds=step)
 
     async def until_ready(self, name: str, kdb_id: str, version: int) -> Json:
-        """Waits until a version answers and all its vectors are there."""
+        """Waits until a version answers and all its vectors are there; the base has a model."""
 
         async def is_ready() -> bool:
             index = (await self.info(name, kdb_id))["index"]
-            return (index["version"], index["state"]) == (version, "ready") and index["vectors"] != "partial"
+            return (index["version"], index["state"]) == (version, "ready") and index["vectors"] == "complete"
 
         await self.until(is_ready)
         return await self.info(name, kdb_id)
 
 
 @asynccontextmanager
-async def library_in(folder: Path, **settings: Any) -> AsyncIterator[Library]:
+async def library_in(folder: Path, *, source: FakeSource | None = None, **settings: Any) -> AsyncIterator[Library]:
     """A fresh house with a model that answers."""
-    async with house_in(folder, **settings) as house, AsyncExitStack() as stack:
-        source = FakeSource()
-        house.services.knowledge.models.source = source
+    source = source or FakeSource()
+    async with house_in(folder, models=source, **settings) as house, AsyncExitStack() as stack:
         yield Library(house, stack, source)

@@ -49,12 +49,15 @@ async def test_a_new_base_has_the_documented_info(library: Library) -> None:
 
 async def test_list_items_are_newest_first_and_found_by_literal_text(library: Library) -> None:
     names = ("Alpha_one", "Alpha2one", "50% off", "Ärger")
-    ids = [await library.base("alice", name=name, type=f"t{place % 2}") for place, name in enumerate(names)]
+    ids: list[str] = []
+    for place, name in enumerate(names):
+        ids.append(await library.base("alice", name=name, type=f"t{place % 2}"))
+        library.house.clock.move(seconds=1)
     first = await library.get("alice", f"{PREFIX}/list?page_no=1&page_size=2")
     assert (first["total"], first["page"], first["page_size"], first["user_id"]) == (4, 1, 2, library.ids["alice"])
     everything = (await library.get("alice", f"{PREFIX}/list"))["list"]
-    assert {each["id"] for each in everything} == set(ids)
-    assert [each["id"] for each in first["list"]] == [each["id"] for each in everything][:2]
+    assert [each["id"] for each in everything] == ids[::-1]
+    assert first["list"] == everything[:2]
     assert set(everything[0]) == {
         *("id", "name", "index_name", "intro", "createTime", "dataSource", "type", "docNum", "cover"),
         *("defaultColor", "user_id", "access", "disabled"),
@@ -89,9 +92,7 @@ async def test_names_types_and_settings_are_checked(library: Library) -> None:
     for body in bad:
         assert (await library.call("alice", "POST", f"{PREFIX}/add", body))[:2] == (422, "validation_error"), body
     message = (
-        await (await library.client("alice")).post(
-            f"{PREFIX}/add", json=bad[6], headers={"X-Locale": "en-US"}
-        )
+        await (await library.client("alice")).post(f"{PREFIX}/add", json=bad[6], headers={"X-Locale": "en-US"})
     ).json()["message"]
     assert "\n" not in message
     assert "chunk.target_chars" in message

@@ -73,7 +73,8 @@ def _vector_of(numbers: Any, dims: int) -> bytes:
         vector = np.array(cast("list[float]", numbers), dtype=np.float64)
     except OverflowError:
         raise EmbeddingFailedError("provider_bad_response") from None
-    length = float(np.linalg.norm(vector))
+    with np.errstate(over="ignore"):
+        length = float(np.linalg.norm(vector))
     if not 0 < vector.size <= MAX_DIMS or (dims and vector.size != dims) or not np.isfinite(length) or not length:
         raise EmbeddingFailedError("provider_bad_response")
     return (vector / length).astype("<f2").tobytes()

@@ -86,8 +86,8 @@ class KnowledgeDocumentRow(Row):
     `generation` rises with every claim, redo and cancel; a late attempt holds an older one and writes nothing. `due_at`
     and `lease_expires_at` are epoch seconds. `replaces_id`: the document this one takes the place of once it is ready.
     `place` is its order within its upload; `file_key` names the original in the store, None: its bytes are not kept.
-    `text_ready`: a text of an earlier attempt is there and searchable, whatever the status says. `losses`: attempts that
-    ended with their process.
+    `text_ready`: a text of an earlier attempt is there and searchable, whatever the status says. `losses`: attempts
+    that ended with their process.
     """
 
     __tablename__ = "knowledge_documents"

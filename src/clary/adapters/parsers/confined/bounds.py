@@ -18,20 +18,22 @@ _LANDLOCK_RESTRICT: Final = 446
 _PATH_BENEATH: Final = 1
 _ASK_VERSION: Final = 1
 _FILE_RIGHTS: Final = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1}
-_READ_RIGHTS: Final = 0b1100
+_READ: Final = 0b1100
+_RUN: Final = 0b1101
 _NETWORK_RIGHTS: Final = 0b11
 
 
-def lock_in(*, memory_bytes: int, seconds: float, libraries: Sequence[int]) -> None:
+def lock_in(*, memory_bytes: int, seconds: float, libraries: Sequence[int] = (), programs: Sequence[int] = ()) -> None:
     """Everything from here on is bounded. Hosts without user namespaces or Landlock leave those out.
 
-    `libraries`: open folders whose files may still be read, for imports that come late.
+    `libraries`: open folders whose files may still be read, for imports that come late; `programs`: those whose files
+    may be run too.
     """
     library = ctypes.CDLL(None, use_errno=True)
     library.prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     library.unshare(_NEW_USER | _NEW_NETWORK)
     library.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    _close_files(library, libraries)
+    _close_files(library, [*((folder, _READ) for folder in libraries), *((folder, _RUN) for folder in programs)])
     # Runtimes reserve more addresses than they use, so those are bounded more generously than the data itself.
     for limit, most in (
         (resource.RLIMIT_DATA, memory_bytes),
@@ -46,15 +48,15 @@ def lock_in(*, memory_bytes: int, seconds: float, libraries: Sequence[int]) -> N
     signal.setitimer(signal.ITIMER_REAL, 2 * seconds)
 
 
-def _close_files(library: ctypes.CDLL, readable: Sequence[int]) -> None:
+def _close_files(library: ctypes.CDLL, allowed: Sequence[tuple[int, int]]) -> None:
     """No other file can be opened and no address be reached any more; what is open stays readable."""
     version: int = library.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), _ASK_VERSION)
     if version < 1:
         return
     rights = struct.pack("QQ", _FILE_RIGHTS[min(version, 3)], _NETWORK_RIGHTS if version >= 4 else 0)
     rules: int = library.syscall(_LANDLOCK_CREATE, rights, ctypes.c_size_t(len(rights) if version >= 4 else 8), 0)
-    for folder in readable:
-        rule = struct.pack("=Qi", _READ_RIGHTS, folder)
+    for folder, granted in allowed:
+        rule = struct.pack("=Qi", granted, folder)
         library.syscall(_LANDLOCK_ADD, rules, _PATH_BENEATH, rule, 0)
     if rules >= 0:
         library.syscall(_LANDLOCK_RESTRICT, rules, 0)

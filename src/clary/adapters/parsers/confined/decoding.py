@@ -185,5 +185,4 @@ _CANDIDATES: Final[tuple[tuple[str, Callable[[str], float]], ...]] = (
     ("cp1252", _latin),
     ("utf-16-le", _wide_chinese),
     ("utf-16-be", _wide_chinese),
-    ("latin-1", _latin),
 )

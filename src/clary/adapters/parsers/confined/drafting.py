@@ -13,6 +13,9 @@ _LINE_ENDS: Final = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _BLANKS: Final = re.compile(r"\s+")
 _MAX_NAME: Final = 255
 _MAX_TITLE: Final = 80
+_TABLE_CHARS: Final = 600
+"""After so many a table's header is repeated: about once in a passage of the usual size."""
+_MAX_REPEATED: Final = 300
 
 
 def cleaned(text: str) -> str:
@@ -64,21 +67,31 @@ class TextDraft:
         self._headings.append(Heading(min(max(level, 1), 6), title, start))
 
     def table(self, rows: Iterable[Sequence[str]]) -> None:
-        """Adds rows as Markdown, the first one as header. Blank rows are left out."""
-        start = header_end = -1
+        """Adds rows as Markdown, the first one as header. Blank rows are left out.
+
+        A long table becomes several, each with the header: whoever reads a passage of it sees what the columns are.
+        """
+        head, start, header_end = "", -1, -1
         for row in rows:
             line = _row(row)
             if line is None:
                 continue
-            if start < 0:
-                start = self.raw(line)
-                self.raw("| " + " | ".join(["---"] * max(1, len(row))) + " |\n")
+            if not head:
+                head = line + "| " + " | ".join(["---"] * max(1, len(row))) + " |\n"
+                start = self.raw(head)
                 header_end = self.length
-            else:
-                self.raw(line)
-        if start >= 0:
-            self.mark_table(start, header_end, self.length)
-            self.raw("\n")
+                continue
+            if self.length - start >= _TABLE_CHARS and len(head) <= _MAX_REPEATED:
+                self._end_table(start, header_end)
+                start = self.raw(head)
+                header_end = self.length
+            self.raw(line)
+        if head:
+            self._end_table(start, header_end)
+
+    def _end_table(self, start: int, header_end: int) -> None:
+        self.mark_table(start, header_end, self.length)
+        self.raw("\n")
 
     def mark_table(self, start: int, header_end: int, end: int) -> None:
         """Says that Markdown rows lie there."""

@@ -1,4 +1,4 @@
-"""What names say, and which kind of text a text is."""
+"""What names and first bytes say."""
 
 import re
 from typing import Final
@@ -19,7 +19,18 @@ _TEXT_ENDINGS: Final = {
     "csv": "csv",
     "tsv": "tsv",
     "eml": "eml",
+    "json": "json",
+    "jsonl": "json",
 }
+_IMAGES: Final = (
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",
+    b"GIF87a",
+    b"GIF89a",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+)
 
 
 def ending_of(name: str) -> str:
@@ -28,10 +39,22 @@ def ending_of(name: str) -> str:
 
 
 def text_kind(start: bytes, ending: str) -> str:
-    """The kind of a text by its first bytes and the end of its name: `html eml md csv tsv text`."""
+    """The kind of a text by its first bytes and the end of its name: `html eml md csv tsv json text`."""
     stripped = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     if _HTML.match(stripped):
         return "html"
     if _HEADER.match(stripped) and len(_MAIL_HEADER.findall(stripped)) >= (1 if ending == "eml" else 3):
         return "eml"
     return _TEXT_ENDINGS.get(ending, "text")
+
+
+def is_pdf(start: bytes) -> bool:
+    """Whether these are the first bytes of a PDF; some have others before."""
+    return b"%PDF-" in start[:1024]
+
+
+def is_image(start: bytes) -> bool:
+    """Whether these are the first bytes of a picture."""
+    if start.startswith(b"BM"):
+        return len(start) > 26 and start[14:18] in (b"\x28\0\0\0", b"\x7c\0\0\0", b"\x0c\0\0\0")
+    return start.startswith(_IMAGES) or (start.startswith(b"RIFF") and start[8:12] == b"WEBP")

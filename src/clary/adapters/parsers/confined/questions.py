@@ -62,8 +62,6 @@ def _table(content: bytes, name: str, limits: Limits) -> Iterator[tuple[int, lis
     try:
         kind = kind_of(content, name)
     except DocumentRefusedError as refused:
-        if refused.outcome == "unsupported":
-            raise QaFormatError(None) from None
         if refused.outcome == "empty":
             raise QaFormatError("no_rows") from None
         raise

@@ -25,6 +25,7 @@ from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument
 _READERS: Final[dict[str, Callable[[bytes, Limits], ParsedDocument]]] = {
     "text": plain.read_text,
     "md": plain.read_markdown,
+    "json": plain.read_json,
     "csv": lambda content, limits: plain.read_delimited(content, limits, None),
     "tsv": lambda content, limits: plain.read_delimited(content, limits, "\t"),
     "html": html_page.read_html,

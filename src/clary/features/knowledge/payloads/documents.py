@@ -77,9 +77,9 @@ class DocumentInfo(DocumentFacts):
 
     kdb_id: str
     type: Literal["file", "qa", "eml"]
-    dataName: str
-    createTime: str
-    taskId: str
+    data_name: str = Field(alias="dataName")
+    create_time: str = Field(alias="createTime")
+    task_id: str = Field(alias="taskId")
     user_id: str
 
 
@@ -95,7 +95,7 @@ class UploadedDocument(BaseModel):
 class UploadAnswer(BaseModel):
     """An upload that was taken in, its files in order."""
 
-    taskId: str
+    task_id: str = Field(alias="taskId")
     user_id: str
     documents: list[UploadedDocument]
 
@@ -124,25 +124,27 @@ class TaskProgress(BaseModel):
 
     success: int
     fail: int
-    inProgress: int
+    in_progress: int = Field(alias="inProgress")
     waiting: int
     total: int
-    taskProcess: float
+    percent: float = Field(alias="taskProcess")
     ratio: float
     user_id: str
 
     @classmethod
     def of(cls, counts: TaskCounts, owner_id: str) -> "TaskProgress":
         """The counts of a base of this owner."""
-        return cls(
-            success=counts.success,
-            fail=counts.fail,
-            inProgress=counts.processing,
-            waiting=counts.pending,
-            total=counts.total,
-            taskProcess=counts.percent,
-            ratio=counts.percent / 100,
-            user_id=owner_id,
+        return cls.model_validate(
+            {
+                "success": counts.success,
+                "fail": counts.fail,
+                "inProgress": counts.processing,
+                "waiting": counts.pending,
+                "total": counts.total,
+                "taskProcess": counts.percent,
+                "ratio": counts.percent / 100,
+                "user_id": owner_id,
+            }
         )
 
 

@@ -15,18 +15,12 @@ Value = str | bool | int | float
 MAX_BASES, MAX_IDS, MAX_KEYS = 20, 1000, 20
 
 
-def _literal(text: str) -> str:
-    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
-        raise ValueError("must be text without NUL and lone surrogates")
-    return text
-
-
 def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-Words = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_literal)]
-Name = Annotated[str, Field(max_length=255), AfterValidator(_literal)]
+Words = Annotated[str, Field(min_length=1, max_length=4000)]
+Name = Annotated[str, Field(max_length=255)]
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Final
 
 from clary.features.knowledge.policy.cutting import Cut
@@ -17,6 +18,11 @@ class NewPassage:
     id: str
     text_hash: str
     tokens: str
+
+
+def title_of(file_name: str) -> str:
+    """What of a file's name is searched: its stem."""
+    return PurePosixPath(file_name).stem
 
 
 def searched_text(cut: Cut) -> str:

@@ -4,6 +4,7 @@ A weighted sum of both, each scaled within the question: ranks alone would lose 
 across languages. A passage whose vector is not there yet is judged by its words alone, not as if it were far away.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
@@ -12,7 +13,7 @@ from clary.features.knowledge.ports import Hit
 
 Mode = Literal["hybrid", "lexical", "vector"]
 WORDS_WEIGHT: Final = 0.3
-WORDS_WEIGHT_ACROSS_SCRIPTS: Final = 0.1
+WORDS_WEIGHT_ACROSS_SCRIPTS: Final = 0.2
 """A question in another script than the passages shares hardly more than names and numbers with them."""
 LEAST_SCORE: Final = 0.000_001
 _DIGITS: Final = 6
@@ -105,33 +106,23 @@ def words_weight(query: str, passages: Sequence[str]) -> float:
 
 def script_of(text: str) -> str | None:
     """The script most of the letters are of; a character of a dense script weighs as much as three letters."""
-    counts: dict[str, int] = {}
-    for char in text[:1000]:
-        script = _script(char)
-        if script is not None:
-            counts[script] = counts.get(script, 0) + (1 if script in _SPARSE else 3)
-    return max(sorted(counts), key=lambda script: counts[script], default=None)
+    head = text[:_MOST_LOOKED_AT]
+    counts = {name: weight * sum(map(len, runs.findall(head))) for name, runs, weight in _SCRIPTS}
+    most = max(counts, key=lambda name: counts[name])
+    return most if counts[most] else None
 
 
-_SPARSE: Final = frozenset({"latin", "greek", "cyrillic", "other"})
-_RANGES: Final = (
-    (0x0041, 0x024F, "latin"),
-    (0x0370, 0x03FF, "greek"),
-    (0x0400, 0x052F, "cyrillic"),
-    (0x1E00, 0x1EFF, "latin"),
-    (0x3040, 0x30FF, "east_asian"),
-    (0x3400, 0x9FFF, "east_asian"),
-    (0xAC00, 0xD7A3, "hangul"),
-    (0xF900, 0xFAFF, "east_asian"),
-    (0x20000, 0x323AF, "east_asian"),
+_MOST_LOOKED_AT: Final = 400
+_SCRIPTS: Final = (
+    ("latin", re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+"), 1),
+    ("greek", re.compile("[\u0370-\u03ff]+"), 1),
+    ("cyrillic", re.compile("[\u0400-\u052f]+"), 1),
+    ("arabic", re.compile("[\u0600-\u06ff]+"), 1),
+    ("devanagari", re.compile("[\u0900-\u097f]+"), 1),
+    ("thai", re.compile("[\u0e00-\u0e7f]+"), 1),
+    ("hangul", re.compile("[\uac00-\ud7a3]+"), 3),
+    ("east_asian", re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]+"), 3),
 )
-
-
-def _script(char: str) -> str | None:
-    if not char.isalpha():
-        return None
-    code = ord(char)
-    return next((script for first, last, script in _RANGES if first <= code <= last), "other")
 
 
 def _best_first(scores: Mapping[Key, float]) -> dict[Key, tuple[float, int]]:

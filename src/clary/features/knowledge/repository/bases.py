@@ -78,7 +78,7 @@ class BaseRepository:
     async def _page(
         self, query: Select[KnowledgeBaseRow], offset: int, limit: int
     ) -> tuple[list[KnowledgeBaseRow], int]:
-        counted = query.with_only_columns(func.count()).order_by(None)
+        counted = query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
         total = await self._session.scalar(counted) or 0
         return list(await self._session.scalars(query.offset(offset).limit(limit))), total
 

@@ -53,7 +53,8 @@ class DocumentRepository:
     async def count_task(self, kdb_id: str, task_id: str) -> TaskCounts:
         """The documents of a task by status."""
         query = select(_Doc.status, func.count()).where(_Doc.task_id == task_id, _Doc.kdb_id == kdb_id)
-        counts = {status: count for status, count in await self._session.execute(query.group_by(_Doc.status))}
+        rows = await self._session.execute(query.group_by(_Doc.status))
+        counts = {row[0]: row[1] for row in rows}
         return TaskCounts(*(counts.get(status, 0) for status in (SUCCESS, FAILED, PROCESSING, PENDING)))
 
     async def find_existing(self, doc_ids: Sequence[str]) -> frozenset[str]:
@@ -89,7 +90,7 @@ class DocumentRepository:
         """Name → id of the newest document of that name in a base."""
         query = select(_Doc.name, _Doc.id).where(_Doc.kdb_id == kdb_id, _Doc.name.in_(list(names)))
         rows = await self._session.execute(query.order_by(_Doc.created_at, _Doc.place))
-        return {name: doc_id for name, doc_id in rows}
+        return {row.name: row.id for row in rows}
 
     async def add_task(self, task: KnowledgeTaskRow, documents: Sequence[KnowledgeDocumentRow] = ()) -> None:
         """Stores an upload or a redo."""

@@ -52,9 +52,9 @@ class IngestionRepository:
 
     async def list_owners(self, now: float) -> list[str]:
         """Owners with documents that wait, or whose worker is gone. Some may have to wait longer."""
-        waiting = await self._session.scalars(_waiting_owners())
-        lost = select(_Doc.owner_id).where(_is_lost(now)).distinct()
-        return sorted({*waiting, *await self._session.scalars(lost)})
+        waiting = (await self._session.scalars(_WAITING_OWNERS)).all()
+        lost = (await self._session.scalars(select(_Doc.owner_id).where(_is_lost(now)).distinct())).all()
+        return sorted({*waiting, *lost})
 
     async def take(self, owner_id: str, now: float) -> KnowledgeDocumentRow | None:
         """The next document of an owner, locked; one that another worker is just taking is passed over."""
@@ -82,7 +82,7 @@ class IngestionRepository:
     async def list_held(self, lease_owner: str) -> dict[str, int]:
         """Id → generation of what a process holds."""
         query = select(_Doc.id, _Doc.generation).where(_held_by(lease_owner))
-        return {doc_id: generation for doc_id, generation in await self._session.execute(query)}
+        return {row.id: row.generation for row in await self._session.execute(query)}
 
     async def renew(self, lease_owner: str, doc_ids: Sequence[str], expires_at: float) -> None:
         """Moves the end of leases."""
@@ -136,9 +136,10 @@ class IngestionRepository:
             if row.version == current or row.state == "building"
         )
 
-    async def put_text(self, doc_id: str, *, text: str, layout: dict[str, Any]) -> None:
-        """Stores the text of a document in the place of an earlier one."""
-        await self._session.execute(delete(KnowledgeTextRow).where(KnowledgeTextRow.doc_id == doc_id))
+    async def put_text(self, doc_id: str, *, text: str, layout: dict[str, Any], is_first: bool) -> None:
+        """Stores the text of a document, unless it `is_first` in the place of an earlier one."""
+        if not is_first:
+            await self._session.execute(delete(KnowledgeTextRow).where(KnowledgeTextRow.doc_id == doc_id))
         self._session.add(KnowledgeTextRow(doc_id=doc_id, text=text, total_chars=len(text), layout=layout))
         await self._session.flush()
 
@@ -152,7 +153,7 @@ class IngestionRepository:
         return await self._session.scalar(query.limit(1)) is not None
 
     async def list_replaced(self, doc_id: str) -> list[Replaced]:
-        """What a document takes the place of: everything older of its name in its base, if it was to replace anything."""
+        """What a document that replaces takes the place of: everything older of its name in its base."""
         new, old = aliased(_Doc), _Doc
         query = select(old.id, old.file_key).where(
             new.id == doc_id,
@@ -176,7 +177,7 @@ def _is_lost(now: float) -> ColumnElement[bool]:
     return and_(_Doc.status == PROCESSING, _Doc.lease_expires_at < now)
 
 
-def _waiting_owners() -> Select[tuple[str]]:
+def _waiting_owners() -> Select[str]:
     """Every owner with a document that waits, by one step in the index each: a pile of documents costs nothing."""
     first = select(func.min(_Doc.owner_id).label("owner_id")).where(_Doc.status == PENDING)
     owners = first.cte("owners", recursive=True)
@@ -184,3 +185,7 @@ def _waiting_owners() -> Select[tuple[str]]:
     step = select(following.correlate(owners).scalar_subquery()).where(owners.c.owner_id.is_not(None))
     every = owners.union_all(step)
     return select(every.c.owner_id).where(every.c.owner_id.is_not(None))
+
+
+_WAITING_OWNERS = _waiting_owners()
+"""Built once: it is asked for with every document."""

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, case, delete, exists, func, literal, select, update
-from sqlalchemy.orm import undefer
 
 from clary.db.session import Session
 from clary.features.knowledge.tables import (
@@ -66,11 +65,11 @@ class VersionRepository:
         total, built = (await self._session.execute(query)).one()
         return total, built
 
-    async def find_text(self, doc_id: str) -> tuple[str, dict[str, Any]] | None:
-        """(text, layout) of a document."""
-        query = select(_T).where(_T.doc_id == doc_id).options(undefer(_T.text), undefer(_T.layout))
-        row = await self._session.scalar(query)
-        return None if row is None else (row.text, row.layout)
+    async def find_text(self, doc_id: str) -> tuple[str, dict[str, Any], str] | None:
+        """(text, layout, file name) of a document."""
+        query = select(_T.text, _T.layout, _D.name).join(_D, _D.id == _T.doc_id).where(_T.doc_id == doc_id)
+        row = (await self._session.execute(query)).one_or_none()
+        return None if row is None else (row[0], row[1], row[2])
 
     async def is_unbuilt(self, kdb_id: str, version: int, doc_id: str) -> bool:
         """Whether a document is still there and has no passage in a version."""

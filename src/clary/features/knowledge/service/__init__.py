@@ -26,6 +26,7 @@ from clary.features.knowledge.service.removal import KnowledgeRemoval
 from clary.features.knowledge.service.retrieving import Retriever
 from clary.features.knowledge.service.sharing import BaseSharing, WantedGrant
 from clary.features.knowledge.service.signals import IngestionSignals
+from clary.features.knowledge.service.sweeping import KnowledgeSweep
 from clary.features.knowledge.service.underway import FilesUnderWay
 from clary.features.knowledge.service.uploads import DocumentLimits, DocumentUploads
 from clary.features.knowledge.service.vectors import VectorBatches, VectorFilling
@@ -65,6 +66,7 @@ __all__ = [
     "KnowledgeAccess",
     "KnowledgeBase",
     "KnowledgeRemoval",
+    "KnowledgeSweep",
     "LeaseKeeper",
     "PassageIndexing",
     "PassageSearch",

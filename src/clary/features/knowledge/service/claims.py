@@ -13,13 +13,18 @@ from clary.kit.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A document in the hands of a worker. Whoever holds another generation of it writes nothing."""
+    """A document in the hands of a worker. Whoever holds another generation of it writes nothing.
+
+    `has_text`: an earlier attempt has left one. `replaces`: others may have to make room for it.
+    """
 
     doc_id: str
     kdb_id: str
     owner_id: str
     generation: int
     attempts: int
+    has_text: bool
+    replaces: bool
     source: Source
     plan: Plan
 
@@ -69,4 +74,14 @@ class ClaimDesk:
         row.attempts += not was_lost
         row.lease_owner, row.lease_expires_at = self._process_id, self.expiry
         source = Source(row.id, row.name, row.file_key)
-        return Claim(row.id, row.kdb_id, row.owner_id, row.generation, row.attempts, source, plan)
+        return Claim(
+            doc_id=row.id,
+            kdb_id=row.kdb_id,
+            owner_id=row.owner_id,
+            generation=row.generation,
+            attempts=row.attempts,
+            has_text=row.text_ready,
+            replaces=row.replaces_id is not None,
+            source=source,
+            plan=plan,
+        )

@@ -13,6 +13,7 @@ from clary.features.knowledge.policy.documents import TaskCounts, clip_window, k
 from clary.features.knowledge.ports import OriginalFiles
 from clary.features.knowledge.repository.documents import DocumentFilter, DocumentRepository
 from clary.features.knowledge.service.access import KnowledgeAccess, KnowledgeBase
+from clary.features.knowledge.service.progress import find_rebuild
 from clary.features.knowledge.service.removal import KnowledgeRemoval
 from clary.features.knowledge.service.signals import IngestionSignals
 from clary.features.knowledge.tables import KnowledgeDocumentRow, KnowledgeTaskRow
@@ -160,6 +161,9 @@ class DocumentService:
             KdbNotFoundError, KdbTaskNotFoundError
         """
         base = await self._access.get(db, identity=identity, kdb_id=kdb_id, right="read")
+        rebuild = await find_rebuild(db, base.id, task_id)
+        if rebuild is not None:
+            return rebuild, base.owner_id
         await self._require_task(db, base, task_id)
         return await DocumentRepository(db).count_task(base.id, task_id), base.owner_id
 

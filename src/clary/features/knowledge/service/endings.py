@@ -41,7 +41,9 @@ class EndingWriter:
         ingestions, passages = IngestionRepository(db), PassageRepository(db)
         if not await self._change(db, claim, status=SUCCESS, outcome="ok", error_kind=None, progress=100):
             return Written(is_held=False)
-        await ingestions.put_text(claim.doc_id, text=found.document.text, layout=found.layout)
+        await ingestions.put_text(
+            claim.doc_id, text=found.document.text, layout=found.layout, is_first=not claim.has_text
+        )
         wants_vectors, vectors, count = False, "none", 0
         for version in found.plan.versions:
             stored = await passages.replace_document(
@@ -55,7 +57,7 @@ class EndingWriter:
             if version.is_current:
                 count = stored
                 vectors = ("pending" if is_pending else "complete") if version.has_vectors else "none"
-        replaced = await ingestions.list_replaced(claim.doc_id)
+        replaced = await ingestions.list_replaced(claim.doc_id) if claim.replaces else []
         for each in replaced:
             await RemovalRepository(db).remove_document(claim.kdb_id, each.doc_id)
         await ingestions.describe(

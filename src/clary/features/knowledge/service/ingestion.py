@@ -162,13 +162,13 @@ class IngestionWorker:
         while True:
             async with self._database.write() as db:
                 plan = await self._changed_plan(db, claim, found)
-                if plan is None:
-                    written = await self._writer.write(db, claim, found)
-                    following = await self._desk.claim(db)
-            if plan is None:
+                written = None if plan is not None else await self._writer.write(db, claim, found)
+                following = None if plan is not None else await self._desk.claim(db)
+            if written is not None:
                 await self._follow(claim, written)
                 return following
             assert isinstance(found, Read)
+            assert plan is not None
             again = await self._attempt(held, self._reading.pass_on(claim.doc_id, found, plan, held.report))
             if again is None:
                 return None

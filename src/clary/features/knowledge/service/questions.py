@@ -130,7 +130,7 @@ class QuestionSets:
 class QuestionRuns:
     """Does the evaluations, one question after the other."""
 
-    def __init__(self, *, database: Database, finder: PassageFinder | None = None) -> None:
+    def __init__(self, *, database: Database, finder: PassageFinder) -> None:
         self._database = database
         self.finder = finder
 
@@ -153,8 +153,6 @@ class QuestionRuns:
         return None
 
     async def _ask(self, kdb_id: str, question: KnowledgeQuestionRow, payload: Json) -> Score:
-        if self.finder is None:
-            raise KdbTaskNotFoundError
         found = await self.finder.find(
             kdb_id=kdb_id, query=question.question, top_k=payload["top_k"], mode=payload["mode"]
         )

@@ -9,6 +9,7 @@ import structlog
 
 from clary.features.knowledge.policy.cutting import Cut, cut, document_of_rows
 from clary.features.knowledge.policy.layout import layout_of
+from clary.features.knowledge.policy.passages import NewPassage, title_of
 from clary.features.knowledge.ports import (
     DocumentParser,
     DocumentRefusedError,
@@ -18,7 +19,6 @@ from clary.features.knowledge.ports import (
     QaFormatError,
 )
 from clary.features.knowledge.repository.ingestions import Plan
-from clary.features.knowledge.repository.passages import NewPassage
 from clary.features.knowledge.service.indexing import PassageIndexing
 
 log = structlog.get_logger()
@@ -56,11 +56,15 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a file gave, for the versions of a plan. `rows`: the passages of a QA file, which no plan changes."""
+    """What a file gave, for the versions of a plan. `rows`: the passages of a QA file, which no plan changes.
+
+    `title` is searched with each passage.
+    """
 
     document: ParsedDocument
     rows: tuple[Cut, ...]
     plan: Plan
+    title: str = ""
     passages: dict[int, list[NewPassage]] = field(default_factory=dict[int, list[NewPassage]])
 
     @property
@@ -93,15 +97,17 @@ class DocumentReading:
             if plan.type == "qa":
                 rows, skipped = await self._parser.parse_qa(path, name=source.name)
                 document, cuts = document_of_rows(rows)
+                title = ""
                 document.metadata["skipped_rows"] = skipped
             else:
                 document, cuts = await self._parser.parse(path, name=source.name), []
+                title = title_of(source.name)
         except DocumentRefusedError as refusal:
             return Refused(refusal.outcome)
         except QaFormatError as problem:
             return Refused("unsupported" if problem.reason is None else "damaged")
         report(PARSED)
-        return await self.pass_on(source.doc_id, Read(document, tuple(cuts), plan), plan, report)
+        return await self.pass_on(source.doc_id, Read(document, tuple(cuts), plan, title), plan, report)
 
     async def pass_on(self, doc_id: str, found: Read, plan: Plan, report: Report) -> Ending:
         """Cuts what was parsed, for the versions of a plan."""
@@ -114,9 +120,9 @@ class DocumentReading:
                     cut, found.document, target_chars=size[0], overlap_chars=size[1]
                 )
                 report(CUT)
-                cuts_of[size] = await self._indexing.make(doc_id, cuts)
+                cuts_of[size] = await self._indexing.make(doc_id, cuts, title=found.title)
             made[version.version] = cuts_of[size]
         report(MADE)
         if not any(made.values()):
             return Refused("empty")
-        return Read(found.document, found.rows, plan, made)
+        return Read(found.document, found.rows, plan, found.title, made)

@@ -10,6 +10,7 @@ from clary.db.database import Database
 from clary.errors import ProblemError
 from clary.features.knowledge.errors import KnowledgeModelFailedError
 from clary.features.knowledge.policy.layout import cut_again
+from clary.features.knowledge.policy.passages import title_of
 from clary.features.knowledge.policy.settings import IndexPlan, chunk_of, embedding_of
 from clary.features.knowledge.ports import EmbeddingFailedError, ResolvedEmbedding
 from clary.features.knowledge.repository.bases import BaseRepository
@@ -160,7 +161,8 @@ class IndexBuilder:
         if found is None:
             return True
         cuts = await asyncio.to_thread(cut_again, found[0], found[1], **build.index.chunk)
-        passages = await self._indexing.make(doc_id, cuts)
+        title = "" if found[1].get("rows") else title_of(found[2])
+        passages = await self._indexing.make(doc_id, cuts, title=title)
         async with self._database.write() as db:
             await work.require_held(db)
             versions = VersionRepository(db)

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from clary.db.database import Database
+import structlog
+
+from clary.db.database import Database, UnavailableError
 from clary.db.session import Session
 from clary.features.knowledge.errors import QaFileFormatError, QaFileTypeError, StorageFullError
 from clary.features.knowledge.policy.documents import FAILED, PENDING, FileKey, extension_of, qa_reason
@@ -28,6 +30,8 @@ from clary.kit.clock import Clock
 from clary.kit.file_names import clean_name
 from clary.kit.ids import new_hex
 from clary.kit.text import Text
+
+log = structlog.get_logger()
 
 MIB: Final = 1024 * 1024
 MAX_FILES: Final = 200
@@ -100,7 +104,7 @@ class DocumentUploads:
 
         Raises:
             KdbNotFoundError, KdbForbiddenError, StorageFullError, ObjectLimitError, ValidationFailedError,
-            QaFileTypeError, QaFileFormatError: nothing was stored.
+            QaFileTypeError, QaFileFormatError, UnavailableError: nothing was stored.
         """
         with self._under_way.upload() as keys:
             is_stored = False
@@ -176,6 +180,9 @@ class DocumentUploads:
             if size <= most:
                 raise StorageFullError(self._limits.quota_mb) from None
             return ReceivedFile(doc_id, name, size, None)
+        except OSError as error:
+            log.warning("original_file_not_stored", errno=error.errno)
+            raise UnavailableError from error
         if received.room is not None:
             received.room -= size
         return ReceivedFile(doc_id, name, size, key)
