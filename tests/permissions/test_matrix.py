@@ -151,6 +151,7 @@ MORE_IDS: list[tuple[str, str, Any]] = [
     ("GET", "/api/conversations?agent_id={agent_id}", None),
     ("GET", "/api/conversations?user_id={user_id}", None),
     ("GET", "/api/conversations/{session_id}/messages?user_id={user_id}", None),
+    ("GET", "/api/conversations/{session_id}/citations?user_id={user_id}", None),
     ("GET", "/api/conversations/{session_id}/share?user_id={user_id}", None),
     ("DELETE", "/api/conversations/{session_id}/share?user_id={user_id}", None),
     ("POST", "/api/conversations/{session_id}/title?user_id={user_id}", {"title": "stolen"}),

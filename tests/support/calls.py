@@ -276,6 +276,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ),
     ("GET", "/api/conversations"): FREE,
     ("GET", "/api/conversations/{session_id}/messages"): Call(),
+    ("GET", "/api/conversations/{session_id}/citations"): Call(),
     ("GET", "/api/share/conversations/{session_id}/messages"): Call(),
     ("POST", "/api/conversations/{session_id}/share"): Call(body={}),
     ("GET", "/api/conversations/{session_id}/share"): Call(),
