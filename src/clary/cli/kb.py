@@ -162,7 +162,8 @@ def _is_question(item: Any) -> bool:
     question, expected = fields.get("question"), fields.get("expected")
     if not isinstance(question, str) or not 0 < len(question) <= MAX_QUESTION or not isinstance(expected, list):
         return False
-    return bool(expected) and all(_is_expectation(each) for each in cast("list[Any]", expected))
+    choices = cast("list[Any]", expected)
+    return bool(choices) and all(_is_expectation(each) for each in choices)
 
 
 def _is_expectation(item: Any) -> bool:
