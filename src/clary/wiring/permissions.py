@@ -25,6 +25,8 @@ def make_explainer(
     mcp_servers: ObjectSource,
     skills: ObjectSource,
     files: ObjectSource,
+    knowledge_bases: ObjectSource,
+    documents: ObjectSource,
 ) -> PermissionExplainer:
     """The explainer, which asks each slice about its objects."""
     return PermissionExplainer(
@@ -37,6 +39,8 @@ def make_explainer(
             "mcp": mcp_servers,
             "skill": skills,
             "file": files,
+            "kdb": knowledge_bases,
+            "doc": documents,
             "group": identity.memberships,
             "user": identity.user_administration,
             "key": identity.keys,

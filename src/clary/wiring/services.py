@@ -30,6 +30,7 @@ from clary.wiring.budgets import BudgetServices
 from clary.wiring.execution import ExecutionServices
 from clary.wiring.files import FileServices, workspace_room
 from clary.wiring.identity import IdentityServices
+from clary.wiring.knowledge import KnowledgeServices
 from clary.wiring.mcp import EveryTool, McpParts, McpToolsOutside
 from clary.wiring.memory import PersonalNoteBooks, make_memory
 from clary.wiring.objects import ObjectServices
@@ -91,6 +92,8 @@ class Services:
             mcp_servers=self.mcp.servers,
             skills=self.skills.skills,
             files=self.objects.files,
+            knowledge_bases=self.knowledge.access,
+            documents=self.knowledge.document_targets,
         )
         self.upkeep = Upkeep(
             runs=self.runs,
@@ -121,8 +124,10 @@ class Services:
             workspaces=self.workspaces,
             memory=self.memory,
             run_skills=self.skills.for_runs,
+            run_knowledge=self.knowledge.for_runs,
             mcp_servers=self.mcp.leaving,
             files=self.objects.leaving,
+            knowledge=self.knowledge.leaving,
             mcp_run_tools=self.mcp.run_tools,
             gate=self.usage.gate,
             metering=self.usage.metering,
@@ -161,6 +166,7 @@ class Services:
             foreign=McpToolsOutside(self.mcp.offers, self.mcp.run_tools),
             notes=PersonalNoteBooks(self.memory),
             images=self.execution.peoples_images,
+            knowledge=self.knowledge.for_runs,
         )
 
     def _add_identity(self) -> None:
@@ -231,6 +237,16 @@ class Services:
             metering=self.usage.metering,
         )
         self.provider_resolver = self.models.resolver
+        self.knowledge = KnowledgeServices(
+            self.settings,
+            database=self.database,
+            clock=self.clock,
+            process_id=self.process_id,
+            guard=self.guard,
+            identity=self.identity,
+            providers=self.provider_resolver,
+            background=self.background,
+        )
         self.workspaces = WorkspaceService(
             settings.workspaces, database=self.database, clock=clock, grace_days=settings.workspace_grace_days
         )
@@ -242,6 +258,7 @@ class Services:
             money=self.money,
             tools=EveryTool(FixedTools((*self.toolbox.names, *ALIASES)), self.mcp.offers),
             skills=self.skills.for_runs,
+            knowledge_bases=self.knowledge.for_runs,
         )
         self.agent_resolver = self.agents.resolver
         self.memory = make_memory(
@@ -282,6 +299,7 @@ class Services:
         self.objects.publish(state)
         state.memory = self.memory
         self.skills.publish(state)
+        self.knowledge.publish(state)
 
     async def start(self) -> None:
         """Schema, keys, event log, sandbox; then runs that a dead process left go on.
@@ -294,6 +312,7 @@ class Services:
             await self._start_accounts()
             undo.pop_all()
         await self.execution.start()
+        await self.knowledge.start()
         await self.background.start()
         await self.tools.calls.start()
         self.mcp.start()
@@ -328,7 +347,7 @@ class Services:
 
     async def _drain(self) -> None:
         self.system.draining = True
-        await _each(self.upkeep.stop, self.background.stop, self.execution.drain)
+        await _each(self.upkeep.stop, self.background.stop, self.knowledge.stop, self.execution.drain)
 
     async def stop(self) -> None:
         """Gives runs back, writes what is queued, closes everything."""

@@ -12,7 +12,14 @@ from clary.features.permissions.service import Identity, Target
 from clary.features.runs.errors import RunNotFoundError
 from clary.features.runs.payloads import run_object
 from clary.features.runs.policy import MAX_FRUITLESS_TAKEOVERS, Endpoint, EndReason, StopReason, is_active, status_of
-from clary.features.runs.repository import RunRepository, change_run, end_children, finish_step, insert_step
+from clary.features.runs.repository import (
+    RunRepository,
+    add_warnings,
+    change_run,
+    end_children,
+    finish_step,
+    insert_step,
+)
 from clary.features.runs.tables import IdempotencyKeyRow, RunRow, RunStepRow
 from clary.kit.clock import Clock
 from clary.streams.ports import EventLog
@@ -27,6 +34,7 @@ __all__ = [
     "RunService",
     "RunStepRow",
     "StopReason",
+    "add_warnings",
     "change_run",
     "end_children",
     "finish_step",
