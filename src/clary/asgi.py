@@ -71,6 +71,7 @@ def routers() -> list[APIRouter]:
         mcp_routes.router,
         agent_routes.router,
         usage_routes.router,
+        usage_routes.reports_router,
         workspace_routes.router,
         memory_routes.router,
         skill_routes.router,

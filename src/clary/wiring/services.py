@@ -78,6 +78,7 @@ class Services:
         )
         self._add_features()
         self.usage.add_agents(self.agents.service)
+        self.usage.name_providers(self.provider_resolver)
         self._add_execution()
         self._add_work_beside_runs()
         self.permission_explainer = make_explainer(

@@ -1,4 +1,4 @@
-"""The door of the slice: booking calls, leave to make them, budgets."""
+"""The door of the slice: booking calls, leave to make them, budgets, reports."""
 
 from clary.features.usage.policy import Calendar
 from clary.features.usage.ports import PlannedCall, Reservation
@@ -8,6 +8,7 @@ from clary.features.usage.service.gate import BudgetGate, StartCheck
 from clary.features.usage.service.holders import GroupBudgets, KeyBudgets
 from clary.features.usage.service.keeping import LedgerKeeping
 from clary.features.usage.service.ledger import LedgerEntry, add_entry, record, settle
+from clary.features.usage.service.reports import Span, UsageReports
 from clary.features.usage.service.single_calls import SelfBookingModel, SingleCalls
 from clary.features.usage.service.targets import BudgetPlaces
 
@@ -27,7 +28,9 @@ __all__ = [
     "Reservation",
     "SelfBookingModel",
     "SingleCalls",
+    "Span",
     "StartCheck",
+    "UsageReports",
     "add_entry",
     "entry_of",
     "record",
