@@ -1,9 +1,9 @@
 """Wire shapes of reports (platform.md 14.2)."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from clary.features.usage.tables import UsageRow
 from clary.http.payload import Payload
@@ -36,21 +36,6 @@ COLUMNS = (
     "note",
     "duration_ms",
 )
-
-
-def _edge(value: Any) -> Any:
-    """A day, or a moment; without a zone it is in UTC."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    if len(text) == 10:
-        return date.fromisoformat(text)
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-Edge = Annotated[datetime | date, BeforeValidator(_edge)]
-"""An end of a span of time: `YYYY-MM-DD`, a whole day of the server's zone, or a moment of ISO 8601."""
 
 
 class TokenUsageRequest(Payload):

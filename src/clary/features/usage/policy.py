@@ -126,9 +126,19 @@ class Calendar:
         """The day a quarter of an hour belongs to, as `quarter_of` counts them."""
         return datetime.fromtimestamp(quarter * QUARTER_SECONDS, self._zone).date()
 
-    def today(self, now: datetime) -> date:
-        """The present day."""
-        return now.astimezone(self._zone).date()
+    def end_of_day(self, now: datetime) -> datetime:
+        """When the day after the present one begins."""
+        return self.first_moment(now.astimezone(self._zone).date() + timedelta(days=1))
+
+    def ends(
+        self, since: datetime | date | None, until: datetime | date | None
+    ) -> tuple[datetime | None, datetime | None]:
+        """The moments between which a span lies, each a moment, a day or open; the last day is whole."""
+        if isinstance(since, date) and not isinstance(since, datetime):
+            since = self.first_moment(since)
+        if isinstance(until, date) and not isinstance(until, datetime):
+            until = None if until == date.max else self.first_moment(until + timedelta(days=1))
+        return since, until
 
     def reset(self, period: Period, now: datetime) -> datetime | None:
         """When the next day or month begins; None for a run or session."""

@@ -9,8 +9,8 @@ from sqlalchemy import BigInteger, ColumnElement, Numeric, cast, extract, func, 
 
 from clary.db.session import Session
 from clary.features.permissions.service import Identity, visible_to
-from clary.features.usage.policy import QUARTER_SECONDS, CallFilters, Grouping
-from clary.features.usage.tables import UsageRow
+from clary.features.usage.policy import ALL, QUARTER_SECONDS, CallFilters, Grouping
+from clary.features.usage.tables import UsageRow, UsageSumRow
 
 ROW = UsageRow
 KEYS: dict[Grouping, Any] = {
@@ -82,6 +82,13 @@ class ReportRepository:
         """Rows of runs, in the order in which they were written."""
         return (await self._session.scalars(select(ROW).where(ROW.run_id.in_(run_ids)).order_by(ROW.id))).all()
 
+    async def list_sums(self, *, since: int) -> list[tuple[int, int, int]]:
+        """(quarter of an hour, tokens, cost) of everybody since a quarter; these are kept for ever."""
+        row = UsageSumRow
+        query = select(row.quarter, row.input_tokens + row.output_tokens, row.cost)
+        query = query.where(row.scope == "server", row.target_id == ALL, row.quarter >= since)
+        return [(int(each[0]), int(each[1]), int(each[2])) for each in await self._session.execute(query)]
+
     async def sum_all(self, identity: Identity, filters: CallFilters) -> Figures:
         """Everything together."""
         return await self._one(_figures(None).where(*_seen(identity, filters)))
@@ -102,9 +109,27 @@ class ReportRepository:
         return (await self._many(query))[0]
 
     async def _many(self, query: Any) -> list[Figures]:
-        rows = [tuple(row) for row in await self._session.execute(query)]
-        sums = [[int(each or 0) for each in row[2:10]] for row in rows]
-        return [Figures(row[0], row[1], *each[:8], row[10], row[11]) for row, each in zip(rows, sums, strict=True)]
+        return [_row(row) for row in await self._session.execute(query)]
+
+
+def _row(row: Any) -> Figures:
+    key, user_id, *sums, first_at, last_at = row
+    calls, without_cost, sessions, *tokens, cost = (int(each or 0) for each in sums)
+    input_tokens, output_tokens, cached_tokens, reasoning_tokens = tokens
+    return Figures(
+        key=key,
+        user_id=user_id,
+        calls=calls,
+        calls_without_cost=without_cost,
+        sessions=sessions,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cached_tokens=cached_tokens,
+        reasoning_tokens=reasoning_tokens,
+        cost=cost,
+        first_at=first_at,
+        last_at=last_at,
+    )
 
 
 def _figures(key: Any, user_id: Any = None) -> Any:

@@ -7,13 +7,13 @@ from starlette.responses import StreamingResponse
 
 from clary.features.permissions.guards import CurrentUser
 from clary.features.usage.guards import Reports
-from clary.features.usage.payloads import Edge, TokenUsageRequest
+from clary.features.usage.payloads import TokenUsageRequest
 from clary.features.usage.policy import CallFilters, Grouping
-from clary.features.usage.service import Span
 from clary.http.access import needs
 from clary.http.envelope import Envelope, answer
 from clary.http.paging import PageOf20
 from clary.http.routing import slice_router
+from clary.http.span import SpanAsked
 from clary.http.unit_of_work import ReadUnit
 
 router = slice_router("/api", "usage")
@@ -23,8 +23,7 @@ Word = Annotated[str | None, Query(max_length=255)]
 
 async def _filters(
     reports: Reports,
-    since: Annotated[Edge | None, Query(alias="from")] = None,
-    until: Annotated[Edge | None, Query(alias="to")] = None,
+    span: SpanAsked,
     user_id: Word = None,
     agent_id: Word = None,
     session_id: Word = None,
@@ -45,7 +44,7 @@ async def _filters(
         step_name=step_name,
         request_source=request_source,
     )
-    return reports.between(Span(since, until), filters)
+    return reports.between(span, filters)
 
 
 Filters = Annotated[CallFilters, Depends(_filters)]

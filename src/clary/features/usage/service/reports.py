@@ -4,7 +4,8 @@ import csv
 import io
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from clary.db.database import Database
@@ -16,8 +17,10 @@ from clary.features.usage.policy import UNITS, Calendar, CallFilters, Grouping
 from clary.features.usage.ports import GroupNames, Json, ProviderNames, Scope
 from clary.features.usage.repository import Figures, ReportRepository
 from clary.features.usage.service.targets import BudgetPlaces
+from clary.features.usage.tables import UsageRow
 from clary.http.paging import Page
 from clary.http.problems import RoleMissingError, ValidationFailedError
+from clary.http.span import Span
 from clary.kit.clock import Clock, wire_time
 
 MAX_ITEMS = 1000
@@ -29,11 +32,12 @@ HOLDERS: dict[Grouping, Scope] = {"agent": "agent", "key": "key"}
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Between two ends, each a day of the server's zone (the last one whole), a moment, or open."""
+class DayOfUse:
+    """What everybody used on a day of the server's zone."""
 
-    since: datetime | date | None = None
-    until: datetime | date | None = None
+    day: str
+    tokens: int
+    cost: Decimal
 
 
 class UsageReports:
@@ -56,7 +60,7 @@ class UsageReports:
         self._groups = groups
         self._calendar = calendar
         self._clock = clock
-        self._currency = currency
+        self.currency = currency
         self._providers: ProviderNames | None = None
 
     def name_providers(self, providers: ProviderNames) -> None:
@@ -65,7 +69,8 @@ class UsageReports:
 
     def between(self, span: Span, filters: CallFilters) -> CallFilters:
         """The same filters between two ends."""
-        return replace(filters, since=self._moment(span.since), until=self._moment(span.until, is_end=True))
+        since, until = self._calendar.ends(span.since, span.until)
+        return replace(filters, since=since, until=until)
 
     async def list_page(self, db: Session, *, identity: Identity, filters: CallFilters, page: Page) -> Json:
         """Rows, newest first."""
@@ -100,7 +105,7 @@ class UsageReports:
         ordered = sorted(sums.items(), key=_day if grouping == "day" else _tokens)
         items = [{"key": key, "label": labels.get(key or "", key or ""), **_shown(each)} for key, each in ordered]
         totals = _Sum.of([await reports.sum_all(identity, filters)])
-        return {"items": items, "totals": _shown(totals), "currency": self._currency}
+        return {"items": items, "totals": _shown(totals), "currency": self.currency}
 
     async def sum_tokens(self, db: Session, *, identity: Identity, wanted: TokenUsageRequest) -> Json:
         """Sums by agent, user or session, with most tokens first."""
@@ -123,6 +128,19 @@ class UsageReports:
         items = [_token_item(wanted.dimension, each) for each in found[:MAX_ITEMS]]
         return {"summary": self._token_summary(whole), "items": items}
 
+    async def list_days(self, db: Session, *, since: datetime) -> list[DayOfUse]:
+        """What everybody used since the beginning of a day, from the sums, which outlive the rows of the ledger."""
+        found: dict[str, DayOfUse] = {}
+        for quarter, tokens, cost in await ReportRepository(db).list_sums(since=quarter_of(since)):
+            day = self._calendar.day_of(quarter).isoformat()
+            known = found.get(day, DayOfUse(day, 0, Decimal(0)))
+            found[day] = DayOfUse(day, known.tokens + tokens, known.cost + cost / UNITS)
+        return list(found.values())
+
+    async def list_calls_of(self, db: Session, *, run_ids: Sequence[str]) -> Sequence[UsageRow]:
+        """The calls of runs that the caller was allowed to see, in the order in which they were booked."""
+        return await ReportRepository(db).list_of_run(run_ids)
+
     def _token_summary(self, whole: Figures) -> Json:
         average = round(whole.total_tokens / whole.sessions, 2) if whole.sessions else 0
         return {
@@ -133,20 +151,11 @@ class UsageReports:
             "average_tokens_per_session": average,
             "model_call_count": whole.calls,
             "cost": float(whole.cost / UNITS),
-            "currency": self._currency,
+            "currency": self.currency,
         }
 
-    def _moment(self, edge: datetime | date | None, *, is_end: bool = False) -> datetime | None:
-        if edge is None or isinstance(edge, datetime):
-            return edge
-        try:
-            return self._calendar.first_moment(edge + timedelta(days=int(is_end)))
-        except OverflowError:
-            return None
-
     def _bounded(self, filters: CallFilters) -> CallFilters:
-        until = filters.until or self._moment(self._calendar.today(self._clock.now()), is_end=True)
-        assert until is not None
+        until = filters.until or self._calendar.end_of_day(self._clock.now())
         since = filters.since or until - timedelta(days=USUAL_DAYS)
         if until - since > timedelta(days=MAX_DAYS, hours=1):
             raise ValidationFailedError(f"from: at most {MAX_DAYS} days")

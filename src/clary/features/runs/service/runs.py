@@ -11,35 +11,17 @@ from clary.features.audit.service import AuditLog, AuditObject
 from clary.features.permissions.service import Identity, Target
 from clary.features.runs.errors import RunNotFoundError
 from clary.features.runs.payloads import run_object
-from clary.features.runs.policy import MAX_FRUITLESS_TAKEOVERS, Endpoint, EndReason, StopReason, is_active, status_of
-from clary.features.runs.repository import RunRepository, change_run, end_children, finish_step, insert_step
-from clary.features.runs.tables import IdempotencyKeyRow, RunRow, RunStepRow
+from clary.features.runs.policy import StopReason, is_active
+from clary.features.runs.repository import RunRepository
+from clary.features.runs.tables import RunRow
 from clary.kit.clock import Clock
 from clary.streams.ports import EventLog
-
-__all__ = [
-    "MAX_FRUITLESS_TAKEOVERS",
-    "EndReason",
-    "Endpoint",
-    "IdempotencyKeyRow",
-    "RunRepository",
-    "RunRow",
-    "RunService",
-    "RunStepRow",
-    "StopReason",
-    "change_run",
-    "end_children",
-    "finish_step",
-    "insert_step",
-    "is_active",
-    "status_of",
-]
 
 EXPIRED_LOGS_PER_SWEEP = 200
 
 
 class RunService:
-    """The door of the slice."""
+    """Runs one by one."""
 
     def __init__(
         self, *, database: Database, event_log: EventLog, audit: AuditLog, clock: Clock, log_ttl_hours: float
@@ -61,9 +43,9 @@ class RunService:
             if run is None:
                 raise RunNotFoundError
         await self._audit.record_admin_read(identity, AuditObject("run", run_id, run.user_id))
-        return await self._object(run)
+        return await self.object_of(run)
 
-    async def _object(self, run: RunRow) -> dict[str, Any]:
+    async def object_of(self, run: RunRow) -> dict[str, Any]:
         """The run object; an active run has as many lines as its log. Takes a connection of its own."""
         line_count = run.line_count
         if line_count is None:
@@ -85,7 +67,7 @@ class RunService:
         """Run objects of a conversation, oldest first."""
         async with self._database.read() as db:
             runs = await RunRepository(db).list_of_conversation(conversation_id)
-        return [await self._object(run) for run in sorted(runs, key=lambda run: run.created_at)]
+        return [await self.object_of(run) for run in sorted(runs, key=lambda run: run.created_at)]
 
     async def find_readable(self, db: Session, *, conversation_id: int, run_id: str | None) -> RunRow | None:
         """The run a reader means: by id, else the active one, else the most recent (stream-runtime.md 6.5)."""

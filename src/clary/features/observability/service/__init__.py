@@ -1,0 +1,14 @@
+"""The door of the slice."""
+
+from clary.features.observability.service.gate import GateRules, JaegerGate
+from clary.features.observability.service.metrics import MetricsDoor, MetricsPage, Reader
+from clary.features.observability.service.statistics import Statistics
+
+__all__ = [
+    "GateRules",
+    "JaegerGate",
+    "MetricsDoor",
+    "MetricsPage",
+    "Reader",
+    "Statistics",
+]
