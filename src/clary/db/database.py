@@ -108,6 +108,13 @@ class Database:
         async with self.read() as session:
             await session.execute(text("SELECT 1"))
 
+    async def size_bytes(self) -> int:
+        """What the database takes on its disk."""
+        if self.path is not None:
+            return await asyncio.to_thread(_file_bytes, self.path)
+        async with self.read() as session:
+            return int(await session.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+
     async def close(self) -> None:
         """Lets open transactions end, begins no more, and closes every connection.
 
@@ -122,6 +129,12 @@ class Database:
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()
+
+
+def _file_bytes(path: Path) -> int:
+    """A SQLite file with its journals."""
+    found = (path.with_name(path.name + ending) for ending in ("", "-wal", "-shm"))
+    return sum(each.stat().st_size for each in found if each.exists())
 
 
 def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:

@@ -18,6 +18,7 @@ from clary.errors import ProblemError
 from clary.http.peers import AddressList, find_peer, is_address, socket_peer
 from clary.http.problems import HeadersTooLargeError, InvalidHostError
 from clary.http.rendering import render_problem, render_unforeseen
+from clary.http.watching import RequestWatch
 from clary.kit.ids import new_hex
 from clary.kit.origin import RequestOrigin, current_origin
 from clary.kit.text import Locale, current_locale
@@ -78,6 +79,7 @@ class Edge:
         state["request_id"] = choose_request_id(headers, is_forwarded=is_forwarded)
         state["trace_id"] = choose_trace_id(headers, is_forwarded=is_forwarded)
         state["is_head"] = scope["method"] == "HEAD"
+        method = scope["method"]
         if state["is_head"]:
             scope, receive, send = as_get(scope, receive, send)
         locale = choose_locale(headers)
@@ -86,9 +88,11 @@ class Edge:
         origin_token = current_origin.set(origin)
         ids = {name: state[name] for name in ("request_id", "trace_id")}
         structlog.contextvars.bind_contextvars(**ids)
+        watch = RequestWatch(method, state)
         try:
-            await self._serve(scope, receive, self._dressed(send, scope, headers, locale))
+            await self._serve(scope, receive, watch.watching(self._dressed(send, scope, headers, locale)))
         finally:
+            watch.ended()
             current_locale.reset(locale_token)
             current_origin.reset(origin_token)
             structlog.contextvars.unbind_contextvars(*ids)
@@ -109,6 +113,7 @@ class Edge:
                 return
             self._require_limits(scope, request)
             is_own = scope["path"].startswith("/api/") and not scope["path"].startswith("/api/oauth2/")
+            scope["state"]["query"] = scope["query_string"]
             if scope["query_string"] and is_own:
                 scope["query_string"] = drop_absent(scope["query_string"])
             await self._app(scope, receive, watching)

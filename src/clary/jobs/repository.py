@@ -52,6 +52,12 @@ class JobRepository:
         query = select(func.count()).select_from(JobRow).where(*_of(owner_id, kinds), JobRow.status.in_(OPEN))
         return (await self._session.scalar(query)) or 0
 
+    async def count_by_kind(self) -> list[tuple[str, str, int, datetime]]:
+        """(kind, status, how many, since when the oldest is there) of open jobs."""
+        query = select(JobRow.kind, JobRow.status, func.count(), func.min(JobRow.created_at))
+        rows = await self._session.execute(query.where(JobRow.status.in_(OPEN)).group_by(JobRow.kind, JobRow.status))
+        return [(row[0], row[1], int(row[2]), row[3]) for row in rows]
+
     async def list_due(self, kind: str, now: float) -> list[Due]:
         """Owners with a job that waits for its turn, or whose worker is gone."""
         query = select(JobRow.owner_id, func.min(JobRow.created_at)).where(_is_due(kind, now)).group_by(JobRow.owner_id)

@@ -1,4 +1,4 @@
-"""Counts and durations of what happens, spoken like logs: whoever sees something says so, and whoever collects it hears.
+"""Counts and durations of what happens, spoken like logs: whoever sees something says so, a collector hears it.
 
 Names and labels are those of the collector, which drops what it does not know and bounds what labels may say. While
 nobody collects, a word costs a function call. Safe from any thread.

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from clary.kit import json_text
+from clary.kit import json_text, measures
 from clary.kit.clock import Clock
 from clary.kit.text import Text
 from clary.runtime.events import ToolProgressed, ToolStepBegan, ToolStepDone
@@ -156,11 +156,14 @@ class ToolRunner:
         if before:
             await asyncio.wait(before)
         async with slots:
+            outcome = "interrupted"
             try:
                 result: dict[str, Any] | str = await self._attempt(item, tell)
-                is_error = False
+                is_error, outcome = False, "ok"
             except ToolFailedError as error:
-                result, is_error = error_content(error, item.call.name), True
+                result, is_error, outcome = error_content(error, item.call.name), True, "error"
+            finally:
+                measures.count("clary_tool_calls_total", tool=item.call.name, outcome=outcome)
             await tell(await self._done(item.call, result, is_error=is_error))
 
     async def _attempt(self, item: PendingCall, tell: Callable[[ToolEvent], Awaitable[None]]) -> dict[str, Any] | str:
@@ -189,12 +192,14 @@ class ToolRunner:
             if progress is not None:
                 progress.add(stream, text)
 
+        began = self._clock.monotonic()
         try:
             async with asyncio.timeout(tool.spec.timeout_seconds):
                 return await tool.run(arguments, self._make_context(call.id, output))
         except TimeoutError:
             raise ToolFailedError(words(_TIMEOUT, self._language), "TIMEOUT") from None
         finally:
+            measures.observe("clary_tool_seconds", self._clock.monotonic() - began, tool=call.name)
             if progress is not None:
                 await progress.close()
 

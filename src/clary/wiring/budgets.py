@@ -32,7 +32,7 @@ class BudgetServices:
     def __init__(
         self, settings: Settings, *, database: Database, clock: Clock, money: Money, identity: IdentityServices
     ) -> None:
-        calendar = Calendar(settings.timezone)
+        calendar = self.calendar = Calendar(settings.timezone)
         self.places = BudgetPlaces(
             database=database,
             members=identity.memberships,

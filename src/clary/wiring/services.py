@@ -32,6 +32,7 @@ from clary.wiring.files import FileServices, workspace_room
 from clary.wiring.identity import IdentityServices
 from clary.wiring.mcp import EveryTool, McpParts, McpToolsOutside
 from clary.wiring.memory import PersonalNoteBooks, make_memory
+from clary.wiring.observability import ObservabilityServices
 from clary.wiring.parts import (
     FirstSteps,
     announce_password,
@@ -91,9 +92,29 @@ class Services:
             skills=self.skills.skills,
         )
         self.upkeep = Upkeep(
-            runs=self.runs, workspaces=self.workspaces, skills=self.skills, identity=self.identity, usage=self.usage
+            runs=self.runs,
+            run_reports=self.execution.run_reports,
+            workspaces=self.workspaces,
+            skills=self.skills,
+            identity=self.identity,
+            usage=self.usage,
         )
         self._add_system()
+        self.observability = ObservabilityServices(
+            settings,
+            database=self.database,
+            clock=self.clock,
+            execution=self.execution,
+            usage=self.usage,
+            counts={
+                "users": self.accounts.count_all,
+                "agents": self.agents.service.count_all,
+                "conversations": self.conversations.count_all,
+            },
+            jobs=self.background.queue,
+            system=self.system,
+            built_in=lambda: self.toolbox.names,
+        )
 
     def _add_execution(self) -> None:
         self.execution = ExecutionServices(
@@ -257,6 +278,7 @@ class Services:
         self.files.publish(state)
         state.memory = self.memory
         self.skills.publish(state)
+        self.observability.publish(state)
 
     async def start(self) -> None:
         """Schema, keys, event log, sandbox; then runs that a dead process left go on.
@@ -268,6 +290,7 @@ class Services:
             undo.push_async_callback(self._close)
             await self._start_accounts()
             undo.pop_all()
+        self.observability.start()
         await self.execution.start()
         await self.background.start()
         await self.tools.calls.start()
@@ -316,6 +339,7 @@ class Services:
 
     async def _close(self) -> None:
         await self.gateway.close()
+        await self.observability.stop()
         await self.database.close()
         self.passwords.close()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from clary.db.session import Session
+from clary.jobs.queue import OpenJobs
 
 Count = Callable[[Session], Awaitable[int]]
 """Counts something of the whole server."""
@@ -32,30 +33,6 @@ class StorageSizes(Protocol):
 
     async def measure(self) -> Mapping[str, int]:
         """Bytes by `files`, `workspaces`, `knowledge` and `database`."""
-        ...
-
-
-class OpenJobs(Protocol):
-    """Jobs of a kind and state."""
-
-    @property
-    def kind(self) -> str:
-        """What kind of work."""
-        ...
-
-    @property
-    def state(self) -> str:
-        """`pending` or `running`."""
-        ...
-
-    @property
-    def count(self) -> int:
-        """How many."""
-        ...
-
-    @property
-    def oldest_seconds(self) -> float:
-        """Since when the oldest of them is there."""
         ...
 
 

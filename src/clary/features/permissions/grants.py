@@ -30,7 +30,9 @@ class Grants:
         """What each of the grantees may do; returns those for whom it changed."""
         grants = GrantRepository(db)
         known = {
-            each.grantee_id: each.permission for each in await grants.list_of(object_type, object_id) if each.kind == kind
+            each.grantee_id: each.permission
+            for each in await grants.list_of(object_type, object_id)
+            if each.kind == kind
         }
         changed = [each for each, wanted in permissions.items() if each in known and known[each] != wanted]
         for grantee_id in changed:

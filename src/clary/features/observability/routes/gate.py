@@ -38,7 +38,7 @@ async def go(request: Request, gate: Gate, user: MaybeUser) -> Response:
     return _redirect(request, gate, user)
 
 
-@router.api_route("/jaeger/{full_path:path}", methods=METHODS, summary="Go to a page of Jaeger", openapi_extra=OPEN)
+@router.api_route("/jaeger/{full_path:anything}", methods=METHODS, summary="Go to a page of Jaeger", openapi_extra=OPEN)
 async def go_to(full_path: str, request: Request, gate: Gate, user: MaybeUser) -> Response:
     """307 to the same path on Jaeger, query and encoding kept."""
     return _redirect(request, gate, user)
@@ -47,6 +47,7 @@ async def go_to(full_path: str, request: Request, gate: Gate, user: MaybeUser) -
 def _redirect(request: Request, gate: Gate, user: MaybeUser) -> Response:
     raw = bytes(request.scope.get("raw_path") or request.url.path.encode()).decode("latin-1")
     path = raw.split("?", 1)[0].split(f"{PREFIX}/jaeger", 1)[-1]
-    query = bytes(request.scope["query_string"]).decode("latin-1")
+    # As it was sent: what means "not given" to us may mean something there.
+    query = bytes(request.state.query).decode("latin-1")
     location = gate.address(identity=user, raw_path=path, query=query)
     return Response(status_code=307, headers={"Location": location, "Cache-Control": "no-store"})

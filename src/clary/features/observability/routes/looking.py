@@ -24,9 +24,7 @@ async def count_tools(
     body: ToolUsageRequest, user: CurrentUser, figures: Figures, db: ReadUnit
 ) -> Envelope[dict[str, dict[str, int]]]:
     """Tool → calls in the caller's runs; admins may name somebody else."""
-    usage = await figures.count_tools(
-        db, identity=user, days=body.days, user_id=body.user_id, agent_id=body.agent_id
-    )
+    usage = await figures.count_tools(db, identity=user, days=body.days, user_id=body.user_id, agent_id=body.agent_id)
     return answer({"usage": usage}, TOOLS_COUNTED)
 
 

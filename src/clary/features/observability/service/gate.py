@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 from clary.features.observability.errors import GatePathInvalidError, JaegerUnsetError
 from clary.features.permissions.service import Identity
 from clary.http.problems import NotSignedInError, RoleMissingError
-from clary.kit.next_address import accepted_address
+from clary.kit.next_address import accepted_address, local_address
 from clary.kit.text import has_control_characters
 
 ENTRY = "/jaeger/"
@@ -40,7 +40,7 @@ class JaegerGate:
             RoleMissingError
         """
         own = self._rules.public_origin or peer_origin
-        target = accepted_address(wanted, own_origin=own) or accepted_address(original, own_origin=own) or ENTRY
+        target = self._local(wanted, own) or self._local(original, own) or ENTRY
         if identity is None:
             local = "" if self._rules.is_oauth else "&local_only=1"
             return f"{self._rules.web_base}/login?next={quote(target, safe='')}{local}"
@@ -78,8 +78,14 @@ class JaegerGate:
             raise JaegerUnsetError
         return self._rules.jaeger_url.rstrip("/") + (asked if raw_path else f"/{asked}")
 
+    def _local(self, wanted: str | None, own: str) -> str | None:
+        """A target by the rule of 5.2; None: refused, or not given."""
+        if accepted_address(wanted, own_origin=own) is None:
+            return None
+        return local_address(wanted, own_origin=own, web_base=self._rules.web_base)
+
     def _require_admin(self, identity: Identity) -> None:
-        if not (identity.is_admin and identity.has_scope("admin")):
+        if not identity.is_admin:
             raise RoleMissingError
 
 
@@ -89,5 +95,3 @@ def _require_plain(raw_path: str) -> None:
     for text in (raw_path, once, unquote(once, errors="replace")):
         if DOTS.search(text) or has_control_characters(text) or "\\" in text:
             raise GatePathInvalidError
-
-

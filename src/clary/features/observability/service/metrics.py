@@ -49,7 +49,7 @@ class MetricsDoor:
             return
         if reader.identity is None:
             raise NotSignedInError
-        if not (reader.identity.is_admin and reader.identity.has_scope("admin")):
+        if not reader.identity.is_admin:
             raise RoleMissingError
 
 

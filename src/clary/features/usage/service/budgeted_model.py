@@ -11,6 +11,7 @@ from clary.features.usage.policy import LEAST_OUTPUT
 from clary.features.usage.ports import PlannedCall, Reservation
 from clary.features.usage.service.gate import BudgetGate
 from clary.features.usage.service.ledger import LedgerEntry
+from clary.kit import measures
 from clary.kit.clock import Clock
 from clary.runtime.messages import ModelMessage, ToolSpec
 from clary.runtime.model import (
@@ -50,10 +51,13 @@ class EndedCall:
 
 
 def entry_of(call: PlannedCall, ended: EndedCall, *, at: datetime, currency: str, cost: Cost) -> LedgerEntry:
-    """The row of the ledger for an attempt (platform.md 14.1)."""
+    """The row of the ledger for an attempt (platform.md 14.1); to be asked for once, for its cost is counted too."""
     # A failed attempt without figures costs what it used: nothing that anybody knows of.
     nothing = None if call.price is None else Decimal(0)
     usage = ended.usage or Usage()
+    spent = nothing if ended.usage is None else cost(usage)
+    if spent:
+        measures.count("clary_model_cost_total", float(spent), currency=currency)
     return LedgerEntry(
         at=at,
         user_id=call.user_id,
@@ -71,7 +75,7 @@ def entry_of(call: PlannedCall, ended: EndedCall, *, at: datetime, currency: str
         output_tokens=usage.completion_tokens,
         cached_tokens=usage.cached_tokens or 0,
         reasoning_tokens=usage.reasoning_tokens or 0,
-        cost=nothing if ended.usage is None else cost(usage),
+        cost=spent,
         currency=currency,
         note=ended.note,
         outcome=ended.outcome,
@@ -169,6 +173,7 @@ class BudgetedModel:
         ended = attempt.end()
         if ended is None:
             return
+        _measure(self.model_name, ended, attempt.first_seconds)
         if ended.usage is None:
             self._ended.append(replace(ended, reservation_id=None))
             if not attempt.is_lost:
@@ -176,6 +181,22 @@ class BudgetedModel:
         else:
             self._ended.append(ended)
             self._gate.let_go(ended.reservation_id)
+
+
+def _measure(model: str, ended: EndedCall, first_seconds: float | None) -> None:
+    measures.count("clary_model_calls_total", model=model, outcome=ended.outcome)
+    if first_seconds is not None:
+        measures.observe("clary_model_first_token_seconds", first_seconds, model=model)
+    if ended.usage is None:
+        return
+    for kind, tokens in (
+        ("input", ended.usage.prompt_tokens),
+        ("output", ended.usage.completion_tokens),
+        ("cached", ended.usage.cached_tokens),
+        ("reasoning", ended.usage.reasoning_tokens),
+    ):
+        if tokens:
+            measures.count("clary_model_tokens_total", tokens, model=model, kind=kind)
 
 
 class _Attempt:
@@ -192,6 +213,8 @@ class _Attempt:
         self._note: str | None = None
         self._outcome = "cut"
         self._has_ended = False
+        self.first_seconds: float | None = None
+        """Until the model said something."""
         self.is_lost = False
         self.is_done = False
 
@@ -201,6 +224,8 @@ class _Attempt:
 
     def see(self, item: ModelItem) -> None:
         """Counts an item."""
+        if self.first_seconds is None and not isinstance(item, AttemptLost):
+            self.first_seconds = self._clock.monotonic() - self._began
         if isinstance(item, (TextDelta, ReasoningDelta)):
             self._pieces.append(item.text)
         elif isinstance(item, ToolCallDelta):

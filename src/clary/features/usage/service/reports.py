@@ -13,7 +13,7 @@ from clary.db.session import Session
 from clary.features.accounts.service import AccountService
 from clary.features.permissions.service import Identity
 from clary.features.usage.payloads import COLUMNS, TokenUsageRequest, row_object
-from clary.features.usage.policy import UNITS, Calendar, CallFilters, Grouping
+from clary.features.usage.policy import UNITS, Calendar, CallFilters, Grouping, quarter_of
 from clary.features.usage.ports import GroupNames, Json, ProviderNames, Scope
 from clary.features.usage.repository import Figures, ReportRepository
 from clary.features.usage.service.targets import BudgetPlaces

@@ -1,0 +1,1 @@
+"""Spans, sent to a collector by OTLP over HTTP (platform.md 12.3)."""

@@ -1,0 +1,107 @@
+"""Wiring of what operators see: metrics, the gate to Jaeger, statistics."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from clary import __version__
+from clary.adapters.metrics import Known, PrometheusMetrics
+from clary.db.database import Database
+from clary.features.observability.ports import Count
+from clary.features.observability.service import GateRules, JaegerGate, MetricsDoor, MetricsPage, Statistics
+from clary.features.system.service import SystemService
+from clary.http.peers import AddressList
+from clary.jobs.queue import JobQueue
+from clary.kit import measures, safe_folders
+from clary.kit.clock import Clock
+from clary.settings import Settings
+from clary.settings.values import plain
+from clary.wiring.budgets import BudgetServices
+from clary.wiring.execution import ExecutionServices
+
+DEMO_MODEL = "clary-demo"
+
+
+class ObservabilityServices:
+    """The services of the slice. `counts`: what statistics count, by name."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        database: Database,
+        clock: Clock,
+        execution: ExecutionServices,
+        usage: BudgetServices,
+        counts: Mapping[str, Count],
+        jobs: JobQueue,
+        system: SystemService,
+        built_in: Callable[[], Collection[str]],
+    ) -> None:
+        self.metrics = PrometheusMetrics(version=__version__, known=Known(known_models(settings), built_in))
+        self.statistics = Statistics(
+            runs=execution.run_reports,
+            usage=usage.reports,
+            counts=counts,
+            sizes=DiskSizes(settings, database),
+            calendar=usage.calendar,
+            clock=clock,
+        )
+        self.gate = JaegerGate(
+            GateRules(
+                jaeger_url=settings.jaeger_public_url,
+                web_base=settings.web_base_path,
+                api_prefix=settings.api_prefix,
+                is_oauth=settings.auth_mode == "oauth",
+                public_origin=settings.public_url,
+            )
+        )
+        self.page = MetricsPage(
+            door=MetricsDoor(settings.metrics, plain(settings.metrics_token), AddressList(settings.metrics_allow_ips)),
+            exposition=self.metrics,
+            database=database,
+            runs=execution.run_reports,
+            jobs=jobs,
+            require_ready=system.readiness,
+        )
+
+    def publish(self, state: Any) -> None:
+        """Puts the services where routes find them."""
+        state.statistics = self.statistics
+        state.metrics_page = self.page
+        state.jaeger_gate = self.gate
+
+    def start(self) -> None:
+        """From now on is counted what happens in this process."""
+        measures.collect_with(self.metrics)
+
+    async def stop(self) -> None:
+        """Nobody listens any more."""
+        measures.collect_with(None)
+
+
+def known_models(settings: Settings) -> frozenset[str]:
+    """Names, and patterns with `*`, that the operator gave; people's own providers have names of their own."""
+    default = settings.default_llm_model_name
+    return frozenset({DEMO_MODEL, *settings.price_list, *([default] if default else [])})
+
+
+class DiskSizes:
+    """Fills `StorageSizes` from the folders of this machine."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._folders: dict[str, Path] = {
+            "files": settings.data_dir / "files",
+            "workspaces": settings.workspaces,
+            "knowledge": settings.data_dir / "knowledge",
+        }
+        self._database = database
+
+    async def measure(self) -> dict[str, int]:
+        """See the port."""
+        sizes = {
+            name: (await asyncio.to_thread(safe_folders.measure, folder)).bytes
+            for name, folder in self._folders.items()
+        }
+        return sizes | {"database": await self._database.size_bytes()}
