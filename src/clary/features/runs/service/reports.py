@@ -24,7 +24,10 @@ RUNS_AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What is written down of a run and, if asked for, of its children; each after its parent."""
+    """What is written down of a run and, if asked for, of its children; each after its parent.
+
+    A run that ended longer ago than timelines are kept has neither.
+    """
 
     runs: Sequence[RunRow]
     steps: Sequence[RunStepRow]
@@ -66,6 +69,8 @@ class RunReports:
         run = await runs.find_visible(run_id, identity)
         if run is None:
             raise RunNotFoundError
+        if run.ended_at is not None and run.ended_at < self._clock.now() - timedelta(days=self._timeline_days):
+            return RunRecord([run], [])
         family = [run, *(await self._below(runs, run) if with_children else ())]
         return RunRecord(family, await RunReportRepository(db).list_steps([each.run_id for each in family]))
 

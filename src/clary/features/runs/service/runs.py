@@ -42,8 +42,7 @@ class RunService:
             run = await RunRepository(db).find_visible(run_id, identity)
             if run is None:
                 raise RunNotFoundError
-        await self._audit.record_admin_read(identity, AuditObject("run", run_id, run.user_id))
-        return await self.object_of(run)
+        return await self.describe_row(run, identity=identity)
 
     async def object_of(self, run: RunRow) -> dict[str, Any]:
         """The run object; an active run has as many lines as its log. Takes a connection of its own."""
@@ -52,6 +51,11 @@ class RunService:
             head = await self._event_log.head(run.log_id)
             line_count = head.length if head is not None else 0
         return run_object(run, line_count)
+
+    async def describe_row(self, run: RunRow, *, identity: Identity) -> dict[str, Any]:
+        """The run object of a row that the caller was allowed to see."""
+        await self._audit.record_admin_read(identity, AuditObject("run", run.run_id, run.user_id))
+        return await self.object_of(run)
 
     async def find_target(self, db: Session, *, object_id: str) -> Target | None:
         """What the permission rule has to know of a run."""

@@ -48,6 +48,8 @@ class EndedCall:
     outcome: str
     attempt: int
     duration_ms: int
+    first_ms: int | None = None
+    """Until the model said something; None: it said nothing."""
 
 
 def entry_of(call: PlannedCall, ended: EndedCall, *, at: datetime, currency: str, cost: Cost) -> LedgerEntry:
@@ -173,7 +175,7 @@ class BudgetedModel:
         ended = attempt.end()
         if ended is None:
             return
-        _measure(self.model_name, ended, attempt.first_seconds)
+        _measure(self.model_name, ended)
         if ended.usage is None:
             self._ended.append(replace(ended, reservation_id=None))
             if not attempt.is_lost:
@@ -183,10 +185,10 @@ class BudgetedModel:
             self._gate.let_go(ended.reservation_id)
 
 
-def _measure(model: str, ended: EndedCall, first_seconds: float | None) -> None:
+def _measure(model: str, ended: EndedCall) -> None:
     measures.count("clary_model_calls_total", model=model, outcome=ended.outcome)
-    if first_seconds is not None:
-        measures.observe("clary_model_first_token_seconds", first_seconds, model=model)
+    if ended.first_ms is not None:
+        measures.observe("clary_model_first_token_seconds", ended.first_ms / 1000, model=model)
     if ended.usage is None:
         return
     for kind, tokens in (
@@ -256,4 +258,7 @@ class _Attempt:
             self._usage = Usage(self._input_tokens, estimate_tokens("".join(self._pieces)))
             self._note = "estimated"
         duration_ms = round((self._clock.monotonic() - self._began) * 1000)
-        return EndedCall(self.reservation_id, self._usage, self._note, self._outcome, self._number, duration_ms)
+        first_ms = None if self.first_seconds is None else round(self.first_seconds * 1000)
+        return EndedCall(
+            self.reservation_id, self._usage, self._note, self._outcome, self._number, duration_ms, first_ms
+        )
