@@ -93,9 +93,11 @@ class Edge:
         span = traces.start(method, kind="server", trace_id=state["trace_id"], remote_parent=remote_parent)
         try:
             with traces.inside(span):
-                await self._serve(scope, receive, watch.watching(self._dressed(send, scope, headers, locale)))
+                try:
+                    await self._serve(scope, receive, watch.watching(self._dressed(send, scope, headers, locale)))
+                finally:
+                    watch.ended(span)
         finally:
-            watch.ended(span)
             current_locale.reset(locale_token)
             current_origin.reset(origin_token)
             structlog.contextvars.unbind_contextvars(*ids)

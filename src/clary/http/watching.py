@@ -8,6 +8,7 @@ import structlog
 from starlette.types import Message
 
 from clary.kit import measures
+from clary.kit.traces import Span
 
 log = structlog.get_logger()
 
@@ -37,7 +38,7 @@ class RequestWatch:
 
         return watched
 
-    def ended(self) -> None:
+    def ended(self, span: Span) -> None:
         """The answer is out, the stream is over, or the client has left."""
         seconds = time.monotonic() - self._began
         route = self._state.get("route") or NO_ROUTE
@@ -45,6 +46,10 @@ class RequestWatch:
         measures.count("clary_http_requests_total", route=route, method=self._method, status=str(status))
         measures.observe("clary_http_request_seconds", seconds, route=route)
         identity = self._state.get("identity")
+        span.rename(f"{self._method} {route}")
+        span.set(http__request__method=self._method, http__route=route, http__response__status_code=status)
+        if status >= 500:
+            span.fail(str(status))
         facts = {
             "user_id": getattr(identity, "user_id", None),
             "route": route,

@@ -4,6 +4,7 @@ A span that is open around a task is the parent of those opened in it. While nob
 that does nothing. Content is asked for only where somebody wants it.
 """
 
+import asyncio
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,6 +23,10 @@ class Span(Protocol):
 
     def content(self, name: str, make: Callable[[], str]) -> None:
         """Says what people and models wrote, where the operator wants that; `make` is called only then."""
+        ...
+
+    def rename(self, name: str) -> None:
+        """Calls it something else, now that more is known."""
         ...
 
     def fail(self, kind: str) -> None:
@@ -61,6 +66,9 @@ class _Nothing:
     def content(self, name: str, make: Callable[[], str]) -> None:
         """See `Span.content`."""
 
+    def rename(self, name: str) -> None:
+        """See `Span.rename`."""
+
     def fail(self, kind: str) -> None:
         """See `Span.fail`."""
 
@@ -74,6 +82,7 @@ class _Desk:
 
 NOTHING: Span = _Nothing()
 _current: ContextVar[Span | None] = ContextVar("span", default=None)
+_notes: ContextVar[Mapping[str, Value] | None] = ContextVar("span_notes", default=None)
 
 
 def trace_with(tracer: Tracer | None) -> None:
@@ -102,7 +111,7 @@ def start(
     return _Desk.tracer.start(
         name,
         kind=kind,
-        attributes=_named(attributes),
+        attributes={**(_notes.get() or {}), **_named(attributes)},
         parent=present if trace_id is None else None,
         trace_id=trace_id,
         remote_parent=remote_parent,
@@ -111,10 +120,21 @@ def start(
     )
 
 
+def current() -> Span:
+    """The span that is open around here."""
+    return _current.get() or NOTHING
+
+
+def note(**attributes: Value) -> None:
+    """Says something about every span that this task starts from now on; None: no more."""
+    _notes.set({**(_notes.get() or {}), **{name.replace("__", "."): value for name, value in attributes.items()}})
+
+
 @contextmanager
 def span(name: str, *, kind: Kind = "internal", **attributes: Value) -> Generator[Span]:
     """A span around a block, and the parent of what is opened in it. A fault is noted by its class."""
-    with inside(start(name, kind=kind, **attributes)) as opened:
+    plain = start(name, kind=kind, trace_id=None, remote_parent=None, linked=False, seconds_ago=0.0, **attributes)
+    with inside(plain) as opened:
         yield opened
 
 
@@ -124,6 +144,9 @@ def inside(opened: Span) -> Generator[Span]:
     token = _current.set(opened)
     try:
         yield opened
+    except (asyncio.CancelledError, GeneratorExit):
+        # Given up, which is no fault.
+        raise
     except BaseException as error:
         opened.fail(type(error).__name__)
         raise

@@ -113,6 +113,7 @@ class Services:
             },
             jobs=self.background.queue,
             system=self.system,
+            rules=self.permission_explainer,
             built_in=lambda: self.toolbox.names,
         )
 

@@ -22,7 +22,7 @@ SCRIPTS = {
     ],
     "kid": [CallTools([Call("sys_finish_task", {"status": "success", "result": "kid is done"})], usage=USED)],
     "broken": [Fault("status", status=401)],
-    "shell": [CallTools([Call("execute_shell_command", {"command": "rm -rf x"}, id="call_rm")]), Say("Done.")],
+    "write": [CallTools([Call("file_write", {"path": "a.txt", "content": "a"}, id="call_write")]), Say("Done.")],
 }
 
 

@@ -53,6 +53,10 @@ class OtelSpan:
             text = masked(make(), self._rules.secrets)
             self.span.set_attribute(name, text.encode()[:MAX_CONTENT_BYTES].decode(errors="ignore"))
 
+    def rename(self, name: str) -> None:
+        """See `Span.rename`."""
+        self.span.update_name(name)
+
     def fail(self, kind: str) -> None:
         """See `Span.fail`."""
         self.span.set_attribute("error.type", kind)

@@ -43,7 +43,7 @@ class Booking:
     """The books of one run, and the only way for it to call a model: each call asks the budgets first."""
 
     def __init__(self, on: BookedOn, usage: RunUsage, money: Money, gate: BudgetGate, clock: Clock) -> None:
-        self._on = on
+        self.on = on
         self.usage = usage
         self._money = money
         self._gate = gate
@@ -98,7 +98,7 @@ class Booking:
         return [_adding(entry, ended.reservation_id)]
 
     def _planned(self, provider: ProviderSnapshot) -> PlannedCall:
-        on = self._on
+        on = self.on
         return PlannedCall(
             user_id=on.user_id,
             provider_id=provider.id,

@@ -4,7 +4,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from clary.features.observability.service import JaegerGate, MetricsPage, Reader, Statistics
+from clary.features.observability.service import JaegerGate, MetricsPage, Reader, RunTimeline, Statistics
 from clary.features.permissions.guards import MaybeUser
 from clary.http.peers import socket_peer
 
@@ -23,6 +23,10 @@ async def _gate(request: Request) -> JaegerGate:
     return cast("JaegerGate", request.app.state.jaeger_gate)
 
 
+async def _timeline(request: Request) -> RunTimeline:
+    return cast("RunTimeline", request.app.state.run_timeline)
+
+
 async def _reader(request: Request, user: MaybeUser) -> Reader:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return Reader(
@@ -36,4 +40,5 @@ async def _reader(request: Request, user: MaybeUser) -> Reader:
 Figures = Annotated[Statistics, Depends(_statistics)]
 Metrics = Annotated[MetricsPage, Depends(_metrics)]
 Gate = Annotated[JaegerGate, Depends(_gate)]
+Timeline = Annotated[RunTimeline, Depends(_timeline)]
 MetricsReader = Annotated[Reader, Depends(_reader)]

@@ -140,7 +140,9 @@ class Timeline:
             "effect": row.effect,
             "result_bytes": row.detail.get("result_bytes"),
         }
-        asked = [each for each in self.recorded.approvals if (each.run_id, each.tool_call_id) == (row.run_id, row.step_id)]
+        asked = [
+            each for each in self.recorded.approvals if (each.run_id, each.tool_call_id) == (row.run_id, row.step_id)
+        ]
         if asked:
             detail["approval_id"] = asked[-1].approval_id
         for name in ("error_type", "passages"):
@@ -175,7 +177,10 @@ class Timeline:
 
     def _waits(self, runs: dict[str, RunRow]) -> Iterable[Json]:
         waits = [
-            *((each, "approval", each.approval_id, each.requested_at, each.decided_at) for each in self.recorded.approvals),
+            *(
+                (each, "approval", each.approval_id, each.requested_at, each.decided_at)
+                for each in self.recorded.approvals
+            ),
             *(
                 (each, "questionnaire", each.questionnaire_id, each.opened_at, each.submitted_at)
                 for each in self.recorded.questionnaires

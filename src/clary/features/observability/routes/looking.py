@@ -1,11 +1,11 @@
-"""Statistics, and `/metrics` (platform.md 9.4, 12.2)."""
+"""Statistics, `/metrics`, timelines (platform.md 9.4, 12.2, 12.4)."""
 
 from typing import Annotated, Any
 
 from fastapi import Query, Request
 from starlette.responses import Response
 
-from clary.features.observability.guards import Figures, Metrics, MetricsReader
+from clary.features.observability.guards import Figures, Metrics, MetricsReader, Timeline
 from clary.features.observability.payloads import ToolUsageRequest
 from clary.features.permissions.guards import CurrentUser
 from clary.http.access import needs, public
@@ -34,6 +34,12 @@ async def describe_server(
 ) -> Envelope[Json]:
     """People, objects, runs, tokens, money and storage; `days` outside 1..365 are clamped, 30 by default."""
     return answer(await figures.describe(db, days=30 if days is None else days))
+
+
+@router.get("/api/runs/{run_id}/timeline", summary="What a run did", openapi_extra=needs("read"))
+async def read_timeline(run_id: str, user: CurrentUser, timeline: Timeline, children: bool = True) -> Envelope[Json]:
+    """Steps of a run and its children, totals, rules; owner or admin, `run_not_found` for everybody else."""
+    return answer(await timeline.read(identity=user, run_id=run_id, with_children=children))
 
 
 @router.get("/metrics", summary="Metrics", openapi_extra=public(answers="file"))

@@ -3,6 +3,7 @@
 from clary.features.observability.service.gate import GateRules, JaegerGate
 from clary.features.observability.service.metrics import MetricsDoor, MetricsPage, Reader
 from clary.features.observability.service.statistics import Statistics
+from clary.features.observability.service.timeline import RunTimeline
 
 __all__ = [
     "GateRules",
@@ -10,5 +11,6 @@ __all__ = [
     "MetricsDoor",
     "MetricsPage",
     "Reader",
+    "RunTimeline",
     "Statistics",
 ]

@@ -11,6 +11,7 @@ from clary.features.usage.policy import LEAST_OUTPUT
 from clary.features.usage.ports import PlannedCall, Reservation
 from clary.features.usage.service.gate import BudgetGate
 from clary.features.usage.service.ledger import LedgerEntry
+from clary.features.usage.service.model_span import ModelSpan
 from clary.kit import measures
 from clary.kit.clock import Clock
 from clary.runtime.messages import ModelMessage, ToolSpec
@@ -112,6 +113,7 @@ class BudgetedModel:
         self._default_max_tokens = default_max_tokens
         self._clock = clock
         self._ended: list[EndedCall] = []
+        self._span: ModelSpan
         self.refusal: BudgetExhaustedError | ModelUnpricedError | None = None
         """Why the last call was not made."""
 
@@ -132,6 +134,22 @@ class BudgetedModel:
             BudgetSpentError: a budget is spent, or the model has no price where one is needed.
             ModelFailedError
         """
+        span = self._span = ModelSpan(self.model_name, self._call, request)
+        try:
+            async with aclosing(self._stream(request)) as items:
+                async for item in items:
+                    span.see(item)
+                    yield item
+        except ModelFailedError as error:
+            span.fail(error.kind)
+            raise
+        except BudgetSpentError:
+            span.fail("budget")
+            raise
+        finally:
+            span.end()
+
+    async def _stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem]:
         planned = replace(
             self._call,
             input_tokens=self._estimate(request.messages, request.tools),
@@ -176,6 +194,7 @@ class BudgetedModel:
         if ended is None:
             return
         _measure(self.model_name, ended)
+        self._span.used(self.model_name, ended.usage)
         if ended.usage is None:
             self._ended.append(replace(ended, reservation_id=None))
             if not attempt.is_lost:
