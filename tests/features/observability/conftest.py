@@ -22,7 +22,10 @@ SCRIPTS = {
     ],
     "kid": [CallTools([Call("sys_finish_task", {"status": "success", "result": "kid is done"})], usage=USED)],
     "broken": [Fault("status", status=401)],
-    "write": [CallTools([Call("file_write", {"path": "a.txt", "content": "a"}, id="call_write")]), Say("Done.")],
+    "write": [
+        CallTools([Call("file_write", {"file_path": "/workspace/a.txt", "content": "a"}, id="call_write")]),
+        Say("Done."),
+    ],
 }
 
 

@@ -80,9 +80,9 @@ async def test_children_are_steps_with_steps_of_their_own(chat: Chat) -> None:
 
 
 async def test_a_wait_is_a_step_below_its_call_while_it_lasts_and_after(chat: Chat) -> None:
-    agent = await chat.alice.agent(availableTools=["file_write"], toolApprovalMode="always")
-    stream = await chat.alice.open("/api/web-stream", said("[[play:write]] go", agent_id=agent))
-    asked = (await lines_to(stream, "approval_required"))[-1]
+    asks = {"stream_options": {"approvals": True}, "sandbox_approval_mode": "always", "available_tools": ["file_write"]}
+    stream = await chat.alice.open("/api/web-stream", said("[[play:write]] go", **asks))
+    asked = (await lines_to(stream, "sandbox_approval_requested"))[-1]
     waiting = await timeline(chat)
     [wait] = [step for step in waiting["steps"] if step["kind"] == "wait"]
     assert (wait["status"], wait["ended_at"], wait["detail"]) == (
