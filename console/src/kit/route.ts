@@ -20,9 +20,11 @@ export const ACCOUNT_SECTIONS = [
   "apps",
   "groups",
   "budgets",
+  "usage",
+  "runs",
   "activity",
 ] as const;
-export const ADMIN_SECTIONS = ["users", "groups", "budgets", "clients", "audit"] as const;
+export const ADMIN_SECTIONS = ["users", "groups", "budgets", "usage", "runs", "clients", "audit"] as const;
 const AGENT_PARTS = ["memory", "versions"] as const;
 export type AgentPart = (typeof AGENT_PARTS)[number];
 export type AccountSection = (typeof ACCOUNT_SECTIONS)[number];
