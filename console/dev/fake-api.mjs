@@ -1,6 +1,7 @@
 /** Routes of the fake server: the envelope, a login, and rows in memory. */
 import { randomBytes, randomUUID } from "node:crypto";
 import { addIdentity } from "./fake-identity.mjs";
+import { addKnowledge, citationsOf } from "./fake-knowledge.mjs";
 import { activeSnapshot, interrupt, onActiveChange, resumeInto, startInto } from "./fake-runs.mjs";
 import { addRuntime } from "./fake-runtime.mjs";
 import { addWorkshop } from "./fake-workshop.mjs";
@@ -202,6 +203,10 @@ addRuntime({
   find: find_conversation,
   agentOf: (id) => state.agents.get(id) ?? BUILTIN,
 });
+addKnowledge({ on, Refusal, missing });
+on("GET", "/api/conversations/{}/citations", (_, id) => ({
+  items: citationsOf(find_conversation(id).messages),
+}));
 addWorkshop({ on, Refusal, missing, words, agents: state.agents });
 
 // Agents

@@ -1,6 +1,7 @@
 /** What the fake agent says. A word of the question chooses the script: tools, fail,
- * drop, retry, long, slowly, ask me, plan it, in the text, later, permission, delegate, research. */
+ * drop, retry, long, slowly, hotel, ask me, plan it, in the text, later, permission, delegate, research. */
 import { randomUUID } from "node:crypto";
+import { CITING, RULES_DOCUMENT, TRAVEL } from "./fake-knowledge.mjs";
 import { asking, askingLater, delegating, needingPermission, planning, researching } from "./fake-work.mjs";
 
 export const pieces = (text) => text.match(/[\s\S]{1,7}/gu) ?? [];
@@ -196,10 +197,35 @@ questions:
 \`\`\`
 `;
 
+const hotel = () => [
+  ...tool(
+    "search_knowledge_base",
+    { query: "hotel Berlin" },
+    {
+      success: true,
+      search_results: [
+        {
+          ref: 1,
+          kdb_id: TRAVEL,
+          kdb_name: "Travel rules",
+          doc_id: RULES_DOCUMENT,
+          title: "travel-rules.pdf",
+          page: 1,
+          doc_content: "A night costs at most 140 EUR, in Munich, Hamburg and Berlin at most 180 EUR.",
+          start: 248,
+          end: 325,
+        },
+      ],
+    },
+  ),
+  ...say(CITING),
+];
+
 export function scriptFor(text, agent, sessionId) {
   const has = (word) => text.toLowerCase().includes(word);
   if (has("questionnaire-response")) return say("Thank you, now I know enough.");
   if (has("in the text")) return say(IN_TEXT);
+  if (has("hotel")) return hotel();
   if (has("ask me")) return asking(sessionId);
   if (has("plan it")) return planning(sessionId);
   if (has("later")) return askingLater();

@@ -48,13 +48,6 @@ function addTools({ on }) {
         ),
     ],
   }));
-  on("GET", "/api/knowledge-base/list", () => ({
-    list: [
-      { id: hash("a").slice(0, 32), name: "Travel rules", intro: "What is paid, and what is not" },
-      { id: hash("b").slice(0, 32), name: "产品手册", intro: "所有产品的说明" },
-    ],
-    total: 2,
-  }));
 }
 
 // Skills

@@ -23,7 +23,7 @@ const ARGUMENTS = [
 ];
 
 export const DESKTOP = { width: 1280, height: 800 };
-export const PHONE = { width: 390, height: 844 };
+export const PHONE = { width: 360, height: 780 };
 
 export const startBrowser = () =>
   chromium.launch({ executablePath: settings.browser, headless: true, args: ARGUMENTS });

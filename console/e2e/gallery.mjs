@@ -2,6 +2,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import { DESKTOP, newPage, PHONE, settings, shoot, signIn, startBrowser } from "./browser.mjs";
 import { identityScreens, signUpScreens } from "./identity-screens.mjs";
+import { knowledgeScreens } from "./knowledge-screens.mjs";
 import { runtimeScreens } from "./runtime-screens.mjs";
 import { workshopScreens } from "./workshop-screens.mjs";
 
@@ -117,6 +118,7 @@ try {
     }
     if (wants("runtime")) await runtimeScreens(page, variant, check);
     if (wants("workshop")) await workshopScreens(page, variant, check);
+    if (wants("knowledge")) await knowledgeScreens(page, variant, check);
     if (wants("identity")) await identityScreens(page, variant, check);
     for (const fault of page.faults) console.log(`${variant}: ${fault}`);
     await page.context().close();

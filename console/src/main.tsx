@@ -15,6 +15,7 @@ import "./styles/asks.css";
 import "./styles/side-panel.css";
 import "./styles/workshop.css";
 import "./styles/figures.css";
+import "./styles/knowledge.css";
 import "./styles/prose.css";
 
 document.documentElement.lang = currentLocaleTag();

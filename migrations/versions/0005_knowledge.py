@@ -33,6 +33,26 @@ def upgrade() -> None:
         batch_op.create_index("ix_knowledge_bases_owner", ["owner_id", "created_at"], unique=False)
 
     op.create_table(
+        "citations",
+        sa.Column(
+            "citation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("message_id", sa.String(length=128), nullable=False),
+        sa.Column("run_id", sa.String(length=36), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("ref", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversations.conversation_id"],
+            name=op.f("fk_citations_conversation_id_conversations"),
+        ),
+        sa.PrimaryKeyConstraint("citation_id", name=op.f("pk_citations")),
+    )
+    with op.batch_alter_table("citations", schema=None) as batch_op:
+        batch_op.create_index("ix_citations_message", ["conversation_id", "message_id"], unique=False)
+
+    op.create_table(
         "knowledge_documents",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("kdb_id", sa.String(length=64), nullable=False),
@@ -49,6 +69,7 @@ def upgrade() -> None:
         sa.Column("error_kind", sa.String(length=16), nullable=True),
         sa.Column("progress", sa.Integer(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("losses", sa.Integer(), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.Float(precision=53), nullable=False),
         sa.Column("lease_owner", sa.String(length=64), nullable=True),
@@ -69,10 +90,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_knowledge_documents")),
     )
     with op.batch_alter_table("knowledge_documents", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_knowledge_documents_kept",
+            ["owner_id", "size"],
+            unique=False,
+            sqlite_where=sa.text("file_key IS NOT NULL"),
+            postgresql_where=sa.text("file_key IS NOT NULL"),
+        )
         batch_op.create_index("ix_knowledge_documents_list", ["kdb_id", "created_at", "place"], unique=False)
         batch_op.create_index("ix_knowledge_documents_name", ["kdb_id", "name"], unique=False)
         batch_op.create_index(
-            "ix_knowledge_documents_queue", ["status", "due_at", "owner_id", "created_at"], unique=False
+            "ix_knowledge_documents_queue", ["status", "owner_id", "created_at", "place", "due_at"], unique=False
         )
         batch_op.create_index("ix_knowledge_documents_task", ["task_id", "status"], unique=False)
 
@@ -171,6 +199,32 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_knowledge_tasks_kdb_id"), ["kdb_id"], unique=False)
 
     op.create_table(
+        "sources",
+        sa.Column("conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("ref", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kdb_id", sa.String(length=64), nullable=False),
+        sa.Column("doc_id", sa.String(length=64), nullable=False),
+        sa.Column("doc_segment_id", sa.String(length=64), nullable=False),
+        sa.Column("title", sa.String(length=255), nullable=False),
+        sa.Column("page", sa.Integer(), nullable=True),
+        sa.Column("start", sa.Integer(), nullable=False),
+        sa.Column("end", sa.Integer(), nullable=False),
+        sa.Column("shown", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversations.conversation_id"],
+            name=op.f("fk_sources_conversation_id_conversations"),
+        ),
+        sa.PrimaryKeyConstraint("conversation_id", "ref", name=op.f("pk_sources")),
+        sa.UniqueConstraint(
+            "conversation_id",
+            "doc_segment_id",
+            "start",
+            "end",
+            name=op.f("uq_sources_conversation_id_doc_segment_id_start_end"),
+        ),
+    )
+    op.create_table(
         "knowledge_passages",
         sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -225,10 +279,15 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("doc_id", name=op.f("pk_knowledge_texts")),
     )
+    with op.batch_alter_table("grants", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("permission", sa.String(length=8), nullable=True))
 
 
 def downgrade() -> None:
     """Back."""
+    with op.batch_alter_table("grants", schema=None) as batch_op:
+        batch_op.drop_column("permission")
+
     op.drop_table("knowledge_texts")
     with op.batch_alter_table("knowledge_passages", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_knowledge_passages_id"))
@@ -236,6 +295,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_knowledge_passages_change")
 
     op.drop_table("knowledge_passages")
+    op.drop_table("sources")
     with op.batch_alter_table("knowledge_tasks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_knowledge_tasks_kdb_id"))
 
@@ -258,8 +318,17 @@ def downgrade() -> None:
         batch_op.drop_index("ix_knowledge_documents_queue")
         batch_op.drop_index("ix_knowledge_documents_name")
         batch_op.drop_index("ix_knowledge_documents_list")
+        batch_op.drop_index(
+            "ix_knowledge_documents_kept",
+            sqlite_where=sa.text("file_key IS NOT NULL"),
+            postgresql_where=sa.text("file_key IS NOT NULL"),
+        )
 
     op.drop_table("knowledge_documents")
+    with op.batch_alter_table("citations", schema=None) as batch_op:
+        batch_op.drop_index("ix_citations_message")
+
+    op.drop_table("citations")
     with op.batch_alter_table("knowledge_bases", schema=None) as batch_op:
         batch_op.drop_index("ix_knowledge_bases_owner")
 

@@ -21,6 +21,7 @@ from clary.features.chat import routes as chat_routes
 from clary.features.conversations import routes as conversation_routes
 from clary.features.groups import routes as group_routes
 from clary.features.interventions import routes as intervention_routes
+from clary.features.knowledge import routes as knowledge_routes
 from clary.features.llm_providers import routes as provider_routes
 from clary.features.mcp_servers import routes as mcp_routes
 from clary.features.memory import routes as memory_routes
@@ -76,6 +77,7 @@ def routers() -> list[APIRouter]:
         workspace_routes.router,
         memory_routes.router,
         skill_routes.router,
+        *knowledge_routes.routers,
         conversation_routes.router,
         chat_routes.router,
         intervention_routes.router,

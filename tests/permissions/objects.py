@@ -11,7 +11,7 @@ from clary.features.interventions.ports import NewApproval, NewQuestionnaire
 from clary.features.interventions.service import open_approval, open_questionnaire, questionnaire_id_of
 from clary.kit.ids import new_uuid
 from features.skills.archives import skill_zip
-from support.calls import mcp_body, provider_body
+from support.calls import BASES, mcp_body, provider_body
 from support.house import ADMIN_PASSWORD, PASSWORD, House, bearer, login
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "hello"}]}
@@ -40,6 +40,17 @@ async def some_client(house: House) -> str:
     async with caller(house, "admin") as admin:
         made = await admin.post("/api/oauth2/clients", json={"redirect_uris": ["https://app.example.com/cb"]})
     return made.json()["data"]["client_id"]
+
+
+async def base_of(client: httpx2.AsyncClient) -> dict[str, str]:
+    """A knowledge base with a document."""
+    made = await client.post(f"{BASES}/add", json={"name": "mine", "type": "document"})
+    kdb_id = made.json()["data"]["kdb_id"]
+    files = [("files", ("a.txt", b"The walrus sleeps.", "text/plain"))]
+    sent = await client.post(f"{BASES}/doc/add_by_files", data={"kdb_id": kdb_id}, files=files)
+    assert sent.json()["code"] == 200, sent.text
+    data = sent.json()["data"]
+    return {"kdb_id": kdb_id, "doc_id": data["documents"][0]["id"], "kdb_task_id": data["taskId"]}
 
 
 async def questions_of(house: House, user_id: str, session: str, run_id: str) -> dict[str, str]:
@@ -80,6 +91,7 @@ async def objects_of(
     skill = "skill-" + session.replace("_", "-")
     brought = await client.post("/api/skills/upload", files={"file": ("a.zip", skill_zip(skill))})
     return {
+        **await base_of(client),
         **await questions_of(house, user_id, session, chat.headers["x-clary-run-id"]),
         "guidance_id": guidance,
         "provider_id": row,

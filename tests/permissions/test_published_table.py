@@ -12,7 +12,7 @@ from clary.adapters.scripted_provider import ScriptedProvider
 from clary.asgi import permission_table
 from features.oauth2.party import Party
 from permissions.objects import caller, objects_of
-from support.calls import CALLS, ENDLESS, ROUTES, send
+from support.calls import BASES, CALLS, ENDLESS, ROUTES, send
 from support.house import House, bearer, house_in, login
 
 pytestmark = pytest.mark.anyio
@@ -24,8 +24,10 @@ NOT_FOUND = {"agent_not_found", "session_not_found", "run_not_found", "provider_
     "budget_not_found",
     "task_not_found",
     "mcp_not_found",
+    "kdb_not_found",
+    "doc_not_found",
 }
-FORBIDDEN = {"forbidden", "agent_forbidden"}
+FORBIDDEN = {"forbidden", "agent_forbidden", "kdb_forbidden"}
 GENERATION = (
     *(f"/api/agent/{path}{end}" for path in ("auto-generate", "system-prompt/optimize") for end in ("", "/submit")),
     "/api/agent/abilities",
@@ -38,6 +40,9 @@ IDS_NOT_IN_PATH = (
     *("/api/skills", "/api/skills/content", "/api/skills/report", "/api/skills/download"),
     *(f"/api/skills/{each}" for each in ("upload", "upload-batch", "import-url", "agent-available")),
     *(f"/api/skills/{each}" for each in ("approve", "reject")),
+    *(f"{BASES}/{each}" for each in ("update", "info", "clear", "redo_all", "auth", "retrieve", "doc/info/{doc_id}")),
+    *(f"{BASES}/questions{each}" for each in ("", "/run", "/results")),
+    *(f"{BASES}/doc/{each}" for each in ("list", "add_by_files", "task_process", "task_redo", "cancel")),
     *(f"/api/skills/sync-{each}" for each in ("to-agent", "to-agent-workspaces", "workspace-skills")),
 )
 # The call takes something away from whoever calls, or from the one whose object it is.
@@ -88,6 +93,10 @@ async def share_everything(house: House, owner: httpx2.AsyncClient, owned: dict[
         assert (await admin.post(path, json={"user_ids": [member]})).json()["code"] == 200
     body = {"user_ids": [granted], "group_ids": [owned["group_id"]]}
     assert (await owner.post(f"/api/agent/{owned['agent_id']}/auth", json=body)).json()["code"] == 200
+    kinds = {"user": granted, "group": owned["group_id"]}
+    grants = [{"kind": kind, "id": each, "permission": "read"} for kind, each in kinds.items()]
+    shared = await owner.post(f"{BASES}/auth", json={"kdb_id": owned["kdb_id"], "grants": grants})
+    assert shared.json()["code"] == 200
 
 
 async def client_of(house: House, stack: AsyncExitStack, kind: str) -> httpx2.AsyncClient:

@@ -31,8 +31,12 @@ UNKNOWN = {
     "note_id": "0" * 32,
     "provider_url": "https://api.example.com/v1",
     "server_name": "none of this name",
+    "kdb_id": "0" * 32,
+    "doc_id": "0" * 32,
+    "kdb_task_id": "0" * 32,
 }
 KEY = "sk-matrix-000000000000"
+BASES = "/api/knowledge-base"
 NOTES = "/api/agent/{agent_id}/memories"
 FILES = "/api/agent/{agent_id}/file_workspace"
 EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
@@ -213,6 +217,36 @@ CALLS: dict[tuple[str, str], Call] = {
     ("POST", "/api/agent/abilities"): Call(body={"agent_id": "{agent_id}"}),
     ("GET", "/api/agent/tasks/{task_id}"): Call(),
     ("POST", "/api/agent/tasks/{task_id}/cancel"): Call(),
+    ("POST", f"{BASES}/add"): Call(body={"name": "new", "type": "document"}, owned=False),
+    ("GET", f"{BASES}/list"): FREE,
+    **{
+        ("GET", f"{BASES}/{path}"): Call(path=f"{BASES}/{path}?kdb_id={{kdb_id}}")
+        for path in ("info", "auth", "questions", "questions/results", "doc/list")
+    },
+    **{
+        ("POST", f"{BASES}/{path}"): Call(body={"kdb_id": "{kdb_id}", **body})
+        for path, body in {
+            "update": {"intro": "stolen"},
+            "redo_all": {},
+            "auth": {"grants": []},
+            "questions": {"items": []},
+            "questions/run": {},
+            "retrieve": {"query": "walrus"},
+            "doc/task_redo": {"task_id": "{kdb_task_id}"},
+            "doc/cancel": {"task_id": "{kdb_task_id}"},
+        }.items()
+    },
+    ("POST", f"{BASES}/doc/add_by_files"): Call(file=b"a walrus", file_field="files", form={"kdb_id": "{kdb_id}"}),
+    ("GET", f"{BASES}/doc/task_process"): Call(
+        path=f"{BASES}/doc/task_process?kdb_id={{kdb_id}}&task_id={{kdb_task_id}}"
+    ),
+    ("GET", f"{BASES}/doc/info/{{doc_id}}"): Call(),
+    ("PUT", f"{BASES}/doc/redo/{{doc_id}}"): Call(body={}),
+    ("GET", f"{BASES}/doc/content/{{doc_id}}"): Call(),
+    ("GET", f"{BASES}/doc/download/{{doc_id}}"): Call(),
+    ("DELETE", f"{BASES}/doc/delete/{{doc_id}}"): Call(),
+    ("POST", f"{BASES}/clear"): Call(body={"kdb_id": "{kdb_id}"}),
+    ("DELETE", f"{BASES}/delete/{{kdb_id}}"): Call(),
     ("GET", "/api/skills"): FREE,
     ("GET", "/api/skills/agent-available"): Call(path="/api/skills/agent-available?agent_id={agent_id}"),
     ("POST", "/api/skills/upload"): Call(file=skill_zip("brought"), file_name="a.zip", form=INTO_AGENT),
@@ -242,6 +276,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ),
     ("GET", "/api/conversations"): FREE,
     ("GET", "/api/conversations/{session_id}/messages"): Call(),
+    ("GET", "/api/conversations/{session_id}/citations"): Call(),
     ("GET", "/api/share/conversations/{session_id}/messages"): Call(),
     ("POST", "/api/conversations/{session_id}/share"): Call(body={}),
     ("GET", "/api/conversations/{session_id}/share"): Call(),

@@ -11,12 +11,15 @@ from starlette.types import ASGIApp
 
 from clary.adapters.passwords import Argon2Passwords
 from clary.asgi import create_app
+from clary.features.knowledge.ports import ModelSource
 from clary.settings import Settings, load_settings
 from clary.wiring import Services
 from support.schema import put_schema
 
 ADMIN_PASSWORD = "First-Admin-4711"
 PASSWORD = "Some-Person-4711"
+_QUIET = {"bootstrap_admin_password": ADMIN_PASSWORD, "embedding": "none"}
+"""Nothing that takes long unless a test asks for it."""
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BASE_URL = "http://testserver"
 
@@ -81,14 +84,16 @@ def bearer(tokens: dict[str, Any]) -> dict[str, str]:
 
 def settings_in(folder: Path, **values: Any) -> Settings:
     """Settings on a folder, with a known admin."""
-    return load_settings(**{"data_dir": folder / "data", "bootstrap_admin_password": ADMIN_PASSWORD, **values})
+    return load_settings(**{**_QUIET, "data_dir": folder / "data", **values})
 
 
 @asynccontextmanager
-async def house_in(folder: Path, **values: Any) -> AsyncGenerator[House]:
+async def house_in(folder: Path, *, models: ModelSource | None = None, **values: Any) -> AsyncGenerator[House]:
     """A house, started and stopped."""
     clock, settings = SteppedClock(), settings_in(folder, **values)
     services = Services(settings, clock=clock, passwords=Argon2Passwords(memory_kib=64, passes=1))
+    if models is not None:
+        services.knowledge.models.source = models
     app = create_app(settings, services)
     put_schema(settings.database)
     await services.start()

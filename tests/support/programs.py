@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 
-async def finished(*command: str, cwd: Path, **environment: str) -> tuple[int, str]:
-    """(exit status, what it said) of a program."""
+async def finished(*command: str, cwd: Path, seconds: float = 150, **environment: str) -> tuple[int, str]:
+    """(exit status, what it said) of a program, which may take so long."""
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=cwd,
@@ -14,6 +14,6 @@ async def finished(*command: str, cwd: Path, **environment: str) -> tuple[int, s
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    async with asyncio.timeout(150):
+    async with asyncio.timeout(seconds):
         said, _ = await process.communicate()
     return process.returncode or 0, said.decode("utf-8", "replace")

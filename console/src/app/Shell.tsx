@@ -25,6 +25,12 @@ const SkillsPage = lazy(() =>
 const ServersPage = lazy(() =>
   import("../features/mcp_servers/ServersPage").then((module) => ({ default: module.ServersPage })),
 );
+const BasesPage = lazy(() =>
+  import("../features/knowledge/BasesPage").then((module) => ({ default: module.BasesPage })),
+);
+const DocumentPage = lazy(() =>
+  import("../features/knowledge/DocumentPage").then((module) => ({ default: module.DocumentPage })),
+);
 const AccountPage = lazy(() => import("./AccountPage").then((module) => ({ default: module.AccountPage })));
 const AdminPage = lazy(() => import("./AdminPage").then((module) => ({ default: module.AdminPage })));
 
@@ -102,6 +108,11 @@ function Page({ route, account, info }: ShellProps & { route: Route }) {
   if (route.page === "skills") return <SkillsPage path={route.path} user={account.user} />;
   if (route.page === "servers")
     return <ServersPage name={route.name} ownerId={route.ownerId ?? null} user={account.user} />;
+  if (route.page === "knowledge") return <BasesPage kdbId={route.kdbId} part={route.part ?? null} />;
+  if (route.page === "document") {
+    const { docId, start = null, end = null } = route;
+    return <DocumentPage key={docId} docId={docId} start={start} end={end} />;
+  }
   if (route.page === "models") return <ProvidersPage />;
   if (route.page === "account") return <AccountPage {...route} account={account} info={info} />;
   if (route.page === "admin" && account.user.role === "admin")

@@ -73,6 +73,12 @@ export function Sidebar({ account, info, history, route, isOpen, onClose }: Side
             isHere={route.page === "skills"}
           />
           <SideLink
+            icon="knowledge"
+            label={t.knowledge}
+            href={hrefOf({ page: "knowledge", kdbId: null })}
+            isHere={route.page === "knowledge" || route.page === "document"}
+          />
+          <SideLink
             icon="plug"
             label={t.servers}
             href={hrefOf({ page: "servers", name: null })}

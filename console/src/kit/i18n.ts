@@ -59,3 +59,9 @@ export function textsOf<T>(english: T, chinese: Shape<T>): () => Shape<T> {
   const pair: Record<Locale, Shape<T>> = { en: english as Shape<T>, zh: chinese };
   return () => pair[useLocale()];
 }
+
+/** A text whose key comes over the wire, such as `state_ready`; the word itself where none is known. */
+export function wordOf(catalogue: object, prefix: string, word: string): string {
+  const text: unknown = (catalogue as Record<string, unknown>)[`${prefix}_${word}`];
+  return typeof text === "string" ? text : word;
+}

@@ -1,5 +1,6 @@
 /** Hash routes, so the server needs to know one page only. */
 import { useSyncExternalStore } from "react";
+import { query } from "./query";
 
 export type Route =
   | { page: "chat"; sessionId: string | null }
@@ -8,6 +9,9 @@ export type Route =
   | { page: "skills"; path: string | null }
   /** `ownerId` only where a server of somebody else is meant. */
   | { page: "servers"; name: string | null; ownerId?: string | null }
+  | { page: "knowledge"; kdbId: string | null; part?: KnowledgePart | null }
+  /** A document of a knowledge base; `start` and `end` are the characters to show. */
+  | { page: "document"; docId: string; start?: number | null; end?: number | null }
   | { page: "models" }
   | { page: "sign-up" }
   | { page: "account"; section: AccountSection; id?: string | null }
@@ -26,12 +30,15 @@ export const ACCOUNT_SECTIONS = [
 ] as const;
 export const ADMIN_SECTIONS = ["users", "groups", "budgets", "usage", "runs", "clients", "audit"] as const;
 const AGENT_PARTS = ["memory", "versions"] as const;
+const KNOWLEDGE_PARTS = ["search", "questions", "settings"] as const;
+export type KnowledgePart = (typeof KNOWLEDGE_PARTS)[number];
 export type AgentPart = (typeof AGENT_PARTS)[number];
 export type AccountSection = (typeof ACCOUNT_SECTIONS)[number];
 export type AdminSection = (typeof ADMIN_SECTIONS)[number];
 
 export function parseRoute(hash: string): Route {
-  const [page, id, more] = hash.replace(/^#\/?/, "").split("/");
+  const [path = "", search] = hash.replace(/^#\/?/, "").split("?");
+  const [page, id, more] = path.split("/");
   const value = id ? safeDecode(id) : null;
   if (page === "models" || page === "sign-up") return { page };
   const inner = more ? safeDecode(more) : null;
@@ -39,9 +46,21 @@ export function parseRoute(hash: string): Route {
     return { page, agentId: value, part: AGENT_PARTS.find((part) => part === inner) ?? null };
   if (page === "skills") return { page, path: value };
   if (page === "servers") return { page, name: value, ownerId: inner };
+  if (page === "knowledge")
+    return { page, kdbId: value, part: KNOWLEDGE_PARTS.find((part) => part === inner) ?? null };
+  if (page === "document" && value !== null) return { page, docId: value, ...spanOf(search) };
   if (page === "account") return { page, section: oneOf(ACCOUNT_SECTIONS, value), id: inner };
   if (page === "admin") return { page, section: oneOf(ADMIN_SECTIONS, value), id: inner };
   return { page: "chat", sessionId: page === "c" ? value : null };
+}
+
+function spanOf(search = ""): { start: number | null; end: number | null } {
+  const given = new URLSearchParams(search);
+  const [start, end] = ["start", "end"].map((key) => {
+    const text = given.get(key) ?? "";
+    return /^\d{1,9}$/.test(text) ? Number(text) : null;
+  });
+  return { start: start ?? null, end: end ?? null };
 }
 
 const oneOf = <T extends string>(words: readonly [T, ...T[]], word: string | null): T =>
@@ -59,6 +78,11 @@ export function hrefOf(route: Route): string {
   if (route.page === "agents") return addressOf("agents", route.agentId, route.part);
   if (route.page === "skills") return addressOf("skills", route.path);
   if (route.page === "servers") return addressOf("servers", route.name, route.ownerId);
+  if (route.page === "knowledge") return addressOf("knowledge", route.kdbId, route.part);
+  if (route.page === "document") {
+    const { start, end } = route;
+    return `${addressOf("document", route.docId)}${query({ start, end })}`;
+  }
   if (route.page === "models" || route.page === "sign-up") return addressOf(route.page);
   if (route.page === "account" || route.page === "admin")
     return addressOf(route.page, route.section, route.id);

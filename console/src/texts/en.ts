@@ -96,6 +96,7 @@ export const en = {
   models: "Models",
   skills: "Skills",
   servers: "MCP servers",
+  knowledge: "Knowledge",
 
   // Conversations
   history: "History",

@@ -134,4 +134,9 @@ export const runtimeEn = {
   tool_enable_task: "Switch a scheduled task",
   tool_delete_task: "Delete a scheduled task",
   tool_complete_task: "Finish a scheduled task",
+
+  // Passages an answer cites
+  citedPage: (page: number) => `Page ${page}`,
+  citedDeleted: "The document was deleted.",
+  citedClosed: "You may not open this passage any more, or it is gone.",
 };

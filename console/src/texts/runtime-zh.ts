@@ -135,4 +135,9 @@ export const runtimeZh: Shape<typeof runtimeEn> = {
   tool_enable_task: "启停定时任务",
   tool_delete_task: "删除定时任务",
   tool_complete_task: "完成定时任务",
+
+  // Passages an answer cites
+  citedPage: (page) => `第 ${page} 页`,
+  citedDeleted: "该文档已被删除。",
+  citedClosed: "你已无权查看该段落，或它已不存在。",
 };

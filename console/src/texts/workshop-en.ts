@@ -211,6 +211,7 @@ export const workshopEn = {
   removeNamed: (name: string) => `Remove ${name}`,
   knowledgeBases: "Knowledge bases",
   noKnowledge: "There are no knowledge bases yet.",
+  manageKnowledge: "Manage knowledge bases",
   memoryType: "Remembers",
   memory_session: "This conversation",
   memory_user: "Notes about each person, across conversations",

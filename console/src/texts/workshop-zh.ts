@@ -211,6 +211,7 @@ export const workshopZh: Shape<typeof workshopEn> = {
   removeNamed: (name) => `移除 ${name}`,
   knowledgeBases: "知识库",
   noKnowledge: "还没有知识库。",
+  manageKnowledge: "管理知识库",
   memoryType: "记忆范围",
   memory_session: "本次会话",
   memory_user: "跨会话记录每个人的信息",

@@ -7,8 +7,4 @@ import { workshopZh } from "./workshop-zh";
 export type WorkshopTexts = Shape<typeof workshopEn>;
 export const useWorkshopTexts = textsOf(workshopEn, workshopZh);
 
-/** A text whose key comes over the wire, such as `state_ready`; the word itself where none is known. */
-export function wordOf(w: WorkshopTexts, prefix: string, word: string): string {
-  const text: unknown = (w as Record<string, unknown>)[`${prefix}_${word}`];
-  return typeof text === "string" ? text : word;
-}
+export { wordOf } from "../kit/i18n";

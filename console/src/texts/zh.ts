@@ -99,6 +99,7 @@ export const zh: Shape<typeof en> = {
   models: "模型",
   skills: "技能",
   servers: "MCP 服务器",
+  knowledge: "知识库",
 
   // Conversations
   history: "历史对话",

@@ -14,6 +14,15 @@ interface SectionsProps {
 
 /** A page of several sections, each with its own address. */
 export function Sections({ title, links, children }: SectionsProps) {
+  return (
+    <div className="page sections">
+      <SectionNav title={title} links={links} />
+      {children}
+    </div>
+  );
+}
+
+export function SectionNav({ title, links }: Omit<SectionsProps, "children">) {
   const here = links.find((link) => link.isHere)?.href;
   const nav = useRef<HTMLElement>(null);
   // On a narrow screen the row of links scrolls sideways; the open one should be in sight.
@@ -22,16 +31,13 @@ export function Sections({ title, links, children }: SectionsProps) {
     nav.current?.querySelector("[aria-current]")?.scrollIntoView?.({ block: "nearest", inline: "center" });
   }, [here]);
   return (
-    <div className="page sections">
-      <nav className="section-links" aria-label={title} ref={nav}>
-        {links.map((link) => (
-          <a key={link.href} href={link.href} aria-current={link.isHere ? "page" : undefined}>
-            {link.label}
-          </a>
-        ))}
-      </nav>
-      {children}
-    </div>
+    <nav className="section-links" aria-label={title} ref={nav}>
+      {links.map((link) => (
+        <a key={link.href} href={link.href} aria-current={link.isHere ? "page" : undefined}>
+          {link.label}
+        </a>
+      ))}
+    </nav>
   );
 }
 

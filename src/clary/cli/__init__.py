@@ -2,7 +2,7 @@
 
 import typer
 
-from clary.cli import audit, development, examining, groups, keys, oauth2, people, permissions, serving
+from clary.cli import audit, development, examining, groups, kb, keys, oauth2, people, permissions, serving
 
 app = typer.Typer(
     help="Clary: a self-hosted AI agent platform server.",
@@ -16,6 +16,7 @@ app.command("doctor")(examining.doctor)
 app.add_typer(people.commands, name="user")
 app.add_typer(groups.commands, name="group")
 app.add_typer(keys.commands, name="key")
+app.add_typer(kb.commands, name="kb")
 app.add_typer(permissions.commands, name="permissions")
 app.add_typer(oauth2.commands, name="oauth2")
 app.add_typer(audit.commands, name="audit")

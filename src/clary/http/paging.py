@@ -44,3 +44,6 @@ PageOf20 = Annotated[Page, Depends(_reader(20, 200))]
 
 ShortPageOf20 = Annotated[Page, Depends(_reader(20, 100))]
 """The same with `page_size` 1..100, 20 by default."""
+
+LongPageOf20 = Annotated[Page, Depends(_reader(20, 1000))]
+"""The same with `page_size` 1..1000, 20 by default."""

@@ -111,6 +111,10 @@ class JobQueue:
             for kind, state, count, oldest in await JobRepository(db).count_by_kind()
         ]
 
+    async def list_open_owners(self, db: Session, *, kind: str) -> set[str]:
+        """Owners that have a job of a kind that waits or runs."""
+        return await JobRepository(db).list_open_owners(kind)
+
     async def forget_owner(self, db: Session, *, owner_id: str) -> int:
         """Removes all jobs of an owner, running ones too; returns how many there were."""
         return await JobRepository(db).forget_owner(owner_id)

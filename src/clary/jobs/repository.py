@@ -58,6 +58,11 @@ class JobRepository:
         rows = await self._session.execute(query.where(JobRow.status.in_(OPEN)).group_by(JobRow.kind, JobRow.status))
         return [(row[0], row[1], int(row[2]), row[3]) for row in rows]
 
+    async def list_open_owners(self, kind: str) -> set[str]:
+        """Owners with a job of a kind that waits or runs."""
+        query = select(JobRow.owner_id).where(JobRow.kind == kind, JobRow.status.in_(OPEN)).distinct()
+        return set(await self._session.scalars(query))
+
     async def list_due(self, kind: str, now: float) -> list[Due]:
         """Owners with a job that waits for its turn, or whose worker is gone."""
         query = select(JobRow.owner_id, func.min(JobRow.created_at)).where(_is_due(kind, now)).group_by(JobRow.owner_id)

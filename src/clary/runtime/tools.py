@@ -163,6 +163,46 @@ class SkillShelf(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class KnowledgeHit:
+    """A passage that was found; `[start, end)` in characters of its document. `ref`: its number in the session."""
+
+    kdb_id: str
+    kdb_name: str
+    doc_id: str
+    doc_segment_id: str
+    title: str
+    text: str
+    score: float
+    start: int
+    end: int
+    page: int | None
+    heading_path: Sequence[str] | None
+    ref: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnowledgeAnswer:
+    """Hits, best first, and what was not as asked."""
+
+    hits: Sequence[KnowledgeHit]
+    warnings: Sequence[str] = ()
+
+
+class KnowledgeSearch(Protocol):
+    """The knowledge bases that a call may search (stream-runtime.md 9.9)."""
+
+    async def search(self, query: str, kdb_ids: Sequence[str] | None, top_k: int) -> KnowledgeAnswer:
+        """The best matching passages; None: of all the bases.
+
+        Raises:
+            NotFoundError: one of the ids is none of these bases.
+            InvalidRequestError: the query is empty. UpstreamError: it took too long.
+            ToolFailedError: ids are wanted here.
+        """
+        ...
+
+
 class ImageReader(Protocol):
     """A model that looks at pictures."""
 
@@ -193,6 +233,8 @@ class ToolContext:
     workflows: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Steps by workflow name."""
     images: ImageReader | None = None
+    knowledge: KnowledgeSearch | None = None
+    """None where nothing may be searched."""
     user_id: str = ""
     """Whom the call counts for, where a tool is limited per person."""
 

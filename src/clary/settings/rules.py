@@ -27,6 +27,7 @@ def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from _money(settings)
     yield from _mail(settings)
     yield from _providers(settings)
+    yield from _knowledge(settings)
     if settings.default_max_loop_count > settings.max_loop_count:
         yield "CLARY_DEFAULT_MAX_LOOP_COUNT", "must not be larger than CLARY_MAX_LOOP_COUNT"
     if settings.is_production:
@@ -39,6 +40,10 @@ def _not_yet(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "CLARY_DATABASE_URL", "must start with sqlite:/// (this version has no other database)"
     if settings.processes > 1:
         yield "CLARY_PROCESSES", "more than one process needs PostgreSQL"
+    if settings.search_index == "milvus":
+        yield "CLARY_SEARCH_INDEX", "must be embedded (this version knows no Milvus)"
+    if settings.ocr == "on":
+        yield "CLARY_OCR", "must not be on (no engine is installed)"
 
 
 def _incomplete_groups(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -73,6 +78,17 @@ def _providers(settings: Settings) -> Iterator[tuple[str, str]]:
             yield "CLARY_AUTH_PROVIDERS", f"{provider.id}: {name} must be https"
     if settings.auth_mode == "oauth" and not any(each.is_enabled for each in settings.auth_providers):
         yield "CLARY_AUTH_PROVIDERS", "has no enabled entry, which mode oauth needs"
+
+
+def _knowledge(settings: Settings) -> Iterator[tuple[str, str]]:
+    if settings.embedding == "provider" and settings.embedding_base_url is None:
+        yield "CLARY_EMBEDDING_BASE_URL", "is required with CLARY_EMBEDDING=provider"
+    if settings.embedding == "embedded" and not settings.has_embedding_weights:
+        yield "CLARY_EMBEDDING", "embedded needs weights, and there are none"
+    if settings.reranker == "provider" and settings.reranker_base_url is None:
+        yield "CLARY_RERANKER_BASE_URL", "is required with CLARY_RERANKER=provider"
+    if settings.search_index == "milvus" and settings.milvus_uri is None:
+        yield "CLARY_MILVUS_URI", "is required with CLARY_SEARCH_INDEX=milvus"
 
 
 def _mail(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any, cast
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.db.database import Database
 from clary.db.session import Session
-from clary.features.agents.ports import KnownSkills, KnownTools, ToolSummary
+from clary.features.agents.ports import KnowledgeBases, KnownSkills, KnownTools, ToolSummary
 from clary.features.agents.service import (
     TASK_TYPES,
     AgentAbilities,
@@ -49,6 +49,7 @@ class AgentParts:
         money: Money,
         tools: KnownTools,
         skills: KnownSkills,
+        knowledge_bases: KnowledgeBases,
     ) -> None:
         limits = AgentLimits(settings.max_agents_per_user, settings.default_max_loop_count, settings.max_loop_count)
         grants, groups = identity.grants, identity.memberships
@@ -63,6 +64,7 @@ class AgentParts:
                 grants=grants,
                 groups=groups,
                 skills=skills,
+                knowledge_bases=knowledge_bases,
             ),
             removal=self.removal,
             audit=identity.audit,

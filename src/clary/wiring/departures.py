@@ -27,6 +27,7 @@ def departures(
     agent_removal: AgentRemoval,
     jobs: JobQueue,
     mcp_servers: OwnedThings,
+    knowledge: OwnedThings,
     clock: Clock,
 ) -> tuple[OwnedThings, ...]:
     """Conversations with their runs come first, so that nothing runs on what goes later."""
@@ -37,6 +38,7 @@ def departures(
         MemoryLeaving(database=database, memory=memory),
         ProviderLeaving(database=database, references=AgentReferences()),
         AgentLeaving(database=database, grants=grants, removal=agent_removal, clock=clock),
+        knowledge,
         JobsLeaving(database, jobs),
         SkillLeaving(database),
         GrantsLeaving(database, grants),

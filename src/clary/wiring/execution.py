@@ -21,8 +21,10 @@ from clary.features.chat.service import ChatLimits, ChatService
 from clary.features.chat.supervisor import RunSupervisor
 from clary.features.chat.things import RunThings
 from clary.features.chat.tree import TreeLimits
-from clary.features.conversations.service import ConversationService, HistoryReader
+from clary.features.conversations.citations import CitationService
+from clary.features.conversations.service import ConversationService, HistoryReader, SourceBook
 from clary.features.conversations.shares import ShareService
+from clary.features.knowledge.service import RunKnowledge
 from clary.features.llm_providers.ports import Metering
 from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.mcp_servers.service import McpRunTools
@@ -68,7 +70,9 @@ class ExecutionServices:
         workspaces: WorkspaceService,
         memory: MemoryService,
         run_skills: RunSkills,
+        run_knowledge: RunKnowledge,
         mcp_servers: OwnedThings,
+        knowledge: OwnedThings,
         mcp_run_tools: McpRunTools,
         gate: BudgetGate,
         metering: Metering,
@@ -90,7 +94,9 @@ class ExecutionServices:
         self.workspaces = workspaces
         self.memory = memory
         self.run_skills = run_skills
+        self.run_knowledge = run_knowledge
         self.mcp_servers = mcp_servers
+        self.knowledge = knowledge
         self.mcp_run_tools = mcp_run_tools
         self.gate = gate
         self.metering = metering
@@ -135,6 +141,12 @@ class ExecutionServices:
             clock=clock,
             mode=lambda: self.identity.live.values.share_mode,
         )
+        self.citations = CitationService(
+            database=self.database,
+            conversations=self.conversations,
+            documents=self.run_knowledge,
+            audit=self.identity.audit,
+        )
         self.interventions = InterventionServices(
             database=self.database, conversations=self.conversations, audit=self.identity.audit, clock=clock
         )
@@ -160,6 +172,8 @@ class ExecutionServices:
             mcp=self.mcp_run_tools,
             skills=self.run_skills,
             memory=self.memory,
+            knowledge=self.run_knowledge,
+            sources=SourceBook(self.database),
             models=self.gateway,
             server_approval_mode=settings.tool_approval_mode,
         )
@@ -265,6 +279,7 @@ class ExecutionServices:
                 agent_removal=self.agent_removal,
                 jobs=self.jobs,
                 mcp_servers=self.mcp_servers,
+                knowledge=self.knowledge,
                 clock=self.clock,
             )
         )
@@ -273,6 +288,7 @@ class ExecutionServices:
         """Puts the services where routes find them."""
         state.conversations = self.conversations
         state.shares = self.shares
+        state.citations = self.citations
         state.runs = self.runs
         state.run_reports = self.run_reports
         self.interventions.publish(state)

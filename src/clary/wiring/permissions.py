@@ -24,6 +24,8 @@ def make_explainer(
     providers: ObjectSource,
     mcp_servers: ObjectSource,
     skills: ObjectSource,
+    knowledge_bases: ObjectSource,
+    documents: ObjectSource,
 ) -> PermissionExplainer:
     """The explainer, which asks each slice about its objects."""
     return PermissionExplainer(
@@ -35,6 +37,8 @@ def make_explainer(
             "provider": providers,
             "mcp": mcp_servers,
             "skill": skills,
+            "kdb": knowledge_bases,
+            "doc": documents,
             "group": identity.memberships,
             "user": identity.user_administration,
             "key": identity.keys,

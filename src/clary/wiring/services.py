@@ -30,6 +30,7 @@ from clary.wiring.budgets import BudgetServices
 from clary.wiring.execution import ExecutionServices
 from clary.wiring.files import FileServices, workspace_room
 from clary.wiring.identity import IdentityServices
+from clary.wiring.knowledge import KnowledgeServices
 from clary.wiring.mcp import EveryTool, McpParts, McpToolsOutside
 from clary.wiring.memory import PersonalNoteBooks, make_memory
 from clary.wiring.observability import ObservabilityServices
@@ -90,6 +91,8 @@ class Services:
             providers=self.provider_resolver,
             mcp_servers=self.mcp.servers,
             skills=self.skills.skills,
+            knowledge_bases=self.knowledge.access,
+            documents=self.knowledge.document_targets,
         )
         self.upkeep = Upkeep(
             runs=self.runs,
@@ -110,6 +113,8 @@ class Services:
                 "users": self.accounts.count_all,
                 "agents": self.agents.service.count_all,
                 "conversations": self.conversations.count_all,
+                "knowledge_bases": self.knowledge.bases.count_bases,
+                "documents": self.knowledge.bases.count_documents,
             },
             jobs=self.background.queue,
             system=self.system,
@@ -136,7 +141,9 @@ class Services:
             workspaces=self.workspaces,
             memory=self.memory,
             run_skills=self.skills.for_runs,
+            run_knowledge=self.knowledge.for_runs,
             mcp_servers=self.mcp.leaving,
+            knowledge=self.knowledge.leaving,
             mcp_run_tools=self.mcp.run_tools,
             gate=self.usage.gate,
             metering=self.usage.metering,
@@ -175,6 +182,7 @@ class Services:
             foreign=McpToolsOutside(self.mcp.offers, self.mcp.run_tools),
             notes=PersonalNoteBooks(self.memory),
             images=self.execution.peoples_images,
+            knowledge=self.knowledge.for_runs,
         )
 
     def _add_identity(self) -> None:
@@ -229,6 +237,16 @@ class Services:
             metering=self.usage.metering,
         )
         self.provider_resolver = self.models.resolver
+        self.knowledge = KnowledgeServices(
+            self.settings,
+            database=self.database,
+            clock=self.clock,
+            process_id=self.process_id,
+            guard=self.guard,
+            identity=self.identity,
+            providers=self.provider_resolver,
+            background=self.background,
+        )
         self.workspaces = WorkspaceService(
             settings.workspaces, database=self.database, clock=clock, grace_days=settings.workspace_grace_days
         )
@@ -240,6 +258,7 @@ class Services:
             money=self.money,
             tools=EveryTool(FixedTools((*self.toolbox.names, *ALIASES)), self.mcp.offers),
             skills=self.skills.for_runs,
+            knowledge_bases=self.knowledge.for_runs,
         )
         self.agent_resolver = self.agents.resolver
         self.memory = make_memory(
@@ -280,6 +299,7 @@ class Services:
         state.memory = self.memory
         self.skills.publish(state)
         self.observability.publish(state)
+        self.knowledge.publish(state)
 
     async def start(self) -> None:
         """Schema, keys, event log, sandbox; then runs that a dead process left go on.
@@ -293,6 +313,7 @@ class Services:
             undo.pop_all()
         self.observability.start()
         await self.execution.start()
+        await self.knowledge.start()
         await self.background.start()
         await self.tools.calls.start()
         self.mcp.start()
@@ -327,7 +348,7 @@ class Services:
 
     async def _drain(self) -> None:
         self.system.draining = True
-        await _each(self.upkeep.stop, self.background.stop, self.execution.drain)
+        await _each(self.upkeep.stop, self.background.stop, self.knowledge.stop, self.execution.drain)
 
     async def stop(self) -> None:
         """Gives runs back, writes what is queued, closes everything."""

@@ -12,6 +12,7 @@ from clary.features.accounts.service import AddressRate
 from clary.features.agents.service import AgentResolver
 from clary.features.audit.service import AuditLog
 from clary.features.conversations.service import ConversationService
+from clary.features.knowledge.service import RunKnowledge
 from clary.features.toolbox.ports import ForeignTools, ImageReaders, NoForeignTools, NoteBooks, Room, WebAccess
 from clary.features.toolbox.service import DirectCalls, DirectLimits, Pictures, Surroundings, Toolbox, ToolList
 from clary.features.workspaces.service import WorkspaceService
@@ -69,8 +70,9 @@ class ToolServices:
         foreign: ForeignTools | None = None,
         notes: NoteBooks | None = None,
         images: ImageReaders | None = None,
+        knowledge: RunKnowledge | None = None,
     ) -> None:
-        """Makes the list and direct calls; `foreign`, `notes` and `images` come from their slices."""
+        """Makes the list and direct calls; `foreign`, `notes`, `images` and `knowledge` come from their slices."""
         settings = self._settings
         surroundings = Surroundings(
             sandbox=sandbox,
@@ -80,6 +82,7 @@ class ToolServices:
             scratch=settings.workspaces / "direct-calls",
             notes=notes,
             images=images,
+            knowledge=knowledge,
             rate=self._rate,
             foreign=foreign or NoForeignTools(),
         )

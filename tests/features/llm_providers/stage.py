@@ -1,6 +1,6 @@
 """Both slices about models over ASGI and real SQL, with the providers' world played by twins."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -81,6 +81,14 @@ class StandingClock:
 
 
 @dataclass
+class NoBases:
+    """Nobody can read any knowledge base."""
+
+    async def find_readable(self, session: Session, *, owner_id: str, ids: Sequence[str]) -> frozenset[str]:
+        """See `KnowledgeBases.find_readable`."""
+        return frozenset()
+
+
 class ScriptedProbe:
     """A provider that answers as a test says and remembers whom it was asked for. `usages`: as it reports them."""
 
@@ -280,7 +288,12 @@ def _assembled(database: Database, default: DefaultProvider | None, demo_model: 
     memberships = GroupMemberships(audit=audit, clock=StandingClock(), new_id=lambda: "grp_1")
     providers = ProviderService(money=money, references=AgentReferences(), audit=audit, **shared)
     check = ConfigurationCheck(
-        providers=resolver, tools=FixedTools(KNOWN_TOOLS), money=money, grants=grants, groups=memberships
+        providers=resolver,
+        tools=FixedTools(KNOWN_TOOLS),
+        money=money,
+        grants=grants,
+        groups=memberships,
+        knowledge_bases=NoBases(),
     )
     agents = AgentService(
         check=check,

@@ -37,6 +37,7 @@ EFFECTS = {
     "load_skill": "read",
     "load_workflow": "read",
     **dict.fromkeys(LOOP, "read"),
+    "search_knowledge_base": "read",
     "search_web_page": "read",
     "search_image_from_web": "read",
 }
@@ -67,6 +68,7 @@ REQUIRED = {
     "sys_spawn_agent": ["name", "description", "system_prompt"],
     "sys_delegate_task": ["tasks"],
     "sys_finish_task": ["status", "result"],
+    "search_knowledge_base": ["query"],
     "search_web_page": ["query"],
     "search_image_from_web": ["query"],
 }

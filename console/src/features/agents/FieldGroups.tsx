@@ -1,5 +1,6 @@
 /** The parts of the form of an agent that can be folded. */
 import { useTexts } from "../../kit/i18n";
+import { hrefOf } from "../../kit/route";
 import { useWorkshopTexts } from "../../texts/workshop";
 import { AreaField } from "../../ui/AreaField";
 import { type Choice, ChoiceList } from "../../ui/ChoiceList";
@@ -100,7 +101,7 @@ export function KnowledgeFields({ values, set, choices }: GroupProps) {
   const bases = (choices.bases ?? []).map(({ id, name, intro }) => ({
     value: id,
     label: name,
-    detail: intro,
+    detail: intro ?? undefined,
   }));
   return (
     <>
@@ -113,6 +114,9 @@ export function KnowledgeFields({ values, set, choices }: GroupProps) {
           emptyText={w.noKnowledge}
         />
       )}
+      <a className="button quiet small fit" href={hrefOf({ page: "knowledge", kdbId: null })}>
+        {w.manageKnowledge}
+      </a>
       <SelectField
         label={w.memoryType}
         value={values.memoryType}

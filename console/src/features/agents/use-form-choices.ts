@@ -1,25 +1,16 @@
-import { get } from "../../kit/http";
 import { type Loaded, useLoad } from "../../kit/use-load";
+import { allBases, type Base } from "../knowledge/api";
 import { listProviders, type Provider } from "../llm_providers/api";
 import { listSkills, type Skill } from "../skills/api";
 import { listTools, type Tool } from "../toolbox/api";
 import { type Agent, listAgents } from "./api";
-
-interface KnowledgeBase {
-  id: string;
-  name: string;
-  intro?: string;
-}
-
-const listBases = async (): Promise<KnowledgeBase[]> =>
-  (await get<{ list: KnowledgeBase[] }>("/api/knowledge-base/list?page=1&page_size=1000")).list;
 
 export interface FormChoices {
   providers: Provider[];
   /** Null until they are known, and where the server has no such list. */
   tools: Tool[] | null;
   skills: Skill[] | null;
-  bases: KnowledgeBase[] | null;
+  bases: Base[] | null;
   agents: Agent[];
   failed: Loaded<unknown>;
 }
@@ -32,7 +23,7 @@ export function useFormChoices(ownerId: string): FormChoices {
   const providers = useLoad(listProviders, "providers");
   const tools = useLoad(listTools, "tools");
   const skills = useLoad(listSkills, "skills");
-  const bases = useLoad(listBases, "bases");
+  const bases = useLoad(allBases, "bases");
   const agents = useLoad(listAgents, "agents");
   return {
     providers: providers.data ?? [],

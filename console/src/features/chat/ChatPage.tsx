@@ -15,6 +15,7 @@ import { contentWith, tagsOf } from "./attachments";
 import { ChildrenContext, findChild } from "./ChildRuns";
 import { Composer } from "./Composer";
 import type { ChatSession, ChatState } from "./chat-session";
+import { CitationsContext, sourcesByMessage } from "./citations";
 import { DraftNotice } from "./DraftNotice";
 import { ExtrasMenu } from "./ExtrasMenu";
 import { ExtrasRow } from "./ExtrasRow";
@@ -103,6 +104,7 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
     }),
     [session],
   );
+  const citations = useMemo(() => sourcesByMessage(state.citations), [state.citations]);
   const children = useChildren(session, state.transcript);
   const retry = (
     <button type="button" className="button small" onClick={() => session.open()}>
@@ -128,12 +130,14 @@ export function ChatPage({ sessionId, account, info }: ChatPageProps) {
                     onSend={send}
                   />
                 ) : (
-                  <MessageList
-                    transcript={state.transcript}
-                    phase={state.phase}
-                    onSuggestion={send}
-                    actions={actions}
-                  />
+                  <CitationsContext.Provider value={citations}>
+                    <MessageList
+                      transcript={state.transcript}
+                      phase={state.phase}
+                      onSuggestion={send}
+                      actions={actions}
+                    />
+                  </CitationsContext.Provider>
                 )}
                 <RunWarnings
                   key={session.sessionId}

@@ -2,14 +2,23 @@ import { createContext, memo, type ReactNode, useContext } from "react";
 import ReactMarkdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
 import { fileUrl, type Workspace } from "../workspaces/api";
+import { CitationMark } from "./CitationMark";
 import { CodeBlock } from "./CodeBlock";
+import { markCitations } from "./citations";
 import { closeOpenMarks, splitBlocks } from "./markdown-blocks";
 
 /** Whose workspace the file links of an answer point into. */
 export const WorkspaceContext = createContext<Workspace | null>(null);
 
 const plugins = [remarkGfm];
-const settledParts: Components = { a: Link, img: Picture, table: Table, pre: SettledCode };
+const treePlugins = [markCitations];
+const settledParts: Components = {
+  a: Link,
+  cite: CitationMark,
+  img: Picture,
+  table: Table,
+  pre: SettledCode,
+};
 const growingParts: Components = { ...settledParts, pre: GrowingCode };
 
 export function Markdown({ text, isGrowing = false }: { text: string; isGrowing?: boolean }) {
@@ -27,7 +36,11 @@ export function Markdown({ text, isGrowing = false }: { text: string; isGrowing?
 
 const Block = memo(function Block({ text, isGrowing }: { text: string; isGrowing: boolean }) {
   return (
-    <ReactMarkdown remarkPlugins={plugins} components={isGrowing ? growingParts : settledParts}>
+    <ReactMarkdown
+      remarkPlugins={plugins}
+      rehypePlugins={treePlugins}
+      components={isGrowing ? growingParts : settledParts}
+    >
       {isGrowing ? closeOpenMarks(text) : text}
     </ReactMarkdown>
   );

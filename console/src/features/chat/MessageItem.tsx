@@ -1,9 +1,10 @@
-import { memo } from "react";
+import { memo, useContext } from "react";
 import { useTexts } from "../../kit/i18n";
 import { useRuntimeTexts } from "../../texts/runtime";
 import { Icon } from "../../ui/Icon";
 import { Notice } from "../../ui/Notice";
 import { ApprovalCard } from "./ApprovalCard";
+import { CitationsContext, type Sources, SourcesContext } from "./citations";
 import { splitQuestions, type WithQuestions, withoutUnfinished } from "./inline-questions";
 import { Markdown } from "./Markdown";
 import { InlineQuestions, QuestionCard } from "./QuestionCard";
@@ -63,7 +64,19 @@ export function MessageItem(props: ItemProps) {
   if (isSuperseded(message)) return <Superseded message={message} />;
   const parts = isGrowing ? null : splitQuestions(textOf(message), message.message_id);
   if (parts !== null) return <Asking message={message} parts={parts} onReply={props.onReply ?? null} />;
-  return <Answer message={message} isGrowing={isGrowing} />;
+  return <Cited message={message} isGrowing={isGrowing} />;
+}
+
+const NO_SOURCES: Sources = new Map();
+
+/** An answer with the passages it cites, where they are known. */
+function Cited({ message, isGrowing }: { message: MessageLine; isGrowing: boolean }) {
+  const sources = useContext(CitationsContext).get(message.message_id) ?? NO_SOURCES;
+  return (
+    <SourcesContext.Provider value={sources}>
+      <Answer message={message} isGrowing={isGrowing} />
+    </SourcesContext.Provider>
+  );
 }
 
 const Answer = memo(function Answer({ message, isGrowing }: { message: MessageLine; isGrowing: boolean }) {

@@ -1,4 +1,5 @@
 import { useTexts } from "../../kit/i18n";
+import { hrefOf, type Route } from "../../kit/route";
 import { isObject, resultOf, str, type Values } from "./tool-facts";
 import type { MessageLine } from "./wire";
 
@@ -6,6 +7,8 @@ interface Finding {
   title: string;
   address: string;
   text: string;
+  /** A passage of a knowledge base. */
+  document: Route | null;
 }
 
 /** What a search or a look at pages has found: titles with a few words, addresses as links. */
@@ -19,7 +22,9 @@ export function Findings({ result }: { result?: MessageLine }) {
       {findings.map((finding, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a list that never changes
         <li key={index}>
-          {/^https?:/i.test(finding.address) ? (
+          {finding.document !== null ? (
+            <a href={hrefOf(finding.document)}>{finding.title}</a>
+          ) : /^https?:/i.test(finding.address) ? (
             <a href={finding.address} target="_blank" rel="noreferrer noopener">
               {finding.title || finding.address}
             </a>
@@ -47,7 +52,13 @@ function findingsOf(values: Values): Finding[] | null {
       title: str(each.title) || str(each.path),
       address: str(each.final_url) || str(each.url) || str(each.image_url),
       text: textOf(each).slice(0, SHOWN_CHARACTERS),
+      document: documentOf(each),
     }));
+}
+
+function documentOf({ doc_id, start, end }: Values): Route | null {
+  if (typeof doc_id !== "string" || typeof start !== "number" || typeof end !== "number") return null;
+  return { page: "document", docId: doc_id, start, end };
 }
 
 function textOf(values: Values): string {

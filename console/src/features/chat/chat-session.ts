@@ -16,6 +16,7 @@ import {
   startRun,
 } from "./api";
 import { withoutLinks, withTags } from "./attachments";
+import { type Citation, hasMarks, listCitations } from "./citations";
 import { type FollowOptions, followRun, type Position } from "./follow-run";
 import { GuidanceQueue } from "./guidance";
 import { missedApprovals } from "./missed-approvals";
@@ -45,6 +46,8 @@ export interface ChatState {
   title: string;
   /** What the newest run did without; known when it is over. */
   warnings: RunWarning[];
+  /** What the answers cite; known when the newest one is over. */
+  citations: readonly Citation[];
   /** A message that the server did not take, to be sent again. */
   unsent: string | null;
 }
@@ -76,6 +79,7 @@ export class ChatSession {
       agentId: null,
       title: "",
       warnings: [],
+      citations: [],
       unsent: null,
     });
   }
@@ -107,6 +111,7 @@ export class ChatSession {
       void this.refreshTasks();
       void this.guidance.refresh();
       void this.catchUpApprovals(signal);
+      void this.refreshCitations(signal);
       await this.follow(undefined, signal, true);
     } catch (error) {
       this.fail(error, signal, "missing");
@@ -247,9 +252,11 @@ export class ChatSession {
     });
     this.drawLines();
     if (!isOpening && this.state.get().transcript.end?.resume_fallback) await this.reloadHistory(signal);
+    const wasLive = !isOpening || this.isBusy;
     this.settle({ phase: "idle" });
     void this.refreshTasks();
     void this.refreshWarnings(signal);
+    if (wasLive) void this.refreshCitations(signal);
     if (this.guidance.items.get().length > 0) void this.guidance.refresh();
   }
 
@@ -313,6 +320,13 @@ export class ChatSession {
     const { runId } = this.position;
     const warnings = runId === null ? [] : await listWarnings(runId).catch(() => []);
     if (!signal.aborted && warnings.length > 0) this.change({ warnings });
+  }
+
+  /** Without them the marks stay plain text. */
+  private async refreshCitations(signal: AbortSignal): Promise<void> {
+    if (!hasMarks(this.state.get().transcript)) return;
+    const citations = await listCitations(this.sessionId, signal).catch(() => null);
+    if (!signal.aborted && citations !== null) this.change({ citations });
   }
 
   private beginReading(): AbortSignal {

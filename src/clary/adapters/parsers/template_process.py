@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from contextlib import suppress
@@ -125,16 +126,17 @@ class TemplateProcess:
         if len(output) < TRAILER.size:
             raise OSError("The template process ended.")
         status, peak_kib = TRAILER.unpack_from(output, len(output) - TRAILER.size)
-        if status == 0:
-            with suppress(orjson.JSONDecodeError):
-                answer = orjson.loads(memoryview(output)[: -TRAILER.size])
-                if isinstance(answer, dict):
-                    return Ended(cast("dict[str, Any]", answer), is_exhausted=False)
+        answer: Any = None
+        with suppress(orjson.JSONDecodeError):
+            answer = orjson.loads(memoryview(output)[: -TRAILER.size])
+        if status == 0 and isinstance(answer, dict):
+            return Ended(cast("dict[str, Any]", answer), is_exhausted=False)
+        fault = cast("dict[str, Any]", answer).get("fault") if isinstance(answer, dict) else None
         code = os.waitstatus_to_exitcode(status)
         is_exhausted = code in _OUT_OF_TIME or peak_kib * 1024 > self._limits.memory_bytes // 2
-        log.info("document_child_failed", status=code, peak_kib=peak_kib)
+        log.info("document_child_failed", status=code, fault=fault, peak_kib=peak_kib)
         return Ended(None, is_exhausted=is_exhausted)
 
 
-_OUT_OF_TIME: Final = (-14, -24)
-"""SIGALRM and SIGXCPU."""
+_OUT_OF_TIME: Final = (-signal.SIGALRM, -signal.SIGXCPU, -signal.SIGKILL)
+"""The kernel kills also whoever takes the last memory of the machine."""

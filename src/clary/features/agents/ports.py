@@ -113,14 +113,6 @@ class KnowledgeBases(Protocol):
         ...
 
 
-class NoKnowledgeBases:
-    """No knowledge base exists."""
-
-    async def find_readable(self, session: Session, *, owner_id: str, ids: Sequence[str]) -> frozenset[str]:
-        """See `KnowledgeBases.find_readable`."""
-        return frozenset()
-
-
 class AgentThings(Protocol):
     """Those who keep something for agents, such as memory notes."""
 

@@ -298,6 +298,7 @@ class LoopBuilder:
                 workflows=config.workflows,
                 images=images,
                 user_id=user_id,
+                knowledge=self._things.library(recorder, call_id),
             )
 
         async def save_whole(call_id: str, text: str) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
+from clary.features.knowledge.service import RunBase
 from clary.features.llm_providers.ports import ProviderSnapshot
 from clary.features.permissions.service import Identity
 from clary.kit import json_text
@@ -98,7 +99,7 @@ class RunConfig:
     skills: tuple[SkillRef, ...] = ()
     tagged_skills: tuple[str, ...] = ()
     workflows: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    knowledge_base_ids: tuple[str, ...] = ()
+    knowledge_bases: tuple[RunBase, ...] = ()
     members: tuple[Member, ...] = ()
     approval_mode: ApprovalMode = "auto"
     shows_approvals: bool = False
@@ -126,11 +127,14 @@ class RunConfig:
         raw: Json = json_text.loads(text)
         raw["provider"] = ProviderSnapshot(**raw["provider"])
         raw["fast_provider"] = ProviderSnapshot(**raw["fast_provider"])
-        for name in ("tools", "request_texts", "tagged_skills", "knowledge_base_ids", "denied_commands"):
+        for name in ("tools", "request_texts", "tagged_skills", "denied_commands"):
             raw[name] = tuple(raw.get(name, ()))
         for name in ("recalled", "ancestors"):
             raw[name] = tuple(raw.get(name, ()))
         raw["skills"] = tuple(SkillRef(**each) for each in raw.get("skills", ()))
+        # Snapshots of runs that began before knowledge bases could be searched name none.
+        raw.pop("knowledge_base_ids", None)
+        raw["knowledge_bases"] = tuple(RunBase(**each) for each in raw.get("knowledge_bases", ()))
         raw["members"] = tuple(Member(**each) for each in raw.get("members", ()))
         caller = cast("Json", raw.get("caller") or {})
         if caller.get("agent_ids") is not None:

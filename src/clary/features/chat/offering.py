@@ -24,6 +24,7 @@ DELEGATION: Final[dict[str, tuple[str, ...]]] = {
     "team": ("sys_delegate_task",),
 }
 MAX_DEPTH: Final = 4
+SEARCH_KNOWLEDGE: Final = "search_knowledge_base"
 FINISH: Final = "sys_finish_task"
 EXPAND: Final = "tool_expand_tools"
 MIN_NAME: Final = 2
@@ -40,8 +41,10 @@ def offered_names(config: RunConfig, *, max_depth: int = MAX_DEPTH) -> list[str]
         names += WITH_SKILLS
     if config.workflows:
         names.append("load_workflow")
-    if config.knowledge_base_ids:
-        names.append("search_knowledge_base")
+    if config.knowledge_bases:
+        names.append(SEARCH_KNOWLEDGE)
+    else:
+        names = [name for name in names if name != SEARCH_KNOWLEDGE]
     if config.memory_type == "user":
         names += WITH_MEMORY
     if config.plan_gate:

@@ -15,8 +15,8 @@ from clary.features.chat.ending import write_end
 from clary.features.chat.execution import ChildExecution, RunExecution, Stop
 from clary.features.chat.ledger import RunUsage
 from clary.features.chat.lines import LineBuilder, Stamps
-from clary.features.chat.recording import RunPlace, RunRecorder
-from clary.features.chat.run_log import RunLog
+from clary.features.chat.recording import RunRecorder
+from clary.features.chat.run_log import RunLog, RunPlace
 from clary.features.chat.state_of import RecordedRun, RunTodos
 from clary.features.chat.tree import RootFacts, RunTree, TreeLimits
 from clary.features.conversations.service import MessageReader, TodoStore
@@ -165,7 +165,7 @@ class RunPreparer:
             return tree.log.changed(run.run_id, input_sealed=sealed, warnings=[*run.warnings, *warnings])
 
         recorder = RunRecorder(
-            place=RunPlace(run.run_id, run.conversation_id, is_root=run.parent_run_id is None),
+            place=RunPlace(run.run_id, run.conversation_id, root.conversation_id, is_root=run.parent_run_id is None),
             config=config,
             log=tree.log,
             lines=LineBuilder(session_id=run.session_id, agent_name=config.agent_name, stamps=tree.log.stamps),

@@ -11,6 +11,8 @@ from clary.kit.text import cut
 from clary.runtime.prompt import Language
 
 MAX_DESCRIPTION: Final = 200
+MAX_BASES: Final = 100
+"""How many knowledge bases are named; all are searched where none is named."""
 NOTE_FILES: Final = (
     ("AGENT.md", 8000),
     ("SOUL.md", 1000),
@@ -56,6 +58,13 @@ _TITLES: Final[dict[str, dict[Language, str]]] = {
         "pt": "Fluxos de trabalho (carregue os passos com load_workflow)",
     },
     "members": {"zh": "可委托的 Agent", "en": "Agents to delegate to", "pt": "Agentes a quem delegar"},
+    "knowledge": {
+        "zh": "知识库（用 search_knowledge_base 检索；依据检索结果回答时，在句末用 [n] 注明来源，n 是结果中的 ref）",
+        "en": "Knowledge bases (search them with search_knowledge_base; where an answer rests on a result, cite it as "
+        "[n], n being its ref)",
+        "pt": "Bases de conhecimento (pesquise com search_knowledge_base; quando a resposta assenta num resultado, "
+        "cite-o como [n], sendo n o seu ref)",
+    },
     "tree": {"zh": "工作区", "en": "Workspace", "pt": "Área de trabalho"},
     "notes": {"zh": "关于用户的记忆", "en": "Notes about the person", "pt": "Notas sobre a pessoa"},
 }
@@ -69,13 +78,17 @@ def mode_rules(config: RunConfig, language: Language) -> str:
 
 
 def listings_of(config: RunConfig, language: Language) -> list[tuple[str, str]]:
-    """Skills, workflows and the agents to delegate to, as far as the run has them."""
+    """Skills, workflows, knowledge bases and the agents to delegate to, as far as the run has them."""
     found: list[tuple[str, str]] = []
     if config.skills:
         lines = [f"- {skill.name}: {_line(skill.description)}" for skill in config.skills]
         found.append((_TITLES["skills"][language], "\n".join(lines)))
     if config.workflows:
         found.append((_TITLES["workflows"][language], "\n".join(f"- {name}" for name in config.workflows)))
+    if config.knowledge_bases:
+        lines = [f"- {base.id} ({_line(base.name)}): {_line(base.intro)}" for base in config.knowledge_bases]
+        more = [f"- … {len(lines) - MAX_BASES}"] if len(lines) > MAX_BASES else []
+        found.append((_TITLES["knowledge"][language], "\n".join(lines[:MAX_BASES] + more)))
     if config.members and config.mode in ("fibre", "team"):
         lines = [f"- {member.agent_id} ({member.name}): {_line(member.description)}" for member in config.members]
         found.append((_TITLES["members"][language], "\n".join(lines)))

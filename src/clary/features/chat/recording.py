@@ -1,19 +1,19 @@
 """Makes each event of the loop durable: its line, and the message, step and usage rows that commit with it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from clary.db.session import Connection
 from clary.features.chat.booking import Booking
 from clary.features.chat.call_drafts import CallDraft
+from clary.features.chat.citing import RunCitations
 from clary.features.chat.config import Json, RunConfig
 from clary.features.chat.delta_lines import DeltaLines, OpenMessage
 from clary.features.chat.lines import LineBuilder, call_object
-from clary.features.chat.run_log import RunLog
+from clary.features.chat.run_log import RunLog, RunPlace
 from clary.features.chat.step_details import tool_detail
 from clary.features.chat.texts import NOTICES
-from clary.features.conversations.service import MessageRole, NewMessage, add_compaction, add_message, row_before
+from clary.features.conversations.service import MessageRole, NewMessage, add_compaction, row_before
 from clary.features.runs.service import finish_step, insert_step
 from clary.kit.clock import Clock
 from clary.runtime.events import (
@@ -50,15 +50,6 @@ ConfigKeeper = Callable[[RunConfig, Sequence[Json]], Write]
 def opens_nothing(call: ToolCall) -> list[Write]:
     """No call waits for a person."""
     return []
-
-
-@dataclass(frozen=True, slots=True)
-class RunPlace:
-    """Where the messages and steps of a run belong."""
-
-    run_id: str
-    conversation_id: int
-    is_root: bool = True
 
 
 class RunRecorder:
@@ -100,6 +91,7 @@ class RunRecorder:
         """Open calls whose tool works, or waits for a person."""
         self.opening: Opening = opens_nothing
         self._drafts: dict[str, CallDraft] = {}
+        self.citations = RunCitations(place, has_bases=bool(config.knowledge_bases))
         self._deltas = DeltaLines(self.writer, lines, clock)
 
     def close(self) -> None:
@@ -323,7 +315,9 @@ class RunRecorder:
             hidden_from_model=event.call.id in self.hidden_calls,
         )
         status = "error" if event.is_error else "done"
-        return [self._stored(message), self._step_finished(event.call.id, status, tool_detail(event))]
+        shown = [] if event.is_error else self.citations.shown(event.call.id, event.content)
+        ended = self._step_finished(event.call.id, status, tool_detail(event))
+        return [self._stored(message), *shown, ended]
 
     def _compacted(self, event: ContextCompacted) -> None:
         """The summary, shown as a call with its result (9.8)."""
@@ -355,7 +349,7 @@ class RunRecorder:
         )
 
     def _stored(self, message: NewMessage) -> Write:
-        return lambda connection: add_message(connection, self.conversation_id, self.run_id, message)
+        return self.citations.storing(message)
 
     def _step_begun(
         self, step_id: str, kind: str, name: str, effect: str | None = None, arguments: str | None = None

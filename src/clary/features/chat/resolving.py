@@ -183,7 +183,7 @@ class RunResolver:
             skills=things.skills,
             tagged_skills=_tagged(tags, things),
             workflows=dict(wanted.available_workflows or {name: list(s) for name, s in agent.workflows.items()}),
-            knowledge_base_ids=things.knowledge_base_ids,
+            knowledge_bases=things.knowledge_bases,
             approval_mode=strictest(self._things.server_approval_mode, agent.tool_approval_mode, wanted.approval_mode),
             shows_approvals=options.approvals,
             denied_commands=(*agent.denied_commands, *wanted.denied_commands),

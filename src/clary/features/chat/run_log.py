@@ -1,9 +1,21 @@
 """The log of a root run as all runs of its tree write it (stream-runtime.md 1, event log)."""
 
+from dataclasses import dataclass
+
 from clary.features.chat.lines import Stamps
 from clary.features.runs.service import change_run
 from clary.streams.hub import LogWriter
 from clary.streams.ports import Write
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlace:
+    """Where the messages and steps of a run belong. `root_conversation_id`: where its tree numbers what it cites."""
+
+    run_id: str
+    conversation_id: int
+    root_conversation_id: int
+    is_root: bool = True
 
 
 class RunLog:

@@ -14,11 +14,14 @@ from clary.features.agents.ports import AgentSnapshot
 from clary.features.agents.service import AgentResolver, SubAgents
 from clary.features.chat.config import ApprovalMode, Json, Member, RunConfig, SkillRef
 from clary.features.chat.images import RunImages
+from clary.features.chat.library import CallLibrary
 from clary.features.chat.overriding import Warnings, warn
 from clary.features.chat.past import RecordedPast
 from clary.features.chat.ports import ModelGateway
 from clary.features.chat.recording import RunRecorder
 from clary.features.chat.state_of import RecordedRun
+from clary.features.conversations.service import SourceBook
+from clary.features.knowledge.service import RunBase, RunKnowledge
 from clary.features.llm_providers.ports import GroupMemberships
 from clary.features.mcp_servers.service import McpRunTools, RunDoor, UnreachableServer, Wanted
 from clary.features.memory.service import MemoryService
@@ -27,7 +30,7 @@ from clary.features.skills.ports import RunSkill
 from clary.features.skills.service import RunSkills, SkillQuestion
 from clary.runtime.context import ContextBudget
 from clary.runtime.prompt import prompt_language
-from clary.runtime.tools import ImageReader, NoteBook, PastMessages, Tool
+from clary.runtime.tools import ImageReader, KnowledgeSearch, NoteBook, PastMessages, Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class GivenThings:
     skills: tuple[SkillRef, ...] = ()
     tool_names: tuple[str, ...] = ()
     """Of tools of MCP servers, in order."""
-    knowledge_base_ids: tuple[str, ...] = ()
+    knowledge_bases: tuple[RunBase, ...] = ()
     mcp: Json = field(default_factory=dict[str, Any])
     recalled: tuple[str, ...] = ()
 
@@ -66,6 +69,8 @@ class RunThings:
         mcp: McpRunTools,
         skills: RunSkills,
         memory: MemoryService,
+        knowledge: RunKnowledge,
+        sources: SourceBook,
         models: ModelGateway,
         server_approval_mode: ApprovalMode,
     ) -> None:
@@ -74,6 +79,8 @@ class RunThings:
         self._mcp = mcp
         self._skills = skills
         self._memory = memory
+        self._knowledge = knowledge
+        self._sources = sources
         self._models = models
         self.server_approval_mode: ApprovalMode = server_approval_mode
 
@@ -81,12 +88,11 @@ class RunThings:
         self, db: Session, *, caller: Identity, agent: AgentSnapshot, wanted: WantedThings, warnings: Warnings
     ) -> GivenThings:
         """What of the wanted things can be used now."""
-        for base in wanted.knowledge_base_ids:
-            warn(warnings, "available_knowledge_bases", base, "not_usable")
         mcp = await self._offered(db, caller, agent, wanted, warnings)
         return GivenThings(
             skills=await self._usable_skills(db, caller, agent, wanted.skills, warnings),
             tool_names=self._names(mcp),
+            knowledge_bases=await self._usable_bases(db, caller, agent, wanted.knowledge_base_ids, warnings),
             mcp=mcp,
             recalled=await self._recalled(db, caller, agent, wanted.recalls_for),
         )
@@ -103,6 +109,24 @@ class RunThings:
         for name, reason in found.dropped:
             warn(warnings, "available_skills", name, reason)
         return tuple(SkillRef(each.name, each.description, each.hash, each.dimension) for each in found.skills)
+
+    async def _usable_bases(
+        self, db: Session, caller: Identity, agent: AgentSnapshot, ids: Sequence[str], warnings: Warnings
+    ) -> tuple[RunBase, ...]:
+        if not ids:
+            return ()
+        found = await self._knowledge.resolve(
+            db,
+            caller=caller,
+            agent_owner_id=agent.owner_id,
+            agent_base_ids=agent.knowledge_base_ids,
+            wanted_ids=ids,
+        )
+        usable = {base.id for base in found}
+        for base_id in ids:
+            if base_id not in usable:
+                warn(warnings, "available_knowledge_bases", base_id, "not_usable")
+        return tuple(found)
 
     async def _recalled(self, db: Session, caller: Identity, agent: AgentSnapshot, said: str) -> tuple[str, ...]:
         if not said:
@@ -160,6 +184,12 @@ class RunThings:
         """The person's notes for this agent; new ones come from this conversation."""
         language = prompt_language(config.answer_language)
         return self._memory.notebook(user_id, config.agent_id, session_id=session_id, language=language)
+
+    def library(self, recorder: RunRecorder, call_id: str) -> KnowledgeSearch | None:
+        """The knowledge bases of the run, as one call finds them; None: it has none."""
+        if not recorder.config.knowledge_bases:
+            return None
+        return CallLibrary(self._knowledge, self._sources, recorder, call_id)
 
     def past(self, conversation_id: int, record: RecordedRun) -> PastMessages:
         """What was said earlier in the conversation."""

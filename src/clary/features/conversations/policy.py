@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from clary.kit import json_text
 
@@ -30,6 +30,7 @@ EMPTY_TITLE = "新会话"
 SNIPPET_CHARACTERS = 160
 SNIPPET_BEFORE = 40
 _REPLY, _REPLY_END = "<questionnaire-response>", "</questionnaire-response>"
+ANSWER_TYPES = frozenset({"do_subtask_result", "final_answer"})
 _LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x85\u2028\u2029]")
 
 
@@ -51,6 +52,18 @@ class NewMessage:
     response_id: str | None = None
     model_text: str | None = None
     hidden_from_model: bool = False
+
+
+class CitedPassage(NamedTuple):
+    """What a citation says of a passage; `[start, end)` in characters of the document's text (product.md 5.10)."""
+
+    kdb_id: str
+    doc_id: str
+    doc_segment_id: str
+    title: str
+    page: int | None
+    start: int
+    end: int
 
 
 def text_of(content: Any) -> str:

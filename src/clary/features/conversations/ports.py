@@ -1,5 +1,6 @@
-"""What conversations need from those above them."""
+"""What conversations need from those above and beside them."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from clary.db.session import Session
@@ -30,4 +31,12 @@ class SessionWorkspaces(Protocol):
 
     async def delete_session_workspace(self, user_id: str, session_id: str) -> None:
         """Removes one; harmless when there is none."""
+        ...
+
+
+class CitedDocuments(Protocol):
+    """Documents that answers cite."""
+
+    async def find_existing(self, db: Session, doc_ids: Sequence[str]) -> frozenset[str]:
+        """Those of the documents that are there still."""
         ...

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
+from clary.features.conversations.citations import CitationService
 from clary.features.conversations.export import as_markdown, as_zip, disposition
 from clary.features.conversations.payloads import RenameRequest, ShareRequest
 from clary.features.conversations.policy import search_words
@@ -35,8 +36,13 @@ async def _shares(request: Request) -> ShareService:
     return request.app.state.shares
 
 
+async def _citations(request: Request) -> CitationService:
+    return request.app.state.citations
+
+
 Conversations = Annotated[ConversationService, Depends(_conversations)]
 Shares = Annotated[ShareService, Depends(_shares)]
+Citations = Annotated[CitationService, Depends(_citations)]
 
 
 @router.get("/conversations", summary="List conversations", openapi_extra=needs("read"))
@@ -69,6 +75,14 @@ async def read_messages(
         identity=user, session_id=session_id, user_id=user_id, limit=limit, before=before
     )
     return answer(data, said("获取消息成功"))
+
+
+@router.get("/conversations/{session_id}/citations", summary="What answers cite", openapi_extra=needs("read"))
+async def list_citations(
+    session_id: str, user: CurrentUser, citations: Citations, user_id: OwnerId = None
+) -> Envelope[Json]:
+    """Every `[n]` in the answers, in order of appearance, with the passage it names (product.md 5.10)."""
+    return answer({"items": await citations.list_citations(identity=user, session_id=session_id, user_id=user_id)})
 
 
 @router.get("/share/conversations/{session_id}/messages", summary="Read a shared one", openapi_extra=public())

@@ -13,6 +13,7 @@ from clary.features.conversations.history import HistoryReader, page_of
 from clary.features.conversations.payloads import list_item, task_item
 from clary.features.conversations.policy import (
     EMPTY_TITLE,
+    CitedPassage,
     MessageRole,
     NewMessage,
     clean_title,
@@ -22,6 +23,7 @@ from clary.features.conversations.policy import (
     title_from,
 )
 from clary.features.conversations.ports import ConversationKeeper, RunStopper, SessionWorkspaces
+from clary.features.conversations.repository.citations import add_citations, has_sources, mark_shown
 from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.repository.listing import ListQuery, find_page, find_shared, find_snippets
 from clary.features.conversations.repository.messages import (
@@ -31,6 +33,7 @@ from clary.features.conversations.repository.messages import (
     row_before,
     touch,
 )
+from clary.features.conversations.sources import SourceBook, cited_numbers
 from clary.features.conversations.tables import CompactionRow, ConversationRow, MessageRow
 from clary.features.conversations.todos import TodoStore, todo_of
 from clary.features.permissions.service import Identity
@@ -42,6 +45,7 @@ from clary.kit.clock import Clock
 from clary.kit.text import Text, has_control_characters
 
 __all__ = [
+    "CitedPassage",
     "CompactionRow",
     "ConversationRow",
     "ConversationService",
@@ -51,11 +55,16 @@ __all__ = [
     "MessageRole",
     "MessageRow",
     "NewMessage",
+    "SourceBook",
     "TodoStore",
+    "add_citations",
     "add_compaction",
     "add_counts",
     "add_message",
+    "cited_numbers",
+    "has_sources",
     "in_words",
+    "mark_shown",
     "new_conversation",
     "row_before",
     "set_title_from",

@@ -117,3 +117,39 @@ class ShareRow(Row):
     secret: Mapped[bool] = mapped_column(Boolean, default=False)
     expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class SourceRow(Row):
+    """A passage of a document that a model of this conversation, or of a child of it, was given (product.md 5.10).
+
+    `ref` counts within the root conversation. `shown`: the result that gave it is recorded; a number that a crash left
+    without one was never seen by a model. What was searched may be gone since: these are copies.
+    """
+
+    __tablename__ = "sources"
+    __table_args__ = (UniqueConstraint("conversation_id", "doc_segment_id", "start", "end"),)
+
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.conversation_id"), primary_key=True)
+    ref: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    kdb_id: Mapped[str] = mapped_column(String(64))
+    doc_id: Mapped[str] = mapped_column(String(64))
+    doc_segment_id: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(255))
+    page: Mapped[int | None] = mapped_column(Integer)
+    start: Mapped[int] = mapped_column(Integer)
+    end: Mapped[int] = mapped_column(Integer)
+    shown: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class CitationRow(Row):
+    """A marker `[n]` in an answer. `ref`: the source it names, as known when the answer was stored; None: nobody's."""
+
+    __tablename__ = "citations"
+    __table_args__ = (Index("ix_citations_message", "conversation_id", "message_id"),)
+
+    citation_id: Mapped[int] = mapped_column(BIG, primary_key=True, autoincrement=True)
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.conversation_id"))
+    message_id: Mapped[str] = mapped_column(String(128))
+    run_id: Mapped[str] = mapped_column(String(36))
+    n: Mapped[int] = mapped_column(BigInteger)
+    ref: Mapped[int | None] = mapped_column(Integer)

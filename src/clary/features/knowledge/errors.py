@@ -4,11 +4,17 @@ ProblemError
 ├── NotFoundError        KdbNotFoundError, DocNotFoundError, KdbTaskNotFoundError
 ├── ForbiddenError       KdbForbiddenError
 ├── InvalidRequestError  NameEmptyError, QueryEmptyError, QaFileTypeError, QaFileFormatError
+├── TooLargeError        StorageFullError
 └── UpstreamError        RetrievalTimeoutError
+    └── ProviderFailedError  KnowledgeModelFailedError (of the providers)
 """
 
-from clary.errors import ForbiddenError, InvalidRequestError, NotFoundError, UpstreamError
+from typing import cast, get_args
+
+from clary.errors import ForbiddenError, InvalidRequestError, NotFoundError, TooLargeError, UpstreamError
+from clary.features.llm_providers.errors import ProviderFailedError
 from clary.kit.text import Text, same
+from clary.runtime.model import FailureKind
 
 
 class KdbNotFoundError(NotFoundError):
@@ -65,6 +71,18 @@ class QueryEmptyError(InvalidRequestError):
     text = Text("查询内容不能为空", "The query must not be empty")
 
 
+class StorageFullError(TooLargeError):
+    """E-QUOTA: the owner's documents take all the room they may."""
+
+    slug = "quota_exceeded"
+    code = 413
+    http_status = 200
+    text = Text("存储空间不足，上限 {n} MB", "Storage quota exceeded, limit {n} MB")
+
+    def __init__(self, limit_mb: int) -> None:
+        super().__init__(n=limit_mb)
+
+
 class QaFileTypeError(InvalidRequestError):
     """A file of a QA base is of another kind."""
 
@@ -72,6 +90,9 @@ class QaFileTypeError(InvalidRequestError):
     code = 400
     http_status = 200
     text = Text("QA知识库仅支持CSV或Excel文件: {name}", "A QA base accepts only CSV or Excel files: {name}")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
 
 
 class QaFileFormatError(InvalidRequestError):
@@ -85,6 +106,12 @@ class QaFileFormatError(InvalidRequestError):
         "Bad file format {name}: {reason} (a QA base needs two columns: Question, Answer)",
     )
 
+    def __init__(self, name: str, reason: Text) -> None:
+        super().__init__()
+        self.message = Text(
+            self.text.fill(reason=reason.zh, name=name).zh, self.text.fill(reason=reason.en, name=name).en
+        )
+
 
 class RetrievalTimeoutError(UpstreamError):
     """A query took longer than it may."""
@@ -93,3 +120,14 @@ class RetrievalTimeoutError(UpstreamError):
     code = 504
     http_status = 200
     text = Text("检索超时", "Retrieval timed out")
+
+
+class KnowledgeModelFailedError(ProviderFailedError):
+    """E-MODEL: a model of vectors or a reranker does not answer; the slug is the kind of the failure."""
+
+    code = 502
+    http_status = 200
+    text = Text("模型调用失败: {reason}", "The model call failed: {reason}")
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(cast("FailureKind", kind) if kind in get_args(FailureKind) else "provider_error")

@@ -1,6 +1,6 @@
 """What knowledge needs from the world: parsers, models of words and vectors, derived index files, a place for files."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -140,7 +140,11 @@ class Analyzer(Protocol):
     """Rises whenever the same text would give other words: rows of an older one are analyzed anew."""
 
     def analyze(self, text: str) -> list[str]:
-        """Words in order."""
+        """Words in order. None holds white space, quotes or control characters."""
+        ...
+
+    def locate(self, text: str, words: Collection[str]) -> list[tuple[int, int]]:
+        """Where such words stand in a text: `[start, end)` in characters, in order, without overlaps."""
         ...
 
 
@@ -167,6 +171,24 @@ class Embedder(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ModelEndpoint:
+    """Where a model of vectors or a reranker answers.
+
+    `model`: empty where none is named. `dims`: what vectors must have, None: whatever comes; `sends_dims`: it is asked
+    for. `is_servers`: the operator named the address, so that it may be private; nobody else's may.
+    """
+
+    base_url: str
+    api_key: str | None = field(repr=False)
+    model: str
+    dims: int | None = None
+    sends_dims: bool = False
+    batch: int = 32
+    timeout_seconds: float = 30.0
+    is_servers: bool = False
+
+
 class Reranker(Protocol):
     """Judges how well passages answer a question."""
 
@@ -177,6 +199,55 @@ class Reranker(Protocol):
             EmbeddingFailedError
         """
         ...
+
+
+class ModelSource(Protocol):
+    """Makes ready those who speak to models; nothing is sent by that."""
+
+    def embedder(self, endpoint: ModelEndpoint) -> Embedder:
+        """A model behind an endpoint. Its `dims` are those of the endpoint, 0 until vectors came."""
+        ...
+
+    def embedded(self) -> Embedder | None:
+        """The model inside this server; None: there are no weights."""
+        ...
+
+    def reranker(self, endpoint: ModelEndpoint) -> Reranker:
+        """A reranker behind an endpoint."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedEmbedding:
+    """What makes the vectors of a version, as it is kept with the version.
+
+    `mode`: `none` words only, `embedded` the model in this server, `server` the operator's endpoint, `provider` one of
+    the owner's providers.
+    """
+
+    mode: Literal["none", "embedded", "server", "provider"]
+    model: str | None = None
+    dims: int | None = None
+    provider_id: str | None = None
+    asks_dims: bool = False
+    """These dimensions were chosen, not only found."""
+
+    def kept(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"mode": self.mode, "model": self.model, "dims": self.dims, "provider_id": self.provider_id} | (
+            {"asks_dims": True} if self.asks_dims else {}
+        )
+
+    @classmethod
+    def from_kept(cls, kept: Mapping[str, Any]) -> "ResolvedEmbedding":
+        """From JSON."""
+        return cls(
+            kept.get("mode", "none"),
+            kept.get("model"),
+            kept.get("dims"),
+            kept.get("provider_id"),
+            bool(kept.get("asks_dims")),
+        )
 
 
 # ---- Derived files
@@ -204,27 +275,58 @@ class Hit(NamedTuple):
     score: float
 
 
+class IndexLostError(Exception):
+    """The files were unusable, or are not those the caller followed; it begins again with `position`."""
+
+
 class SearchIndex(Protocol):
-    """Full text and vectors, derived from rows. Losing it loses nothing. Safe for concurrent callers."""
+    """Full text and vectors, derived from rows. Losing it loses nothing. Safe for concurrent callers.
+
+    Every method but `drop` and `keep_only` may raise `IndexLostError`.
+    """
 
     async def position(self, key: IndexKey) -> int:
         """The change number up to which this index has followed; -1 when it has to begin from nothing."""
         ...
 
-    async def apply(self, key: IndexKey, *, upto: int, added: Sequence[IndexedPassage], removed: Sequence[int]) -> None:
-        """Takes changes in; those it has already are no fault. Readable from then on, together."""
+    async def apply(
+        self, key: IndexKey, *, since: int, upto: int, added: Sequence[IndexedPassage], removed: Sequence[int]
+    ) -> None:
+        """Takes the changes after `since` up to `upto` in; those it has already are no fault. Readable together.
+
+        The words of a number never change; a vector given for a number that is there replaces the one it had.
+
+        Raises:
+            IndexLostError: It has not followed up to `since`.
+        """
         ...
 
     async def search_words(
-        self, key: IndexKey, words: Sequence[str], *, limit: int, among: Sequence[int] | None = None
+        self,
+        key: IndexKey,
+        words: Sequence[str],
+        *,
+        since: int,
+        limit: int,
+        among: Sequence[int] | None = None,
     ) -> list[Hit]:
-        """Passages by full text, best first, at most `limit`; `among`: only these numbers."""
+        """Passages by full text, best first, at most `limit`; `among`: only these numbers.
+
+        Raises:
+            IndexLostError: It has not followed up to `since`: somebody began it anew meanwhile.
+        """
         ...
 
     async def search_vectors(
-        self, key: IndexKey, vector: bytes, *, limit: int, among: Sequence[int] | None = None
+        self,
+        key: IndexKey,
+        vector: bytes,
+        *,
+        since: int,
+        limit: int,
+        among: Sequence[int] | None = None,
     ) -> list[Hit]:
-        """Passages by cosine (the score), best first."""
+        """Passages by cosine (the score), best first; see `search_words`."""
         ...
 
     async def drop(self, key: IndexKey) -> None:
@@ -233,4 +335,27 @@ class SearchIndex(Protocol):
 
     async def keep_only(self, keys: Sequence[IndexKey]) -> None:
         """Removes the files of everything else, for instance of bases that are gone."""
+        ...
+
+
+# ---- Question sets
+
+
+class FoundPassage(NamedTuple):
+    """A result of a query, as far as a question set looks at it."""
+
+    doc_id: str
+    doc_name: str
+    text: str
+
+
+class PassageFinder(Protocol):
+    """Asks one base as its people do."""
+
+    async def find(self, *, kdb_id: str, query: str, top_k: int, mode: str | None) -> Sequence[FoundPassage]:
+        """Results, best first; `mode` None: the base's own.
+
+        Raises:
+            ProblemError: the base is gone, or took too long.
+        """
         ...

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -85,14 +86,23 @@ class KnowledgeDocumentRow(Row):
     `generation` rises with every claim, redo and cancel; a late attempt holds an older one and writes nothing. `due_at`
     and `lease_expires_at` are epoch seconds. `replaces_id`: the document this one takes the place of once it is ready.
     `place` is its order within its upload; `file_key` names the original in the store, None: its bytes are not kept.
-    `text_ready`: a text of an earlier attempt is there and searchable, whatever the status says.
+    `text_ready`: a text of an earlier attempt is there and searchable, whatever the status says. `losses`: attempts
+    that ended with their process.
     """
 
     __tablename__ = "knowledge_documents"
     __table_args__ = (
         Index("ix_knowledge_documents_list", "kdb_id", "created_at", "place"),
         Index("ix_knowledge_documents_task", "task_id", "status"),
-        Index("ix_knowledge_documents_queue", "status", "due_at", "owner_id", "created_at"),
+        Index("ix_knowledge_documents_queue", "status", "owner_id", "created_at", "place", "due_at"),
+        # How much an owner has stored, without a look at the rows.
+        Index(
+            "ix_knowledge_documents_kept",
+            "owner_id",
+            "size",
+            sqlite_where=text("file_key IS NOT NULL"),
+            postgresql_where=text("file_key IS NOT NULL"),
+        ),
         Index("ix_knowledge_documents_name", "kdb_id", "name"),
     )
 
@@ -111,6 +121,7 @@ class KnowledgeDocumentRow(Row):
     error_kind: Mapped[str | None] = mapped_column(String(16))
     progress: Mapped[int] = mapped_column(Integer)
     attempts: Mapped[int] = mapped_column(Integer)
+    losses: Mapped[int] = mapped_column(Integer)
     generation: Mapped[int] = mapped_column(Integer)
     due_at: Mapped[float] = mapped_column(Float(53))
     lease_owner: Mapped[str | None] = mapped_column(String(64))

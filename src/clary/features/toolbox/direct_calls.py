@@ -16,6 +16,7 @@ from typing import Any, Final
 from clary.db.database import Database
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
 from clary.features.conversations.service import ConversationService
+from clary.features.knowledge.service import RunKnowledge
 from clary.features.permissions.service import Identity
 from clary.features.toolbox.errors import (
     ToolArgumentsError,
@@ -25,6 +26,7 @@ from clary.features.toolbox.errors import (
     ToolTimeoutError,
     ToolUnavailableError,
 )
+from clary.features.toolbox.knowledge_tool import OwnLibrary
 from clary.features.toolbox.ports import (
     AgentsInUse,
     ForeignTools,
@@ -40,7 +42,16 @@ from clary.http.problems import ThrottledError
 from clary.kit import json_text, safe_paths
 from clary.kit.ids import new_hex
 from clary.kit.text import current_locale, same
-from clary.runtime.tools import NoteBook, ProgressStream, Sandbox, Todo, Tool, ToolContext, ToolFailedError
+from clary.runtime.tools import (
+    KnowledgeSearch,
+    NoteBook,
+    ProgressStream,
+    Sandbox,
+    Todo,
+    Tool,
+    ToolContext,
+    ToolFailedError,
+)
 from clary.runtime.toolset import Language, cap_result, check_arguments, wire_content
 
 BUILT_IN_AGENT: Final = "default_agent"
@@ -79,6 +90,7 @@ class Surroundings:
     foreign: ForeignTools = field(default_factory=NoForeignTools)
     notes: NoteBooks | None = None
     images: ImageReaders | None = None
+    knowledge: RunKnowledge | None = None
     rate: Rate = field(default_factory=NoRate)
 
 
@@ -160,6 +172,7 @@ class DirectCalls:
                 notes=self._notes(identity, place),
                 images=self._around.images.of(identity, place.agent_id) if self._around.images is not None else None,
                 user_id=identity.user_id,
+                knowledge=self._library(identity, language),
             )
             return await self._run(tool, arguments, context)
 
@@ -210,6 +223,10 @@ class DirectCalls:
         if self._around.notes is None or place.agent_id is None:
             return None
         return self._around.notes.of(user_id=identity.user_id, agent_id=place.agent_id)
+
+    def _library(self, identity: Identity, language: Language) -> KnowledgeSearch | None:
+        knowledge = self._around.knowledge
+        return OwnLibrary(knowledge, identity, language) if knowledge is not None else None
 
     async def _write_down(self, identity: Identity, tool: Tool, call: DirectCall) -> None:
         """Before the call: what cannot be audited does not happen. Arguments stay out, they may hold anything."""

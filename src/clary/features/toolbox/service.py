@@ -2,6 +2,7 @@
 
 from clary.features.toolbox.command_words import denied_word
 from clary.features.toolbox.direct_calls import DirectCall, DirectCalls, DirectLimits, Surroundings
+from clary.features.toolbox.knowledge_tool import knowledge_answer
 from clary.features.toolbox.listing import ToolList
 from clary.features.toolbox.pictures import Picture, Pictures
 from clary.features.toolbox.session_tools import tasks_of_workflow
@@ -29,5 +30,6 @@ __all__ = [
     "Toolbox",
     "canonical_name",
     "denied_word",
+    "knowledge_answer",
     "tasks_of_workflow",
 ]

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from clary.features.toolbox.code_tools import JavaScriptTool, PythonTool
 from clary.features.toolbox.file_tools import FileReadTool, FileUpdateTool, FileWriteTool, ListDirTool
 from clary.features.toolbox.image_tool import AnalyzeImageTool
+from clary.features.toolbox.knowledge_tool import SearchKnowledgeTool
 from clary.features.toolbox.loop_tools import DEFINITIONS, loop_tools
 from clary.features.toolbox.memory_tools import ForgetMemoryTool, SaveMemoryTool, SearchMemoryTool
 from clary.features.toolbox.patch_tool import ApplyPatchTool
@@ -26,6 +27,7 @@ from clary.runtime.toolset import Language, words
 SHELL_TOOL: Final = ShellTool.definition.name
 PYTHON_TOOL: Final = PythonTool.definition.name
 JAVASCRIPT_TOOL: Final = JavaScriptTool.definition.name
+KNOWLEDGE_TOOL: Final = SearchKnowledgeTool.definition.name
 SEARCH_TOOLS: Final = (SearchWebPageTool.definition.name, SearchImageTool.definition.name)
 LOOP_TOOLS: Final = frozenset(definition.name for definition in DEFINITIONS)
 """Run by the loop itself; their tools here refuse."""
@@ -141,6 +143,7 @@ def _built_in(clock: Clock, web: WebAccess, room: Room) -> tuple[BuiltInTool, ..
         LoadSkillTool(),
         LoadWorkflowTool(),
         *loop_tools(),
+        SearchKnowledgeTool(),
         SearchWebPageTool(web),
         SearchImageTool(web),
     )

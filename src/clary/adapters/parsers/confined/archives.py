@@ -128,8 +128,7 @@ def children_of(source: IO[bytes], *containers: str) -> Iterator[Element]:
 
 def tag_of(element: Element) -> str:
     """The name without its namespace."""
-    tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+    return element.tag.rpartition("}")[2]
 
 
 def attribute(element: Element, name: str) -> str | None:

@@ -1,7 +1,7 @@
 """Compound files of old Office, by olefile: storages with streams in them."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ class CompoundFile:
 
 
 @contextmanager
-def opened(content: bytes) -> Iterator[CompoundFile]:
+def opened(content: bytes) -> Generator[CompoundFile]:
     """Opens a file.
 
     Raises:

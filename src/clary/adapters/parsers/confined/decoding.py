@@ -6,7 +6,7 @@ are that come out: wrong encodings give rare ones.
 
 import codecs
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 _SAMPLE: Final = 64 * 1024
@@ -26,9 +26,22 @@ _TRADITIONAL: Final = frozenset(
     "即像難且權思王象完設式色路記南品住告類求據程北邊死張該交規萬取拉格望覺術領共確傳師觀清今切院讓識候帶導爭運筆單請版安裝項目系統操作檔案資料服務器"
     "報告測試錯誤配置網路密碼客戶合約價格產品質量費用付款銀行訂單聯絡電話地址您好謝需臺灣繁體範例內容歡迎"
 )
+_CHINESE: Final = _SIMPLIFIED | _TRADITIONAL
 _JAPANESE: Final = frozenset(
     "日本人大年出会中行見事月分者生間上東時手前子女合立国物社学方地業高場新長部目電定田入動体気明理文化語書使用説明設定確認情報株式会社様件名今後下"
 )
+_LOW: Final = range(0x40, 0x7F)
+_HIGH: Final = range(0xA1, 0xFF)
+
+
+def _level(encoding: str, leads: range, trails: Iterable[int]) -> frozenset[str]:
+    """The characters of a level of an encoding: the first one holds those in use."""
+    return frozenset("".join(bytes((lead, trail)).decode(encoding, "ignore") for lead in leads for trail in trails))
+
+
+_FIRST_LEVEL: Final = _level("gb2312", range(0xB0, 0xD8), _HIGH)
+_FIRST_LEVEL_TRADITIONAL: Final = _level("big5", range(0xA4, 0xC7), (*_LOW, *_HIGH))
+_KANJI: Final = _level("euc_jp", range(0xB0, 0xD0), _HIGH)
 _PUNCTUATION: Final = frozenset("，。、；：？！“”‘’（）《》【】—…·「」『』　０１２３４５６７８９％～￥")
 _LATIN: Final = re.compile(r"[A-Za-z][à-öø-ÿÀ-ÖØ-ÞßŒœŠšŸ]|[à-öø-ÿÀ-ÖØ-ÞßŒœŠšŸ][A-Za-z]")
 _LATIN_SIGNS: Final = frozenset(
@@ -124,34 +137,42 @@ def _is_binary(text: str) -> bool:
     return odd > len(text) * 0.01
 
 
-def _share(text: str, is_common: Callable[[str], bool]) -> float:
+def _share(text: str, worth: Callable[[str], float]) -> float:
     foreign = [letter for letter in text if letter > "\x7f"]
-    return sum(1 for letter in foreign if is_common(letter)) / len(foreign) if foreign else 0.0
+    return sum(map(worth, foreign)) / len(foreign) if foreign else 0.0
 
 
 def _chinese(text: str) -> float:
-    return _share(text, lambda letter: letter in _SIMPLIFIED or letter in _TRADITIONAL or letter in _PUNCTUATION)
+    return _share(text, lambda letter: _worth(letter, _CHINESE, _FIRST_LEVEL))
+
+
+def _wide_chinese(text: str) -> float:
+    """Only in use where it is nearly certain: any bytes are characters in UTF-16."""
+    score = _chinese(text)
+    return score * 0.9 if score > 0.55 and not any("\ud800" <= letter <= "\uf8ff" for letter in text) else 0.0
 
 
 def _traditional(text: str) -> float:
-    return _share(text, lambda letter: letter in _TRADITIONAL or letter in _PUNCTUATION)
+    return _share(text, lambda letter: _worth(letter, _TRADITIONAL, _FIRST_LEVEL_TRADITIONAL))
 
 
 def _japanese(text: str) -> float:
-    kana = _share(text, lambda letter: "\u3040" <= letter <= "\u30ff")
-    if not kana:
+    if not any("\u3040" <= letter <= "\u30ff" for letter in text):
         return 0.0
-    return _share(text, lambda letter: "\u3040" <= letter <= "\u30ff" or letter in _JAPANESE or letter in _PUNCTUATION)
+    return _share(text, lambda letter: float("\u3040" <= letter <= "\u30ff") or _worth(letter, _JAPANESE, _KANJI))
 
 
-def _korean(text: str) -> float:
-    return _share(text, lambda letter: "\uac00" <= letter <= "\ud7a3") * 0.9
+def _worth(letter: str, usual: frozenset[str], first_level: frozenset[str]) -> float:
+    """One for the few hundred characters that make up most of any text, less for the few thousand others in use."""
+    if letter in usual or letter in _PUNCTUATION:
+        return 1.0
+    return 0.6 if letter in first_level else 0.0
 
 
 def _latin(text: str) -> float:
     foreign = sum(1 for letter in text if letter > "\x7f")
     near = len(_LATIN.findall(text))
-    known = _share(text, lambda letter: letter in _LATIN_SIGNS)
+    known = _share(text, lambda letter: float(letter in _LATIN_SIGNS))
     return min(1.0, 0.5 * known + 0.5 * near / foreign) * 0.8 if foreign else 0.0
 
 
@@ -161,7 +182,7 @@ _CANDIDATES: Final[tuple[tuple[str, Callable[[str], float]], ...]] = (
     ("big5hkscs", _traditional),
     ("cp932", _japanese),
     ("euc_jp", _japanese),
-    ("cp949", _korean),
     ("cp1252", _latin),
-    ("latin-1", _latin),
+    ("utf-16-le", _wide_chinese),
+    ("utf-16-be", _wide_chinese),
 )

@@ -7,7 +7,7 @@ import zlib
 from typing import Final
 
 from clary.adapters.parsers.confined.compound import opened
-from clary.adapters.parsers.confined.names import ending_of
+from clary.adapters.parsers.confined.names import ending_of, is_image, is_pdf, text_kind
 from clary.features.knowledge.ports import DocumentRefusedError
 
 OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -30,49 +30,23 @@ _STREAMS: Final = (
     ("PowerPoint Document", "ppt"),
     ("__properties_version1.0", "msg"),
 )
-_IMAGES: Final = (
-    b"\x89PNG\r\n\x1a\n",
-    b"\xff\xd8\xff",
-    b"GIF87a",
-    b"GIF89a",
-    b"BM",
-    b"II*\0",
-    b"MM\0*",
-)
 _BINARY: Final = re.compile(
     rb"MZ|\x7fELF|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|\xca\xfe\xba\xbe|\xcf\xfa\xed\xfe|OggS|fLaC|ID3"
     rb"|SQLite format 3\0|wOF[F2]|\0asm|MSCF"
 )
-_HTML: Final = re.compile(
-    rb"(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html|head|body)[\s>]", re.I | re.S
-)
-_HEADER: Final = re.compile(rb"(?:[A-Za-z][\w-]{1,60}:[ \t][^\n]{0,1000}\r?\n(?:[ \t][^\n]{0,1000}\r?\n){0,50}){3}")
-_MAIL_HEADER: Final = re.compile(
-    rb"^(?:Received|Return-Path|Message-ID|MIME-Version|From|Delivered-To|Subject|Date):", re.I | re.M
-)
 _LOOKED_AT: Final = 4096
-_TEXT_ENDINGS: Final = {
-    "md": "md",
-    "markdown": "md",
-    "html": "html",
-    "htm": "html",
-    "xhtml": "html",
-    "csv": "csv",
-    "tsv": "tsv",
-    "eml": "eml",
-}
 
 
 def kind_of(content: bytes, name: str) -> str:
-    """The kind of a document: `pdf docx … rtf eml image` or, for any text, `md html csv tsv text`.
+    """The kind of a document: `pdf docx … rtf eml image` or, for any text, `md html csv tsv json text`.
 
     Raises:
         DocumentRefusedError: `unsupported`, `encrypted`, `damaged`, `empty`.
     """
-    if not content:
-        raise DocumentRefusedError("empty")
     start = content[:_LOOKED_AT]
-    if b"%PDF-" in start[:1024]:
+    if not start.strip() and not content.strip():
+        raise DocumentRefusedError("empty")
+    if is_pdf(start):
         return "pdf"
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zipped(content)
@@ -80,27 +54,11 @@ def kind_of(content: bytes, name: str) -> str:
         return _compound(content)
     if start.startswith(b"{\\rtf"):
         return "rtf"
-    if _is_image(content):
+    if is_image(start):
         return "image"
     if _BINARY.match(start):
         raise DocumentRefusedError("unsupported")
-    return _text(start, ending_of(name))
-
-
-def _is_image(content: bytes) -> bool:
-    start = content[:16]
-    if start.startswith(b"BM"):
-        return len(content) > 26 and content[14:18] in (b"\x28\0\0\0", b"\x7c\0\0\0", b"\x0c\0\0\0")
-    return start.startswith(_IMAGES) or (start.startswith(b"RIFF") and content[8:12] == b"WEBP")
-
-
-def _text(start: bytes, ending: str) -> str:
-    stripped = start.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if _HTML.match(stripped):
-        return "html"
-    if _HEADER.match(stripped) and len(_MAIL_HEADER.findall(stripped)) >= (1 if ending == "eml" else 3):
-        return "eml"
-    return _TEXT_ENDINGS.get(ending, "text")
+    return text_kind(start, ending_of(name))
 
 
 def _zipped(content: bytes) -> str:

@@ -1,7 +1,7 @@
 """The text of a document as it grows, and what lies where in it."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -12,6 +12,10 @@ _UNWANTED: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\uff
 _LINE_ENDS: Final = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _BLANKS: Final = re.compile(r"\s+")
 _MAX_NAME: Final = 255
+_MAX_TITLE: Final = 80
+_TABLE_CHARS: Final = 600
+"""After so many a table's header is repeated: about once in a passage of the usual size."""
+_MAX_REPEATED: Final = 300
 
 
 def cleaned(text: str) -> str:
@@ -63,28 +67,38 @@ class TextDraft:
         self._headings.append(Heading(min(max(level, 1), 6), title, start))
 
     def table(self, rows: Iterable[Sequence[str]]) -> None:
-        """Adds rows as Markdown, the first one as header. Blank rows are left out."""
-        start = header_end = -1
+        """Adds rows as Markdown, the first one as header. Blank rows are left out.
+
+        A long table becomes several, each with the header: whoever reads a passage of it sees what the columns are.
+        """
+        head, start, header_end = "", -1, -1
         for row in rows:
             line = _row(row)
             if line is None:
                 continue
-            if start < 0:
-                start = self.raw(line)
-                self.raw("| " + " | ".join(["---"] * max(1, len(row))) + " |\n")
+            if not head:
+                head = line + "| " + " | ".join(["---"] * max(1, len(row))) + " |\n"
+                start = self.raw(head)
                 header_end = self.length
-            else:
-                self.raw(line)
-        if start >= 0:
-            self.mark_table(start, header_end, self.length)
-            self.raw("\n")
+                continue
+            if self.length - start >= _TABLE_CHARS and len(head) <= _MAX_REPEATED:
+                self._end_table(start, header_end)
+                start = self.raw(head)
+                header_end = self.length
+            self.raw(line)
+        if head:
+            self._end_table(start, header_end)
+
+    def _end_table(self, start: int, header_end: int) -> None:
+        self.mark_table(start, header_end, self.length)
+        self.raw("\n")
 
     def mark_table(self, start: int, header_end: int, end: int) -> None:
         """Says that Markdown rows lie there."""
         self._tables.append(Table(start, header_end, end))
 
     @contextmanager
-    def page(self, number: int) -> Iterator[None]:
+    def page(self, number: int) -> Generator[None]:
         """What is added inside lies on this page, slide or sheet."""
         if number > self.limits.max_pages:
             raise DocumentRefusedError("too_large")
@@ -94,7 +108,16 @@ class TextDraft:
             self._pages.append(Span(str(number), start, self.length))
 
     @contextmanager
-    def part(self, name: str) -> Iterator[None]:
+    def slide(self, number: int) -> Generator[None]:
+        """A page that stands for itself: without a title, its first line is its heading."""
+        start, pieces, before = self.length, len(self._pieces), len(self._headings)
+        with self.page(number):
+            yield
+        if self.length > start and len(self._headings) == before:
+            self.mark_heading(1, one_line(self._pieces[pieces].split("\n", 1)[0])[:_MAX_TITLE], start)
+
+    @contextmanager
+    def part(self, name: str) -> Generator[None]:
         """What is added inside belongs to this attachment or sheet."""
         start = self.length
         yield
@@ -102,13 +125,16 @@ class TextDraft:
             self._parts.append(Span(one_line(name)[:_MAX_NAME], start, self.length))
 
     def add(self, document: ParsedDocument, name: str) -> None:
-        """Adds another document as a part. What it has as parts is named `name/part`, unless these are sheets."""
+        """Adds another document as a part, under its name; what it has as parts is named `name/part`."""
         with self.part(name):
-            at = self.raw(document.text.rstrip() + "\n\n")
+            self.heading(1, name)
+            at = self.raw(document.text + "\n\n")
         moved = [Span(f"{name}/{span.name}"[:_MAX_NAME], span.start + at, span.end + at) for span in document.parts]
         self._parts.extend(moved)
         self._pages.extend(Span(span.name, span.start + at, span.end + at) for span in document.pages)
-        self._headings.extend(Heading(level, title, start + at) for level, title, start in document.headings)
+        self._headings.extend(
+            Heading(min(level + 1, 6), title, start + at) for level, title, start in document.headings
+        )
         self._tables.extend(Table(*(place + at for place in table)) for table in document.tables)
 
     def finish(self) -> ParsedDocument:

@@ -25,6 +25,8 @@ _VOID: Final = frozenset(_VOID_NAMES.split())
 _CHARSET: Final = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w-]{2,30})""", re.I)
 _XML_ENCODING: Final = re.compile(rb"""<\?xml[^>]{0,100}encoding\s*=\s*["']([\w-]{2,30})""", re.I)
 _HIDDEN_STYLE: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
+_UNCLOSED: Final = re.compile(r"<(?=[A-Za-z/][^<>\"']*+<)|<(?=!-[^-])")
+"""A tag that never ends; the parser would look for its end again and again."""
 _LOOKED_AT: Final = 4096
 _LONG_CELL: Final = 1000
 _MAX_DEPTH: Final = 1000
@@ -66,7 +68,7 @@ def add_html(draft: TextDraft, source: str, *, has_title: bool = True) -> None:
     before = draft.length
     for skipped in (_SKIPPED, _SKIPPED - {"nav"}):
         page = _Page(draft, skipped, has_title=has_title)
-        page.feed(source)
+        page.feed(_UNCLOSED.sub("&lt;", source))
         page.close()
         page.flush()
         if draft.length > before:

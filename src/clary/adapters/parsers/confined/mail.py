@@ -4,7 +4,7 @@ import email
 import email.policy
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from clary.adapters.parsers.confined.decoding import decoded
 from clary.adapters.parsers.confined.drafting import TextDraft, one_line
@@ -29,7 +29,7 @@ class Attachment(NamedTuple):
 def read_eml(content: bytes, limits: Limits, depth: int, read: Reader) -> ParsedDocument:
     """A mail as it goes over the wire."""
     message = email.message_from_bytes(content, policy=email.policy.default)
-    if not isinstance(message, EmailMessage) or not message.keys():
+    if not message.keys():
         raise DocumentRefusedError("damaged")
     draft = TextDraft(limits)
     add_headers(draft, {name: _header(message, name) for name in HEADERS})
@@ -77,10 +77,17 @@ def _leaves(message: EmailMessage) -> Iterator[EmailMessage]:
         if not waiting:
             return
         part = waiting.pop()
-        if part.get_content_maintype() == "multipart" and isinstance(part.get_payload(), list):
-            waiting.extend(child for child in reversed(part.get_payload()) if isinstance(child, EmailMessage))
+        if part.get_content_maintype() == "multipart" and part.is_multipart():
+            waiting.extend(reversed(_children(part)))
         else:
             yield part
+
+
+def _children(part: EmailMessage) -> list[EmailMessage]:
+    """The parts of a part; a mail within a mail is the only part of its envelope."""
+    payload: Any = part.get_payload()
+    children = cast("list[Any]", payload) if isinstance(payload, list) else []
+    return [child for child in children if isinstance(child, EmailMessage)]
 
 
 def _sort(part: EmailMessage, bodies: dict[str, list[EmailMessage]], attachments: list[Attachment]) -> None:
@@ -89,11 +96,8 @@ def _sort(part: EmailMessage, bodies: dict[str, list[EmailMessage]], attachments
     except (ValueError, LookupError, AttributeError, IndexError, TypeError):
         name, disposition = None, "attachment"
     if part.get_content_type() == "message/rfc822":
-        inner = part.get_payload()
-        mails = [mail for mail in inner if isinstance(mail, EmailMessage)] if isinstance(inner, list) else []
-        attachments.extend(
-            Attachment(name or f"{_header(mail, 'Subject') or 'mail'}.eml", bytes(mail)) for mail in mails
-        )
+        for mail in _children(part):
+            attachments.append(Attachment(name or f"{_header(mail, 'Subject') or 'mail'}.eml", bytes(mail)))
     elif part.get_content_maintype() == "text" and disposition != "attachment" and not name:
         bodies["html" if part.get_content_subtype() == "html" else "plain"].append(part)
     elif name or disposition == "attachment" or part.get_content_maintype() == "application":

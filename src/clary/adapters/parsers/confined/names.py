@@ -1,6 +1,60 @@
-"""What names say."""
+"""What names and first bytes say."""
+
+import re
+from typing import Final
+
+_HTML: Final = re.compile(
+    rb"(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html|head|body)[\s>]", re.I | re.S
+)
+_HEADER: Final = re.compile(rb"(?:[A-Za-z][\w-]{1,60}:[ \t][^\n]{0,1000}\r?\n(?:[ \t][^\n]{0,1000}\r?\n){0,50}){3}")
+_MAIL_HEADER: Final = re.compile(
+    rb"^(?:Received|Return-Path|Message-ID|MIME-Version|From|Delivered-To|Subject|Date):", re.I | re.M
+)
+_TEXT_ENDINGS: Final = {
+    "md": "md",
+    "markdown": "md",
+    "html": "html",
+    "htm": "html",
+    "xhtml": "html",
+    "csv": "csv",
+    "tsv": "tsv",
+    "eml": "eml",
+    "json": "json",
+    "jsonl": "json",
+}
+_IMAGES: Final = (
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",
+    b"GIF87a",
+    b"GIF89a",
+    b"BM",
+    b"II*\0",
+    b"MM\0*",
+)
 
 
 def ending_of(name: str) -> str:
     """The end of a file name, in lower case."""
     return name.rpartition("/")[2].rpartition(".")[2].lower() if "." in name else ""
+
+
+def text_kind(start: bytes, ending: str) -> str:
+    """The kind of a text by its first bytes and the end of its name: `html eml md csv tsv json text`."""
+    stripped = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if _HTML.match(stripped):
+        return "html"
+    if _HEADER.match(stripped) and len(_MAIL_HEADER.findall(stripped)) >= (1 if ending == "eml" else 3):
+        return "eml"
+    return _TEXT_ENDINGS.get(ending, "text")
+
+
+def is_pdf(start: bytes) -> bool:
+    """Whether these are the first bytes of a PDF; some have others before."""
+    return b"%PDF-" in start[:1024]
+
+
+def is_image(start: bytes) -> bool:
+    """Whether these are the first bytes of a picture."""
+    if start.startswith(b"BM"):
+        return len(start) > 26 and start[14:18] in (b"\x28\0\0\0", b"\x7c\0\0\0", b"\x0c\0\0\0")
+    return start.startswith(_IMAGES) or (start.startswith(b"RIFF") and start[8:12] == b"WEBP")

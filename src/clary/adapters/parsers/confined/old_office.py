@@ -1,20 +1,20 @@
-"""Formats left to kreuzberg: old Excel and PowerPoint, rich text."""
+"""Formats left to kreuzberg: old Excel, rich text."""
 
 import io
 from collections.abc import Iterator
 from typing import Any, Final
 
 import kreuzberg
-import msoffcrypto
-from msoffcrypto.exceptions import FileFormatError
+import msoffcrypto as untyped  # pyright: ignore[reportMissingTypeStubs]
+from msoffcrypto.exceptions import FileFormatError  # pyright: ignore[reportMissingTypeStubs]
 
 from clary.adapters.parsers.confined.drafting import TextDraft
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.confined.xlsx import add_sheet
 from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument
 
+_DETECTOR: Final[Any] = untyped
 _XLS: Final = "application/vnd.ms-excel"
-_PPT: Final = "application/vnd.ms-powerpoint"
 _RTF: Final = "application/rtf"
 
 
@@ -30,7 +30,8 @@ def sheets_of(content: bytes) -> list[tuple[str, list[list[str]]]]:
     """Names and rows of the sheets of an old Excel file."""
     _require_open(content)
     result = _extracted(content, _XLS)
-    names = list((result.metadata or {}).get("sheet_names") or [])
+    metadata: dict[str, Any] = dict(result.metadata or {})
+    names: list[str] = list(metadata.get("sheet_names") or [])
     return [
         (
             names[table.page_number - 1] if 0 < table.page_number <= len(names) else "",
@@ -38,15 +39,6 @@ def sheets_of(content: bytes) -> list[tuple[str, list[list[str]]]]:
         )
         for table in result.tables
     ]
-
-
-def read_ppt(content: bytes, limits: Limits) -> ParsedDocument:
-    """The text of the slides."""
-    _require_open(content)
-    draft = TextDraft(limits)
-    for paragraph in _paragraphs(_extracted(content, _PPT).content):
-        draft.paragraph(paragraph)
-    return draft.finish()
 
 
 def read_rtf(content: bytes, limits: Limits) -> ParsedDocument:
@@ -71,7 +63,7 @@ def _extracted(content: bytes, media_type: str) -> Any:
 
 def _require_open(content: bytes) -> None:
     try:
-        file: Any = msoffcrypto.OfficeFile(io.BytesIO(content))
+        file = _DETECTOR.OfficeFile(io.BytesIO(content))
         is_encrypted = bool(file.is_encrypted())
     except (FileFormatError, OSError, ValueError, IndexError, KeyError, TypeError, AttributeError):
         # What the detector cannot read, the parser may.

@@ -39,7 +39,7 @@ def read_odp(content: bytes, limits: Limits) -> ParsedDocument:
     draft, archive = _begun(content, limits)
     slides = (child for child in children_of(archive.open(_CONTENT), "presentation") if tag_of(child) == "page")
     for number, slide in enumerate(slides, 1):
-        with draft.page(number):
+        with draft.slide(number):
             for frame in slide:
                 is_title = attribute(frame, "class") == "title"
                 for box in frame:

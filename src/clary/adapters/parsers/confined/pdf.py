@@ -4,8 +4,8 @@ import re
 import unicodedata
 from typing import Any, Final
 
-import pypdfium2
-from pypdfium2 import raw
+import pypdfium2  # pyright: ignore[reportMissingTypeStubs]
+from pypdfium2 import raw  # pyright: ignore[reportMissingTypeStubs]
 
 from clary.adapters.parsers.confined.drafting import TextDraft, cleaned, one_line
 from clary.adapters.parsers.confined.limits import Limits

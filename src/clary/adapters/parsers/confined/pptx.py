@@ -1,5 +1,6 @@
 """PowerPoint: slides in their order, titles as headings, tables, notes."""
 
+from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from clary.adapters.parsers.confined.archives import Archive, attribute, first, tag_of
@@ -18,7 +19,7 @@ def read_pptx(content: bytes, limits: Limits) -> ParsedDocument:
     archive = Archive(content, limits)
     draft = TextDraft(limits)
     for number, slide in enumerate(_slides(archive), 1):
-        with draft.page(number):
+        with draft.slide(number):
             _add_shapes(draft, archive.tree(slide))
             for path in archive.relations(slide).values():
                 if "notesSlide" in path and path in archive.names:
@@ -44,7 +45,7 @@ def _relation(entry: Element) -> str:
 
 def _add_shapes(draft: TextDraft, slide: Element) -> None:
     """The title first, wherever it lies."""
-    shapes = [element for element in slide.iter() if tag_of(element) in ("sp", "tbl")]
+    shapes = list(_shapes(slide))
     for shape in sorted(shapes, key=lambda shape: _placeholder(shape) not in _TITLES):
         if tag_of(shape) == "tbl":
             draft.table(
@@ -59,6 +60,17 @@ def _add_shapes(draft: TextDraft, slide: Element) -> None:
             draft.heading(1, paragraphs_of(body))
         else:
             draft.paragraph(paragraphs_of(body))
+
+
+def _shapes(element: Element) -> Iterator[Element]:
+    """Shapes and tables below; of alternatives, those for programs of today."""
+    waiting = [element]
+    while waiting:
+        found = waiting.pop()
+        if tag_of(found) in ("sp", "tbl"):
+            yield found
+        elif tag_of(found) != "Fallback":
+            waiting.extend(reversed(found))
 
 
 def _placeholder(shape: Element) -> str | None:

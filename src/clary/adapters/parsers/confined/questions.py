@@ -62,8 +62,6 @@ def _table(content: bytes, name: str, limits: Limits) -> Iterator[tuple[int, lis
     try:
         kind = kind_of(content, name)
     except DocumentRefusedError as refused:
-        if refused.outcome == "unsupported":
-            raise QaFormatError(None) from None
         if refused.outcome == "empty":
             raise QaFormatError("no_rows") from None
         raise
@@ -72,7 +70,8 @@ def _table(content: bytes, name: str, limits: Limits) -> Iterator[tuple[int, lis
         workbook = Workbook(content, limits)
         rows = workbook.rows(workbook.sheets[0]) if workbook.sheets else ()
     elif kind == "xls":
-        rows = enumerate(next((rows for _, rows in sheets_of(content)), []), 1)
+        sheets = sheets_of(content)
+        rows = enumerate(sheets[0][1] if sheets else (), 1)
     elif kind in ("csv", "text", "tsv") and ending_of(name) in ENDINGS:
         rows = enumerate(rows_of(text_of(content).text), 1)
     else:

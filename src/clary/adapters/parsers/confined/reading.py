@@ -8,6 +8,7 @@ from clary.adapters.parsers.confined import (
     epub,
     html_page,
     old_office,
+    old_slides,
     old_word,
     opendocument,
     pdf,
@@ -24,6 +25,7 @@ from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument
 _READERS: Final[dict[str, Callable[[bytes, Limits], ParsedDocument]]] = {
     "text": plain.read_text,
     "md": plain.read_markdown,
+    "json": plain.read_json,
     "csv": lambda content, limits: plain.read_delimited(content, limits, None),
     "tsv": lambda content, limits: plain.read_delimited(content, limits, "\t"),
     "html": html_page.read_html,
@@ -38,7 +40,7 @@ _READERS: Final[dict[str, Callable[[bytes, Limits], ParsedDocument]]] = {
     "rtf": old_office.read_rtf,
     "doc": old_word.read_doc,
     "xls": old_office.read_xls,
-    "ppt": old_office.read_ppt,
+    "ppt": old_slides.read_ppt,
 }
 _MAILS: Final = {"eml": read_eml, "msg": read_msg}
 

@@ -1,7 +1,7 @@
 """What a child is asked, and what it answers: plain values, since they pass between processes.
 
 `{"document": {text, pages, headings, parts, tables, metadata}}`, `{"rows": […], "skipped"}`, `{"outcome"}` for a file
-that is refused, `{"reason"}` for one that is no QA file.
+that is refused, `{"reason"}` for one that is no QA file; `{"pages"}` and `{"picture"}` of scans.
 """
 
 import importlib
@@ -10,6 +10,7 @@ from typing import IO, Any, Final
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.confined.questions import read_rows
 from clary.adapters.parsers.confined.reading import read
+from clary.adapters.parsers.confined.rendering import count_pages, picture_of
 from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument, QaFormatError
 
 _CODECS: Final = (
@@ -20,9 +21,9 @@ _CODECS: Final = (
 )
 _MODULES: Final = (
     "email.policy email.parser email._header_value_parser email.iterators quopri uu bz2 lzma zlib "
-    "stringprep unicodedata"
+    "stringprep unicodedata msoffcrypto.format.xls97 email.generator"
 )
-"""Loaded lazily by the standard library, which a child cannot do any more. Codecs first."""
+"""Loaded by libraries only when they need it, which every child would do anew."""
 
 
 def load_libraries() -> None:
@@ -35,14 +36,19 @@ def load_libraries() -> None:
 
 def answer_to(request: dict[str, Any], file: IO[bytes], limits: Limits) -> dict[str, Any]:
     """Reads one document."""
-    name: str = request["name"]
+    name: str = request.get("name", "")
     try:
+        if request["job"] == "pages":
+            return {"pages": count_pages(file.read())}
+        if request["job"] == "picture":
+            return {"picture": picture_of(file.read(), request["page"])}
         if request["job"] == "rows":
             rows, skipped = read_rows(file.read(), name, limits, request["most_rows"])
             return {"rows": rows, "skipped": skipped}
         return {"document": _plain(read(file.read(), name, limits))}
     except DocumentRefusedError as refused:
-        return {"outcome": refused.outcome}
+        is_no_table = request["job"] == "rows" and refused.outcome == "unsupported"
+        return {"reason": None} if is_no_table else {"outcome": refused.outcome}
     except QaFormatError as refused:
         return {"reason": refused.reason}
 

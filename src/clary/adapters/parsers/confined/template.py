@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from clary.adapters.parsers.confined.bounds import lock_in
@@ -29,6 +30,7 @@ class Template:
         self._control = control
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
+        self._libraries = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in sys.path if Path(path).is_dir()]
         self._children: dict[int, tuple[int, socket.socket]] = {}
         """By the descriptor that tells of their end: process id and answer socket."""
         self._answers: dict[int, int] = {}
@@ -69,22 +71,24 @@ class Template:
 
     def _be_child(self, request: dict[str, Any], document: int, channel: socket.socket) -> None:
         """Never returns."""
-        status = 1
+        status, answer = 1, {}
         try:
             os.setsid()
             self._control.close()
             for _, other in self._children.values():
                 other.close()
             limits = Limits(**request["limits"])
-            lock_in(memory_bytes=limits.memory_bytes, seconds=limits.seconds)
+            lock_in(memory_bytes=limits.memory_bytes, seconds=limits.seconds, libraries=self._libraries)
             with os.fdopen(document, "rb") as file:
                 answer = answer_to(request, file, limits)
-            channel.sendall(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
             status = 0
         except MemoryError:
-            channel.sendall(b'{"outcome": "too_large"}')
-            status = 0
+            status, answer = 0, {"outcome": "too_large"}
         finally:
+            # Whatever a reader did not foresee is the fault of the file; the log learns what it was.
+            fault = sys.exc_info()[0]
+            answer = answer if fault is None else {"fault": fault.__name__}
+            channel.sendall(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
             os._exit(status)
 
     def _hung_up(self, descriptor: int) -> None:

@@ -131,14 +131,14 @@ def read_xlsx(content: bytes, limits: Limits) -> ParsedDocument:
 
 
 def add_sheet(draft: TextDraft, number: int, name: str, rows: Iterator[list[str]]) -> None:
-    """Adds a sheet as a table, under its name unless that says nothing."""
+    """Adds a sheet as a table, under its name unless that says nothing and there is none before."""
     filled = (trimmed for row in rows if any(trimmed := _trimmed(row)))
     head = next(filled, None)
     if head is None:
         return
     with draft.page(number), draft.part(name or str(number)):
-        if name and not _USUAL_NAME.fullmatch(name):
-            draft.heading(1, name)
+        if number > 1 or not _USUAL_NAME.fullmatch(name):
+            draft.heading(1, name or str(number))
 
         def all_rows() -> Iterator[list[str]]:
             yield head

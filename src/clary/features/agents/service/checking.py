@@ -6,7 +6,7 @@ from typing import Any
 from clary.db.session import Session
 from clary.features.agents.errors import AgentNameEmptyError
 from clary.features.agents.policy import Remark, without
-from clary.features.agents.ports import KnowledgeBases, KnownSkills, KnownTools, NoKnowledgeBases, NoSkills
+from clary.features.agents.ports import KnowledgeBases, KnownSkills, KnownTools, NoSkills
 from clary.features.agents.service.reach import AgentReach
 from clary.features.groups.service import GroupMemberships
 from clary.features.llm_providers.service import Money, ProviderResolver
@@ -24,15 +24,15 @@ class ConfigurationCheck:
         money: Money,
         grants: Grants,
         groups: GroupMemberships,
+        knowledge_bases: KnowledgeBases,
         skills: KnownSkills | None = None,
-        knowledge_bases: KnowledgeBases | None = None,
     ) -> None:
         self._providers = providers
         self._reach = AgentReach(grants=grants, groups=groups)
         self._tools = tools
         self._money = money
         self._skills = skills or NoSkills()
-        self._knowledge_bases = knowledge_bases or NoKnowledgeBases()
+        self._knowledge_bases = knowledge_bases
 
     async def require_allowed(self, session: Session, configuration: Mapping[str, Any], *, owner_id: str) -> None:
         """Name and providers.

@@ -7,7 +7,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clary.db.session import add_unless_taken
-from clary.features.conversations.tables import CompactionRow, ConversationRow, MessageRow, ShareRow, TodoRow
+from clary.features.conversations.tables import (
+    CitationRow,
+    CompactionRow,
+    ConversationRow,
+    MessageRow,
+    ShareRow,
+    SourceRow,
+    TodoRow,
+)
 
 # Built once: these are part of every start of a run.
 FIND_OWNED = select(ConversationRow).where(
@@ -133,6 +141,6 @@ class ConversationRepository:
     async def delete(self, conversation: ConversationRow) -> None:
         """Removes a conversation with everything that hangs on it."""
         key = conversation.conversation_id
-        for table in (MessageRow, TodoRow, CompactionRow, ShareRow):
+        for table in (MessageRow, TodoRow, CompactionRow, ShareRow, CitationRow, SourceRow):
             await self._session.execute(delete(table).where(table.conversation_id == key))
         await self._session.execute(delete(ConversationRow).where(ConversationRow.conversation_id == key))

@@ -18,14 +18,14 @@ _LINE: Final = re.compile(r"\n")
 _CLAUSE: Final = re.compile(r"[；;，、：](?=\S)|[,;:](?=\s)")
 _BLANK: Final = re.compile(r"(?<!\s)\s++")
 _KINDS: Final = (_PARAGRAPH, _SENTENCE, _LINE, _CLAUSE, _BLANK)
-_ROWS: Final = (_LINE, _BLANK)
+_ROWS: Final = (_PARAGRAPH, _LINE, _BLANK)
 _LOOK_BACK: Final = 32
 
 
 def best_cut(text: str, first: int, aim: int, last: int, *, in_table: bool = False) -> int:
     """Where the text is cut, `first <= cut <= last`: at the strongest boundary, of equal ones the nearest to `aim`.
 
-    Rows of tables are cut at their ends only, as long as one is within reach.
+    Tables are cut between two of them, or else at the ends of rows, as long as one is within reach.
     """
     for pattern in _ROWS if in_table else _KINDS:
         found = min(_ends(pattern, text, first, last), key=lambda end: abs(end - aim), default=None)

@@ -92,7 +92,7 @@ def _pieces(text: str, section: Section, tables: _Tables, target: int, overlap: 
         last = min(start + int(_LONGEST * target), section.end)
         done = best_cut(text, first, max(aim, first), last, in_table=tables.around(aim) is not None)
         yield start, done
-        if not overlap or tables.around(done) is not None or tables.around(done - 1) is not None:
+        if not overlap or any(tables.around(done - back) is not None for back in (0, 1, 2)):
             start = done
         else:
             start = overlap_start(text, done - overlap, done)

@@ -285,6 +285,15 @@ def change_run(run_id: str, generation: int, **values: Any) -> Callable[[Connect
     return apply
 
 
+def add_warnings(connection: Connection, run_id: str, warnings: Sequence[dict[str, Any]]) -> None:
+    """Adds to what a run warns of; what it says already it says once."""
+    stored = connection.scalar(select(RUNS.c.warnings).where(RUNS.c.run_id == run_id))
+    known = cast("list[dict[str, Any]]", stored or [])
+    added = [each for each in warnings if each not in known]
+    if added:
+        connection.execute(update(RUNS).where(RUNS.c.run_id == run_id).values(warnings=[*known, *added]))
+
+
 def end_children(connection: Connection, root_run_id: str, values: dict[str, Any]) -> None:
     """Ends every child of a root that did not write its own end: none may outlive it (stream-runtime.md 9.7)."""
     connection.execute(END_CHILDREN, {"of_root": root_run_id, **values})

@@ -4,6 +4,7 @@ from clary.features.runs.policy import MAX_FRUITLESS_TAKEOVERS, Endpoint, EndRea
 from clary.features.runs.repository import (
     RunFilters,
     RunRepository,
+    add_warnings,
     change_run,
     end_children,
     finish_step,
@@ -26,6 +27,7 @@ __all__ = [
     "RunService",
     "RunStepRow",
     "StopReason",
+    "add_warnings",
     "change_run",
     "end_children",
     "finish_step",

@@ -1,0 +1,127 @@
+"""Versions of an index: built beside the one that answers, switched to in one step (contract product 5.7)."""
+
+from typing import Any
+
+from clary.db.session import Session
+from clary.features.knowledge.policy.settings import IndexPlan, chunk_of, embedding_of
+from clary.features.knowledge.ports import ResolvedEmbedding
+from clary.features.knowledge.repository.bases import BaseRepository
+from clary.features.knowledge.service.access import KnowledgeBase
+from clary.features.knowledge.service.vectors import job_owner
+from clary.features.knowledge.tables import KnowledgeBaseRow, KnowledgeIndexRow
+from clary.jobs.queue import JobQueue
+from clary.kit.clock import Clock
+from clary.kit.ids import new_hex
+from clary.kit.text import Text
+
+Json = dict[str, Any]
+KIND = "knowledge.rebuild"
+
+
+class IndexVersions:
+    """Which versions there are and which ones are wanted. Every method works in the caller's transaction."""
+
+    def __init__(self, *, queue: JobQueue, clock: Clock) -> None:
+        self._queue = queue
+        self._clock = clock
+
+    async def plan_of(self, db: Session, row: KnowledgeBaseRow, plan: IndexPlan | None) -> IndexPlan | None:
+        """What is wanted of a base: a plan that was just made, else the last models with the cutting of now."""
+        if plan is not None:
+            return plan
+        newest = _newest(await BaseRepository(db).list_indexes(row.id), row.index_version)
+        if newest is None:
+            return None
+        return IndexPlan(ResolvedEmbedding.from_kept(newest.embedding), chunk_of(row.settings))
+
+    async def ensure(
+        self, db: Session, row: KnowledgeBaseRow, wanted: IndexPlan, *, with_job: bool = True
+    ) -> str | None:
+        """Makes sure that what is wanted answers or is being built; the base is locked. Returns the task that builds.
+
+        A build of something else is given up.
+        """
+        bases = BaseRepository(db)
+        indexes = await bases.list_indexes(row.id)
+        building = _building(indexes, row.index_version)
+        if building is not None and wanted.is_kept_by(building.embedding, building.chunk):
+            return building.task_id
+        if building is not None:
+            building.state = "abandoned"
+            await bases.save(building)
+        current = next((each for each in indexes if each.version == row.index_version), None)
+        if current is not None and wanted.is_kept_by(current.embedding, current.chunk):
+            await self._forget_failures(db, row, indexes)
+            if building is not None and with_job:
+                await self._add_job(db, row.id, building.version)
+            return None
+        fresh = self._next(row, indexes, wanted)
+        await self._forget_failures(db, row, indexes)
+        await bases.save(fresh)
+        if with_job:
+            await self._add_job(db, row.id, fresh.version)
+        return fresh.task_id
+
+    async def describe(self, db: Session, base: KnowledgeBase) -> tuple[int, Json]:
+        """(passages of the version that answers, `index` of `info` without the reranker)."""
+        bases = BaseRepository(db)
+        indexes = await bases.list_indexes(base.id)
+        current = next(each for each in indexes if each.version == base.index_version)
+        building = _building(indexes, base.index_version)
+        failed = next((each for each in reversed(indexes) if each.state == "failed"), None)
+        passages, with_vector = await bases.count_passages(base.id, current.version)
+        kept = ResolvedEmbedding.from_kept(current.embedding)
+        follows = building is None and embedding_of(base.settings)["mode"] == "server"
+        index: Json = {
+            "version": current.version,
+            "state": "ready" if building is None else "building",
+            "progress": 100 if building is None else building.progress,
+            "embedding": {"mode": "server" if follows else kept.mode, "model": kept.model, "dims": kept.dims},
+            "vectors": _vectors(kept, passages, with_vector),
+        }
+        if building is not None:
+            index["reindex_task_id"] = building.task_id
+        elif failed is not None and failed.error is not None:
+            index["error"] = {
+                "kind": failed.error["slug"],
+                "message": Text(failed.error["zh"], failed.error["en"]).render(),
+            }
+        return passages, index
+
+    def _next(self, row: KnowledgeBaseRow, indexes: list[KnowledgeIndexRow], wanted: IndexPlan) -> KnowledgeIndexRow:
+        return KnowledgeIndexRow(
+            kdb_id=row.id,
+            version=max(each.version for each in indexes) + 1,
+            state="building",
+            progress=0,
+            embedding=wanted.embedding.kept(),
+            chunk=wanted.chunk,
+            task_id=new_hex(32),
+            created_at=self._clock.now(),
+        )
+
+    async def _forget_failures(self, db: Session, row: KnowledgeBaseRow, indexes: list[KnowledgeIndexRow]) -> None:
+        failed = [each for each in indexes if each.state == "failed"]
+        for each in failed:
+            each.error, each.state = None, "abandoned"
+        await BaseRepository(db).save(*failed)
+
+    async def _add_job(self, db: Session, kdb_id: str, version: int) -> None:
+        await self._queue.add(db, kind=KIND, owner_id=job_owner(kdb_id), payload={"kdb_id": kdb_id, "version": version})
+
+
+def _building(indexes: list[KnowledgeIndexRow], current: int) -> KnowledgeIndexRow | None:
+    return next((each for each in indexes if each.state == "building" and each.version > current), None)
+
+
+def _newest(indexes: list[KnowledgeIndexRow], current: int) -> KnowledgeIndexRow | None:
+    answering = next((each for each in indexes if each.version == current), None)
+    return _building(indexes, current) or answering
+
+
+def _vectors(kept: ResolvedEmbedding, passages: int, with_vector: int) -> str:
+    if kept.mode == "none":
+        return "none"
+    if passages == with_vector:
+        return "complete"
+    return "partial" if with_vector else "none"

@@ -1,0 +1,106 @@
+"""`clary kb`: folders, queries and question sets from the terminal, beside a server and without one (product.md 5)."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from clary.cli import app
+from support.server_process import running, signed_in
+
+pytestmark = pytest.mark.anyio
+
+PASSWORD = "Some-Person-4711"
+KB = "/api/knowledge-base"
+
+
+def clary(folder: Path, *arguments: str, stdin: str = "") -> Result:
+    """Runs a command on a data directory, in this process: many processes would each import everything anew."""
+    runner = CliRunner(env={"CLARY_DATA_DIR": str(folder / "data")})
+    return runner.invoke(app, list(arguments), input=stdin)
+
+
+async def beside(folder: Path, *arguments: str, stdin: str = "") -> Result:
+    """The same while something goes on in this loop."""
+    return await asyncio.to_thread(lambda: clary(folder, *arguments, stdin=stdin))
+
+
+def folder_in(place: Path) -> Path:
+    """Two good files, one of them in a folder below, an empty one, and things that are left out."""
+    folder = place / "docs"
+    (folder / "moon").mkdir(parents=True)
+    (folder / ".git").mkdir()
+    (folder / "tides.md").write_text("# Tides\n\nThe sea rises twice a day.", "utf-8")
+    (folder / "moon" / "phases.txt").write_text("The moon has eight phases.", "utf-8")
+    (folder / "empty.txt").write_bytes(b"")
+    (folder / ".git" / "config").write_text("hidden", "utf-8")
+    (folder / "link.md").symlink_to(folder / "tides.md")
+    return folder
+
+
+async def test_a_folder_goes_in_beside_a_server_and_only_once(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path)
+    mine = ("--user", "pia")
+    async with running(tmp_path / "data") as server:
+        await beside(tmp_path, "user", "add", "pia", "--password-stdin", stdin=PASSWORD)
+        first = await beside(tmp_path, "kb", "import", str(folder), "Sea", *mine, "--create")
+        again = await beside(tmp_path, "kb", "import", str(folder), "Sea", *mine)
+        (folder / "tides.md").write_text("# Tides\n\nThe sea rises twice a day, by the moon.", "utf-8")
+        replaced = await beside(tmp_path, "kb", "import", str(folder), "Sea", *mine, "--replace", "--no-wait")
+        pia = await signed_in(server, "pia", PASSWORD)
+        (base,) = (await pia.data("GET", f"{KB}/list"))["list"]
+        listed = (await pia.data("GET", f"{KB}/doc/list?kdb_id={base['id']}"))["list"]
+    reason = "refused empty.txt: The file contains no extractable text (it may be a scan)\n"
+    assert (first.exit_code, first.stdout) == (1, "2 taken in, 0 there already, 1 refused\n"), first.stderr
+    assert first.stderr.endswith(reason)
+    assert (again.exit_code, again.stdout) == (0, "0 taken in, 3 there already, 0 refused\n"), again.stderr
+    assert replaced.exit_code == 0, replaced.stderr
+    assert (base["name"], base["type"]) == ("Sea", "document")
+    assert {each["doc_name"] for each in listed} == {"tides.md", "moon - phases.txt", "empty.txt"}
+
+
+def test_without_a_server_a_folder_is_taken_in_searched_and_judged(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path)
+    (folder / "empty.txt").unlink()
+    questions = tmp_path / "questions.jsonl"
+    asked = [("sea rises", "tides.md"), ("eight phases", "moon - phases.txt"), ("zebra", "nowhere.txt")]
+    questions.write_text(
+        "\n".join(json.dumps({"question": q, "expected": [{"doc_name": name}]}) for q, name in asked), "utf-8"
+    )
+    clary(tmp_path, "user", "add", "pia", "--password-stdin", stdin=PASSWORD)
+    clary(tmp_path, "user", "add", "max", "--password-stdin", stdin=PASSWORD)
+    mine = ("--user", "pia")
+    taken = clary(tmp_path, "kb", "import", str(folder), "Sea", *mine, "--create")
+    found = clary(tmp_path, "kb", "query", "Sea", "how often does the sea rise", *mine, "--json", "--mode", "lexical")
+    shown = clary(tmp_path, "kb", "query", "Sea", "phases", *mine, "--top-k", "1", "--mode", "lexical")
+    judged = clary(tmp_path, "kb", "eval", "Sea", *mine, "--questions", str(questions), "--mode", "lexical")
+    failed = clary(tmp_path, "kb", "eval", "Sea", *mine, "--mode", "lexical", "--at-least", "0.9", "--json")
+    foreign = clary(tmp_path, "kb", "query", "Sea", "phases", "--user", "max")
+    assert (taken.exit_code, taken.stdout) == (0, "2 taken in, 0 there already, 0 refused\n"), taken.stderr
+    assert found.exit_code == 0, found.stderr
+    assert json.loads(found.stdout)["results"][0]["title"] == "tides.md"
+    assert "moon - phases.txt" in shown.stdout
+    assert judged.exit_code == 0, judged.stderr
+    assert judged.stdout.startswith("recall 0.6667, mrr 0.6667, 3 questions\nmissed\tzebra\n")
+    assert (failed.exit_code, json.loads(failed.stdout)["questions"]) == (1, 3)
+    assert (foreign.exit_code, foreign.stderr) == (1, "KDB not found\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("query", "Sea", "x", "--mode", "best"), "a mode is one of hybrid, lexical, vector"),
+        (("query", "Sea", "x"), "User not found"),
+        (("eval", "Sea", "--questions", "bad.jsonl"), "line 2 of bad.jsonl is no question"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], line: str
+) -> None:
+    good = json.dumps({"question": "q", "expected": [{"contains": "x"}]})
+    (tmp_path / "bad.jsonl").write_text(f"{good}\n{{}}\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = clary(tmp_path, "kb", *arguments, "--user", "nobody")
+    assert (done.exit_code, done.stderr) == (1, line + "\n")

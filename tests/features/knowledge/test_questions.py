@@ -1,0 +1,122 @@
+"""Question sets (product.md 5.9)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from clary.features.knowledge.ports import FoundPassage
+from features.knowledge.library import PREFIX, Library
+
+pytestmark = pytest.mark.anyio
+
+Json = dict[str, Any]
+
+
+class KnownAnswers:
+    """Fills `PassageFinder`: question → results."""
+
+    def __init__(self, **answers: list[FoundPassage]) -> None:
+        self.answers = answers
+        self.asked: list[tuple[str, int, str | None]] = []
+
+    async def find(self, *, kdb_id: str, query: str, top_k: int, mode: str | None) -> Sequence[FoundPassage]:
+        """See the port."""
+        self.asked.append((query, top_k, mode))
+        return self.answers.get(query, [])[:top_k]
+
+
+HERON, WALRUS = FoundPassage("d1", "birds.txt", "A heron waits."), FoundPassage("d2", "sea.txt", "A walrus sleeps.")
+ITEMS: list[Json] = [
+    {"question": "heron", "expected": [{"doc_name": "birds.txt"}]},
+    {"question": "walrus", "expected": [{"doc_id": "d2", "contains": "walrus"}, {"doc_name": "none.txt"}]},
+    {"question": "seal", "expected": [{"contains": "seal"}]},
+    {"question": "other", "expected": [{"doc_id": "d2", "contains": "heron"}]},
+]
+
+
+async def put(library: Library, kdb_id: str, items: list[Json], **more: Any) -> int:
+    """Writes the set; returns how many there are."""
+    body = {"kdb_id": kdb_id, "items": items, **more}
+    code, slug, data = await library.call("alice", "POST", f"{PREFIX}/questions", body)
+    assert code == 200, slug
+    return data["count"]
+
+
+async def results(library: Library, kdb_id: str, count: int) -> list[Json]:
+    """The runs, newest first, once so many have ended."""
+    path = f"{PREFIX}/questions/results?kdb_id={kdb_id}"
+
+    async def have_ended() -> bool:
+        items = (await library.get("alice", path))["items"]
+        return len(items) == count and {each["status"] for each in items} <= {"completed", "failed"}
+
+    await library.until(have_ended)
+    return (await library.get("alice", path))["items"]
+
+
+async def test_a_set_is_replaced_added_to_and_read(library: Library) -> None:
+    kdb_id = await library.base("alice")
+    assert await put(library, kdb_id, ITEMS) == 4
+    assert await put(library, kdb_id, ITEMS[:1], replace=False) == 5
+    page = await library.get("alice", f"{PREFIX}/questions?kdb_id={kdb_id}&page=2&page_size=3")
+    assert (page["total"], [each["question"] for each in page["items"]]) == (5, ["other", "heron"])
+    assert page["items"][1]["expected"] == [{"doc_name": "birds.txt"}]
+    assert await put(library, kdb_id, ITEMS[1:2]) == 1
+    too_many = {"kdb_id": kdb_id, "items": [ITEMS[0]] * 2000, "replace": False}
+    assert (await library.call("alice", "POST", f"{PREFIX}/questions", too_many))[:2] == (409, "object_limit")
+    for bad in ([ITEMS[0]] * 2001, [{"question": "", "expected": [{}]}], [{"question": "x", "expected": []}]):
+        answer = await library.call("alice", "POST", f"{PREFIX}/questions", {"kdb_id": kdb_id, "items": bad})
+        assert answer[0] == 422
+    assert (await library.get("alice", f"{PREFIX}/questions?kdb_id={kdb_id}"))["total"] == 1
+
+
+async def test_a_run_says_what_was_found_and_what_was_missed(library: Library) -> None:
+    finder = KnownAnswers(heron=[HERON], walrus=[HERON, WALRUS], other=[HERON, WALRUS])
+    library.house.services.knowledge.question_runs.finder = finder
+    kdb_id = await library.base("alice")
+    await put(library, kdb_id, ITEMS)
+    body = {"kdb_id": kdb_id, "top_k": 5, "mode": "lexical"}
+    _, _, begun = await library.call("alice", "POST", f"{PREFIX}/questions/run", body)
+    (result,) = await results(library, kdb_id, 1)
+    assert finder.asked == [(each["question"], 5, "lexical") for each in ITEMS]
+    assert result.pop("created_at").endswith("Z")
+    assert [each["question"] for each in result.pop("missed")] == ["seal", "other"]
+    assert result == {
+        "evaluation_id": begun["evaluation_id"],
+        "status": "completed",
+        "trigger": "manual",
+        "index_version": 1,
+        "questions": 4,
+        "recall": 0.5,
+        "mrr": (1 + 1 / 2) / 4,
+    }
+
+
+async def test_a_switch_runs_the_set_and_warns_of_a_fall(library: Library) -> None:
+    finder = KnownAnswers(heron=[HERON], walrus=[WALRUS])
+    library.house.services.knowledge.question_runs.finder = finder
+    kdb_id = await library.base("alice")
+    await put(library, kdb_id, ITEMS[:2])
+    await library.update("alice", kdb_id, kdb_setting={"chunk": {"target_chars": 300}})
+    (first,) = await results(library, kdb_id, 1)
+    assert (first["trigger"], first["recall"], first["index_version"]) == ("reindex", 1.0, 2)
+    del finder.answers["walrus"]
+    await library.update("alice", kdb_id, kdb_setting={"chunk": {"target_chars": 400}})
+    second, _ = await results(library, kdb_id, 2)
+    assert (second["recall"], second["index_version"]) == (0.5, 3)
+    warning = (await library.info("alice", kdb_id))["index"]["warning"]
+    assert warning == {"kind": "recall_fell", "recall": 0.5, "previous": 1.0}
+
+
+async def test_redo_all_runs_the_set_when_its_documents_have_ended(library: Library) -> None:
+    finder = KnownAnswers(heron=[HERON])
+    library.house.services.knowledge.question_runs.finder = finder
+    kdb_id = await library.base("alice")
+    await library.upload("alice", kdb_id, a="A heron waits.")
+    await put(library, kdb_id, ITEMS[:1])
+    code, _, _ = await library.call("alice", "POST", f"{PREFIX}/redo_all", {"kdb_id": kdb_id})
+    assert code == 200
+    (result,) = await results(library, kdb_id, 1)
+    assert (result["trigger"], result["recall"]) == ("reindex", 1.0)
+    assert {each["status"] for each in await library.documents("alice", kdb_id)} == {2}

@@ -1,0 +1,221 @@
+"""Versions of an index: built beside, switched to, given up (product.md 5.7, 13 A27)."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from features.knowledge.library import PREFIX, FakeSource, Library, library_in
+from support.calls import provider_body
+
+pytestmark = pytest.mark.anyio
+
+EMBEDDED = {"embedding": {"mode": "embedded"}}
+LONG = "\n\n".join(f"Paragraph {number} tells of walrus number {number} in many words. " * 4 for number in range(12))
+
+
+async def provider_of(library: Library, name: str) -> str:
+    """A provider of somebody, at a public address."""
+    body = provider_body("https://models.example.com/v1")
+    code, slug, data = await library.call(name, "POST", "/api/llm-provider/create", body)
+    assert code == 200, slug
+    return data["id"]
+
+
+async def test_vectors_are_filled_in_after_ingestion(library: Library) -> None:
+    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
+    await library.upload("alice", kdb_id, a=LONG)
+    info = await library.until_ready("alice", kdb_id, 1)
+    assert info["index"]["embedding"] == {"mode": "embedded", "model": "small", "dims": 32}
+    assert info["index"]["vectors"] == "complete"
+
+    async def is_complete() -> bool:
+        return {each["vectors"] for each in await library.documents("alice", kdb_id)} == {"complete"}
+
+    await library.until(is_complete)
+    assert sum(count for model, count in library.source.calls if model == "small") == info["passages"]
+
+
+async def test_a_model_that_fails_delays_vectors_and_nothing_else(library: Library) -> None:
+    library.source.failure = "provider_timeout"
+    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
+    await library.upload("alice", kdb_id, a="The walrus sleeps.")
+    document = (await library.documents("alice", kdb_id))[0]
+    assert (document["status"], document["vectors"]) == (2, "pending")
+    async with asyncio.timeout(60):
+        while not library.source.calls:
+            await asyncio.sleep(0.02)
+    assert (await library.info("alice", kdb_id))["index"]["vectors"] == "none"
+    library.source.failure = None
+
+    async def is_complete() -> bool:
+        return (await library.info("alice", kdb_id))["index"]["vectors"] == "complete"
+
+    await library.until(is_complete)
+
+
+async def test_another_cutting_is_built_beside_and_switched_to_at_once(library: Library) -> None:
+    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
+    await library.upload("alice", kdb_id, a=LONG)
+    before = await library.until_ready("alice", kdb_id, 1)
+    library.source.gate.clear()
+    chunk = {"target_chars": 200, "overlap_chars": 0}
+    task_id = (await library.update("alice", kdb_id, kdb_setting={"chunk": chunk}))["reindex_task_id"]
+    during = await library.info("alice", kdb_id)
+    assert (during["index"]["version"], during["index"]["state"], during["passages"]) == (
+        1,
+        "building",
+        before["passages"],
+    )
+    assert during["index"]["reindex_task_id"] == task_id
+    process = await library.get("alice", f"{PREFIX}/doc/task_process?kdb_id={kdb_id}&task_id={task_id}")
+    assert (process["total"], process["taskProcess"] < 100) == (1, True)
+    library.source.gate.set()
+    after = await library.until_ready("alice", kdb_id, 2)
+    assert after["passages"] > before["passages"]
+    assert after["index"]["vectors"] == "complete"
+    assert (await library.documents("alice", kdb_id))[0]["passages"] == after["passages"]
+    process = await library.get("alice", f"{PREFIX}/doc/task_process?kdb_id={kdb_id}&task_id={task_id}")
+    assert (process["success"], process["taskProcess"]) == (1, 100)
+    await library.until(lambda: only_version(library, kdb_id, 2))
+
+
+async def only_version(library: Library, kdb_id: str, version: int) -> bool:
+    """Whether everything of other versions is gone."""
+    from sqlalchemy import select
+
+    from clary.features.knowledge.tables import KnowledgeIndexRow, KnowledgePassageRow
+
+    async with library.house.services.database.read() as db:
+        rows = [
+            *await db.scalars(select(KnowledgeIndexRow.version).where(KnowledgeIndexRow.kdb_id == kdb_id)),
+            *await db.scalars(select(KnowledgePassageRow.version).where(KnowledgePassageRow.kdb_id == kdb_id)),
+        ]
+    return set(rows) == {version}
+
+
+async def test_documents_that_come_in_meanwhile_are_in_both_versions(library: Library) -> None:
+    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
+    await library.upload("alice", kdb_id, a=LONG)
+    await library.until_ready("alice", kdb_id, 1)
+    library.source.gate.clear()
+    await library.update("alice", kdb_id, kdb_setting={"chunk": {"target_chars": 200}})
+    await library.upload("alice", kdb_id, b=LONG.replace("walrus", "heron"))
+    passages = {each["doc_name"]: each["passages"] for each in await library.documents("alice", kdb_id)}
+    library.source.gate.set()
+    await library.until_ready("alice", kdb_id, 2)
+    after = {each["doc_name"]: each for each in await library.documents("alice", kdb_id)}
+    assert after["a.txt"]["passages"] == after["b.txt"]["passages"] > passages["b.txt"]
+    assert {each["vectors"] for each in after.values()} == {"complete"}
+
+
+async def test_a_second_change_restarts_the_build(library: Library) -> None:
+    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
+    await library.upload("alice", kdb_id, a=LONG)
+    await library.until_ready("alice", kdb_id, 1)
+    library.source.gate.clear()
+    settings = [{"chunk": {"target_chars": size, "overlap_chars": 0}} for size in (200, 400)]
+    done = await asyncio.gather(*(library.update("alice", kdb_id, kdb_setting=each) for each in settings))
+    assert len({each["reindex_task_id"] for each in done}) == 2
+    library.source.gate.set()
+    info = await library.until_ready("alice", kdb_id, 3)
+    await library.until(lambda: only_version(library, kdb_id, 3))
+    other = await library.base("alice", kdb_setting={**EMBEDDED, "chunk": info["kdbSetting"]["chunk"]})
+    await library.upload("alice", other, a=LONG)
+    assert (await library.info("alice", other))["passages"] == info["passages"]
+
+
+async def test_a_change_taken_back_ends_the_build(library: Library) -> None:
+    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
+    await library.upload("alice", kdb_id, a=LONG)
+    await library.until_ready("alice", kdb_id, 1)
+    library.source.gate.clear()
+    await library.update("alice", kdb_id, kdb_setting={"chunk": {"target_chars": 200}})
+    done = await library.update("alice", kdb_id, kdb_setting={"chunk": None})
+    assert done["reindex_task_id"] is None
+    library.source.gate.set()
+    await library.until(lambda: only_version(library, kdb_id, 1))
+    assert (await library.info("alice", kdb_id))["index"]["state"] == "ready"
+
+
+async def test_a_build_that_fails_keeps_the_version_and_says_why(library: Library) -> None:
+    provider_id = await provider_of(library, "alice")
+    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
+    await library.upload("alice", kdb_id, a=LONG)
+    before = await library.until_ready("alice", kdb_id, 1)
+    library.source.failure, library.source.spares_probe = "provider_auth", True
+    embedding = {"mode": "provider", "provider_id": provider_id, "model": "large", "dims": 64}
+    task_id = (await library.update("alice", kdb_id, kdb_setting={"embedding": embedding}))["reindex_task_id"]
+
+    async def has_failed() -> bool:
+        return "error" in (await library.info("alice", kdb_id))["index"]
+
+    await library.until(has_failed, step=6)
+    info = await library.info("alice", kdb_id)
+    assert (info["index"]["version"], info["index"]["state"], info["index"]["vectors"]) == (1, "ready", "complete")
+    assert info["index"]["error"]["kind"] == "provider_auth"
+    assert (info["index"]["embedding"]["model"], info["passages"]) == ("small", before["passages"])
+    process = await library.get("alice", f"{PREFIX}/doc/task_process?kdb_id={kdb_id}&task_id={task_id}")
+    assert (process["fail"], process["taskProcess"]) == (1, 100)
+    library.source.failure = None
+    await library.update("alice", kdb_id, kdb_setting={"embedding": embedding})
+    info = await library.until_ready("alice", kdb_id, 3)
+    assert info["index"]["embedding"] == {"mode": "provider", "model": "large", "dims": 64}
+    assert "error" not in info["index"]
+
+
+async def test_a_provider_is_tried_before_it_is_saved(library: Library) -> None:
+    provider_id = await provider_of(library, "alice")
+    body = {"name": "n", "type": "rag"}
+    chosen = {"mode": "provider", "provider_id": provider_id, "model": "large", "dims": 128}
+    for owner, embedding, wanted in (
+        ("alice", {**chosen, "provider_id": "unknown"}, (404, "provider_not_found")),
+        ("bob", chosen, (404, "provider_not_found")),
+        ("alice", chosen, (200, None)),
+    ):
+        settings = {"embedding": embedding}
+        answer = await library.call(owner, "POST", f"{PREFIX}/add", {**body, "kdb_setting": settings})
+        assert answer[:2] == wanted
+    kdb_id = (await library.get("alice", f"{PREFIX}/list"))["list"][0]["id"]
+    assert (await library.info("alice", kdb_id))["index"]["embedding"] == {
+        "mode": "provider",
+        "model": "large",
+        "dims": 128,
+    }
+    library.source.failure = "provider_timeout"
+    for key in ("embedding", "reranker"):
+        settings = {"embedding": {"mode": "none"}, key: {"mode": "provider", "provider_id": provider_id}}
+        answer = await library.call("alice", "POST", f"{PREFIX}/add", {**body, "kdb_setting": settings})
+        assert answer[:2] == (502, "provider_timeout")
+        answer = await library.call("alice", "POST", f"{PREFIX}/update", {"kdb_id": kdb_id, "kdb_setting": settings})
+        assert answer[:2] == (502, "provider_timeout")
+    assert (await library.info("alice", kdb_id))["kdbSetting"]["embedding"] == chosen
+
+
+async def test_a_providers_address_inside_is_refused(tmp_path: Path) -> None:
+    async with library_in(tmp_path, outbound_allow=("127.0.0.1",)) as library:
+        body = provider_body("http://127.0.0.1:9/v1")
+        _, _, data = await library.call("alice", "POST", "/api/llm-provider/create", body)
+        library.house.services.guard.replace_allow(())
+        settings = {"embedding": {"mode": "provider", "provider_id": data["id"]}}
+        answer = await library.call(
+            "alice", "POST", f"{PREFIX}/add", {"name": "n", "type": "rag", "kdb_setting": settings}
+        )
+        assert answer[:2] == (400, "outbound_blocked")
+        assert library.source.calls == []
+
+
+async def test_bases_of_mode_server_follow_the_operator_at_the_next_start(tmp_path: Path) -> None:
+    async with library_in(tmp_path) as library:
+        kdb_id = await library.base("alice")
+        fixed = await library.base("alice", kdb_setting={"embedding": {"mode": "none"}})
+        await library.upload("alice", kdb_id, a=LONG)
+        assert (await library.info("alice", kdb_id))["index"]["vectors"] == "none"
+    source = FakeSource()
+    settings = {"embedding": "provider", "embedding_base_url": "http://127.0.0.1:9/v1", "embedding_model": "big"}
+    async with library_in(tmp_path, source=source, **settings) as library:
+        library.ids["alice"] = "known"
+        info = await library.until_ready("alice", kdb_id, 2)
+        assert info["index"]["embedding"] == {"mode": "server", "model": "big", "dims": 64}
+        assert info["index"]["vectors"] == "complete"
+        assert (await library.info("alice", fixed))["index"]["version"] == 1
