@@ -141,17 +141,18 @@ class DiskSizes:
     """Fills `StorageSizes` from the folders of this machine."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        self._folders: dict[str, Path] = {
-            "files": settings.data_dir / "files",
-            "workspaces": settings.workspaces,
-            "knowledge": settings.data_dir / "knowledge",
+        self._folders: dict[str, tuple[Path, ...]] = {
+            "files": (settings.data_dir / "files",),
+            "workspaces": (settings.workspaces,),
+            "knowledge": (settings.originals, settings.search_indexes),
         }
         self._database = database
 
     async def measure(self) -> dict[str, int]:
         """See the port."""
-        sizes = {
-            name: (await asyncio.to_thread(safe_folders.measure, folder)).bytes
-            for name, folder in self._folders.items()
-        }
+        sizes = {name: await asyncio.to_thread(_size_of, folders) for name, folders in self._folders.items()}
         return sizes | {"database": await self._database.size_bytes()}
+
+
+def _size_of(folders: tuple[Path, ...]) -> int:
+    return sum(safe_folders.measure(folder).bytes for folder in folders)
