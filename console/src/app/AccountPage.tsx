@@ -46,7 +46,11 @@ function Section({ section, id, account, info }: AccountPageProps) {
   if (section === "budgets") return <OwnBudgetsSection />;
   if (section === "usage") return <UsageSection userId={account.user.userid} />;
   if (section === "runs")
-    return id ? <TimelinePage key={id} id={id} page="account" /> : <RunsSection page="account" userId={account.user.userid} />;
+    return id ? (
+      <TimelinePage key={id} id={id} page="account" />
+    ) : (
+      <RunsSection page="account" userId={account.user.userid} />
+    );
   if (section === "activity") return <ActivitySection />;
   if (section === "groups")
     return id ? (

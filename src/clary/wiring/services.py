@@ -103,24 +103,7 @@ class Services:
             usage=self.usage,
         )
         self._add_system()
-        self.observability = ObservabilityServices(
-            settings,
-            database=self.database,
-            clock=self.clock,
-            execution=self.execution,
-            usage=self.usage,
-            counts={
-                "users": self.accounts.count_all,
-                "agents": self.agents.service.count_all,
-                "conversations": self.conversations.count_all,
-                "knowledge_bases": self.knowledge.bases.count_bases,
-                "documents": self.knowledge.bases.count_documents,
-            },
-            jobs=self.background.queue,
-            system=self.system,
-            rules=self.permission_explainer,
-            built_in=lambda: self.toolbox.names,
-        )
+        self._add_observability()
 
     def _add_execution(self) -> None:
         self.execution = ExecutionServices(
@@ -210,6 +193,26 @@ class Services:
             identity=self.identity,
             background=self.background,
             sandbox=lambda: self.execution.sandbox,
+        )
+
+    def _add_observability(self) -> None:
+        self.observability = ObservabilityServices(
+            self.settings,
+            database=self.database,
+            clock=self.clock,
+            execution=self.execution,
+            usage=self.usage,
+            counts={
+                "users": self.accounts.count_all,
+                "agents": self.agents.service.count_all,
+                "conversations": self.conversations.count_all,
+                "knowledge_bases": self.knowledge.bases.count_bases,
+                "documents": self.knowledge.bases.count_documents,
+            },
+            jobs=self.background.queue,
+            system=self.system,
+            rules=self.permission_explainer,
+            built_in=lambda: self.toolbox.names,
         )
 
     def _add_skills(self) -> None:

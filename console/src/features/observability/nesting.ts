@@ -26,7 +26,13 @@ export function placed(steps: Step[]): Placed[] {
       const left = (afterMs / whole) * 100;
       const width = Math.max(0.5, (step.duration_ms / whole) * 100);
       return [
-        { step, depth, left: Math.min(left, 99.5), width: Math.min(width, 100 - Math.min(left, 99.5)), afterMs },
+        {
+          step,
+          depth,
+          left: Math.min(left, 99.5),
+          width: Math.min(width, 100 - Math.min(left, 99.5)),
+          afterMs,
+        },
         ...walk(step.id, depth + 1),
       ];
     });

@@ -37,8 +37,8 @@ export function UsageSection({ userId }: { userId: string | null }) {
   const byKey = useLoad(() => readSummary(grouping, days, userId), `${grouping} ${span}`);
   const currency = byDay.data?.currency ?? "";
   const format = formatter(unit, currency);
-  const valueOf = (figures: Figures) => (unit === "tokens" ? tokensOf(figures) : figures.cost);
-  const known = new Map(byDay.data?.items.map((item) => [item.key, valueOf(item)]));
+  const amountOf = (figures: Figures) => (unit === "tokens" ? tokensOf(figures) : figures.cost);
+  const known = new Map(byDay.data?.items.map((item) => [item.key, amountOf(item)]));
   return (
     <>
       <SectionHead
@@ -91,8 +91,8 @@ export function UsageSection({ userId }: { userId: string | null }) {
       <LoadState of={byKey} />
       {byKey.data?.items.length === 0 && <p className="muted">{f.nothingUsed}</p>}
       <Shares
-        items={[...(byKey.data?.items ?? [])].sort((a, b) => valueOf(b) - valueOf(a))}
-        valueOf={valueOf}
+        items={[...(byKey.data?.items ?? [])].sort((a, b) => amountOf(b) - amountOf(a))}
+        amountOf={amountOf}
         format={format}
       />
     </>
@@ -132,21 +132,21 @@ function Totals({ summary: { totals, currency } }: { summary: Summary }) {
 
 interface SharesProps {
   items: Figures[];
-  valueOf: (figures: Figures) => number;
+  amountOf: (figures: Figures) => number;
   format: (value: number) => string;
 }
 
-function Shares({ items, valueOf, format }: SharesProps) {
+function Shares({ items, amountOf, format }: SharesProps) {
   const f = useFigureTexts();
-  const most = Math.max(0, ...items.map(valueOf));
+  const most = Math.max(0, ...items.map(amountOf));
   return (
     <ul className="shares">
       {items.map((item) => (
         <li key={item.key ?? ""}>
           <span className="share-name">{item.label || f.withoutName}</span>
-          <span>{format(valueOf(item))}</span>
+          <span>{format(amountOf(item))}</span>
           <span className="share-track" aria-hidden="true">
-            <span style={{ width: `${most === 0 ? 0 : (valueOf(item) / most) * 100}%` }} />
+            <span style={{ width: `${most === 0 ? 0 : (amountOf(item) / most) * 100}%` }} />
           </span>
         </li>
       ))}
