@@ -212,9 +212,7 @@ async def test_limits_make_a_file_too_large(tmp_path: Path) -> None:
     assert await refused(tmp_path, "a.pdf", bad.pdf_bomb(300)) == "too_large"
 
 
-async def test_a_long_table_repeats_its_header_within_reach_of_every_row(
-    parser: KnowledgeParser, tmp_path: Path
-) -> None:
+async def test_a_long_table_repeats_its_header_within_reach_of_every_row(tmp_path: Path) -> None:
     rows = "\n".join(f"specimen{number},moor {number},collected by a volunteer" for number in range(200))
     document = await parsed(tmp_path, "t.csv", f"specimen,habitat,collector\n{rows}\n")
     pieces = cut(document, target_chars=800, overlap_chars=100)
