@@ -1,5 +1,6 @@
 """Reading the ledger."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
@@ -70,9 +71,16 @@ async def summarize(
 async def export(user: CurrentUser, reports: Reports, filters: Filters) -> StreamingResponse:
     """CSV, oldest first."""
     headers = {"Content-Disposition": 'attachment; filename="usage.csv"', "Cache-Control": "no-store"}
-    return StreamingResponse(
-        reports.export(identity=user, filters=filters), media_type="text/csv; charset=utf-8", headers=headers
-    )
+    portions = reports.export(identity=user, filters=filters)
+    # What goes wrong at the beginning is still an answer of its own.
+    first = await anext(portions)
+
+    async def all_portions() -> AsyncIterator[bytes]:
+        yield first
+        async for portion in portions:
+            yield portion
+
+    return StreamingResponse(all_portions(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.post("/token-usage/stats", summary="Tokens by agent, user or session", openapi_extra=needs("read"))
