@@ -14,6 +14,7 @@ import "./styles/tools.css";
 import "./styles/asks.css";
 import "./styles/side-panel.css";
 import "./styles/workshop.css";
+import "./styles/figures.css";
 import "./styles/knowledge.css";
 import "./styles/prose.css";
 

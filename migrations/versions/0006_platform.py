@@ -57,15 +57,9 @@ def upgrade() -> None:
     with op.batch_alter_table("files", schema=None) as batch_op:
         batch_op.create_index("ix_files_owner", ["owner_id", "created_at"], unique=False)
 
-    with op.batch_alter_table("grants", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("permission", sa.String(length=8), nullable=True))
-
 
 def downgrade() -> None:
     """Back."""
-    with op.batch_alter_table("grants", schema=None) as batch_op:
-        batch_op.drop_column("permission")
-
     with op.batch_alter_table("files", schema=None) as batch_op:
         batch_op.drop_index("ix_files_owner")
 

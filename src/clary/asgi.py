@@ -27,6 +27,7 @@ from clary.features.llm_providers import routes as provider_routes
 from clary.features.mcp_servers import routes as mcp_routes
 from clary.features.memory import routes as memory_routes
 from clary.features.oauth2 import routes as oauth_routes
+from clary.features.observability import routes as observability_routes
 from clary.features.permissions import routes as permission_routes
 from clary.features.permissions.service import table_of, terms_of
 from clary.features.releases import routes as release_routes
@@ -76,6 +77,7 @@ def routers() -> list[APIRouter]:
         usage_routes.router,
         file_routes.router,
         release_routes.router,
+        usage_routes.reports_router,
         workspace_routes.router,
         memory_routes.router,
         skill_routes.router,
@@ -85,6 +87,8 @@ def routers() -> list[APIRouter]:
         intervention_routes.router,
         run_routes.router,
         tool_routes.router,
+        observability_routes.router,
+        observability_routes.gate_router,
     ]
 
 

@@ -268,6 +268,7 @@ REFUSED: dict[tuple[str, str], str] = {
     # Nothing is shared yet.
     ("GET", "/api/share/conversations/{session_id}/messages"): "session_not_found",
 }
+JAEGER = tuple(route for route in CALLS if route[1].startswith("/api/observability/jaeger"))
 REFUSED_TO = {
     "owner": {
         ("GET", "/api/user/list"): "forbidden",
@@ -294,6 +295,9 @@ REFUSED_TO = {
         ("POST", "/api/groups"): "forbidden",
         ("DELETE", "/api/groups/{group_id}"): "forbidden",
         ("GET", "/api/budgets"): "forbidden",
+        ("GET", "/api/system/stats"): "forbidden",
+        ("GET", "/metrics"): "forbidden",
+        **dict.fromkeys(JAEGER, "forbidden"),
         ("PUT", "/api/budgets/{scope}/{id}"): "forbidden",
         ("DELETE", "/api/budgets/{scope}/{id}"): "forbidden",
     },
@@ -305,6 +309,9 @@ REFUSED_TO = {
             for path in ("auto-generate", "system-prompt/optimize")
             for end in ("", "/submit")
         },
+        **dict.fromkeys(JAEGER, "jaeger_unset"),
+        ("GET", "/api/observability/jaeger/login"): "302",
+        ("GET", "/api/observability/jaeger/auth"): "204",
         ("GET", "/api/agent/tasks/{task_id}"): "task_not_found",
         ("POST", "/api/agent/tasks/{task_id}/cancel"): "task_not_found",
         ("PUT", "/api/agent/{agent_id}/memories/{note_id}"): "memory_not_found",

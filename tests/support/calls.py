@@ -322,6 +322,26 @@ CALLS: dict[tuple[str, str], Call] = {
     ("GET", "/api/stream/active_sessions"): FREE,
     ("POST", "/api/sessions/{session_id}/interrupt"): Call(body={"run_id": "{run_id}"}),
     ("GET", "/api/runs/{run_id}"): Call(),
+    ("GET", "/api/runs/{run_id}/timeline"): Call(),
+    ("GET", "/api/runs"): FREE,
+    ("GET", "/api/usage"): FREE,
+    ("GET", "/api/usage/summary"): Call(path="/api/usage/summary?group_by=day", owned=False),
+    ("GET", "/api/usage/export"): FREE,
+    ("POST", "/api/token-usage/stats"): Call(
+        body={"dimension": "agent", "start_date": "2026-01-01", "end_date": "2026-01-02"}, owned=False
+    ),
+    ("POST", "/api/system/agent/usage-stats"): Call(body={"days": 7}, owned=False),
+    ("GET", "/api/system/stats"): FREE,
+    ("GET", "/metrics"): FREE,
+    ("GET", "/api/observability/jaeger/login"): FREE,
+    ("GET", "/api/observability/jaeger/auth"): FREE,
+    ("GET", "/api/observability/jaeger"): FREE,
+    **{
+        (method, "/api/observability/jaeger/{full_path:anything}"): Call(
+            path="/api/observability/jaeger/search", owned=False
+        )
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+    },
     ("GET", "/api/tools"): FREE,
     ("POST", "/api/tools/exec"): Call(body={"tool_name": "list_dir", "tool_params": {}, "agent_id": "{agent_id}"}),
 }

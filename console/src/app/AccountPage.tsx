@@ -6,7 +6,10 @@ import { ActivitySection } from "../features/audit/ActivitySection";
 import { GroupPage } from "../features/groups/GroupPage";
 import { GroupsSection } from "../features/groups/GroupsSection";
 import { GrantsSection } from "../features/oauth2/GrantsSection";
+import { RunsSection } from "../features/observability/RunsSection";
+import { TimelinePage } from "../features/observability/TimelinePage";
 import { OwnBudgetsSection } from "../features/usage/OwnBudgetsSection";
+import { UsageSection } from "../features/usage/UsageSection";
 import { useTexts } from "../kit/i18n";
 import { ACCOUNT_SECTIONS, type AccountSection, hrefOf } from "../kit/route";
 import { useIdentityTexts } from "../texts/identity";
@@ -41,6 +44,13 @@ function Section({ section, id, account, info }: AccountPageProps) {
   if (section === "keys") return <KeysSection isAdmin={isAdmin} />;
   if (section === "apps") return <GrantsSection />;
   if (section === "budgets") return <OwnBudgetsSection />;
+  if (section === "usage") return <UsageSection userId={account.user.userid} />;
+  if (section === "runs")
+    return id ? (
+      <TimelinePage key={id} id={id} page="account" />
+    ) : (
+      <RunsSection page="account" userId={account.user.userid} />
+    );
   if (section === "activity") return <ActivitySection />;
   if (section === "groups")
     return id ? (

@@ -4,7 +4,10 @@ import { AuditSection } from "../features/audit/AuditSection";
 import { GroupPage } from "../features/groups/GroupPage";
 import { GroupsSection } from "../features/groups/GroupsSection";
 import { ClientsSection } from "../features/oauth2/ClientsSection";
+import { RunsSection } from "../features/observability/RunsSection";
+import { TimelinePage } from "../features/observability/TimelinePage";
 import { BudgetsSection } from "../features/usage/BudgetsSection";
+import { UsageSection } from "../features/usage/UsageSection";
 import { useTexts } from "../kit/i18n";
 import { ADMIN_SECTIONS, type AdminSection, hrefOf } from "../kit/route";
 import { useIdentityTexts } from "../texts/identity";
@@ -17,7 +20,7 @@ interface AdminPageProps {
   info: SystemInfo;
 }
 
-/** What administrators do: people, groups, apps, and the audit log. */
+/** What administrators do: people, groups, money, runs, apps, and the audit log. */
 export function AdminPage({ section, id = null, account, info }: AdminPageProps) {
   const t = useTexts();
   const i = useIdentityTexts();
@@ -35,6 +38,9 @@ export function AdminPage({ section, id = null, account, info }: AdminPageProps)
 
 function Section({ section, id, account, info }: AdminPageProps) {
   if (section === "budgets") return <BudgetsSection />;
+  if (section === "usage") return <UsageSection userId={null} />;
+  if (section === "runs")
+    return id ? <TimelinePage key={id} id={id} page="admin" /> : <RunsSection page="admin" userId={null} />;
   if (section === "clients") return <ClientsSection />;
   if (section === "audit") return <AuditSection />;
   if (section === "groups")

@@ -24,9 +24,11 @@ export const ACCOUNT_SECTIONS = [
   "apps",
   "groups",
   "budgets",
+  "usage",
+  "runs",
   "activity",
 ] as const;
-export const ADMIN_SECTIONS = ["users", "groups", "budgets", "clients", "audit"] as const;
+export const ADMIN_SECTIONS = ["users", "groups", "budgets", "usage", "runs", "clients", "audit"] as const;
 const AGENT_PARTS = ["memory", "versions"] as const;
 const KNOWLEDGE_PARTS = ["search", "questions", "settings"] as const;
 export type KnowledgePart = (typeof KNOWLEDGE_PARTS)[number];

@@ -212,6 +212,8 @@ export const identityEn = {
 
   // Audit log
   budgets: "Budgets",
+  usage: "Usage",
+  runs: "Runs",
   activity: "Activity",
   activityIntro: "What was done in your name.",
   audit: "Audit log",

@@ -208,6 +208,8 @@ export const identityZh: Shape<typeof identityEn> = {
 
   // Audit log
   budgets: "预算",
+  usage: "用量",
+  runs: "运行",
   activity: "操作记录",
   activityIntro: "以你的身份执行的操作。",
   audit: "审计日志",

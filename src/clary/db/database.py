@@ -8,6 +8,7 @@ at its start, but can not fail in its middle.
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -21,12 +22,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from clary.db.one_hop import one_hop_driver
 from clary.errors import UpstreamError
+from clary.kit import traces
 from clary.kit.text import Text
 
 BUSY_TIMEOUT_MS = 5000
 POOL_WAIT_SECONDS = 10
 READERS = 6
 CLOSING_SECONDS = 10
+SLOW_SECONDS = 0.1
 
 
 class UnavailableError(UpstreamError):
@@ -87,6 +90,7 @@ class Database:
         if self._is_closed:
             raise UnavailableError
         self._open += 1
+        began = time.monotonic()
         try:
             async with AsyncSession(engine, expire_on_commit=False, autoflush=True) as session:
                 yield session
@@ -100,6 +104,7 @@ class Database:
             raise
         finally:
             self._open -= 1
+            _tell_if_slow(time.monotonic() - began, is_writing=engine is self._writer)
             if self._left is not None and not self._open:
                 self._left.set()
 
@@ -107,6 +112,13 @@ class Database:
         """Answers, or raises `UnavailableError`."""
         async with self.read() as session:
             await session.execute(text("SELECT 1"))
+
+    async def size_bytes(self) -> int:
+        """What the database takes on its disk."""
+        if self.path is not None:
+            return await asyncio.to_thread(_file_bytes, self.path)
+        async with self.read() as session:
+            return int(await session.scalar(text("SELECT pg_database_size(current_database())")) or 0)
 
     async def close(self) -> None:
         """Lets open transactions end, begins no more, and closes every connection.
@@ -122,6 +134,18 @@ class Database:
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()
+
+
+def _tell_if_slow(seconds: float, *, is_writing: bool) -> None:
+    """A transaction that somebody may want to know of (platform.md 12.3), told when it is over."""
+    if seconds > SLOW_SECONDS:
+        traces.start("db transaction", seconds_ago=seconds, db__operation__name="write" if is_writing else "read").end()
+
+
+def _file_bytes(path: Path) -> int:
+    """A SQLite file with its journals."""
+    found = (path.with_name(path.name + ending) for ending in ("", "-wal", "-shm"))
+    return sum(each.stat().st_size for each in found if each.exists())
 
 
 def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:

@@ -18,6 +18,8 @@ from clary.errors import ProblemError
 from clary.http.peers import AddressList, find_peer, is_address, socket_peer
 from clary.http.problems import HeadersTooLargeError, InvalidHostError
 from clary.http.rendering import render_problem, render_unforeseen
+from clary.http.watching import RequestWatch
+from clary.kit import traces
 from clary.kit.ids import new_hex
 from clary.kit.origin import RequestOrigin, current_origin
 from clary.kit.text import Locale, current_locale
@@ -26,8 +28,8 @@ MAX_HEADER_BYTES = 32 * 1024
 OPEN_ROUTES = frozenset({"metadata", "jwks", "token", "revoke", "userinfo", "register"})
 MAX_URL_BYTES = 16 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-"""W3C Trace Context; the group is the trace id."""
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
+"""W3C Trace Context; the groups are trace and span."""
 ABSENT = frozenset({"", "undefined", "null", "None", "[object Object]"})
 
 ALLOWED_HEADERS = (
@@ -76,8 +78,9 @@ class Edge:
         state["peer"] = find_peer(scope, self._rules.trusted_forwarders)
         is_forwarded = socket_peer(scope) in self._rules.trusted_forwarders
         state["request_id"] = choose_request_id(headers, is_forwarded=is_forwarded)
-        state["trace_id"] = choose_trace_id(headers, is_forwarded=is_forwarded)
+        state["trace_id"], remote_parent = choose_trace(headers, is_forwarded=is_forwarded)
         state["is_head"] = scope["method"] == "HEAD"
+        method = scope["method"]
         if state["is_head"]:
             scope, receive, send = as_get(scope, receive, send)
         locale = choose_locale(headers)
@@ -86,8 +89,14 @@ class Edge:
         origin_token = current_origin.set(origin)
         ids = {name: state[name] for name in ("request_id", "trace_id")}
         structlog.contextvars.bind_contextvars(**ids)
+        watch = RequestWatch(method, state)
+        span = traces.start(method, kind="server", trace_id=state["trace_id"], remote_parent=remote_parent)
         try:
-            await self._serve(scope, receive, self._dressed(send, scope, headers, locale))
+            with traces.inside(span):
+                try:
+                    await self._serve(scope, receive, watch.watching(self._dressed(send, scope, headers, locale)))
+                finally:
+                    watch.ended(span)
         finally:
             current_locale.reset(locale_token)
             current_origin.reset(origin_token)
@@ -109,6 +118,7 @@ class Edge:
                 return
             self._require_limits(scope, request)
             is_own = scope["path"].startswith("/api/") and not scope["path"].startswith("/api/oauth2/")
+            scope["state"]["query"] = scope["query_string"]
             if scope["query_string"] and is_own:
                 scope["query_string"] = drop_absent(scope["query_string"])
             await self._app(scope, receive, watching)
@@ -215,10 +225,10 @@ def choose_request_id(headers: Headers, *, is_forwarded: bool) -> str:
     return sent if is_forwarded and REQUEST_ID.fullmatch(sent) else new_hex(32)
 
 
-def choose_trace_id(headers: Headers, *, is_forwarded: bool) -> str:
-    """The trace that a forwarding proxy's `traceparent` names, else a new one (platform.md 1.4)."""
+def choose_trace(headers: Headers, *, is_forwarded: bool) -> tuple[str, str | None]:
+    """(trace, span) that a forwarding proxy's `traceparent` names, else a new trace without one (platform.md 1.4)."""
     sent = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
-    return sent[1] if is_forwarded and sent else new_hex(32)
+    return (sent[1], sent[2]) if is_forwarded and sent else (new_hex(32), None)
 
 
 def host_name(host: str) -> str:

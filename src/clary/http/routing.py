@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import Match
 
@@ -17,6 +18,15 @@ from clary.http.csrf import SAFE_METHODS, CsrfRule
 from clary.http.problems import NotSignedInError, RoleMissingError, UnsupportedMediaTypeError
 from clary.http.requests import CountedRequest
 from clary.kit.text import Text
+
+
+class Anything(PathConvertor):
+    """The rest of a path, line feeds too, so that a route can refuse them itself."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("anything", Anything())
 
 
 class Gate:
@@ -68,7 +78,7 @@ class GatedRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             counted = CountedRequest(request.scope, request.receive, access.max_bytes)
-            counted.state.access = access
+            counted.state.access, counted.state.route = access, self.path
             counted.require_declared_size()
             gate = cast("Gate", counted.app.state.gate)
             await gate.admit(counted, access, takes_multipart=access.takes_multipart)

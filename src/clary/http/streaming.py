@@ -11,6 +11,8 @@ import structlog
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from clary.kit import measures
+
 log = structlog.get_logger()
 
 UNWRITABLE_SECONDS = 600.0
@@ -71,10 +73,13 @@ class StreamResponse(Response):
         # A request without a body has its only message still unread; it comes first and is no disconnect.
         gone = asyncio.create_task(self._watch_client(receive))
         timer = asyncio.create_task(self._watch_time(asyncio.current_task()))
+        kind = "sse" if self.headers["content-type"].startswith("text/event-stream") else "lines"
+        measures.change("clary_streams_open", 1, kind=kind)
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await self._pump(send, gone)
         finally:
+            measures.change("clary_streams_open", -1, kind=kind)
             self._source.close()
             gone.cancel()
             timer.cancel()

@@ -1,6 +1,7 @@
 """The queue as those see it who want work done. Every method works in the caller's transaction."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -12,6 +13,16 @@ from clary.kit.clock import Clock
 from clary.kit.ids import new_hex
 
 KEPT_AFTER_END = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJobs:
+    """Jobs of a kind in a state, and since when the oldest of them is there."""
+
+    kind: str
+    state: str
+    count: int
+    oldest_seconds: float
 
 
 class Listener(Protocol):
@@ -91,6 +102,14 @@ class JobQueue:
             await db.flush()
             after_commit(db, lambda: self._drop(job_id))
         return job_of(row)
+
+    async def count_open(self, db: Session) -> list[OpenJobs]:
+        """All jobs that wait or run, by kind and state."""
+        now = self._clock.now()
+        return [
+            OpenJobs(kind, state, count, max(0.0, (now - oldest).total_seconds()))
+            for kind, state, count, oldest in await JobRepository(db).count_by_kind()
+        ]
 
     async def list_open_owners(self, db: Session, *, kind: str) -> set[str]:
         """Owners that have a job of a kind that waits or runs."""

@@ -52,6 +52,12 @@ class JobRepository:
         query = select(func.count()).select_from(JobRow).where(*_of(owner_id, kinds), JobRow.status.in_(OPEN))
         return (await self._session.scalar(query)) or 0
 
+    async def count_by_kind(self) -> list[tuple[str, str, int, datetime]]:
+        """(kind, status, how many, since when the oldest is there) of open jobs."""
+        query = select(JobRow.kind, JobRow.status, func.count(), func.min(JobRow.created_at))
+        rows = await self._session.execute(query.where(JobRow.status.in_(OPEN)).group_by(JobRow.kind, JobRow.status))
+        return [(row[0], row[1], int(row[2]), row[3]) for row in rows]
+
     async def list_open_owners(self, kind: str) -> set[str]:
         """Owners with a job of a kind that waits or runs."""
         query = select(JobRow.owner_id).where(JobRow.kind == kind, JobRow.status.in_(OPEN)).distinct()

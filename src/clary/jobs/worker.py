@@ -13,6 +13,7 @@ from clary.jobs.queue import JobQueue
 from clary.jobs.repository import Due, JobRepository, job_of
 from clary.jobs.tables import JobRow
 from clary.jobs.work import Handler, Work
+from clary.kit import traces
 from clary.kit.clock import Clock
 
 log = structlog.get_logger()
@@ -179,6 +180,13 @@ class JobWorker:
 
     async def _outcome(self, kind: Kind, job: Job) -> dict[str, Any]:
         """What becomes of the row."""
+        with traces.span(f"job {kind.name}", clary__job_id=job.id, clary__attempt=job.attempts) as span:
+            outcome = await self._handled(kind, job)
+            if outcome["status"] != "completed":
+                span.fail(outcome["status"])
+            return outcome
+
+    async def _handled(self, kind: Kind, job: Job) -> dict[str, Any]:
         try:
             result = await kind.handler(Work(job, database=self._database, clock=self._clock))
         except RetryLaterError as wish:

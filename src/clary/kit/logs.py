@@ -62,16 +62,21 @@ def _traceback(exc_info: Any) -> str:
     return f"{kind.__name__}{because} at " + " > ".join(parts[-12:])
 
 
+def masked(text: str, secrets: Sequence[str]) -> str:
+    """A text without these secrets."""
+    for secret in secrets:
+        if len(secret) >= MIN_SECRET and secret in text:
+            text = text.replace(secret, MASK)
+    return text
+
+
 def _masker(secrets: Sequence[str]) -> Processor:
     known = [secret for secret in secrets if len(secret) >= MIN_SECRET]
 
     def mask(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
         for key, value in event.items():
             if isinstance(value, str):
-                for secret in known:
-                    if secret in value:
-                        value = value.replace(secret, MASK)
-                        event[key] = value
+                event[key] = masked(value, known)
         return event
 
     return mask

@@ -23,6 +23,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.tracing import Trace
 from yarl import URL
 
+from clary.kit import measures
 from clary.kit.addresses import Address, Network, canonical_host, is_public, literal_address, unmapped
 
 MAX_REDIRECTS: Final = 5
@@ -112,7 +113,7 @@ class OutboundGuard:
         try:
             return self._checked(url, https_only)
         except OutboundBlockedError:
-            self.blocked_total += 1
+            self.note_blocked()
             raise
 
     def _checked(self, url: str | URL, https_only: bool) -> URL:
@@ -131,6 +132,11 @@ class OutboundGuard:
         if not admitted or (https_only and parsed.scheme != "https" and not self._is_listed(host, port, address)):
             raise OutboundBlockedError
         return parsed if address is None else parsed.with_host(str(address))
+
+    def note_blocked(self) -> None:
+        """Counts a refusal."""
+        self.blocked_total += 1
+        measures.count("clary_outbound_blocked_total")
 
     def permits(self, name: str | None, port: int, address: Address) -> bool:
         """Whether a connection to a resolved address may be made for a request that named `name`."""
@@ -237,7 +243,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         finally:
             _attempt.reset(token)
         # Raised here, outside the handler: the connector's own error names the address.
-        self._guard.blocked_total += 1
+        self._guard.note_blocked()
         raise OutboundBlockedError
 
     def _open_socket(self, addr_info: tuple[Any, Any, int, str, tuple[Any, ...]]) -> socket.socket:

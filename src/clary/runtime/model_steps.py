@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from clary.kit import traces
 from clary.runtime.context import Entry
 from clary.runtime.events import (
     AnnouncedCall,
@@ -144,6 +145,7 @@ class ModelSteps:
             self._plan.new_id(), self._plan.new_id(), self._plan.new_id, self._state.call_ids, answer_type
         )
         takes_calls = bool(request.tools) or step_name in AT_WORK
+        traces.note(clary__step=step_name)
         yield ModelStepBegan(draft.step_id, step_name)
         async with aclosing(_items(self._plan.model, request)) as items:
             async for item in items:
@@ -231,6 +233,7 @@ class ModelSteps:
         """
         self._plan.meter.count()
         text, usage = "", None
+        traces.note(clary__step=None)
         request = ModelRequest(messages, max_tokens=max_tokens, temperature=0.0)
         async with aclosing(self._plan.judge_model.stream(request)) as items:
             async for item in items:

@@ -1,11 +1,12 @@
 """Runs the calls of one response: checked, bounded in time, capped in size, in parallel where that is safe."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from clary.kit import json_text
+from clary.kit import json_text, measures, traces
 from clary.kit.clock import Clock
 from clary.kit.text import Text
 from clary.runtime.events import ToolProgressed, ToolStepBegan, ToolStepDone
@@ -156,11 +157,17 @@ class ToolRunner:
         if before:
             await asyncio.wait(before)
         async with slots:
-            try:
-                result: dict[str, Any] | str = await self._attempt(item, tell)
-                is_error = False
-            except ToolFailedError as error:
-                result, is_error = error_content(error, item.call.name), True
+            with _span_of(item.call) as span:
+                outcome = "interrupted"
+                try:
+                    result: dict[str, Any] | str = await self._attempt(item, tell)
+                    is_error, outcome = False, "ok"
+                except ToolFailedError as error:
+                    result, is_error, outcome = error_content(error, item.call.name), True, "error"
+                    span.fail(error.error_type)
+                finally:
+                    measures.count("clary_tool_calls_total", tool=item.call.name, outcome=outcome)
+                span.content("gen_ai.tool.call.result", lambda: json_text.dumps_text(result))
             await tell(await self._done(item.call, result, is_error=is_error))
 
     async def _attempt(self, item: PendingCall, tell: Callable[[ToolEvent], Awaitable[None]]) -> dict[str, Any] | str:
@@ -189,12 +196,14 @@ class ToolRunner:
             if progress is not None:
                 progress.add(stream, text)
 
+        began = self._clock.monotonic()
         try:
             async with asyncio.timeout(tool.spec.timeout_seconds):
                 return await tool.run(arguments, self._make_context(call.id, output))
         except TimeoutError:
             raise ToolFailedError(words(_TIMEOUT, self._language), "TIMEOUT") from None
         finally:
+            measures.observe("clary_tool_seconds", self._clock.monotonic() - began, tool=call.name)
             if progress is not None:
                 await progress.close()
 
@@ -206,6 +215,18 @@ class ToolRunner:
             await self._save_whole(call.id, capped.whole)
         text = capped.result if isinstance(capped.result, str) else json_text.dumps_text(capped.result)
         return ToolStepDone(call, self._new_id(), wire_content(text), text, is_error)
+
+
+@contextmanager
+def _span_of(call: ToolCall) -> Generator[traces.Span]:
+    with traces.span(
+        f"execute_tool {call.name[:64]}",
+        gen_ai__operation__name="execute_tool",
+        gen_ai__tool__name=call.name,
+        gen_ai__tool__call__id=call.id,
+    ) as span:
+        span.content("gen_ai.tool.call.arguments", lambda: call.arguments)
+        yield span
 
 
 def _pass_on_fault(task: "asyncio.Task[None]", queue: Events) -> None:

@@ -275,6 +275,17 @@ class Settings(BaseSettings):
     mcp_list_seconds: float = Field(default=15, gt=0, le=600)
     mcp_call_seconds: float = Field(default=300, gt=0, le=86_400)
 
+    # Observability
+    jaeger_public_url: WebAddress | None = None
+    otlp_endpoint: WebAddress | None = None
+    otlp_headers: NameMap = Field(default={})
+    trace_ratio: Ratio = 1.0
+    trace_content: Switch = False
+    run_timeline_days: int = Field(default=30, ge=1, le=365)
+    metrics: Switch = True
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
+    metrics_allow_ips: Addresses = ()
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -397,4 +408,5 @@ class Settings(BaseSettings):
         """The plain secret values, for the log's mask."""
         values = (getattr(self, name) for name in type(self).model_fields)
         plain = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        plain += list(self.otlp_headers.values())
         return plain + [each.client_secret for each in self.auth_providers if each.client_secret]

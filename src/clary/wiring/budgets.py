@@ -6,7 +6,7 @@ from typing import Any
 from clary.db.database import Database
 from clary.features.agents.service import AgentBudgets, AgentService
 from clary.features.llm_providers.ports import CallOwner, MeteredModel, ProviderSnapshot
-from clary.features.llm_providers.service import Money
+from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.usage.service import (
     BudgetGate,
     BudgetPlaces,
@@ -17,6 +17,7 @@ from clary.features.usage.service import (
     LedgerKeeping,
     PlannedCall,
     SingleCalls,
+    UsageReports,
 )
 from clary.kit.clock import Clock
 from clary.kit.ids import new_uuid
@@ -31,7 +32,7 @@ class BudgetServices:
     def __init__(
         self, settings: Settings, *, database: Database, clock: Clock, money: Money, identity: IdentityServices
     ) -> None:
-        calendar = Calendar(settings.timezone)
+        calendar = self.calendar = Calendar(settings.timezone)
         self.places = BudgetPlaces(
             database=database,
             members=identity.memberships,
@@ -57,6 +58,15 @@ class BudgetServices:
             calendar=calendar,
             clock=clock,
         )
+        self.reports = UsageReports(
+            database=database,
+            places=self.places,
+            accounts=identity.accounts,
+            groups=identity.memberships,
+            calendar=calendar,
+            clock=clock,
+            currency=money.currency,
+        )
         calls = SingleCalls(database=database, gate=self.gate, clock=clock, currency=money.currency)
         self.metering = CallMetering(calls, money)
         self.keeping = LedgerKeeping(database=database, clock=clock, keep_days=settings.usage_days)
@@ -65,9 +75,14 @@ class BudgetServices:
         """Makes budgets of agents known; these stand above usage."""
         self.places.add_objects("agent", AgentBudgets(agents))
 
+    def name_providers(self, providers: ProviderResolver) -> None:
+        """Makes names of providers known to reports; these stand beside usage."""
+        self.reports.name_providers(providers)
+
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
         state.budgets = self.budgets
+        state.usage_reports = self.reports
 
 
 class CallMetering:

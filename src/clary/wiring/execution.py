@@ -29,10 +29,10 @@ from clary.features.llm_providers.ports import Metering
 from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.mcp_servers.service import McpRunTools
 from clary.features.memory.service import MemoryService
-from clary.features.runs.service import RunService
+from clary.features.runs.service import RunReports, RunService
 from clary.features.skills.service import RunSkills
 from clary.features.toolbox.service import Pictures, Toolbox
-from clary.features.usage.service import BudgetGate
+from clary.features.usage.service import BudgetGate, Calendar
 from clary.features.workspaces.service import WorkspaceService
 from clary.jobs.queue import JobQueue
 from clary.kit.clock import Clock
@@ -117,6 +117,13 @@ class ExecutionServices:
             audit=self.identity.audit,
             clock=clock,
             log_ttl_hours=settings.run_log_ttl_hours,
+        )
+        self.run_reports = RunReports(
+            runs=self.runs,
+            database=self.database,
+            calendar=Calendar(settings.timezone),
+            clock=clock,
+            timeline_days=settings.run_timeline_days,
         )
         history = HistoryReader(database=self.database, runs=self.runs, event_log=self.event_log)
         self.conversations = ConversationService(
@@ -286,6 +293,7 @@ class ExecutionServices:
         state.shares = self.shares
         state.citations = self.citations
         state.runs = self.runs
+        state.run_reports = self.run_reports
         self.interventions.publish(state)
         self.revising.publish(state)
         state.chat = self.chat

@@ -34,6 +34,7 @@ from clary.wiring.knowledge import KnowledgeServices
 from clary.wiring.mcp import EveryTool, McpParts, McpToolsOutside
 from clary.wiring.memory import PersonalNoteBooks, make_memory
 from clary.wiring.objects import ObjectServices
+from clary.wiring.observability import ObservabilityServices
 from clary.wiring.parts import (
     FirstSteps,
     announce_password,
@@ -81,6 +82,7 @@ class Services:
         )
         self._add_features()
         self.usage.add_agents(self.agents.service)
+        self.usage.name_providers(self.provider_resolver)
         self._add_execution()
         self._add_work_beside_runs()
         self.permission_explainer = make_explainer(
@@ -97,6 +99,7 @@ class Services:
         )
         self.upkeep = Upkeep(
             runs=self.runs,
+            run_reports=self.execution.run_reports,
             workspaces=self.workspaces,
             skills=self.skills,
             objects=self.objects,
@@ -104,6 +107,7 @@ class Services:
             usage=self.usage,
         )
         self._add_system()
+        self._add_observability()
 
     def _add_execution(self) -> None:
         self.execution = ExecutionServices(
@@ -207,6 +211,26 @@ class Services:
             audit=self.identity.audit,
         )
 
+    def _add_observability(self) -> None:
+        self.observability = ObservabilityServices(
+            self.settings,
+            database=self.database,
+            clock=self.clock,
+            execution=self.execution,
+            usage=self.usage,
+            counts={
+                "users": self.accounts.count_all,
+                "agents": self.agents.service.count_all,
+                "conversations": self.conversations.count_all,
+                "knowledge_bases": self.knowledge.bases.count_bases,
+                "documents": self.knowledge.bases.count_documents,
+            },
+            jobs=self.background.queue,
+            system=self.system,
+            rules=self.permission_explainer,
+            built_in=lambda: self.toolbox.names,
+        )
+
     def _add_skills(self) -> None:
         self.skills = SkillServices(
             self.settings, database=self.database, clock=self.clock, guard=self.guard, identity=self.identity
@@ -299,6 +323,7 @@ class Services:
         self.objects.publish(state)
         state.memory = self.memory
         self.skills.publish(state)
+        self.observability.publish(state)
         self.knowledge.publish(state)
 
     async def start(self) -> None:
@@ -311,6 +336,7 @@ class Services:
             undo.push_async_callback(self._close)
             await self._start_accounts()
             undo.pop_all()
+        self.observability.start()
         await self.execution.start()
         await self.knowledge.start()
         await self.background.start()
@@ -360,6 +386,7 @@ class Services:
 
     async def _close(self) -> None:
         await self.gateway.close()
+        await self.observability.stop()
         await self.database.close()
         self.passwords.close()
 

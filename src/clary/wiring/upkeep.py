@@ -6,7 +6,7 @@ import itertools
 import structlog
 
 from clary.db.database import UnavailableError
-from clary.features.runs.service import RunService
+from clary.features.runs.service import RunReports, RunService
 from clary.features.workspaces.service import WorkspaceService
 from clary.wiring.budgets import BudgetServices
 from clary.wiring.identity import IdentityServices
@@ -30,6 +30,7 @@ class Upkeep:
         self,
         *,
         runs: RunService,
+        run_reports: RunReports,
         workspaces: WorkspaceService,
         skills: SkillServices,
         objects: ObjectServices,
@@ -37,6 +38,7 @@ class Upkeep:
         usage: BudgetServices,
     ) -> None:
         self._runs = runs
+        self._run_reports = run_reports
         self._workspaces = workspaces
         self._skills = skills
         self._objects = objects
@@ -61,6 +63,7 @@ class Upkeep:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 await self._runs.sweep_expired_logs()
+                await self._run_reports.prune()
                 await self._workspaces.sweep()
                 await self._skills.sweep()
                 await self._objects.sweep()

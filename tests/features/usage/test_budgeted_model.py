@@ -73,7 +73,7 @@ async def test_without_a_budget_the_request_passes_unchanged(till: Till) -> None
     model = await budgeted(till, playing)
     assert await play(model, ModelRequest([UserMessage("hello")])) == list(ANSWER)
     assert (playing.asked, await reserved(till)) == ([None], [])
-    assert model.take_ended() == [EndedCall(None, Usage(100, 4), None, "ok", 1, 0)]
+    assert model.take_ended() == [EndedCall(None, Usage(100, 4), None, "ok", 1, 0, first_ms=0)]
     assert model.take_ended() == []
 
 
@@ -84,7 +84,7 @@ async def test_a_call_is_reserved_shortened_and_settled_with_the_real_figures(ti
     assert await play(model) == list(ANSWER)
     (open_id,) = await reserved(till)
     ended = model.take_ended()
-    assert (playing.asked, ended) == ([400], [EndedCall(open_id, Usage(100, 4), None, "ok", 1, 0)])
+    assert (playing.asked, ended) == ([400], [EndedCall(open_id, Usage(100, 4), None, "ok", 1, 0, first_ms=0)])
     await till.book(await till.planned("alice"), open_id, tokens=104)
     assert (await reserved(till), await till.outcome(await till.planned("alice"))) == ([], 296)
 
@@ -125,8 +125,8 @@ async def test_a_stream_that_is_cut_is_to_be_booked_as_estimated(till: Till) -> 
     (open_id,) = await reserved(till)
     tokens = estimate_tokens("x" * 400)
     assert model.take_ended() == [
-        EndedCall(None, None, "provider_timeout", "error", 1, 0),
-        EndedCall(open_id, Usage(100, tokens), "estimated", "cut", 2, 0),
+        EndedCall(None, None, "provider_timeout", "error", 1, 0, first_ms=0),
+        EndedCall(open_id, Usage(100, tokens), "estimated", "cut", 2, 0, first_ms=0),
     ]
 
 
@@ -140,8 +140,8 @@ async def test_an_attempt_after_one_that_used_something_asks_for_leave_anew(till
     first, second = model.take_ended()
     assert {str(first.reservation_id), str(second.reservation_id)} == set(await reserved(till))
     assert [first, second] == [
-        EndedCall(first.reservation_id, Usage(100, 9), "provider_timeout", "error", 1, 0),
-        EndedCall(second.reservation_id, Usage(100, 4), None, "ok", 2, 0),
+        EndedCall(first.reservation_id, Usage(100, 9), "provider_timeout", "error", 1, 0, first_ms=0),
+        EndedCall(second.reservation_id, Usage(100, 4), None, "ok", 2, 0, first_ms=0),
     ]
 
 

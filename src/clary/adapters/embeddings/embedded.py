@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from clary.features.knowledge.ports import EmbeddingFailedError, VectorMode
+from clary.kit import traces
 
 PACKAGED_NAME: Final = "multilingual-e5-small"
 _PACKAGED_FILE: Final = "e5-small-q4.bin"
@@ -77,8 +78,14 @@ class EmbeddedModel:
         loop = asyncio.get_running_loop()
         vectors: list[bytes] = []
         # One by one: whoever gives up waits for one text at most, and a long batch keeps nobody from closing.
-        for text in texts:
-            vectors.append(await loop.run_in_executor(pool, self._embed, _clean(text[:most]), mode))
+        with traces.span(
+            f"embeddings {self.model}",
+            gen_ai__operation__name="embeddings",
+            gen_ai__provider__name="clary",
+            gen_ai__request__model=self.model,
+        ):
+            for text in texts:
+                vectors.append(await loop.run_in_executor(pool, self._embed, _clean(text[:most]), mode))
         return vectors
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from clary.adapters.embeddings.exchange import Exchange, Json, items_in_order
 from clary.features.knowledge.ports import EmbeddingFailedError, ModelEndpoint, VectorMode
+from clary.kit import traces
 from clary.kit.safe_http import OutboundGuard
 
 MAX_BATCH: Final = 64
@@ -33,8 +34,15 @@ class EmbeddingEndpoint:
     async def embed(self, texts: Sequence[str], *, mode: VectorMode) -> list[bytes]:
         """See the port."""
         vectors: list[bytes] = []
-        for start in range(0, len(texts), self._batch):
-            vectors += await self._embed_patiently(texts[start : start + self._batch], mode)
+        with traces.span(
+            f"embeddings {self.model}",
+            kind="client",
+            gen_ai__operation__name="embeddings",
+            gen_ai__provider__name="openai",
+            gen_ai__request__model=self.model,
+        ):
+            for start in range(0, len(texts), self._batch):
+                vectors += await self._embed_patiently(texts[start : start + self._batch], mode)
         return vectors
 
     async def _embed_patiently(self, texts: Sequence[str], mode: VectorMode) -> list[bytes]:

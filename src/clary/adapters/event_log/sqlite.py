@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from clary.adapters.event_log.tables import EventLinesRow, EventLogRow
 from clary.db.database import Database, sqlite_pragmas
+from clary.kit import measures
 from clary.streams.ports import LogFencedError, LogHead, LogUnavailableError, Write
 
 log = structlog.get_logger()
@@ -183,6 +184,7 @@ class SqliteEventLog:
                 began = time.monotonic()
                 self._commit(connection, batch)
                 self.commit_seconds = time.monotonic() - began
+                _measure(batch, self.commit_seconds)
                 self._report(batch)
         engine.dispose()
 
@@ -208,6 +210,12 @@ class SqliteEventLog:
         except RuntimeError:
             # The loop has closed: nobody waits any more, and the lines are durable.
             return
+
+
+def _measure(batch: list[_Append], seconds: float) -> None:
+    measures.observe("clary_log_commit_seconds", seconds)
+    durable = sum(len(item.lines) for item in batch if not isinstance(item.outcome, Exception))
+    measures.count("clary_lines_total", durable)
 
 
 def _try_for_a_while(work: Callable[[], T]) -> T:

@@ -56,7 +56,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
                 return stream
         if failure is not None:
             raise failure
-        self._guard.blocked_total += 1
+        self._guard.note_blocked()
         raise RefusedError("denied")
 
     async def connect_unix_socket(

@@ -320,6 +320,10 @@ class AccountService:
             user.status == "active",
         )
 
+    async def count_all(self, db: Session) -> int:
+        """How many people there are."""
+        return await AccountRepository(db).count_users()
+
     async def list_people(self, db: Session, *, user_ids: Collection[str]) -> dict[str, Person]:
         """User id → those of these people who exist, disabled ones too."""
         rows = await AccountRepository(db).list_by_ids(user_ids)

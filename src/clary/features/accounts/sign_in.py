@@ -28,6 +28,7 @@ from clary.features.accounts.throttling import AttemptQueue, LoginBrake, require
 from clary.features.audit.service import ANONYMOUS, Act, Actor, AuditLog, AuditObject
 from clary.features.permissions.service import Identity
 from clary.http.problems import NotSignedInError
+from clary.kit import measures
 from clary.kit.clock import Clock
 from clary.kit.crypto import hash_token
 from clary.kit.ids import new_hex, new_token
@@ -104,10 +105,12 @@ class SignIn:
         if user.status != "active":
             target = AuditObject("user", user.user_id, user.user_id)
             await self._audit.record_refusal(Act("auth.login_failed", ANONYMOUS, target, outcome="denied"))
+            measures.count("clary_logins_total", method="password", outcome="denied")
             raise AccountDisabledError
         if self._mode == "trusted_proxy" and user.role != "admin":
             target = AuditObject("user", user.user_id, user.user_id)
             await self._audit.record_refusal(Act("auth.login_failed", ANONYMOUS, target, outcome="denied"))
+            measures.count("clary_logins_total", method="password", outcome="denied")
             raise AdminOnlyLoginError
         if stored is not None and self._passwords.is_outdated(stored):
             renewed = await self._passwords.hash(password)
@@ -131,6 +134,7 @@ class SignIn:
 
     async def _record_failure(self, user: UserRow | None) -> None:
         """Nothing of what was typed is kept: people type passwords into the wrong field."""
+        measures.count("clary_logins_total", method="password", outcome="failed")
         target = AuditObject("user", user.user_id, user.user_id) if user is not None else None
         await self._audit.record_refusal(Act("auth.login_failed", ANONYMOUS, target, outcome="failed"))
 
@@ -248,6 +252,9 @@ class SignIn:
         accounts.add(session)
         await accounts.flush()
         actor, target = Actor("user", user.user_id, user.username), AuditObject("user", user.user_id, user.user_id)
+        # Which of the providers outside it was is the operator's naming, not a label's.
+        way = method.split(":")[0]
+        after_commit(db, lambda: measures.count("clary_logins_total", method=way, outcome="ok"))
         await self._audit.record(db, Act("auth.login", actor, target, detail={"method": method}))
         return SignedIn(self._issue(accounts, session), cookie, device)
 

@@ -88,6 +88,10 @@ class AgentRepository:
         query = select(func.count()).select_from(AgentRow).where(owned_by(user_id, AgentRow.owner_id))
         return (await self._session.scalar(query)) or 0
 
+    async def count_all(self) -> int:
+        """All agents of everybody."""
+        return await self._session.scalar(select(func.count()).select_from(AgentRow)) or 0
+
     async def find_owners(self, agent_ids: Collection[str]) -> dict[str, str]:
         """Owner by id, for those of the ids that exist."""
         ids, owners = list(agent_ids), dict[str, str]()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from clary.db.database import Database
-from clary.db.session import Session
+from clary.db.session import Session, after_commit
 from clary.features.audit.policy import (
     ANONYMOUS,
     CLI,
@@ -35,6 +35,7 @@ from clary.features.audit.repository import AuditRepository
 from clary.features.audit.tables import AuditPersonRow, AuditRow
 from clary.features.audit.verification import walk_export
 from clary.features.permissions.service import Identity
+from clary.kit import measures
 from clary.kit.clock import Clock, wire_time
 from clary.kit.origin import RequestOrigin, current_origin
 
@@ -138,6 +139,7 @@ class AuditLog:
 
     async def _append(self, db: Session, act: Act, origin: RequestOrigin) -> None:
         audit, now = AuditRepository(db), self._clock.now()
+        after_commit(db, lambda: measures.count("clary_audit_entries_total"))
         head = await audit.lock_head()
         detail = bounded(act.detail)
         commitments = commitments_of(

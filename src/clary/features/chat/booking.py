@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from clary.features.chat.ledger import RunUsage
+from clary.features.chat.step_details import figures_of
 from clary.features.llm_providers.ports import ProviderSnapshot
 from clary.features.llm_providers.service import Money
 from clary.features.usage.service import (
@@ -41,12 +43,14 @@ class Booking:
     """The books of one run, and the only way for it to call a model: each call asks the budgets first."""
 
     def __init__(self, on: BookedOn, usage: RunUsage, money: Money, gate: BudgetGate, clock: Clock) -> None:
-        self._on = on
+        self.on = on
         self.usage = usage
         self._money = money
         self._gate = gate
         self._clock = clock
         self._models: list[tuple[BudgetedModel, ProviderSnapshot]] = []
+        self.taken: dict[str, Any] = {}
+        """What the calls used that `take` took last, for the recorded step (platform.md 12.4)."""
 
     @property
     def currency(self) -> str:
@@ -73,6 +77,7 @@ class Booking:
     def take(self, step_name: str) -> list[Write]:
         """Adds the calls that ended since the last time to the run, and returns the ledger work."""
         writes: list[Write] = []
+        self.taken = {}
         for model, provider in self._models:
             for ended in model.take_ended():
                 writes += self.booked(step_name, provider, ended)
@@ -86,13 +91,14 @@ class Booking:
 
         call = replace(self._planned(provider), step_name=step_name)
         entry = entry_of(call, ended, at=self._clock.now(), currency=self._money.currency, cost=cost_of)
+        self.taken = figures_of(self.taken, provider.id, ended, entry)
         if ended.usage is not None:
             self.usage.add(step_name, provider.model, ended.usage, note=ended.note)
             self.usage.add_cost(entry.cost)
         return [_adding(entry, ended.reservation_id)]
 
     def _planned(self, provider: ProviderSnapshot) -> PlannedCall:
-        on = self._on
+        on = self.on
         return PlannedCall(
             user_id=on.user_id,
             provider_id=provider.id,

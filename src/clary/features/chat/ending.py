@@ -8,6 +8,7 @@ from clary.features.chat.texts import RUN_FAILED
 from clary.features.conversations.service import NewMessage, add_message, touch
 from clary.features.interventions.service import close_of_run
 from clary.features.runs.service import EndReason, end_children, status_of
+from clary.kit import measures
 from clary.kit.ids import new_uuid
 from clary.kit.text import Text
 from clary.runtime.failure_texts import KIND_TEXTS
@@ -32,6 +33,7 @@ def write_end(
     `outcome` is what a child reports to its parent. All of it is one transaction; nothing of the run can follow.
     """
     recorder.release_held()
+    measures.count("clary_runs_total", status=status_of(reason), end_reason=reason)
     config, lines = recorder.config, recorder.lines
     out: list[bytes] = []
     flags = {"interrupted": True} if reason in STOPPED or kind else {}

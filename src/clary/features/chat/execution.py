@@ -10,6 +10,7 @@ import structlog
 
 from clary.features.chat.ending import write_end
 from clary.features.chat.recording import RunRecorder
+from clary.features.chat.run_span import run_span, tell_end
 from clary.features.runs.service import EndReason, StopReason
 from clary.runtime.events import LoopEnded, RunFailedError
 from clary.runtime.failure_texts import KIND_TEXTS
@@ -65,6 +66,10 @@ class RunExecution:
 
     async def run(self) -> None:
         """To the end of the run, or until it is given back."""
+        with run_span(self._recorder):
+            await self._run()
+
+    async def _run(self) -> None:
         try:
             ended = await self._drive()
         except asyncio.CancelledError:
@@ -97,6 +102,7 @@ class RunExecution:
     async def _end(self, reason: EndReason, *, kind: FailureKind | None = None, retryable: bool = False) -> None:
         """Open results, failure notice, usage, `stream_end` and the terminal status: all in one transaction."""
         self._stop.ending = True
+        tell_end(reason, kind)
         try:
             write_end(self._recorder, reason, kind=kind, retryable=retryable)
             await self._recorder.writer.flush()
@@ -120,6 +126,10 @@ class ChildExecution:
             CancelledError: the root is given back without an end.
             LogFencedError, LogUnavailableError: the root lost its log.
         """
+        with run_span(self.recorder):
+            return await self._run()
+
+    async def _run(self) -> Outcome:
         try:
             # Stopped while it waited, or before its process died: what comes too late must not begin.
             ended = await work(self._make_loop, self.recorder) if self._stop.reason is None else None
@@ -148,6 +158,7 @@ class ChildExecution:
     def _end(
         self, reason: EndReason, outcome: Outcome, kind: FailureKind | None = None, *, retryable: bool = False
     ) -> Outcome:
+        tell_end(reason, kind)
         write_end(self.recorder, reason, kind=kind, retryable=retryable, outcome=outcome.as_row())
         return outcome
 

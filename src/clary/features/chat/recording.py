@@ -11,6 +11,7 @@ from clary.features.chat.config import Json, RunConfig
 from clary.features.chat.delta_lines import DeltaLines, OpenMessage
 from clary.features.chat.lines import LineBuilder, call_object
 from clary.features.chat.run_log import RunLog, RunPlace
+from clary.features.chat.step_details import tool_detail
 from clary.features.chat.texts import NOTICES
 from clary.features.conversations.service import MessageRole, NewMessage, add_compaction, row_before
 from clary.features.runs.service import finish_step, insert_step
@@ -230,9 +231,9 @@ class RunRecorder:
             writes.append(self._stored(message))
             writes += self.opening(announced.call)
         self._close_drafts()
-        detail = {"finish_reason": event.finish_reason, "calls": len(event.calls), "model": event.model}
-        writes.append(self._step_finished(event.step_id, "done", detail))
         writes += self.booking.take(event.step_name)
+        detail = {**self.booking.taken, "finish_reason": event.finish_reason, "calls": len(event.calls)}
+        writes.append(self._step_finished(event.step_id, "done", detail))
         self._write(lines, writes, completes_step=True)
 
     def stored_texts(self, response_id: str | None, **flags: Any) -> list[Write]:
@@ -314,9 +315,9 @@ class RunRecorder:
             hidden_from_model=event.call.id in self.hidden_calls,
         )
         status = "error" if event.is_error else "done"
-        detail = {"tool": event.call.name, "result_bytes": len(event.model_text)}
         shown = [] if event.is_error else self.citations.shown(event.call.id, event.content)
-        return [self._stored(message), *shown, self._step_finished(event.call.id, status, detail)]
+        ended = self._step_finished(event.call.id, status, tool_detail(event))
+        return [self._stored(message), *shown, ended]
 
     def _compacted(self, event: ContextCompacted) -> None:
         """The summary, shown as a call with its result (9.8)."""

@@ -15,6 +15,7 @@ from clary.features.chat.execution import Stop, heard_cancellation
 from clary.features.chat.preparing import PreparedRun
 from clary.features.chat.tree import RunTree
 from clary.features.runs.service import RunRepository, RunRow, StopReason, is_active
+from clary.kit import measures
 from clary.kit.clock import Clock
 from clary.streams.hub import Hub
 
@@ -313,5 +314,6 @@ class RunSupervisor:
                 run.takeovers_since_step += 1
                 claimed.append(run)
         for run in claimed:
+            measures.count("clary_run_takeovers_total")
             log.info("run_taken_over", run_id=run.run_id, takeovers=run.takeovers)
             self.launch(run, taken_over=True)

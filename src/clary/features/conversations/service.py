@@ -251,6 +251,10 @@ class ConversationService:
             "tasks.json": json_text.dumps(tasks["tasks_status"]),
         }
 
+    async def count_all(self, db: Session) -> int:
+        """How many there are on the server, without those of sub-agents."""
+        return await ConversationRepository(db).count_all()
+
     async def find_own(self, db: Session, *, session_id: str, user_id: str) -> ConversationRow | None:
         """The caller's own conversation of this id."""
         return await ConversationRepository(db).find_owned(session_id, user_id)

@@ -160,6 +160,13 @@ class Interventions:
         async with self._database.read() as db:
             return await ApprovalRepository(db).find_of_call(run_id, tool_call_id)
 
+    async def list_of_runs(
+        self, db: Session, *, run_ids: Sequence[str]
+    ) -> tuple[Sequence[ApprovalRow], Sequence[QuestionnaireRow]]:
+        """What runs asked people for, whose caller may see them."""
+        approvals = await ApprovalRepository(db).list_of_runs(run_ids)
+        return approvals, await QuestionnaireRepository(db).list_of_runs(run_ids)
+
     async def list_due(self, *, now: float) -> list[Due]:
         """What was waited for long enough (epoch seconds): the runs named in it have to be woken."""
         async with self._database.read() as db:

@@ -1,6 +1,6 @@
 """Every SQL statement about providers; who may see a row is part of the query."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import case, delete, func, or_, select, update
@@ -30,6 +30,11 @@ class ProviderRepository:
     async def find(self, provider_id: str) -> LlmProviderRow | None:
         """A row of anybody."""
         return await self._session.get(LlmProviderRow, provider_id)
+
+    async def list_by_ids(self, provider_ids: Collection[str]) -> Sequence[LlmProviderRow]:
+        """Those of these that exist, whoever owns them."""
+        rows = await self._session.scalars(select(LlmProviderRow).where(LlmProviderRow.id.in_(provider_ids)))
+        return rows.all()
 
     async def list_owned(self, user_id: str) -> Sequence[LlmProviderRow]:
         """A person's own rows, newest first."""

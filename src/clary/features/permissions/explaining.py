@@ -85,6 +85,19 @@ class PermissionExplainer:
             "reasons": [{"rule": each.rule, "allows": each.allows, "detail": each.detail} for each in reasons],
         }
 
+    async def find_rule(self, db: Session, question: Question) -> str | None:
+        """The first rule that lets a person do something; None: none does, or one of the two is gone."""
+        person, target = (
+            await self._people.find_person(db, account=question.account, key_id=question.key_id),
+            await self._find(db, question),
+        )
+        if person is None or target is None:
+            return None
+        reasons = examine(person.identity, question.verb, target, is_active=person.is_active)
+        if not is_allowed(reasons):
+            return None
+        return next((reason.rule for reason in reasons if reason.allows and reason.counts), None)
+
     async def _find(self, db: Session, question: Question) -> Target | None:
         source = self._objects.get(question.object_type)
         target = await source.find_target(db, object_id=question.object_id) if source is not None else None

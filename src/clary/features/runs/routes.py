@@ -1,14 +1,16 @@
-"""`GET /api/runs/{run_id}`."""
+"""`GET /api/runs` and `GET /api/runs/{run_id}` (platform.md 12.4, stream-runtime.md 6.1)."""
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from clary.features.permissions.guards import CurrentUser
-from clary.features.runs.service import RunService
+from clary.features.runs.service import RunFilters, RunReports, RunService
 from clary.http.access import needs
 from clary.http.envelope import Envelope, answer
+from clary.http.paging import PageOf20
 from clary.http.routing import slice_router
+from clary.http.span import SpanAsked
 
 router = slice_router("/api/runs", "runs")
 
@@ -18,6 +20,30 @@ async def _runs(request: Request) -> RunService:
 
 
 Runs = Annotated[RunService, Depends(_runs)]
+
+
+async def _run_reports(request: Request) -> RunReports:
+    return request.app.state.run_reports
+
+
+Reports = Annotated[RunReports, Depends(_run_reports)]
+Word = Annotated[str | None, Query(max_length=192)]
+
+
+@router.get("", summary="List runs", openapi_extra=needs("read"))
+async def list_runs(
+    user: CurrentUser,
+    reports: Reports,
+    page: PageOf20,
+    span: SpanAsked,
+    user_id: Word = None,
+    agent_id: Word = None,
+    session_id: Word = None,
+    status: Word = None,
+) -> Envelope[dict[str, Any]]:
+    """Run objects, newest first: the caller's own, for admins all."""
+    filters = RunFilters(user_id=user_id, agent_id=agent_id, session_id=session_id, status=status)
+    return answer(await reports.list_page(identity=user, filters=filters, span=span, page=page))
 
 
 @router.get("/{run_id}", summary="Read a run", openapi_extra=needs("read"))

@@ -1,10 +1,10 @@
-"""The service of the slice, as a type in a route's signature."""
+"""The services of the slice, as types in a route's signature."""
 
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from clary.features.usage.service import BudgetService
+from clary.features.usage.service import BudgetService, UsageReports
 
 
 async def _budgets(request: Request) -> BudgetService:
@@ -12,3 +12,10 @@ async def _budgets(request: Request) -> BudgetService:
 
 
 Budgets = Annotated[BudgetService, Depends(_budgets)]
+
+
+async def _reports(request: Request) -> UsageReports:
+    return cast("UsageReports", request.app.state.usage_reports)
+
+
+Reports = Annotated[UsageReports, Depends(_reports)]

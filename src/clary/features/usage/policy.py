@@ -5,7 +5,7 @@ Amounts are whole numbers: tokens, or hundred millionths of the server's currenc
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from clary.features.usage.ports import Scope
 
 Unit = Literal["tokens", "cost"]
+Grouping = Literal["day", "model", "provider", "agent", "user", "group", "key", "step"]
+"""What a report may be sorted by (platform.md 14.2)."""
 Period = Literal["run", "session", "day", "month"]
 
 SCOPES: tuple[Scope, ...] = ("server", "default_user", "user", "group", "key", "agent")
@@ -116,6 +118,28 @@ class Calendar:
         midnight = now.astimezone(self._zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
         return midnight if period == "day" else midnight.replace(day=1)
 
+    def first_moment(self, day: date) -> datetime:
+        """When a day begins."""
+        return datetime.combine(day, time(), self._zone)
+
+    def day_of(self, quarter: int) -> date:
+        """The day a quarter of an hour belongs to, as `quarter_of` counts them."""
+        return datetime.fromtimestamp(quarter * QUARTER_SECONDS, self._zone).date()
+
+    def end_of_day(self, now: datetime) -> datetime:
+        """When the day after the present one begins."""
+        return self.first_moment(now.astimezone(self._zone).date() + timedelta(days=1))
+
+    def ends(
+        self, since: datetime | date | None, until: datetime | date | None
+    ) -> tuple[datetime | None, datetime | None]:
+        """The moments between which a span lies, each a moment, a day or open; the last day is whole."""
+        if isinstance(since, date) and not isinstance(since, datetime):
+            since = self.first_moment(since)
+        if isinstance(until, date) and not isinstance(until, datetime):
+            until = None if until == date.max else self.first_moment(until + timedelta(days=1))
+        return since, until
+
     def reset(self, period: Period, now: datetime) -> datetime | None:
         """When the next day or month begins; None for a run or session."""
         begun = self.begin(period, now)
@@ -125,6 +149,22 @@ class Calendar:
             # Wall time: a day with a change of the clocks has 23 or 25 hours.
             return begun + timedelta(days=1)
         return (begun + timedelta(days=32)).replace(day=1)
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilters:
+    """Which rows of the ledger are meant; what is None does not narrow them. `until` itself is outside."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    user_id: str | None = None
+    agent_id: str | None = None
+    session_id: str | None = None
+    run_id: str | None = None
+    key_id: str | None = None
+    model: str | None = None
+    step_name: str | None = None
+    request_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What the slice says to its callers, and what it needs from slices above and beside it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol
@@ -99,6 +99,28 @@ class GroupMembers(Protocol):
 
     async def members_of(self, db: Session, *, group_ids: Collection[str]) -> Mapping[str, Collection[str]]:
         """Group id → ids of its people; empty groups are left out."""
+        ...
+
+
+class GroupNames(Protocol):
+    """Groups for reports."""
+
+    async def groups_by_user(
+        self, db: Session, *, user_ids: Collection[str]
+    ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """User id → groups as `{id, name}`; people without a group are left out."""
+        ...
+
+    async def names_of(self, db: Session, *, group_ids: Collection[str]) -> Mapping[str, str]:
+        """Id → name, of those that exist."""
+        ...
+
+
+class ProviderNames(Protocol):
+    """Providers for reports."""
+
+    async def names_of(self, db: Session, *, provider_ids: Collection[str]) -> Mapping[str, str]:
+        """Id → name, of those that exist."""
         ...
 
 

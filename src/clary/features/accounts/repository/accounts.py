@@ -135,6 +135,10 @@ class AccountRepository:
             found += await self._session.scalars(query.where(UserRow.user_id.in_(ids)))
         return found if len(only) <= MAX_IN else sorted(found, key=lambda row: row.username)[:MAX_OPTIONS]
 
+    async def count_users(self) -> int:
+        """Everybody."""
+        return await self._session.scalar(select(func.count()).select_from(UserRow)) or 0
+
     async def list_by_ids(self, user_ids: Collection[str]) -> Sequence[UserRow]:
         """Those of these users who exist."""
         found: list[UserRow] = []

@@ -58,6 +58,10 @@ class AgentService:
         self._new_agent_id = new_agent_id
         self._watchers: list[Callable[[], None]] = []
 
+    async def count_all(self, db: Session) -> int:
+        """How many agents there are on the server."""
+        return await AgentRepository(db).count_all()
+
     def watch(self, changed: Callable[[], None]) -> None:
         """Has this called after each change of agents."""
         self._watchers.append(changed)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -54,6 +54,11 @@ class ConversationRepository:
             .limit(limit)
         )
         return rows.all()
+
+    async def count_all(self) -> int:
+        """Conversations of everybody, without those of sub-agents."""
+        query = select(func.count()).select_from(ConversationRow).where(ConversationRow.parent_id.is_(None))
+        return await self._session.scalar(query) or 0
 
     async def list_holders(self, session_id: str) -> Sequence[ConversationRow]:
         """Every conversation of this id, whoever holds it; at most three."""

@@ -83,6 +83,11 @@ class ApprovalRepository:
         ordered = query.order_by(ApprovalRow.requested_at.desc(), ApprovalRow.approval_id)
         return (await self._session.scalars(ordered.limit(limit))).all()
 
+    async def list_of_runs(self, run_ids: Sequence[str]) -> Sequence[ApprovalRow]:
+        """All of these runs, as they were asked for."""
+        query = select(ApprovalRow).where(ApprovalRow.run_id.in_(run_ids)).order_by(ApprovalRow.requested_at)
+        return (await self._session.scalars(query)).all()
+
     async def list_due(self, now: float) -> list[Due]:
         """Undecided ones whose time is over, the oldest first."""
         rows = await self._session.scalars(

@@ -102,6 +102,11 @@ class QuestionnaireRepository:
         connection = await self._session.connection()
         return await connection.run_sync(lambda inner: inner.execute(SUBMIT, values).rowcount == 1)
 
+    async def list_of_runs(self, run_ids: Sequence[str]) -> Sequence[QuestionnaireRow]:
+        """All of these runs, as they were opened."""
+        query = select(QuestionnaireRow).where(QuestionnaireRow.run_id.in_(run_ids))
+        return (await self._session.scalars(query.order_by(QuestionnaireRow.opened_at))).all()
+
     async def list_due(self, now: float) -> list[Due]:
         """Pending ones whose deadline is over, the oldest first."""
         rows = await self._session.scalars(

@@ -47,6 +47,12 @@ class BaseRepository:
         query = select(_B).where(_B.id == kdb_id).with_for_update().execution_options(populate_existing=True)
         return await self._session.scalar(query)
 
+    async def count_all(self) -> tuple[int, int]:
+        """(bases, documents) of the whole server."""
+        bases = await self._session.scalar(select(func.count()).select_from(_B))
+        documents = await self._session.scalar(select(func.count()).select_from(_D))
+        return int(bases or 0), int(documents or 0)
+
     async def find_document(self, doc_id: str) -> KnowledgeDocumentRow | None:
         """A document, whoever may see it."""
         return await self._session.scalar(select(_D).where(_D.id == doc_id))

@@ -74,6 +74,14 @@ class KnowledgeBases:
         self._clock = clock
         self._most_owned = most_owned
 
+    async def count_bases(self, db: Session) -> int:
+        """How many there are on the server."""
+        return (await BaseRepository(db).count_all())[0]
+
+    async def count_documents(self, db: Session) -> int:
+        """How many documents all of them hold."""
+        return (await BaseRepository(db).count_all())[1]
+
     async def add(self, *, identity: Identity, wanted: NewBase) -> str:
         """A new base of the caller; returns its id.
 

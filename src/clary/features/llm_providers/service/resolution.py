@@ -1,13 +1,15 @@
 """Which provider a run uses (platform.md 8.1)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import cast
 
 from clary.db.session import Session
 from clary.features.llm_providers.errors import NamedProviderNotFoundError, ProviderMissingError
 from clary.features.llm_providers.policy import (
     DEMO_ID,
+    DEMO_NAME,
     SYSTEM_DEFAULT_ID,
+    SYSTEM_DEFAULT_NAME,
     default_snapshot,
     demo_snapshot,
     is_offered,
@@ -108,6 +110,12 @@ class ProviderResolver:
         if row.group_ids:
             return Target("provider", object_id, granted_groups=frozenset(row.group_ids))
         return Target("provider", object_id, row.owner_id, is_system=row.is_system)
+
+    async def names_of(self, db: Session, *, provider_ids: Collection[str]) -> dict[str, str]:
+        """Id → name, of those that exist, the built-in ones too."""
+        rows = await ProviderRepository(db).list_by_ids([each for each in provider_ids if is_provider_id(each)])
+        built_in = {SYSTEM_DEFAULT_ID: SYSTEM_DEFAULT_NAME, DEMO_ID: DEMO_NAME.render()}
+        return built_in | {row.id: row.name for row in rows}
 
     def built_in(self, provider_id: str) -> ProviderSnapshot | None:
         """The provider behind one of the two fixed ids, if it is there."""

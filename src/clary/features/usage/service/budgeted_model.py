@@ -11,6 +11,8 @@ from clary.features.usage.policy import LEAST_OUTPUT
 from clary.features.usage.ports import PlannedCall, Reservation
 from clary.features.usage.service.gate import BudgetGate
 from clary.features.usage.service.ledger import LedgerEntry
+from clary.features.usage.service.model_span import ModelSpan
+from clary.kit import measures
 from clary.kit.clock import Clock
 from clary.runtime.messages import ModelMessage, ToolSpec
 from clary.runtime.model import (
@@ -47,13 +49,18 @@ class EndedCall:
     outcome: str
     attempt: int
     duration_ms: int
+    first_ms: int | None = None
+    """Until the model said something; None: it said nothing."""
 
 
 def entry_of(call: PlannedCall, ended: EndedCall, *, at: datetime, currency: str, cost: Cost) -> LedgerEntry:
-    """The row of the ledger for an attempt (platform.md 14.1)."""
+    """The row of the ledger for an attempt (platform.md 14.1); to be asked for once, for its cost is counted too."""
     # A failed attempt without figures costs what it used: nothing that anybody knows of.
     nothing = None if call.price is None else Decimal(0)
     usage = ended.usage or Usage()
+    spent = nothing if ended.usage is None else cost(usage)
+    if spent:
+        measures.count("clary_model_cost_total", float(spent), currency=currency)
     return LedgerEntry(
         at=at,
         user_id=call.user_id,
@@ -71,7 +78,7 @@ def entry_of(call: PlannedCall, ended: EndedCall, *, at: datetime, currency: str
         output_tokens=usage.completion_tokens,
         cached_tokens=usage.cached_tokens or 0,
         reasoning_tokens=usage.reasoning_tokens or 0,
-        cost=nothing if ended.usage is None else cost(usage),
+        cost=spent,
         currency=currency,
         note=ended.note,
         outcome=ended.outcome,
@@ -106,6 +113,7 @@ class BudgetedModel:
         self._default_max_tokens = default_max_tokens
         self._clock = clock
         self._ended: list[EndedCall] = []
+        self._span: ModelSpan
         self.refusal: BudgetExhaustedError | ModelUnpricedError | None = None
         """Why the last call was not made."""
 
@@ -126,6 +134,22 @@ class BudgetedModel:
             BudgetSpentError: a budget is spent, or the model has no price where one is needed.
             ModelFailedError
         """
+        span = self._span = ModelSpan(self.model_name, self._call, request)
+        try:
+            async with aclosing(self._stream(request)) as items:
+                async for item in items:
+                    span.see(item)
+                    yield item
+        except ModelFailedError as error:
+            span.fail(error.kind)
+            raise
+        except BudgetSpentError:
+            span.fail("budget")
+            raise
+        finally:
+            span.end()
+
+    async def _stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem]:
         planned = replace(
             self._call,
             input_tokens=self._estimate(request.messages, request.tools),
@@ -169,6 +193,8 @@ class BudgetedModel:
         ended = attempt.end()
         if ended is None:
             return
+        _measure(self.model_name, ended)
+        self._span.used(self.model_name, ended.usage)
         if ended.usage is None:
             self._ended.append(replace(ended, reservation_id=None))
             if not attempt.is_lost:
@@ -176,6 +202,22 @@ class BudgetedModel:
         else:
             self._ended.append(ended)
             self._gate.let_go(ended.reservation_id)
+
+
+def _measure(model: str, ended: EndedCall) -> None:
+    measures.count("clary_model_calls_total", model=model, outcome=ended.outcome)
+    if ended.first_ms is not None:
+        measures.observe("clary_model_first_token_seconds", ended.first_ms / 1000, model=model)
+    if ended.usage is None:
+        return
+    for kind, tokens in (
+        ("input", ended.usage.prompt_tokens),
+        ("output", ended.usage.completion_tokens),
+        ("cached", ended.usage.cached_tokens),
+        ("reasoning", ended.usage.reasoning_tokens),
+    ):
+        if tokens:
+            measures.count("clary_model_tokens_total", tokens, model=model, kind=kind)
 
 
 class _Attempt:
@@ -192,6 +234,8 @@ class _Attempt:
         self._note: str | None = None
         self._outcome = "cut"
         self._has_ended = False
+        self.first_seconds: float | None = None
+        """Until the model said something."""
         self.is_lost = False
         self.is_done = False
 
@@ -201,6 +245,8 @@ class _Attempt:
 
     def see(self, item: ModelItem) -> None:
         """Counts an item."""
+        if self.first_seconds is None and not isinstance(item, AttemptLost):
+            self.first_seconds = self._clock.monotonic() - self._began
         if isinstance(item, (TextDelta, ReasoningDelta)):
             self._pieces.append(item.text)
         elif isinstance(item, ToolCallDelta):
@@ -231,4 +277,7 @@ class _Attempt:
             self._usage = Usage(self._input_tokens, estimate_tokens("".join(self._pieces)))
             self._note = "estimated"
         duration_ms = round((self._clock.monotonic() - self._began) * 1000)
-        return EndedCall(self.reservation_id, self._usage, self._note, self._outcome, self._number, duration_ms)
+        first_ms = None if self.first_seconds is None else round(self.first_seconds * 1000)
+        return EndedCall(
+            self.reservation_id, self._usage, self._note, self._outcome, self._number, duration_ms, first_ms
+        )

@@ -19,6 +19,7 @@ from clary.features.usage.service.ledger import LedgerEntry, record
 from clary.features.usage.service.rooms import RoomReader
 from clary.features.usage.service.targets import BudgetPlaces, Present
 from clary.features.usage.tables import ReservationRow
+from clary.kit import measures
 from clary.kit.clock import Clock
 
 log = structlog.get_logger()
@@ -197,6 +198,7 @@ class BudgetGate:
             raise ModelUnpricedError
 
     def _exhausted(self, room: Room) -> BudgetExhaustedError:
+        measures.count("clary_budget_refusals_total", scope=room.ceiling.named)
         return BudgetExhaustedError(room.ceiling.named, room.resets_at, now=self._clock.now())
 
     def _release_soon(self, reservation_id: str) -> None:

@@ -11,43 +11,17 @@ from clary.features.audit.service import AuditLog, AuditObject
 from clary.features.permissions.service import Identity, Target
 from clary.features.runs.errors import RunNotFoundError
 from clary.features.runs.payloads import run_object
-from clary.features.runs.policy import MAX_FRUITLESS_TAKEOVERS, Endpoint, EndReason, StopReason, is_active, status_of
-from clary.features.runs.repository import (
-    RunRepository,
-    add_warnings,
-    change_run,
-    end_children,
-    finish_step,
-    insert_step,
-)
-from clary.features.runs.tables import IdempotencyKeyRow, RunRow, RunStepRow
+from clary.features.runs.policy import StopReason, is_active
+from clary.features.runs.repository import RunRepository
+from clary.features.runs.tables import RunRow
 from clary.kit.clock import Clock
 from clary.streams.ports import EventLog
-
-__all__ = [
-    "MAX_FRUITLESS_TAKEOVERS",
-    "EndReason",
-    "Endpoint",
-    "IdempotencyKeyRow",
-    "RunRepository",
-    "RunRow",
-    "RunService",
-    "RunStepRow",
-    "StopReason",
-    "add_warnings",
-    "change_run",
-    "end_children",
-    "finish_step",
-    "insert_step",
-    "is_active",
-    "status_of",
-]
 
 EXPIRED_LOGS_PER_SWEEP = 200
 
 
 class RunService:
-    """The door of the slice."""
+    """Runs one by one."""
 
     def __init__(
         self, *, database: Database, event_log: EventLog, audit: AuditLog, clock: Clock, log_ttl_hours: float
@@ -68,16 +42,20 @@ class RunService:
             run = await RunRepository(db).find_visible(run_id, identity)
             if run is None:
                 raise RunNotFoundError
-        await self._audit.record_admin_read(identity, AuditObject("run", run_id, run.user_id))
-        return await self._object(run)
+        return await self.describe_row(run, identity=identity)
 
-    async def _object(self, run: RunRow) -> dict[str, Any]:
+    async def object_of(self, run: RunRow) -> dict[str, Any]:
         """The run object; an active run has as many lines as its log. Takes a connection of its own."""
         line_count = run.line_count
         if line_count is None:
             head = await self._event_log.head(run.log_id)
             line_count = head.length if head is not None else 0
         return run_object(run, line_count)
+
+    async def describe_row(self, run: RunRow, *, identity: Identity) -> dict[str, Any]:
+        """The run object of a row that the caller was allowed to see."""
+        await self._audit.record_admin_read(identity, AuditObject("run", run.run_id, run.user_id))
+        return await self.object_of(run)
 
     async def find_target(self, db: Session, *, object_id: str) -> Target | None:
         """What the permission rule has to know of a run."""
@@ -93,7 +71,7 @@ class RunService:
         """Run objects of a conversation, oldest first."""
         async with self._database.read() as db:
             runs = await RunRepository(db).list_of_conversation(conversation_id)
-        return [await self._object(run) for run in sorted(runs, key=lambda run: run.created_at)]
+        return [await self.object_of(run) for run in sorted(runs, key=lambda run: run.created_at)]
 
     async def find_readable(self, db: Session, *, conversation_id: int, run_id: str | None) -> RunRow | None:
         """The run a reader means: by id, else the active one, else the most recent (stream-runtime.md 6.5)."""

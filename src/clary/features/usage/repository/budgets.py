@@ -1,4 +1,4 @@
-"""Every SQL statement about the ledger, its sums, budgets and reservations."""
+"""Statements that write the ledger and its sums, and those about budgets and reservations."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

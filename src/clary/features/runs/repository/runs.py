@@ -1,4 +1,4 @@
-"""Every SQL statement about runs. The fence is part of each writing statement."""
+"""Statements on rows of runs and steps. The fence is part of each writing statement."""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
