@@ -1,6 +1,7 @@
 """Combinations that may not start (last table of platform.md 13)."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from clary.settings.environment import SettingsError
 from clary.settings.model import Settings
@@ -41,8 +42,6 @@ def _not_yet(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "CLARY_DATABASE_URL", "must start with sqlite:/// (this version has no other database)"
     if settings.processes > 1:
         yield "CLARY_PROCESSES", "more than one process needs PostgreSQL"
-    if settings.search_index == "milvus":
-        yield "CLARY_SEARCH_INDEX", "must be embedded (this version knows no Milvus)"
     if settings.ocr == "on":
         yield "CLARY_OCR", "must not be on (no engine is installed)"
 
@@ -103,6 +102,8 @@ def _knowledge(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "CLARY_RERANKER_BASE_URL", "is required with CLARY_RERANKER=provider"
     if settings.search_index == "milvus" and settings.milvus_uri is None:
         yield "CLARY_MILVUS_URI", "is required with CLARY_SEARCH_INDEX=milvus"
+    if settings.search_index == "milvus" and find_spec("pymilvus") is None:
+        yield "CLARY_SEARCH_INDEX", "milvus needs the package pymilvus: install clary[milvus]"
 
 
 def _mail(settings: Settings) -> Iterator[tuple[str, str]]:

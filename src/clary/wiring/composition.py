@@ -187,6 +187,7 @@ class ServiceParts:
             identity=self.identity,
             background=self.background,
             objects=self.objects,
+            is_index_answering=self.knowledge.is_index_answering,
             sandbox=lambda: self.execution.sandbox,
         )
 

@@ -5,7 +5,6 @@ from typing import Any
 from clary.adapters.embeddings import Models
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.knowledge import KnowledgeParser
-from clary.adapters.search_index import EmbeddedIndex
 from clary.adapters.text_analysis import FoldingAnalyzer
 from clary.db.database import Database
 from clary.features.knowledge.leaving import KnowledgeLeaving
@@ -37,6 +36,7 @@ from clary.wiring.background import Background
 from clary.wiring.identity import IdentityServices
 from clary.wiring.knowledge_documents import DocumentServices
 from clary.wiring.knowledge_models import server_models
+from clary.wiring.search_index import search_index
 
 REBUILD, FOLLOW, VECTORS, EVALUATE = (f"knowledge.{each}" for each in ("rebuild", "follow", "vectors", "evaluate"))
 MAX_ATTEMPTS = 5
@@ -96,7 +96,7 @@ class KnowledgeServices:
         self._register(background)
 
     def _add_retrieval(self, settings: Settings) -> None:
-        self.search_index = EmbeddedIndex(settings.search_indexes)
+        self.search_index, self.is_index_answering = search_index(settings)
         self.retrieval = Retriever(
             database=self._database,
             access=self.access,

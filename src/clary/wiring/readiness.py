@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from clary import __version__
 from clary.db.database import Database
@@ -25,6 +25,7 @@ def make_system(
     identity: IdentityServices,
     background: Background,
     objects: ObjectServices,
+    is_index_answering: Callable[[], Awaitable[bool]] | None,
     sandbox: Callable[[], Sandbox],
 ) -> SystemService:
     """The service, with the checks that readiness asks (contract platform 9.1)."""
@@ -53,6 +54,8 @@ def make_system(
             "object_store": objects.is_answering if settings.object_store == "s3" else None,
             "event_log": is_started,
             "jobs": background.is_working if settings.jobs else None,
+            # Named only where there is one: files of this process need no check.
+            **({} if is_index_answering is None else {"search_index": is_index_answering}),
         },
         external_providers=identity.upstream_login.list_providers,
         features=lambda: {
