@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from clary.adapters.object_store import BucketOfOriginals
 from clary.adapters.original_files import FolderOfOriginals
 from clary.db.database import Database
-from clary.features.knowledge.ports import DocumentParser
+from clary.features.knowledge.ports import DocumentParser, OriginalFiles
 from clary.features.knowledge.service import (
     ClaimDesk,
     DocumentLimits,
@@ -25,6 +26,7 @@ from clary.features.knowledge.service import (
 )
 from clary.kit.clock import Clock
 from clary.settings import Settings
+from clary.wiring.objects import bucket_access
 
 
 class DocumentServices:
@@ -42,7 +44,7 @@ class DocumentServices:
         indexing: PassageIndexing,
         on_vectors: Callable[[str], None],
     ) -> None:
-        self.files, self.under_way = FolderOfOriginals(settings.originals), FilesUnderWay()
+        self.files, self.under_way = _originals(settings), FilesUnderWay()
         self.signals = IngestionSignals()
         self.removal = KnowledgeRemoval(
             database=database,
@@ -121,3 +123,9 @@ class DocumentServices:
         """Ends both, and gives back what is under way."""
         await self.sweep.stop()
         await self.worker.stop()
+
+
+def _originals(settings: Settings) -> OriginalFiles:
+    if settings.object_store == "file":
+        return FolderOfOriginals(settings.originals)
+    return BucketOfOriginals(bucket_access(settings), scratch=settings.originals / "scratch")

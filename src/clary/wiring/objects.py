@@ -103,16 +103,19 @@ def object_store(settings: Settings) -> ObjectStore:
     """The store that the settings name."""
     if settings.object_store == "file":
         return FolderStore(settings.objects)
-    return BucketStore(
-        BucketAccess(
-            bucket=settings.s3_bucket or "",
-            access_key=plain(settings.s3_access_key) or "",
-            secret_key=plain(settings.s3_secret_key) or "",
-            endpoint=settings.s3_endpoint,
-            region=settings.s3_region,
-            path_style=settings.s3_path_style,
-            prefix=settings.s3_prefix,
-        )
+    return BucketStore(bucket_access(settings))
+
+
+def bucket_access(settings: Settings) -> BucketAccess:
+    """The bucket that the settings name."""
+    return BucketAccess(
+        bucket=settings.s3_bucket or "",
+        access_key=plain(settings.s3_access_key) or "",
+        secret_key=plain(settings.s3_secret_key) or "",
+        endpoint=settings.s3_endpoint,
+        region=settings.s3_region,
+        path_style=settings.s3_path_style,
+        prefix=settings.s3_prefix,
     )
 
 

@@ -7,16 +7,14 @@ opened to anybody.
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import S3Store
 
+from clary.adapters.object_store.opening import BucketAccess, open_bucket, prefix_of
 from clary.features.files.ports import ObjectMissingError, StoreUnavailableError
 
 PIECE_BYTES: Final = 4 * 1024 * 1024
@@ -24,34 +22,14 @@ PART_BYTES: Final = 8 * 1024 * 1024
 PARTS_AT_ONCE: Final = 4
 ANSWER_SECONDS: Final = 10.0
 """How long a small request may take in all (platform.md 1.1)."""
-_CLIENT: Final = {
-    "connect_timeout": timedelta(seconds=3),
-    # Of one request: a part or a piece, never a whole file.
-    "timeout": timedelta(seconds=60),
-    "read_timeout": timedelta(seconds=10),
-}
-_RETRIES: Final = {"max_retries": 2, "retry_timeout": timedelta(seconds=8)}
-
-
-@dataclass(frozen=True, slots=True)
-class BucketAccess:
-    """Which bucket, and how it is reached; `endpoint` None: that of AWS in the region."""
-
-    bucket: str
-    access_key: str
-    secret_key: str
-    endpoint: str | None = None
-    region: str = "us-east-1"
-    path_style: bool = True
-    prefix: str = ""
 
 
 class BucketStore:
     """Fills the port `ObjectStore`."""
 
     def __init__(self, access: BucketAccess, *, answer_seconds: float = ANSWER_SECONDS) -> None:
-        self._store = _open(access)
-        self._prefix = f"{access.prefix.strip('/')}/" if access.prefix.strip("/") else ""
+        self._store = open_bucket(access)
+        self._prefix = prefix_of(access)
         self._answer_seconds = answer_seconds
 
     async def put(self, name: str, source: Path, *, content_type: str, disposition: str) -> None:
@@ -109,29 +87,6 @@ class BucketStore:
 
     def _name(self, name: str) -> str:
         return f"{self._prefix}objects/{name}"
-
-
-def _open(access: BucketAccess) -> S3Store:
-    more: dict[str, Any] = {}
-    if access.endpoint is not None:
-        more["endpoint"] = access.endpoint.rstrip("/") if access.path_style else _own_host(access)
-    options = _CLIENT | {"allow_http": (access.endpoint or "").startswith("http://")}
-    return S3Store(
-        access.bucket,
-        access_key_id=access.access_key,
-        secret_access_key=access.secret_key,
-        region=access.region,
-        virtual_hosted_style_request=not access.path_style,
-        client_options=cast("Any", options),
-        retry_config=cast("Any", _RETRIES),
-        **more,
-    )
-
-
-def _own_host(access: BucketAccess) -> str:
-    """The bucket as the first part of the endpoint's name."""
-    parts = urlsplit(access.endpoint or "")
-    return f"{parts.scheme}://{access.bucket}.{parts.netloc}{parts.path}".rstrip("/")
 
 
 def _ascii(disposition: str) -> str:

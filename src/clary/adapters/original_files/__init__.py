@@ -51,6 +51,9 @@ class FolderOfOriginals:
             raise FileNotFoundError(key)
         return path
 
+    async def release(self, path: Path) -> None:
+        """See the port. Files are read where they lie."""
+
     async def remove(self, keys: Sequence[str]) -> None:
         """See the port."""
         paths = [self._path(key) for key in keys]

@@ -110,11 +110,16 @@ class OriginalFiles(Protocol):
         ...
 
     async def open_local(self, key: str) -> Path:
-        """A path where the file can be read.
+        """A path where the file can be read, until it is released.
 
         Raises:
             FileNotFoundError
+            OSError: The store does not answer.
         """
+        ...
+
+    async def release(self, path: Path) -> None:
+        """Ends the use of what `open_local` gave; whoever has it open may go on reading."""
         ...
 
     async def remove(self, keys: Sequence[str]) -> None:

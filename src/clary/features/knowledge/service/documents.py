@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from clary.db.database import UnavailableError
 from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.knowledge.errors import DocNotFoundError, KdbTaskNotFoundError
@@ -227,9 +228,14 @@ class DocumentService:
             raise DocNotFoundError
         try:
             path = await self._files.open_local(row.file_key)
-            content = await asyncio.to_thread(path.open, "rb")
+            try:
+                content = await asyncio.to_thread(path.open, "rb")
+            finally:
+                await self._files.release(path)
         except FileNotFoundError:
             raise DocNotFoundError from None
+        except OSError as error:
+            raise UnavailableError from error
         version = Version(os.fstat(content.fileno()).st_size, row.created_at.timestamp(), f'"{row.id}"')
         return OriginalFile(row.name, content, version)
 

@@ -106,6 +106,8 @@ class DocumentReading:
             return Refused(refusal.outcome)
         except QaFormatError as problem:
             return Refused("unsupported" if problem.reason is None else "damaged")
+        finally:
+            await self._files.release(path)
         report(PARSED)
         return await self.pass_on(source.doc_id, Read(document, tuple(cuts), plan, title), plan, report)
 

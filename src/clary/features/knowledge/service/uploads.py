@@ -191,7 +191,10 @@ class DocumentUploads:
         """The first rows of a file for a QA base."""
         if file.key is None:
             return
-        path = await self._files.open_local(file.key)
+        try:
+            path = await self._files.open_local(file.key)
+        except OSError as error:
+            raise UnavailableError from error
         try:
             await self._parser.parse_qa(path, name=file.name, most_rows=CHECKED_ROWS)
         except QaFormatError as problem:
@@ -202,6 +205,8 @@ class DocumentUploads:
             if problem.outcome == "unsupported":
                 raise QaFileTypeError(file.name) from None
             raise QaFileFormatError(file.name, qa_reason(problem.outcome)) from None
+        finally:
+            await self._files.release(path)
 
     async def _store(self, received: _Form) -> tuple[KnowledgeBase, list[KnowledgeDocumentRow]]:
         """All rows at once. Rights, quotas and the base itself are looked at again: much may have happened since."""
