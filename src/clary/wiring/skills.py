@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from clary.adapters.downloads import GuardedDownloads
+from clary.adapters.object_store import BucketOfSkills
 from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.agents.errors import MAY_NOT_CHANGE, AgentForbiddenError
@@ -28,6 +29,7 @@ from clary.kit.ids import new_hex
 from clary.kit.safe_http import OutboundGuard
 from clary.settings import Settings
 from clary.wiring.identity import IdentityServices
+from clary.wiring.objects import bucket_access
 
 
 class SkillServices:
@@ -40,7 +42,7 @@ class SkillServices:
         self.directory = VisibleAgents()
         self.folders = AgentFolders(identity.grants, identity.memberships)
         limits = SkillLimits(settings.max_skills_per_user, settings.max_skills_per_agent, settings.skill_archive_max_mb)
-        store, selector = SkillStore(settings.skills), SkillSelector(self.directory)
+        store, selector = _skill_store(settings), SkillSelector(self.directory)
         installer = SkillInstaller(
             audit=identity.audit,
             limits=limits,
@@ -146,3 +148,8 @@ class AgentFolders:
 def _facts(agent: AgentSnapshot) -> AgentFacts:
     may_change = agent.access in ("owner", "admin")
     return AgentFacts(agent.agent_id, agent.name, agent.owner_id, may_change, agent.skills)
+
+
+def _skill_store(settings: Settings) -> SkillStore:
+    shared = BucketOfSkills(bucket_access(settings)) if settings.object_store == "s3" else None
+    return SkillStore(settings.skills, archives=shared)

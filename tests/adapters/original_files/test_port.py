@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from support.s3_server import BUCKET, S3Server, s3_server
 
 from clary.adapters.object_store import BucketAccess, BucketOfOriginals
 from clary.adapters.original_files import FolderOfOriginals
 from clary.features.knowledge.ports import FileTooLargeError, OriginalFiles
 from clary.kit.safe_paths import PathDeniedError
+from support.s3_server import BUCKET, S3Server, s3_server
 
 pytestmark = pytest.mark.anyio
 

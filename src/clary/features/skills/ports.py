@@ -1,9 +1,9 @@
 """What skills need from those above them, and what a run is given of a skill."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 from clary.db.session import Session
 from clary.features.permissions.service import Identity
@@ -92,6 +92,25 @@ class Downloads(Protocol):
         Raises:
             DownloadError, DownloadBlockedError, DownloadTooLargeError
         """
+        ...
+
+
+class SkillArchives(Protocol):
+    """Versions where every machine sees them, each as one archive by its hash. Everything here blocks.
+
+    Every method may raise `UnavailableError`: the place does not answer.
+    """
+
+    def put(self, version: str, archive: BinaryIO) -> None:
+        """Keeps a version; one that is there counts as new again."""
+        ...
+
+    def fetch(self, version: str, target: Path) -> bool:
+        """Writes a version to a new file; False: it is not there."""
+        ...
+
+    def keep_only(self, versions: Collection[str], *, min_age_seconds: int) -> None:
+        """Removes others that are older than that."""
         ...
 
 

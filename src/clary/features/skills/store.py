@@ -2,6 +2,9 @@
 
 A folder appears by one rename, complete or not at all. Whether its files still have their hash is looked at before
 each use; files that did not change since they were last hashed are not hashed again.
+
+Where machines share versions (`SkillArchives`), the folder is a copy: what is missing or damaged is fetched, and
+believed when it has its hash.
 """
 
 import hashlib
@@ -12,6 +15,7 @@ import tempfile
 import threading
 import time
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -19,12 +23,16 @@ from typing import BinaryIO, Final
 import structlog
 
 from clary.features.skills.policy.versions import StoredFile, hash_of
+from clary.features.skills.ports import SkillArchives
+from clary.kit import safe_paths
 from clary.kit.ids import new_hex
 
 log = structlog.get_logger()
 
 INCOMING_SECONDS: Final = 3600
 _INCOMING: Final = "incoming"
+_INSIDE: Final = "skill"
+_MOST_UNPACKED: Final = 1024 * 1024 * 1024
 _PIECE: Final = 256 * 1024
 _MOST_SEEN: Final = 2000
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
@@ -34,8 +42,9 @@ _Facts = tuple[tuple[str, int, int, int, int, int], ...]
 class SkillStore:
     """Folders below one root, which nobody else writes to."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, archives: SkillArchives | None = None) -> None:
         self._root = root
+        self._archives = archives
         self._seen: dict[str, tuple[_Facts, tuple[StoredFile, ...]]] = {}
         self._lock = threading.Lock()
 
@@ -50,11 +59,21 @@ class SkillStore:
         shutil.rmtree(scratch, ignore_errors=True)
 
     def place(self, folder: Path, version: str) -> None:
-        """Makes a folder, whose files have this hash, a version. Harmless when it is there and whole."""
+        """Makes a folder, whose files have this hash, a version. Harmless when it is there and whole.
+
+        Raises:
+            UnavailableError: It could not be shared with other machines.
+        """
+        self._settle(folder, version)
+        if self._archives is not None:
+            with self.packed(version, _INSIDE) as packed:
+                self._archives.put(version, packed)
+
+    def _settle(self, folder: Path, version: str) -> None:
         target = self.folder_of(version)
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._lock:
-            if self.is_intact(version):
+            if self._local_files(version) is not None:
                 # A sweep spares what was named lately.
                 os.utime(target)
                 return
@@ -68,7 +87,15 @@ class SkillStore:
         return self.files_of(version) is not None
 
     def files_of(self, version: str) -> tuple[StoredFile, ...] | None:
-        """The files of a version by path; None when it is not there, or not as its hash says."""
+        """The files of a version by path; None when it is not there, or not as its hash says.
+
+        Raises:
+            UnavailableError: It is not here, and where machines share versions nobody answers.
+        """
+        found = self._local_files(version)
+        return self._local_files(version) if found is None and self._fetch(version) else found
+
+    def _local_files(self, version: str) -> tuple[StoredFile, ...] | None:
         folder = self.folder_of(version)
         try:
             facts = tuple(_facts(folder))
@@ -96,6 +123,7 @@ class SkillStore:
         Raises:
             OSError
         """
+        self._ensure_here(version)
         return (self.folder_of(version) / path).read_bytes()
 
     def folder_of(self, version: str) -> Path:
@@ -108,6 +136,7 @@ class SkillStore:
         Raises:
             OSError
         """
+        self._ensure_here(version)
         folder = self.folder_of(version)
         descriptor, path = tempfile.mkstemp(dir=self._root)
         packed = os.fdopen(descriptor, "w+b")
@@ -135,6 +164,29 @@ class SkillStore:
                 if not is_kept and folder.stat().st_mtime < oldest:
                     self._seen.pop(folder.name, None)
                     shutil.rmtree(folder, ignore_errors=True)
+        if self._archives is not None:
+            self._archives.keep_only(kept, min_age_seconds=INCOMING_SECONDS)
+
+    def _ensure_here(self, version: str) -> None:
+        if self._archives is not None and not self.folder_of(version).is_dir():
+            self._fetch(version)
+
+    def _fetch(self, version: str) -> bool:
+        """Brings a version from where machines share them; whether it was there, and is what its hash says."""
+        if self._archives is None:
+            return False
+        scratch = self.new_scratch()
+        try:
+            archive, folder = scratch / "archive", scratch / _INSIDE
+            if not self._archives.fetch(version, archive):
+                return False
+            if not _unpack(archive, scratch) or hash_of(stored_files(folder)) != version:
+                log.warning("shared_skill_version_damaged", version=version)
+                return False
+            self._settle(folder, version)
+        finally:
+            self.discard(scratch)
+        return True
 
 
 def stored_files(folder: Path) -> list[StoredFile]:
@@ -152,6 +204,25 @@ def stored_files(folder: Path) -> list[StoredFile]:
                 size += len(piece)
         found.append(StoredFile(path, size, executable, content.hexdigest()))
     return found
+
+
+def _unpack(archive: Path, target: Path) -> bool:
+    """Whether an archive was one of ours. What is in it is judged by its hash afterwards."""
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            if sum(entry.file_size for entry in packed.infolist()) > _MOST_UNPACKED:
+                return False
+            for entry in packed.infolist():
+                inside = target / safe_paths.normalise(entry.filename)
+                if not entry.filename.startswith(f"{_INSIDE}/"):
+                    return False
+                inside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with packed.open(entry) as source, inside.open("xb") as file:
+                    shutil.copyfileobj(source, file, _PIECE)
+                inside.chmod(0o755 if entry.external_attr >> 16 & 0o111 else 0o644)
+    except (zipfile.BadZipFile, zlib.error, safe_paths.PathDeniedError, FileExistsError, EOFError):
+        return False
+    return True
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, bool]]:

@@ -6,8 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from clary.db.database import UnavailableError
-from clary.db.database import Database
+from clary.db.database import Database, UnavailableError
 from clary.db.session import Session
 from clary.features.knowledge.errors import DocNotFoundError, KdbTaskNotFoundError
 from clary.features.knowledge.policy.documents import TaskCounts, clip_window, kind_of, outcome_text
