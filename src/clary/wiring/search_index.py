@@ -20,7 +20,7 @@ class ClosedIndex(SearchIndex, Protocol):
 class ChosenIndex(NamedTuple):
     """`is_answering`: of an index that is elsewhere, for readiness; it raises `UnavailableError`."""
 
-    index: ClosedIndex
+    search_index: ClosedIndex
     is_answering: Callable[[], Awaitable[bool]] | None
 
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import grpc
-from pymilvus import DataType, MilvusClient
-from pymilvus.exceptions import MilvusException
+from pymilvus import DataType, MilvusClient  # pyright: ignore[reportMissingTypeStubs]
+from pymilvus.exceptions import MilvusException  # pyright: ignore[reportMissingTypeStubs]
 
 from clary.adapters.milvus.scoring import MOST_TERMS
 from clary.db.database import UnavailableError

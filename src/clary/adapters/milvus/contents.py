@@ -130,7 +130,11 @@ class Contents:
     def _worth(self, base: str, state: State, words: Sequence[str]) -> dict[int, float]:
         """What the words are worth; those that no passage has are left out, and the most frequent beyond a limit."""
         terms = [scoring.term_of(word) for word in dict.fromkeys(words)]
-        having = dict(zip(terms, self._counting.map(lambda term: self._count(base, state, term), terms), strict=True))
+
+        def count(term: int) -> int:
+            return self._count(base, state, term)
+
+        having = dict(zip(terms, self._counting.map(count, terms), strict=True))
         rarest = sorted((term for term in having if having[term]), key=lambda term: (having[term], term))
         return {term: scoring.idf(passages=state.passages, having=having[term]) for term in rarest[:_MOST_WORDS]}
 

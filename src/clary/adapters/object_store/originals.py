@@ -82,7 +82,7 @@ class BucketOfOriginals:
     async def list_keys(self) -> AsyncIterator[str]:
         """See the port; also removes copies that dead processes left."""
         await asyncio.to_thread(_remove_left, self._scratch)
-        found = obstore.list(self._store, prefix=self._prefix, chunk_size=1000)
+        found: Any = cast("Any", obstore).list(self._store, prefix=self._prefix, chunk_size=1000)
         while True:
             with _as_disk_fault("list"):
                 try:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import obstore
 from obstore.exceptions import BaseError
@@ -48,7 +48,7 @@ class BucketOfSkills:
         """See the port."""
         oldest = datetime.now(UTC) - timedelta(seconds=min_age_seconds)
         with _refusals():
-            for portion in obstore.list(self._store, prefix=self._prefix):
+            for portion in cast("Any", obstore).list(self._store, prefix=self._prefix):
                 for each in portion:
                     version = each["path"].removeprefix(self._prefix).removesuffix(_ENDING)
                     if version not in versions and each["last_modified"] <= oldest:
