@@ -61,13 +61,13 @@ dev-setup: $(STAMPS)/dev console openid
 $(STAMPS)/dev: $(STAMPS)/venv requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --only-binary :all: --require-hashes -r requirements-dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	@$(MAKE) --no-print-directory system-packages PACKAGES="bwrap:bubblewrap chromium:chromium"
+	@$(MAKE) --no-print-directory system-packages PACKAGES="bwrap:bubblewrap chromium:chromium tesseract:tesseract-ocr,tesseract-ocr-chi-sim"
 	@touch $@ $(STAMPS)/run
 
 # Installs Debian packages whose program is missing, where we may; otherwise says what to install.
 system-packages:
 	@for pair in $(PACKAGES); do \
-	  program=$${pair%%:*}; package=$${pair##*:}; \
+	  program=$${pair%%:*}; package=$$(echo $${pair##*:} | tr , ' '); \
 	  command -v $$program >/dev/null 2>&1 && continue; \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	    echo "installing $$package"; \

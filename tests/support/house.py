@@ -18,7 +18,7 @@ from support.schema import put_schema
 
 ADMIN_PASSWORD = "First-Admin-4711"
 PASSWORD = "Some-Person-4711"
-_QUIET = {"bootstrap_admin_password": ADMIN_PASSWORD, "embedding": "none"}
+_QUIET = {"bootstrap_admin_password": ADMIN_PASSWORD, "embedding": "none", "ocr": "off"}
 """Nothing that takes long unless a test asks for it."""
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BASE_URL = "http://testserver"

@@ -43,8 +43,6 @@ def _not_yet(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "CLARY_PROCESSES", "more than one process needs PostgreSQL"
     if settings.search_index == "milvus":
         yield "CLARY_SEARCH_INDEX", "must be embedded (this version knows no Milvus)"
-    if settings.ocr == "on":
-        yield "CLARY_OCR", "must not be on (no engine is installed)"
 
 
 def _incomplete_groups(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -101,6 +99,8 @@ def _knowledge(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "CLARY_EMBEDDING", "embedded needs weights, and there are none"
     if settings.reranker == "provider" and settings.reranker_base_url is None:
         yield "CLARY_RERANKER_BASE_URL", "is required with CLARY_RERANKER=provider"
+    if settings.ocr == "on" and settings.ocr_program is None:
+        yield "CLARY_OCR", "on needs an engine, and none is installed (tesseract-ocr)"
     if settings.search_index == "milvus" and settings.milvus_uri is None:
         yield "CLARY_MILVUS_URI", "is required with CLARY_SEARCH_INDEX=milvus"
 

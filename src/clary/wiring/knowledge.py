@@ -5,6 +5,7 @@ from typing import Any
 from clary.adapters.embeddings import Models
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.knowledge import KnowledgeParser
+from clary.adapters.parsers.scans import OcrEngine
 from clary.adapters.search_index import EmbeddedIndex
 from clary.adapters.text_analysis import FoldingAnalyzer
 from clary.db.database import Database
@@ -67,7 +68,7 @@ class KnowledgeServices:
         self._queue = background.queue
         self.access = KnowledgeAccess(grants=identity.grants, audit=identity.audit)
         self.document_targets = DocumentTargets(identity.grants)
-        self.parser = KnowledgeParser(_limits(settings), parallel=max(settings.kb_workers, 1))
+        self.parser = KnowledgeParser(_limits(settings), parallel=max(settings.kb_workers, 1), ocr=_engine(settings))
         self._analyzer = FoldingAnalyzer()
         self.indexing = PassageIndexing(self._analyzer)
         self._models_inside = Models(guard, weights=settings.embedding_path)
@@ -194,3 +195,10 @@ def _limits(settings: Settings) -> Limits:
         seconds=settings.kb_parse_seconds,
         memory_bytes=settings.kb_parse_memory_mb * 1024 * 1024,
     )
+
+
+def _engine(settings: Settings) -> OcrEngine | None:
+    program = settings.ocr_program
+    if program is None:
+        return None
+    return OcrEngine(program, settings.ocr_languages, settings.ocr_max_pages, settings.ocr_timeout_seconds)

@@ -29,6 +29,8 @@ def make_system(
 ) -> SystemService:
     """The service, with the checks that readiness asks (contract platform 9.1)."""
 
+    has_ocr = settings.ocr_program is not None
+
     async def database_answers() -> bool:
         await database.ping()
         return True
@@ -57,7 +59,8 @@ def make_system(
         external_providers=identity.upstream_login.list_providers,
         features=lambda: {
             "sandbox": sandbox().unavailable_reason is None,
-            **dict.fromkeys(("scheduler", "mcp_server", "v1", "ocr"), False),
+            "ocr": has_ocr,
+            **dict.fromkeys(("scheduler", "mcp_server", "v1"), False),
         },
         clock=clock,
     )
