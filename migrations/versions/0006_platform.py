@@ -57,9 +57,28 @@ def upgrade() -> None:
     with op.batch_alter_table("files", schema=None) as batch_op:
         batch_op.create_index("ix_files_owner", ["owner_id", "created_at"], unique=False)
 
+    with op.batch_alter_table("knowledge_bases", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "forgotten_change",
+                sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+                server_default="0",
+                nullable=False,
+            )
+        )
+
+    with op.batch_alter_table("knowledge_indexes", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("analyzer_version", sa.Integer(), server_default="1", nullable=False))
+
 
 def downgrade() -> None:
     """Back."""
+    with op.batch_alter_table("knowledge_indexes", schema=None) as batch_op:
+        batch_op.drop_column("analyzer_version")
+
+    with op.batch_alter_table("knowledge_bases", schema=None) as batch_op:
+        batch_op.drop_column("forgotten_change")
+
     with op.batch_alter_table("files", schema=None) as batch_op:
         batch_op.drop_index("ix_files_owner")
 

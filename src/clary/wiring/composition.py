@@ -92,6 +92,7 @@ class ServiceParts:
             workspaces=self.workspaces,
             skills=self.skills,
             objects=self.objects,
+            knowledge=self.knowledge,
             identity=self.identity,
             usage=self.usage,
         )

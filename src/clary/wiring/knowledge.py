@@ -119,9 +119,13 @@ class KnowledgeServices:
         )
 
     def _add_versions(self) -> None:
-        self._versions = IndexVersions(queue=self._queue, clock=self._clock)
+        self._versions = IndexVersions(queue=self._queue, clock=self._clock, analyzer_version=self._analyzer.version)
         self.builder = IndexBuilder(
-            database=self._database, indexing=self.indexing, batches=self._batches, questions=self.questions
+            database=self._database,
+            indexing=self.indexing,
+            batches=self._batches,
+            questions=self.questions,
+            files=self.retrieval.follower,
         )
         self.follower = ServerFollower(
             database=self._database,

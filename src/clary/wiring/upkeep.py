@@ -10,6 +10,7 @@ from clary.features.runs.service import RunReports, RunService
 from clary.features.workspaces.service import WorkspaceService
 from clary.wiring.budgets import BudgetServices
 from clary.wiring.identity import IdentityServices
+from clary.wiring.knowledge import KnowledgeServices
 from clary.wiring.objects import ObjectServices
 from clary.wiring.skills import SkillServices
 
@@ -34,6 +35,7 @@ class Upkeep:
         workspaces: WorkspaceService,
         skills: SkillServices,
         objects: ObjectServices,
+        knowledge: KnowledgeServices,
         identity: IdentityServices,
         usage: BudgetServices,
     ) -> None:
@@ -42,6 +44,7 @@ class Upkeep:
         self._workspaces = workspaces
         self._skills = skills
         self._objects = objects
+        self._knowledge = knowledge
         self._identity = identity
         self._usage = usage
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,6 +70,7 @@ class Upkeep:
                 await self._workspaces.sweep()
                 await self._skills.sweep()
                 await self._objects.sweep()
+                await self._knowledge.retrieval.follower.forget_unsearched()
                 await self._identity.accounts.sweep()
                 await self._identity.oauth.server.clients.sweep()
                 await self._identity.deletion.resume()

@@ -45,6 +45,11 @@ class VectorBatches:
         async with self._database.read() as db:
             return await self._models.embedder_for(db, owner_id=owner_id, embedding=index.embedding)
 
+    async def are_wanted(self, index: KnowledgeIndexRow) -> bool:
+        """Whether a passage of this version lacks its vector."""
+        async with self._database.read() as db:
+            return bool(await VersionRepository(db).list_pending(index.kdb_id, index.version, 1))
+
     async def make(self, work: Work, index: KnowledgeIndexRow, embedder: Embedder) -> int:
         """Fills one batch; returns how many there were, 0: nothing is pending.
 
