@@ -157,7 +157,13 @@ class KnowledgeServices:
             groups=identity.memberships,
             audit=identity.audit,
         )
-        self.leaving = KnowledgeLeaving(database=self._database, grants=identity.grants, removal=self.documents.removal)
+        self.leaving = KnowledgeLeaving(
+            database=self._database,
+            grants=identity.grants,
+            removal=self.documents.removal,
+            models=self.models,
+            queue=self._queue,
+        )
 
     def _register(self, background: Background) -> None:
         background.register(REBUILD, self.builder.do, slots=1, max_attempts=MAX_ATTEMPTS)

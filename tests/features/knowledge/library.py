@@ -26,7 +26,10 @@ def _unit_vector(text: str, dims: int) -> bytes:
 
 
 class FakeModel:
-    """Vectors out of hashes. `gate` holds calls back, `failure` is the kind of failure they end with."""
+    """Vectors out of hashes. `gate` holds calls back, `failure` is the kind of failure they end with.
+
+    `refused`: what no text may hold.
+    """
 
     def __init__(self, model: str, dims: int, source: "FakeSource") -> None:
         self.model, self.dims, self._source = model, dims, source
@@ -37,6 +40,8 @@ class FakeModel:
         await self._source.gate.wait()
         if self._source.failure is not None and not (self._source.spares_probe and list(texts) == [PROBE]):
             raise EmbeddingFailedError(self._source.failure)
+        if self._source.refused is not None and any(self._source.refused in text for text in texts):
+            raise EmbeddingFailedError("provider_error")
         return [_unit_vector(text, self.dims) for text in texts]
 
     async def rank(self, query: str, passages: Sequence[str]) -> list[float]:
@@ -54,6 +59,7 @@ class FakeSource:
         self.gate = asyncio.Event()
         self.gate.set()
         self.failure: str | None = None
+        self.refused: str | None = None
         self.spares_probe = False
         self.inside: tuple[str, int] | None = ("small", 32)
 

@@ -161,7 +161,8 @@ class KnowledgePassageRow(Row):
 
     `number` never comes back after a deletion; derived files know passages by it. `change` is the base's change number
     of its last write. `context` (heading path, QA: nothing) is searched with the text but is not part of it; `tokens`
-    are the analyzed words of both. `vector`: float16, little endian; None while it is pending.
+    are the analyzed words of both. `vector`: float16, little endian; None while it is pending, empty where the model
+    refuses the text.
     """
 
     __tablename__ = "knowledge_passages"

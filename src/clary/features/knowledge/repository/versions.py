@@ -91,6 +91,13 @@ class VersionRepository:
         rows = await self._session.execute(query.order_by(_P.number).limit(limit))
         return [Pending(row.number, row.doc_id, f"{row.context}\n{row.text}".strip()) for row in rows]
 
+    async def has_vector(self, kdb_id: str, version: int) -> bool:
+        """Whether a passage of a version has a vector."""
+        query = select(_P.number).where(
+            _P.kdb_id == kdb_id, _P.version == version, _P.vector.is_not(None), func.length(_P.vector) > 0
+        )
+        return await self._session.scalar(query.limit(1)) is not None
+
     async def put_vectors(self, kdb_id: str, vectors: Sequence[tuple[Pending, bytes]]) -> None:
         """Gives passages their vectors; those that are gone or were cut anew meanwhile are passed over."""
         change = await self._session.scalar(

@@ -170,12 +170,15 @@ class KnowledgeBases:
         Raises:
             KdbNotFoundError, KdbForbiddenError
         """
-        async with self._database.write() as db:
+        async with self._database.read() as db:
             base = await self._access.get(db, identity=identity, kdb_id=kdb_id, right="own")
+
+        async def forget(db: Session) -> None:
             await self._grants.forget_object(db, object_type="kdb", object_id=base.id)
             target = AuditObject("kdb", base.id, base.owner_id)
             await self._audit.record(db, Act("kdb.deleted", Actor.of(identity), target, detail={"name": base.name}))
-        await self._removal.remove_base(base.id)
+
+        await self._removal.remove_base(base.id, last=forget)
         return base.owner_id
 
     async def clear(self, *, identity: Identity, kdb_id: str) -> str:

@@ -100,6 +100,18 @@ class KnowledgeModels:
             return self.source.reranker(self.server.reranker)
         return None
 
+    async def list_unusable(self, db: Session, *, owner_id: str, settings: Mapping[str, Any]) -> list[str]:
+        """Those of `embedding` and `reranker` in `kdbSetting` that name a provider which this owner may not use."""
+        unusable: list[str] = []
+        for name, chosen in (("embedding", embedding_of(settings)), ("reranker", reranker_of(settings))):
+            if chosen["mode"] != "provider":
+                continue
+            try:
+                await self._providers.require_usable(db, user_id=owner_id, provider_id=chosen.get("provider_id") or "")
+            except NamedProviderNotFoundError:
+                unusable.append(name)
+        return unusable
+
     def reranker_shown(self, settings: Mapping[str, Any]) -> Json:
         """`{mode, model}` for people."""
         chosen = reranker_of(settings)
