@@ -63,7 +63,8 @@ async def test_a_folder_goes_in_beside_a_server_and_only_once(tmp_path: Path) ->
     assert (mended.exit_code, mended.stdout) == (0, "1 taken in, 2 there already, 0 refused\n"), mended.stderr
     assert replaced.exit_code == 0, replaced.stderr
     assert (base["name"], base["type"]) == ("Sea", "document")
-    assert sorted(each["doc_name"] for each in listed) == ["empty.txt", "moon - phases.txt", "tides.md"]
+    assert {each["doc_name"] for each in listed} == {"tides.md", "moon - phases.txt", "empty.txt"}
+    assert [each["status"] for each in listed if each["doc_name"] == "empty.txt"].count(3) == 0
 
 
 def test_without_a_server_a_folder_is_taken_in_searched_and_judged(tmp_path: Path) -> None:
