@@ -260,6 +260,7 @@ class ServiceParts:
             identity=self.identity,
             providers=self.provider_resolver,
             background=self.background,
+            meters=self.usage.knowledge_meters,
         )
         self.workspaces = WorkspaceService(
             settings.workspaces, database=self.database, clock=clock, grace_days=settings.workspace_grace_days

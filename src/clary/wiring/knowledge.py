@@ -10,7 +10,7 @@ from clary.adapters.search_index import EmbeddedIndex
 from clary.adapters.text_analysis import FoldingAnalyzer
 from clary.db.database import Database
 from clary.features.knowledge.leaving import KnowledgeLeaving
-from clary.features.knowledge.ports import ModelSource
+from clary.features.knowledge.ports import CallMeters, ModelSource
 from clary.features.knowledge.service import (
     BaseSharing,
     DocumentTargets,
@@ -59,6 +59,7 @@ class KnowledgeServices:
         identity: IdentityServices,
         providers: ProviderResolver,
         background: Background,
+        meters: CallMeters,
         source: ModelSource | None = None,
     ) -> None:
         self._is_working = settings.jobs
@@ -78,6 +79,7 @@ class KnowledgeServices:
             providers=providers,
             guard=guard,
             server=server_models(settings),
+            meters=meters,
         )
         self._batches = VectorBatches(database=database, models=self.models)
         self.vectors = VectorFilling(database=database, queue=self._queue, batches=self._batches)

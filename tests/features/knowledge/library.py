@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from clary.features.knowledge.ports import Embedder, EmbeddingFailedError, ModelEndpoint, Reranker, VectorMode
+from clary.features.knowledge.ports import (
+    CallMeter,
+    Embedder,
+    EmbeddingFailedError,
+    ModelEndpoint,
+    Reranker,
+    VectorMode,
+)
 from support.crowd import Crowd
 from support.house import House, house_in
 
@@ -28,7 +35,7 @@ def _unit_vector(text: str, dims: int) -> bytes:
 class FakeModel:
     """Vectors out of hashes. `gate` holds calls back, `failure` is the kind of failure they end with.
 
-    `refused`: what no text may hold.
+    `refused`: what no text may hold; `prefers`: what the reranker likes.
     """
 
     def __init__(self, model: str, dims: int, source: "FakeSource") -> None:
@@ -48,7 +55,9 @@ class FakeModel:
         """See the port."""
         if self._source.failure is not None:
             raise EmbeddingFailedError(self._source.failure)
-        return [0.5 for _ in passages]
+        if self._source.prefers is None:
+            return [0.5 for _ in passages]
+        return [0.9 if self._source.prefers in passage else 0.1 for passage in passages]
 
 
 class FakeSource:
@@ -60,10 +69,11 @@ class FakeSource:
         self.gate.set()
         self.failure: str | None = None
         self.refused: str | None = None
+        self.prefers: str | None = None
         self.spares_probe = False
         self.inside: tuple[str, int] | None = ("small", 32)
 
-    def embedder(self, endpoint: ModelEndpoint) -> Embedder:
+    def embedder(self, endpoint: ModelEndpoint, meter: CallMeter) -> Embedder:
         """See the port."""
         return FakeModel(endpoint.model, endpoint.dims or 64, self)
 
@@ -71,7 +81,7 @@ class FakeSource:
         """See the port."""
         return None if self.inside is None else FakeModel(*self.inside, self)
 
-    def reranker(self, endpoint: ModelEndpoint) -> Reranker:
+    def reranker(self, endpoint: ModelEndpoint, meter: CallMeter) -> Reranker:
         """See the port."""
         return FakeModel(endpoint.model, 0, self)
 
