@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from clary.db.database import Database
 from clary.features.knowledge.tables import KnowledgeDocumentRow, KnowledgePassageRow
-from features.knowledge.stacks import PREFIX, add_base
+from features.knowledge.stacks import PREFIX
 from support.server_process import Person, ServerProcess, signed_in
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -34,7 +34,7 @@ async def _ingest(folder: Path, *, kills: int) -> dict[str, Any]:
     await server.start()
     try:
         person = await signed_in(server)
-        kdb_id = await _new_base(server, person)
+        kdb_id = await _new_base(person)
         task = await _upload(server, person, kdb_id)
         await _hang_up(server, person, kdb_id)
         for kill in range(kills):
@@ -50,13 +50,9 @@ async def _ingest(folder: Path, *, kills: int) -> dict[str, Any]:
         await server.stop()
 
 
-async def _new_base(server: ServerProcess, person: Person) -> str:
-    me = await person.data("GET", "/api/auth/session")
-    database = Database(f"sqlite:///{server.data_dir / 'clary.db'}")
-    try:
-        return await add_base(database, me["user"]["userid"])
-    finally:
-        await database.close()
+async def _new_base(person: Person) -> str:
+    body = {"name": "base", "type": "document", "kdb_setting": {"embedding": {"mode": "none"}}}
+    return (await person.data("POST", "/api/knowledge-base/add", body))["kdb_id"]
 
 
 async def _upload(server: ServerProcess, person: Person, kdb_id: str) -> str:
