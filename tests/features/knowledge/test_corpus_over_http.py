@@ -51,7 +51,7 @@ async def test_a_server_lives_through_every_file_and_gives_the_text_of_normal_on
 
 
 async def _send(server: ServerProcess, person: Person, kdb_id: str, folder: Path, batch: Sequence[Expected]) -> str:
-    form = aiohttp.FormData()
+    form = aiohttp.FormData(quote_fields=False)
     form.add_field("kdb_id", kdb_id)
     for entry in batch:
         form.add_field("files", BytesIO((folder / entry.name).read_bytes()), filename=entry.name)
