@@ -12,6 +12,7 @@ app = typer.Typer(
 )
 app.command("serve")(serving.serve)
 app.command("migrate")(examining.migrate)
+app.command("rollback")(examining.rollback)
 app.command("doctor")(examining.doctor)
 app.add_typer(people.commands, name="user")
 app.add_typer(groups.commands, name="group")
