@@ -215,7 +215,12 @@ def alone(path: Path) -> Generator[None]:
         os.close(descriptor)
 
 
-def _upgrade(path: Path) -> None:
+def make_at_revision(database_url: str, revision: str) -> None:
+    """Makes an empty SQLite database of an earlier revision; blocking."""
+    _upgrade(sqlite_path(database_url), revision)
+
+
+def _upgrade(path: Path, revision: str = "head") -> None:
     from alembic import command
     from sqlalchemy import create_engine
 
@@ -229,7 +234,7 @@ def _upgrade(path: Path) -> None:
         with engine.connect() as connection:
             config = alembic_config()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
     finally:
         engine.dispose()
 
