@@ -4,6 +4,7 @@ What was acknowledged is there afterwards; what was refused left nothing; and th
 """
 
 import asyncio
+import io
 import os
 import sqlite3
 import subprocess
@@ -28,7 +29,7 @@ MIB = 1024 * 1024
 async def upload(person: Person, server: ServerProcess, content: bytes, name: str) -> tuple[int, dict[str, Any]]:
     """Status and envelope of an upload."""
     form = aiohttp.FormData()
-    form.add_field("file", content, filename=name)
+    form.add_field("file", io.BytesIO(content), filename=name)
     async with (
         aiohttp.ClientSession(headers=person.headers) as session,
         session.post(server.url + "/api/oss/upload", data=form) as answer,
