@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from clary.settings import Settings
 from clary.settings.data_dir import secret_key
 from clary.wiring import backups
 from clary.wiring.backups import BackupError, check_backup, make_backup, restore_backup
+from clary.wiring.exporting import export_instance
 from clary.wiring.importing import import_instance
 from operation.instances import add_everything, files_in, left_of, rows_in, settings_of
 from support.server_process import Person, ServerProcess, running, signed_in
@@ -158,14 +160,14 @@ async def test_writers_go_on_while_a_large_database_is_copied(tmp_path: Path) ->
 
 STOPPED = """
 import os, signal, sys
-from clary.wiring import backups, exporting
-from clary.db import table_rows
+from clary.wiring import backups, exporting, importing
 def slow(*_, **__):
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), int(os.environ["SENT"]))
     import time
     time.sleep(30)
 backups.copy_database = slow
 exporting.begin_snapshot = slow
+importing.set_last_numbers = slow
 from clary.cli import main
 main()
 """
@@ -176,7 +178,7 @@ def test_a_call_to_stop_leaves_nothing(tmp_path: Path, command: str) -> None:
     old = filled(tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", STOPPED, command, "target"],
-        env={**os.environ, "CLARY_DATA_DIR": str(old.data_dir)},
+        env={**os.environ, "CLARY_DATA_DIR": str(old.data_dir), "SENT": str(int(signal.SIGTERM))},
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -185,6 +187,65 @@ def test_a_call_to_stop_leaves_nothing(tmp_path: Path, command: str) -> None:
     )
     assert (done.returncode, done.stderr.splitlines()[-1]) == (130, "stopped; nothing is left of it")
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+async def test_an_import_that_is_stopped_or_killed_is_begun_anew(tmp_path: Path, sent: signal.Signals) -> None:
+    old = filled(tmp_path)
+    await export_instance(old, tmp_path / "all.tar.gz", with_key=True, told=untold)
+    new = settings_of(tmp_path / "new")
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", STOPPED, "import", "all.tar.gz"],
+        env={**os.environ, "CLARY_DATA_DIR": str(new.data_dir), "SENT": str(int(sent))},
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+    if sent is signal.SIGTERM:
+        assert (done.returncode, left_of(new)) == (130, [])
+    assert {name for name, rows in rows_in(new).items() if rows} <= {"alembic_version", "sqlite_sequence"}
+    await import_instance(new, tmp_path / "all.tar.gz", untold)
+    assert (rows_in(new), files_in(new)) == (rows_in(old), files_in(old))
+
+
+MEASURED = """
+import asyncio, resource, sys
+from pathlib import Path
+import clary.wiring.services
+from clary.settings import load_settings
+from clary.settings.data_dir import secret_key
+from clary.wiring.exporting import export_instance
+from clary.wiring.importing import import_instance
+folder = Path(sys.argv[1])
+untold = lambda *_: None
+def most():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+secret_key(load_settings(data_dir=folder / "old"))
+before = most()
+asyncio.run(export_instance(load_settings(data_dir=folder / "old"), folder / "all.tar.gz", with_key=True, told=untold))
+asyncio.run(import_instance(load_settings(data_dir=folder / "new"), folder / "all.tar.gz", untold))
+print(most() - before)
+"""
+
+
+def test_memory_does_not_grow_with_the_instance(tmp_path: Path) -> None:
+    """200 MiB of rows and files, and a small part of it in memory."""
+    settings = filled(tmp_path)
+    with closing(sqlite3.connect(settings.data_dir / "clary.db")) as connection, connection:
+        connection.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
+            "INSERT INTO event_lines (log_id, first, count, lines) SELECT 1, i, 1, randomblob(50000) FROM n"
+        )
+    with (settings.objects / "large").open("wb") as file:
+        for _ in range(100):
+            file.write(os.urandom(1024 * 1024))
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(tmp_path)], capture_output=True, text=True, timeout=110, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout) < 100
+    assert rows_in(settings_of(tmp_path / "new"))["event_lines"] == rows_in(settings)["event_lines"]
 
 
 async def _write_note(person: Person, server: ServerProcess, number: int) -> None:

@@ -128,6 +128,24 @@ def _touch(prefix: str) -> Callable[[Members], None]:
     return change
 
 
+def _again(prefix: str) -> Callable[[Members], None]:
+    def change(members: Members) -> None:
+        entry, content = next(each for each in members if each[0].name.startswith(prefix))
+        twice = tarfile.TarInfo(entry.name.replace("000000", "000001"))
+        members.insert(-1, (twice, content))
+
+    return change
+
+
+def _rows_of(table: str, rows: list[Any]) -> Callable[[Members], None]:
+    def change(members: Members) -> None:
+        place = next(place for place, (entry, _) in enumerate(members) if entry.name.startswith(f"rows/{table}/"))
+        first = members[place][1].splitlines(keepends=True)[0]
+        members[place] = (members[place][0], first + b"".join(map(to_line, rows)))
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -144,6 +162,8 @@ def _touch(prefix: str) -> Callable[[Members], None]:
         (_touch("files/workspaces/"), "not what was exported"),
         (_touch("rows/users/"), "."),
         (_insert("rows/no_such_table/000000.jsonl"), "no table"),
+        (_rows_of("users", [["x"] * 30]), "columns|cannot be read|does not take"),
+        (_again("rows/users/"), "does not take a row of users"),
         (_header(revision="9999"), "newer program"),
         (_header(format=2), "newer program"),
         (lambda members: members.pop(-1), "cut off"),

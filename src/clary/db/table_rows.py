@@ -25,6 +25,7 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy import text as sql
+from sqlalchemy.exc import OperationalError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from clary.db.columns import Json, Row, UtcTime
@@ -135,7 +136,7 @@ async def add_rows(db: AsyncSession, table: Table, columns: list[str], rows: Seq
     """Adds rows as they were read.
 
     Raises:
-        RowsError: the columns are not those of the table, or a value is none of its column.
+        RowsError: the columns are not those of the table, a value is none of its column, a row contradicts another.
     """
     if columns != [each.name for each in table.columns]:
         raise RowsError(f"the columns of {table.name} are not those of this revision")
@@ -148,7 +149,13 @@ async def add_rows(db: AsyncSession, table: Table, columns: list[str], rows: Seq
         raise RowsError(f"a row of {table.name} cannot be read") from error
     at_once = max(1, _INSERTED_VALUES // len(columns))
     for first in range(0, len(values), at_once):
-        await db.execute(insert(table), values[first : first + at_once])
+        try:
+            await db.execute(insert(table), values[first : first + at_once])
+        except OperationalError:
+            # The database is away or full: no fault of the rows.
+            raise
+        except (StatementError, OverflowError) as error:
+            raise RowsError(f"the database does not take a row of {table.name}") from error
 
 
 async def rows_of(db: AsyncSession, table: str, columns: Sequence[str]) -> AsyncIterator[list[Any]]:

@@ -180,6 +180,9 @@ def restore_backup(settings: Settings, folder: Path, told: Told) -> BackupFacts:
         if facts.has_key:
             place_key(settings, (folder / KEY_FILE).read_bytes())
         database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for ending in ("-wal", "-shm"):
+            # Left by a database that somebody took away: not ours.
+            database.with_name(database.name + ending).unlink(missing_ok=True)
         copy_database(folder / _DATABASE, database)
         is_done = True
     except OSError as error:

@@ -92,8 +92,8 @@ class _Import:
                 self._remove_unfinished()
                 async with self._place_for_rows(header["revision"], db, tables) as (target, at_revision):
                     await self._take_entries(entries, target, at_revision)
-                    self._check_counts(reader.manifest or {})
-                await set_last_numbers(db, tables, (reader.manifest or {})["last_numbers"])
+                    numbers = self._numbers_of(reader.manifest or {})
+                await set_last_numbers(db, tables, numbers)
                 await self._keep_files(db, undo)
             # Committed: what is there stays.
             undo.pop_all()
@@ -155,10 +155,16 @@ class _Import:
         write_hashed(iter(entry.content), target, is_executable=entry.is_executable)
         self._files += is_new
 
-    def _check_counts(self, manifest: dict[str, Any]) -> None:
-        expected = {name: count for name, count in manifest["rows"].items() if count}
+    def _numbers_of(self, manifest: dict[str, Any]) -> dict[str, int]:
+        """The last numbers, when the rows are those that the end of the archive names."""
+        try:
+            expected = {name: count for name, count in manifest["rows"].items() if count}
+            numbers = {str(name): int(last) for name, last in manifest["last_numbers"].items()}
+        except (KeyError, AttributeError, TypeError, ValueError) as error:
+            raise ArchiveError("the end of the archive cannot be read") from error
         if expected != self._counts:
             raise ArchiveError("the archive has not the rows that its end names")
+        return numbers
 
     async def _keep_files(self, db: Session, undo: AsyncExitStack) -> None:
         """Gives the folders their names, and the bucket its contents."""
