@@ -3,6 +3,8 @@
 import asyncio
 import os
 from collections.abc import Callable
+from pathlib import Path
+from typing import Final
 
 from clary import __version__
 from clary.db.database import Database
@@ -15,6 +17,8 @@ from clary.wiring.background import Background
 from clary.wiring.identity import IdentityServices
 from clary.wiring.objects import ObjectServices
 from clary.wiring.parts import system_facts
+
+LEAST_FREE_BYTES: Final = 1024 * 1024
 
 
 def make_system(
@@ -42,7 +46,7 @@ def make_system(
         return identity.tokens is not None
 
     async def data_dir_is_writable() -> bool:
-        return await asyncio.to_thread(os.access, settings.data_dir, os.W_OK)
+        return await asyncio.to_thread(_has_room, settings.data_dir)
 
     return SystemService(
         facts=system_facts(settings, __version__),
@@ -64,3 +68,9 @@ def make_system(
         },
         clock=clock,
     )
+
+
+def _has_room(folder: Path) -> bool:
+    """Whether something can still be written there: a full disk serves nobody, however well it reads."""
+    facts = os.statvfs(folder)
+    return os.access(folder, os.W_OK) and facts.f_bavail * facts.f_frsize >= LEAST_FREE_BYTES
