@@ -26,6 +26,7 @@ def make_system(
     background: Background,
     objects: ObjectServices,
     sandbox: Callable[[], Sandbox],
+    has_scheduler: bool,
 ) -> SystemService:
     """The service, with the checks that readiness asks (contract platform 9.1)."""
 
@@ -57,7 +58,8 @@ def make_system(
         external_providers=identity.upstream_login.list_providers,
         features=lambda: {
             "sandbox": sandbox().unavailable_reason is None,
-            **dict.fromkeys(("scheduler", "mcp_server", "v1", "ocr"), False),
+            "scheduler": has_scheduler,
+            **dict.fromkeys(("mcp_server", "v1", "ocr"), False),
         },
         clock=clock,
     )

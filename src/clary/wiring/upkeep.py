@@ -11,6 +11,7 @@ from clary.features.workspaces.service import WorkspaceService
 from clary.wiring.budgets import BudgetServices
 from clary.wiring.identity import IdentityServices
 from clary.wiring.objects import ObjectServices
+from clary.wiring.schedules import ScheduleServices
 from clary.wiring.skills import SkillServices
 
 log = structlog.get_logger()
@@ -36,6 +37,7 @@ class Upkeep:
         objects: ObjectServices,
         identity: IdentityServices,
         usage: BudgetServices,
+        schedules: ScheduleServices,
     ) -> None:
         self._runs = runs
         self._run_reports = run_reports
@@ -44,6 +46,7 @@ class Upkeep:
         self._objects = objects
         self._identity = identity
         self._usage = usage
+        self._schedules = schedules
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -71,6 +74,7 @@ class Upkeep:
                 await self._identity.oauth.server.clients.sweep()
                 await self._identity.deletion.resume()
                 await self._usage.keeping.prune()
+                await self._schedules.scheduler.prune()
             except UnavailableError:
                 log.warning("sweep_put_off")
 
