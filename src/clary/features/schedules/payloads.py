@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator
 
 from clary.features.chat.service import OVERRIDES, StreamRequest
 from clary.features.schedules.tables import TaskRow, TaskRunRow
@@ -107,7 +107,7 @@ class ListQuery(Payload):
         return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
-class TaskResponse(Payload):
+class TaskResponse(BaseModel):
     """A task as clients see it."""
 
     task_id: str
@@ -137,14 +137,14 @@ class TaskResponse(Payload):
     updated_at: str
 
 
-class TaskPage(Payload):
+class TaskPage(BaseModel):
     """Some tasks."""
 
     items: list[TaskResponse]
     total: int
 
 
-class TaskRunResponse(Payload):
+class TaskRunResponse(BaseModel):
     """A start, or one that did not happen. `error`: a fixed word."""
 
     task_run_id: str
@@ -160,20 +160,20 @@ class TaskRunResponse(Payload):
     ended_at: str | None
 
 
-class HistoryPage(Payload):
+class HistoryPage(BaseModel):
     """Some starts, the newest first."""
 
     items: list[TaskRunResponse]
     total: int
 
 
-class Preview(Payload):
+class Preview(BaseModel):
     """The next times of a schedule."""
 
     next: list[str]
 
 
-class StartedAnswer(Payload):
+class StartedAnswer(BaseModel):
     """What a start by hand made."""
 
     task_run_id: str
