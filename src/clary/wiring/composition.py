@@ -36,6 +36,7 @@ from clary.wiring.parts import (
 from clary.wiring.permissions import make_explainer
 from clary.wiring.providers import ModelProviders
 from clary.wiring.readiness import make_system
+from clary.wiring.schedules import ScheduleServices
 from clary.wiring.skills import SkillServices
 from clary.wiring.tools import ToolServices
 from clary.wiring.upkeep import Upkeep
@@ -73,6 +74,7 @@ class ServiceParts:
         self.usage.add_agents(self.agents.service)
         self.usage.name_providers(self.provider_resolver)
         self._add_execution()
+        self._add_schedules()
         self._add_work_beside_runs()
         self.permission_explainer = make_explainer(
             self.identity,
@@ -85,6 +87,7 @@ class ServiceParts:
             files=self.objects.files,
             knowledge_bases=self.knowledge.access,
             documents=self.knowledge.document_targets,
+            tasks=self.schedules.tasks,
         )
         self.upkeep = Upkeep(
             runs=self.runs,
@@ -95,6 +98,7 @@ class ServiceParts:
             knowledge=self.knowledge,
             identity=self.identity,
             usage=self.usage,
+            schedules=self.schedules,
         )
         self._add_system()
         self._add_observability()
@@ -130,6 +134,19 @@ class ServiceParts:
         self.runs = self.execution.runs
         self.shares = self.execution.shares
 
+    def _add_schedules(self) -> None:
+        self.schedules = ScheduleServices(
+            self.settings,
+            database=self.database,
+            clock=self.clock,
+            identity=self.identity,
+            agents=self.agent_resolver,
+            chat=self.execution.chat,
+        )
+        self.identity.deletion.ask_first(self.schedules.leaving)
+        if self.schedules.is_on:
+            self.execution.things.tasks = self.schedules.books
+
     def _add_work_beside_runs(self) -> None:
         self.generation = GenerationParts(
             self.agents,
@@ -161,6 +178,7 @@ class ServiceParts:
             notes=PersonalNoteBooks(self.memory),
             images=self.execution.peoples_images,
             knowledge=self.knowledge.for_runs,
+            tasks=self.schedules.books if self.schedules.is_on else None,
         )
 
     def _add_identity(self) -> None:
@@ -189,6 +207,7 @@ class ServiceParts:
             background=self.background,
             objects=self.objects,
             sandbox=lambda: self.execution.sandbox,
+            has_scheduler=self.settings.scheduler,
         )
 
     def _add_objects(self) -> None:
@@ -316,3 +335,4 @@ class ServiceParts:
         self.skills.publish(state)
         self.observability.publish(state)
         self.knowledge.publish(state)
+        self.schedules.publish(state)

@@ -30,6 +30,7 @@ def make_system(
     background: Background,
     objects: ObjectServices,
     sandbox: Callable[[], Sandbox],
+    has_scheduler: bool,
 ) -> SystemService:
     """The service, with the checks that readiness asks (contract platform 9.1)."""
 
@@ -64,7 +65,8 @@ def make_system(
         features=lambda: {
             "sandbox": sandbox().unavailable_reason is None,
             "ocr": has_ocr,
-            **dict.fromkeys(("scheduler", "mcp_server", "v1"), False),
+            "scheduler": has_scheduler,
+            **dict.fromkeys(("mcp_server", "v1"), False),
         },
         clock=clock,
     )

@@ -49,6 +49,7 @@ class Services(ServiceParts):
         self.mcp.start()
         await self.identity.record_start(__version__)
         await self.upkeep.start()
+        self.schedules.start()
         if self.admin_password is not None:
             announce_password(self.settings.bootstrap_admin_username, self.admin_password)
 
@@ -78,7 +79,9 @@ class Services(ServiceParts):
 
     async def _drain(self) -> None:
         self.system.draining = True
-        await _each(self.upkeep.stop, self.background.stop, self.knowledge.stop, self.execution.drain)
+        await _each(
+            self.schedules.stop, self.upkeep.stop, self.background.stop, self.knowledge.stop, self.execution.drain
+        )
 
     async def stop(self) -> None:
         """Gives runs back, writes what is queued, closes everything."""

@@ -12,6 +12,7 @@ from clary.wiring.budgets import BudgetServices
 from clary.wiring.identity import IdentityServices
 from clary.wiring.knowledge import KnowledgeServices
 from clary.wiring.objects import ObjectServices
+from clary.wiring.schedules import ScheduleServices
 from clary.wiring.skills import SkillServices
 
 log = structlog.get_logger()
@@ -38,6 +39,7 @@ class Upkeep:
         knowledge: KnowledgeServices,
         identity: IdentityServices,
         usage: BudgetServices,
+        schedules: ScheduleServices,
     ) -> None:
         self._runs = runs
         self._run_reports = run_reports
@@ -47,6 +49,7 @@ class Upkeep:
         self._knowledge = knowledge
         self._identity = identity
         self._usage = usage
+        self._schedules = schedules
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -75,6 +78,7 @@ class Upkeep:
                 await self._identity.oauth.server.clients.sweep()
                 await self._identity.deletion.resume()
                 await self._usage.keeping.prune()
+                await self._schedules.scheduler.prune()
             except UnavailableError:
                 log.warning("sweep_put_off")
 

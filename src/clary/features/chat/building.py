@@ -298,6 +298,7 @@ class LoopBuilder:
                 images=images,
                 user_id=user_id,
                 knowledge=self._things.library(recorder, call_id),
+                tasks=self._things.task_book(asker.tree.root, config, language),
             )
 
         async def save_whole(call_id: str, text: str) -> None:

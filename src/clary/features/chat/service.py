@@ -1,8 +1,7 @@
 """Use cases of chat: start, join, read on, stop."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
 from clary.db.database import Database
@@ -11,6 +10,7 @@ from clary.features.chat.image_files import ImageFiles
 from clary.features.chat.intake import (
     Intake,
     first_user_of,
+    read_messages,
     require_no_child,
     require_own_words,
     without_history,
@@ -18,9 +18,10 @@ from clary.features.chat.intake import (
 )
 from clary.features.chat.lines import fallback_end
 from clary.features.chat.payloads import ChatRequest
+from clary.features.chat.payloads.overrides import OVERRIDES, StreamRequest
 from clary.features.chat.preparing import input_place
 from clary.features.chat.resolving import Asked, RunResolver
-from clary.features.chat.starting import ChatLimits, Start, Take
+from clary.features.chat.starting import ChatLimits, Interrupted, OpenedView, Start, Take
 from clary.features.chat.supervisor import RunSupervisor
 from clary.features.conversations.errors import SessionNotFoundError
 from clary.features.conversations.service import (
@@ -29,7 +30,6 @@ from clary.features.conversations.service import (
     MessageReader,
     NewMessage,
     add_counts,
-    new_conversation,
     set_title_from,
 )
 from clary.features.interventions.service import Interventions
@@ -53,31 +53,21 @@ from clary.features.runs.service import (
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_uuid
-from clary.streams.hub import Hub, View
+from clary.streams.hub import Hub
+
+__all__ = [
+    "OVERRIDES",
+    "ChatLimits",
+    "ChatService",
+    "Intake",
+    "Interrupted",
+    "OpenedView",
+    "StreamRequest",
+    "read_messages",
+]
 
 REPLACE_SECONDS = 10.0
 INTERRUPT_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedView:
-    """A view with the names its answer's headers carry, and what to say when nothing is left to send."""
-
-    view: View | None
-    run_id: str
-    session_id: str
-    last_line: Callable[[], bytes | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupted:
-    """Outcome of an interrupt."""
-
-    session_id: str
-    user_id: str
-    interrupted: bool
-    run_id: str | None
-    status: str | None
 
 
 class _OccupiedError(Exception):
@@ -127,13 +117,14 @@ class ChatService:
         endpoint: Endpoint,
         idempotency_key: str | None,
         take: Take | None = None,
+        title: str | None = None,
     ) -> OpenedView:
         """Starts a run, or joins the one its idempotency key names; durable before this returns.
 
         Raises:
             The refusals of stream-runtime.md 2.
         """
-        start = Start(identity, request, endpoint, request.session_id or new_uuid(), idempotency_key, take)
+        start = Start(identity, request, endpoint, request.session_id or new_uuid(), idempotency_key, take, title)
         if idempotency_key is None:
             return await self._start(start)
         async with self._lock(identity, "key", idempotency_key):
@@ -303,9 +294,7 @@ class ChatService:
         # Last of all: a request that is going to be refused must not end what runs.
         await self._require_free(db, known, identity, replaces=replaces)
         name = resolved.config.agent_name
-        conversation = known or new_conversation(
-            user_id=identity.user_id, session_id=session_id, agent_id=agent.agent_id, agent_name=name, now=now
-        )
+        conversation = known or start.new_conversation(agent.agent_id, name, now)
         conversation.agent_id, conversation.agent_name = agent.agent_id, name
         conversation.system_context = resolved.saved_context
         conversation.interrupt_note = None

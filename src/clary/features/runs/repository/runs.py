@@ -60,6 +60,12 @@ class RunRepository:
         """A run by id, whoever owns it."""
         return await self._session.get(RunRow, run_id)
 
+    async def list_by_ids(self, run_ids: Sequence[str]) -> Sequence[RunRow]:
+        """Those of these runs that there are."""
+        if not run_ids:
+            return []
+        return (await self._session.scalars(select(RunRow).where(RunRow.run_id.in_(run_ids)))).all()
+
     async def find_visible(self, run_id: str, identity: Identity) -> RunRow | None:
         """A run that the identity may see."""
         return await self._session.scalar(
