@@ -5,13 +5,14 @@ import json
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from support.warm import WarmProcess
 
 ADMIN_PASSWORD = "Journey-Admin-4711"
 START_SECONDS = 40
@@ -26,7 +27,7 @@ class ServerProcess:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data_dir.parent / "server.log"
         self._environment = environment
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: WarmProcess | None = None
 
     async def start(self) -> None:
         """Starts it and waits until it is healthy."""
@@ -39,10 +40,9 @@ class ServerProcess:
             "CLARY_OUTBOUND_ALLOW": "127.0.0.1",
             **self._environment,
         }
-        with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "clary.cli", "serve", env=environment, stdout=log, stderr=log
-            )
+        self._process = WarmProcess(
+            ["serve"], environment=environment, folder=Path.cwd(), stdin=None, stdout=self.log, stderr=self.log
+        )
         async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
             while not await self._is_healthy(session):
                 assert self._process.returncode is None, self.log.read_text()[-2000:]
