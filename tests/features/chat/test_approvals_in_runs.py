@@ -266,3 +266,19 @@ async def test_the_audit_of_a_conversation_tells_of_calls_of_its_children_too(tm
         ]
     assert (asked["session_id"], end_of(lines)) == ("s1_sub_1", ("completed", "answered"))
     assert found == [[asked["approval_id"]]] * 2
+
+
+async def test_first_words_that_agent_or_request_deny_are_refused_and_odd_shapes_add_nothing(tmp_path: Path) -> None:
+    shell = [Call("execute_shell_command", {"command": each}) for each in ("rm -f a", "touch a", "ls")]
+    steps: dict[str, list[Step]] = {"three": [*(CallTools([each]) for each in shell), Say("Done.")]}
+    async with chat_in(tmp_path, steps, sandbox=True) as chat:
+        names = ["execute_shell_command"]
+        agent_id = await chat.alice.agent(commandPolicy={"deny": ["rm"]}, availableTools=names)
+        policies: list[Any] = [{"deny": ["touch"]}, ["touch"], {"allow": ["rm"], "deny": "touch"}]
+        heard = [
+            [each for each in told(await chat.alice.say("[[play:three]]", agent_id=agent_id, command_policy=policy))]
+            for policy in policies
+        ]
+    results = [[each for each in kinds if each.startswith("result")] for kinds in heard]
+    denied = "result PERMISSION_DENIED"
+    assert results == [[denied, denied, "result ok"], *[[denied, "result ok", "result ok"]] * 2]
