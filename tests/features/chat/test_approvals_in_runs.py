@@ -276,7 +276,7 @@ async def test_first_words_that_agent_or_request_deny_are_refused_and_odd_shapes
         agent_id = await chat.alice.agent(commandPolicy={"deny": ["rm"]}, availableTools=names)
         policies: list[Any] = [{"deny": ["touch"]}, ["touch"], {"allow": ["rm"], "deny": "touch"}]
         heard = [
-            [each for each in told(await chat.alice.say("[[play:three]]", agent_id=agent_id, command_policy=policy))]
+            told(await chat.alice.say("[[play:three]]", agent_id=agent_id, command_policy=policy))
             for policy in policies
         ]
     results = [[each for each in kinds if each.startswith("result")] for kinds in heard]
