@@ -197,7 +197,7 @@ class LoopBuilder:
             stream_call_deltas=config.tool_call_deltas,
             interrupt_note=config.interrupt_note,
             meter=tree.meter,
-            guidance=RunGuidance(self._interventions, recorder) if root_only else None,
+            guidance=RunGuidance(self._interventions, recorder),
             self_check=WorkspaceCheck(workspace, self._sandbox, config.locale),
             skills=shelf if config.skills else None,
             deferred_tools=later,
