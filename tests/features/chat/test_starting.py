@@ -84,11 +84,16 @@ async def test_the_named_providers_serve_the_run(chat: Chat) -> None:
 
 
 async def test_another_model_of_a_provider_is_for_whoever_may_edit_it(chat: Chat) -> None:
-    shared = {"base_url": chat.provider.url, "api_keys": ["sk-system-00000"], "model": "shared", "is_system": True}
+    shared: dict[str, Any] = {
+        "base_url": chat.provider.url,
+        "api_keys": ["sk-system-00000"],
+        "model": "shared",
+        "is_system": True,
+    }
     async with chat.house.browser() as admin:
         await login(admin, "admin", ADMIN_PASSWORD)
         made = (await admin.post("/api/llm-provider/create", json={**shared, "thinking_style": "none"})).json()
-    other = {"llm_model_config": {"model": "dearer"}}
+    other: dict[str, Any] = {"llm_model_config": {"model": "dearer"}}
     body = said("x", "s2", provider_id=made["data"]["id"], **other)
     refused = await chat.alice.call("POST", "/api/web-stream", body)
     await chat.alice.say("x", **other)
