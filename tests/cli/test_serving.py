@@ -1,10 +1,13 @@
 """`clary serve`: a refused start is one line, a signal ends it well (platform.md 13, abuse case A41)."""
 
+import asyncio
+import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from support.s3_server import s3_server
@@ -130,6 +133,32 @@ def test_doctor_tries_the_object_store(tmp_path: Path) -> None:
         )
         told = f"ok   object store: bucket clary-files at {server.url}"
         assert (told in done.stdout.splitlines(), server.names()) == (True, []), done.stdout
+
+
+async def test_the_command_itself_serves_and_a_signal_ends_it_well(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("CLARY_")}
+    variables = {"CLARY_PORT": str(port), "CLARY_DATA_DIR": str(tmp_path / "data")}
+    with (tmp_path / "log").open("wb") as log:
+        # Not a fork as elsewhere: here the imports of a cold start are what is tried.
+        command = (sys.executable, "-m", "clary.cli", "serve")
+        process = await asyncio.create_subprocess_exec(*command, env={**clean, **variables}, stdout=log, stderr=log)
+    async with asyncio.timeout(90), aiohttp.ClientSession() as session:
+        while not await _is_healthy(session, port):
+            assert process.returncode is None, (tmp_path / "log").read_text()
+            await asyncio.sleep(0.05)
+    process.terminate()
+    async with asyncio.timeout(30):
+        assert await process.wait() == 0
+
+
+async def _is_healthy(session: aiohttp.ClientSession, port: int) -> bool:
+    try:
+        async with session.get(f"http://127.0.0.1:{port}/api/health") as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
 
 
 def test_help_is_quick_and_names_every_command(tmp_path: Path) -> None:

@@ -41,20 +41,14 @@ class WarmProcess:
         """The exit status, negative for a signal; None while it runs."""
         return self._process.exitcode
 
-    @property
-    def pid(self) -> int:
-        """The process."""
-        assert self._process.pid is not None
-        return self._process.pid
-
     def kill(self) -> None:
         """kill -9."""
         self._process.kill()
 
     def send_signal(self, number: signal.Signals) -> None:
         """Any other signal."""
-        if self._process.exitcode is None:
-            os.kill(self.pid, number)
+        if self._process.exitcode is None and self._process.pid is not None:
+            os.kill(self._process.pid, number)
 
     def wait_for(self, seconds: float) -> int:
         """Waits for the end.
