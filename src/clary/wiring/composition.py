@@ -142,6 +142,7 @@ class ServiceParts:
             identity=self.identity,
             agents=self.agent_resolver,
             chat=self.execution.chat,
+            background=self.background,
         )
         self.identity.deletion.ask_first(self.schedules.leaving)
         if self.schedules.is_on:

@@ -10,11 +10,14 @@ from clary.features.chat.service import ChatService
 from clary.features.groups.service import GroupMemberships
 from clary.features.permissions.service import Identity
 from clary.features.schedules.leaving import TaskLeaving
-from clary.features.schedules.service import Scheduler, TaskBooks, TaskLimits, TaskService, TaskStarts
+from clary.features.schedules.service import Notices, Scheduler, TaskBooks, TaskLimits, TaskService, TaskStarts
+from clary.features.schedules.service.notices import KIND as GIVEN_UP_MAIL
 from clary.features.schedules.service.settling import Settling
 from clary.kit.clock import Clock
 from clary.kit.ids import new_uuid
 from clary.settings import Settings
+from clary.wiring.arrivals import make_mailer
+from clary.wiring.background import Background
 from clary.wiring.identity import IdentityServices
 
 
@@ -33,6 +36,11 @@ class TaskOwners:
         groups = await self._memberships.groups_of(db, user_id=user_id)
         return Identity(user_id, person.username, person.role, "system", group_ids=groups)
 
+    async def find_address(self, db: Session, *, user_id: str) -> str | None:
+        """See the port."""
+        profile = await self._accounts.find_profile(db, user_id=user_id)
+        return profile.email if profile is not None and profile.is_active else None
+
 
 class ScheduleServices:
     """Tasks, and their clock unless it is switched off (`CLARY_SCHEDULER`)."""
@@ -46,10 +54,19 @@ class ScheduleServices:
         identity: IdentityServices,
         agents: AgentResolver,
         chat: ChatService,
+        background: Background,
     ) -> None:
         self.is_on = settings.scheduler
         owners = TaskOwners(accounts=identity.accounts, memberships=identity.memberships)
-        settling = Settling(new_id=new_uuid)
+        self.notices = Notices(
+            database=database,
+            queue=background.queue,
+            owners=owners,
+            mailer=make_mailer(settings),
+            instance_name=lambda: identity.live.values.instance_name,
+        )
+        background.register(GIVEN_UP_MAIL, self.notices.do)
+        settling = Settling(new_id=new_uuid, notices=self.notices)
         self.tasks = TaskService(
             agents=agents,
             settling=settling,

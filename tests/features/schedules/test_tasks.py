@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say
+from clary.features.accounts.ports import MailError
 from features.chat.test_worked_examples import agent_named
 from features.chat.world import Chat, chat_in
 from permissions.objects import caller
@@ -103,7 +104,7 @@ async def test_times_that_passed_meanwhile_are_caught_up_once_or_recorded(desk: 
     await desk.data("POST", f"/{paused}/enable", {"enabled": False})
     await desk.tick(hours=3)
     items = await desk.ended(caught, 3)
-    assert [(each["status"], each["trigger"]) for each in items][0] == ("completed", "catch_up")
+    assert (items[0]["status"], items[0]["trigger"]) == ("completed", "catch_up")
     assert [each["status"] for each in items[1:]] == ["missed", "missed"]
     assert [each["status"] for each in await desk.history(skipped)] == ["missed"] * 3
     await desk.data("POST", f"/{paused}/enable")
@@ -155,7 +156,27 @@ async def test_a_task_whose_agent_is_gone_is_paused_with_the_reason(desk: Desk) 
     assert (task["status"], task["last_status"], task["enabled"]) == ("paused", "agent_not_found", False)
 
 
-async def test_ten_failures_in_a_row_pause_a_task(desk: Desk) -> None:
+class Post:
+    """A mail server that is away at first."""
+
+    def __init__(self) -> None:
+        self.is_away = True
+        self.letters: list[tuple[str, str, str]] = []
+
+    async def send(self, *, to: str, subject: str, text: str) -> None:
+        if self.is_away:
+            self.is_away = False
+            raise MailError
+        self.letters.append((to, subject, text))
+
+
+async def test_ten_failures_in_a_row_pause_a_task_and_its_owner_gets_one_mail(desk: Desk) -> None:
+    post = desk.chat.house.services.schedules.notices.mailer = Post()
+    async with caller(desk.chat.house, "admin") as admin:
+        changed = await admin.post(
+            "/api/user/update", json={"user_id": desk.chat.alice.user_id, "email": "alice@example.com"}
+        )
+        assert changed.json()["code"] == 200
     task_id = await desk.make("@daily", "[[play:gone]]")
     for count in range(1, 11):
         await desk.data("POST", f"/{task_id}/run")
@@ -163,6 +184,15 @@ async def test_ten_failures_in_a_row_pause_a_task(desk: Desk) -> None:
         desk.chat.house.clock.move(seconds=1)
     task = await desk.task(task_id)
     assert (task["status"], task["last_status"], task["failure_count"]) == ("paused", "too_many_failures", 10)
+    async with asyncio.timeout(60):
+        while post.is_away:
+            await asyncio.sleep(0.05)
+        await desk.tick(minutes=6)
+        while not post.letters:
+            await asyncio.sleep(0.05)
+    ((to, subject, text),) = post.letters
+    assert (to, subject) == ("alice@example.com", "Clary：任务“Report”已暂停 / Clary: the task “Report” is paused")
+    assert ("它已连续失败多次。" in text, "It has failed many times in a row." in text) == (True, True)
 
 
 async def test_nothing_of_a_disabled_owner_starts(desk: Desk) -> None:
@@ -190,6 +220,19 @@ async def test_agents_make_and_change_tasks_of_the_person_alone(tmp_path: Path) 
     assert results[0]["task"]["created_by"] == task["created_by"] == "agent"
     assert [each["task_id"] for each in results[1]["tasks"]] == [task["task_id"]]
     assert results[2]["error"] is True
+
+
+async def test_a_run_of_a_task_makes_five_tasks_and_no_more(tmp_path: Path) -> None:
+    body = {"name": "More", "description": "[[play:plain]]", "agent_id": "default_agent", "schedule": "@daily"}
+    scripts = {"breeds": [CallTools([Call("add_task", body)] * 6), Say("Done.")]}
+    async with chat_in(tmp_path, scripts) as chat:
+        await chat.house.services.schedules.scheduler.stop()
+        desk = Desk(chat, (await agent_named(chat, "Clerk", "add_task"))["agent_id"])
+        task_id = await desk.make("@daily", "[[play:breeds]]")
+        await desk.data("POST", f"/{task_id}/run")
+        await desk.ended(task_id)
+        found = (await desk.data("GET", ""))["items"]
+    assert sorted(each["created_by"] for each in found) == ["agent"] * 5 + ["user"]
 
 
 async def test_limits_and_what_a_task_may_not_hold(tmp_path: Path) -> None:

@@ -7,10 +7,8 @@ from datetime import datetime
 from clary.db.session import Session
 from clary.features.schedules.policy import GIVE_UP_AFTER, retry_delay, status_of
 from clary.features.schedules.repository import TaskRepository
+from clary.features.schedules.service.notices import AGENT_GONE, GIVEN_UP, Notices
 from clary.features.schedules.tables import TaskRow, TaskRunRow
-
-GIVEN_UP = "too_many_failures"
-AGENT_GONE = "agent_not_found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +23,9 @@ class Outcome:
 class Settling:
     """Keeps the figures and the state of tasks."""
 
-    def __init__(self, *, new_id: Callable[[], str]) -> None:
+    def __init__(self, *, new_id: Callable[[], str], notices: Notices) -> None:
         self._new_id = new_id
+        self._notices = notices
 
     def note_start(self, task: TaskRow, start: TaskRunRow, now: datetime) -> None:
         """A run began."""
@@ -84,3 +83,4 @@ class Settling:
         task.enabled, task.last_status = False, reason
         await db.flush()
         await TaskRepository(db).cancel_waiting(task.task_id, now=now)
+        await self._notices.add(db, user_id=task.user_id, task_name=task.name, reason=reason)
