@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from clary.db.migrate import SQLITE, ensure_schema
+from support import postgresql
 
 
 @cache
@@ -28,3 +29,13 @@ def put_schema(url: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
     path.write_bytes(_migrated())
+
+
+def database_url(folder: Path, name: str = "test.db") -> str:
+    """The address of the database that belongs to a folder, on the kind that this run of the tests is for."""
+    return postgresql.postgresql_in(folder) if postgresql.IS_CHOSEN else f"{SQLITE}{folder / name}"
+
+
+def database_settings(data_dir: Path) -> dict[str, str]:
+    """What settings of a server on a data directory have to say about its database."""
+    return {"database_url": postgresql.postgresql_in(data_dir)} if postgresql.IS_CHOSEN else {}

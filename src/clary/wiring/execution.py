@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from clary.adapters.event_log import SqliteEventLog
+from clary.adapters.event_log import event_log_on
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database
@@ -108,7 +108,7 @@ class ExecutionServices:
 
     def _add_conversations(self) -> None:
         settings, clock = self.settings, self.clock
-        self.event_log = SqliteEventLog(self.database)
+        self.event_log = event_log_on(self.database)
         self.hub = Hub(self.event_log)
         self.active_runs = ActiveRuns(self.database)
         self.runs = RunService(
