@@ -15,6 +15,14 @@ from support.house import House, house_in
 from support.schema import database_url, put_schema
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL nothing is tested that is about SQLite's file."""
+    if postgresql.IS_CHOSEN:
+        left_out = [item for item in items if item.get_closest_marker("sqlite")]
+        items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=left_out)
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     """The loop that the product runs on."""

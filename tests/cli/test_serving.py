@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.s3_server import s3_server
+from support.schema import stored_rows
 from support.server_process import ServerProcess, running, signed_in
 from support.terminal import clary
 
@@ -43,18 +44,10 @@ async def test_a_busy_port_another_key_and_a_newer_database_are_one_line_each(tm
     assert (busy.returncode, busy.stderr) == (2, "CLARY_PORT: cannot listen there (address already in use)\n")
     other = clary(tmp_path, "serve", CLARY_PORT="0", CLARY_SECRET_KEY="00" * 32)
     assert (other.returncode, other.stderr) == (2, "CLARY_SECRET_KEY: does not fit the database\n")
-    _write_revision(tmp_path / "data" / "clary.db", "9999")
+    stored_rows(tmp_path / "data", "UPDATE alembic_version SET version_num = '9999'")
     newer = clary(tmp_path, "serve", CLARY_PORT="0")
     assert newer.returncode == 2
     assert newer.stderr.startswith("the database is newer than this program")
-
-
-def _write_revision(path: Path, revision: str) -> None:
-    import sqlite3
-    from contextlib import closing
-
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
 
 
 async def test_a_signal_ends_the_server_with_status_0(tmp_path: Path) -> None:

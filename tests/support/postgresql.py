@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -137,6 +137,18 @@ class _Desk:
         for name in [each for each in self._made if each.startswith(prefix)]:
             self.drop(name)
 
+    def fetch(self, database: str, statements: Sequence[str], *values: Any) -> list[Any]:
+        """Rows of statements in a database, one list of all."""
+
+        async def work() -> list[Any]:
+            connection = await asyncpg.connect(_at(database))
+            try:
+                return [tuple(row) for each in statements for row in await connection.fetch(each, *values)]
+            finally:
+                await connection.close()
+
+        return self._run(work())
+
     def close(self) -> None:
         """Deletes what is left."""
         self.drop_all("")
@@ -197,3 +209,17 @@ def forget_postgresql_in(folder: Path) -> None:
     for each in (folder, *(path for path in folder.rglob("data") if path.is_dir())):
         if _name(each) in _desk()._made:
             _desk().drop(_name(each))
+
+
+def run(folder: Path, statement: str, *values: Any) -> list[Any]:
+    """Rows of a statement; `?` stands for a value."""
+    parts = statement.split("?")
+    numbered = parts[0] + "".join(f"${number}{part}" for number, part in enumerate(parts[1:], 1))
+    return _desk().fetch(_name(folder), [numbered], *values)
+
+
+def all_values(folder: Path) -> bytes:
+    """Every value of every table."""
+    tables = run(folder, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    rows = _desk().fetch(_name(folder), [f'SELECT * FROM "{table}"' for (table,) in tables])
+    return b"\n".join(each if isinstance(each, bytes) else str(each).encode() for row in rows for each in row)

@@ -2,9 +2,12 @@
 
 import atexit
 import shutil
+import sqlite3
 import tempfile
+from contextlib import closing
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from clary.db.migrate import SQLITE, ensure_schema
 from support import postgresql
@@ -39,3 +42,18 @@ def database_url(folder: Path, name: str = "test.db") -> str:
 def database_settings(data_dir: Path) -> dict[str, str]:
     """What settings of a server on a data directory have to say about its database."""
     return {"database_url": postgresql.postgresql_in(data_dir)} if postgresql.IS_CHOSEN else {}
+
+
+def stored_bytes(data_dir: Path) -> bytes:
+    """Everything the database of a data directory holds."""
+    if postgresql.IS_CHOSEN:
+        return postgresql.all_values(data_dir)
+    return b"".join(path.read_bytes() for path in data_dir.glob("clary.db*"))
+
+
+def stored_rows(data_dir: Path, statement: str, *values: Any) -> list[Any]:
+    """What a statement gives, while a server runs on the data directory or not; `?` stands for a value."""
+    if postgresql.IS_CHOSEN:
+        return postgresql.run(data_dir, statement, *values)
+    with closing(sqlite3.connect(data_dir / "clary.db")) as db, db:
+        return db.execute(statement, values).fetchall()

@@ -11,6 +11,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("serve")(serving.serve)
+app.command("worker")(serving.worker)
 app.command("migrate")(examining.migrate)
 app.command("doctor")(examining.doctor)
 app.add_typer(people.commands, name="user")

@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from clary.db.one_hop import one_hop_driver
-from clary.db.postgresql import NOT_CONNECTED, passes_by_itself, postgresql_engine
+from clary.db.postgresql import NotConnectedError, TurnSession, passes_by_itself, postgresql_engine
 from clary.errors import UpstreamError
 from clary.kit import traces
 from clary.kit.text import Text
@@ -74,29 +74,33 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncSession]:
+    async def write(self, *, beside: bool = False) -> AsyncGenerator[AsyncSession]:
         """One transaction: committed when the block ends, rolled back when it raises.
+
+        One at a time in the whole deployment, so that what was read in it still counts when it commits. `beside`: it
+        does not wait for its turn, for statements that each hold their whole condition (moving the end of a lease).
 
         Raises:
             UnavailableError: the database cannot be reached or stays locked.
         """
-        async with self._session(self._writer) as session:
+        async with self._session(self._writer, takes_turn=not beside and not self.is_sqlite) as session:
             yield session
             await session.commit()
 
     @asynccontextmanager
-    async def _session(self, engine: AsyncEngine) -> AsyncGenerator[AsyncSession]:
+    async def _session(self, engine: AsyncEngine, *, takes_turn: bool = False) -> AsyncGenerator[AsyncSession]:
         if self._is_closed:
             raise UnavailableError
         self._open += 1
         began = time.monotonic()
         try:
-            async with AsyncSession(engine, expire_on_commit=False, autoflush=True) as session:
-                if not self.is_sqlite:
-                    await _connected(session)
+            kind = TurnSession if takes_turn else None
+            async with AsyncSession(engine, sync_session_class=kind, expire_on_commit=False) as session:
                 yield session
         except PoolTimeoutError:
             raise UnavailableError from None
+        except NotConnectedError as error:
+            raise UnavailableError from error
         except OperationalError as error:
             raise UnavailableError from error
         except DBAPIError as error:
@@ -135,14 +139,6 @@ class Database:
         await self._writer.dispose()
         if self.is_sqlite:
             await self._reader.dispose()
-
-
-async def _connected(session: AsyncSession) -> None:
-    """Takes the connection now: the driver's own errors of opening one would pass through SQLAlchemy as they are."""
-    try:
-        await session.connection()
-    except NOT_CONNECTED as error:
-        raise UnavailableError from error
 
 
 def _tell_if_slow(seconds: float, *, is_writing: bool) -> None:

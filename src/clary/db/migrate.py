@@ -188,12 +188,12 @@ def _is_postgresql(database_url: str) -> bool:
 
 def _on_postgresql(database_url: str, work: Callable[["Connection"], T], *, keep: bool = True) -> T:
     """In one transaction; the driver is loaded only for a database that needs it."""
-    from clary.db.postgresql import NOT_CONNECTED, in_transaction
+    from clary.db.postgresql import NotConnectedError, in_transaction
 
     try:
         return in_transaction(database_url, work, keep=keep)
-    except NOT_CONNECTED as error:
-        raise SchemaError(f"the database cannot be reached ({type(error).__name__})") from error
+    except NotConnectedError as error:
+        raise SchemaError(f"the database cannot be reached ({error})") from error
 
 
 def _revision_on_postgresql(connection: "Connection") -> str | None:

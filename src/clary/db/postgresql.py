@@ -12,8 +12,12 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.orm import Session, SessionTransaction
 
 T = TypeVar("T")
+
+TAKE_TURN = "SELECT pg_advisory_xact_lock(7242, 2)"
+LOCK_SCHEMA = "SELECT pg_advisory_xact_lock(7242, 1)"
 
 OLDEST_VERSION = 14
 CONNECT_SECONDS = 5.0
@@ -25,12 +29,16 @@ SESSION = {
     "synchronous_commit": "on",
     "jit": "off",
     "lock_timeout": "10s",
-    "idle_in_transaction_session_timeout": "60s",
+    "idle_in_transaction_session_timeout": "30s",
 }
 PASSING = frozenset({"40001", "40P01", "53000", "53200", "53300", "53400", "55P03"})
 """Deadlock, serialization, too little of something, a lock that came too late; classes 08, 57 and 58 pass too."""
-NOT_CONNECTED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What opening a connection raises."""
+DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What the driver raises where SQLAlchemy does not stand between."""
+
+
+class NotConnectedError(Exception):
+    """No connection could be opened."""
 
 
 def is_postgresql(url: str) -> bool:
@@ -47,10 +55,13 @@ async def connect(url: str) -> Any:
     """A connection outside every pool.
 
     Raises:
-        OSError, asyncpg.PostgresError, asyncpg.InterfaceError
+        NotConnectedError: the server does not answer, or does not let us in.
     """
     driver: Any = asyncpg
-    return await driver.connect(driver_address(url), timeout=CONNECT_SECONDS, server_settings=SESSION)
+    try:
+        return await driver.connect(driver_address(url), timeout=CONNECT_SECONDS, server_settings=SESSION)
+    except DRIVER_ERRORS as error:
+        raise NotConnectedError(type(error).__name__) from error
 
 
 def postgresql_engine(url: str, *, pool_size: int) -> AsyncEngine:
@@ -77,19 +88,40 @@ def postgresql_engine(url: str, *, pool_size: int) -> AsyncEngine:
     return engine
 
 
+class TurnSession(Session):
+    """A transaction that writes: one at a time in the whole deployment, as on SQLite.
+
+    What slices decide from rows they have just read (the last admin, a quota, a name that is free) rests on it. The
+    lock is taken with the first statement and goes with the transaction. The event log's writers take no turn.
+    """
+
+
+def _take_turn(_session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    if not transaction.nested:
+        connection.exec_driver_sql(TAKE_TURN)
+
+
+event.listen(TurnSession, "after_begin", _take_turn)
+
+
 def passes_by_itself(error: DBAPIError) -> bool:
     """Whether the same work may succeed later: the server is gone or starting, or two transactions met."""
     if error.connection_invalidated:
         return True
     state = getattr(error.orig, "sqlstate", None)
-    return state is not None and (state in PASSING or state[:2] in ("08", "57", "58"))
+    return state is not None and is_passing_state(state)
+
+
+def is_passing_state(state: str) -> bool:
+    """The same of the server's own code of a fault."""
+    return state in PASSING or state[:2] in ("08", "57", "58")
 
 
 def in_transaction(url: str, work: Callable[[Connection], T], *, keep: bool = True) -> T:
     """Does something in one transaction, on a connection and a loop of its own; blocking. `keep`: else undone.
 
     Raises:
-        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the server cannot be reached.
+        NotConnectedError
     """
 
     async def do() -> T:
@@ -108,7 +140,7 @@ def in_transaction(url: str, work: Callable[[Connection], T], *, keep: bool = Tr
 def lock_schema(connection: Connection) -> None:
     """One process at a time changes the schema; the lock goes with the transaction."""
     connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
-    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7242, 1)")
+    connection.exec_driver_sql(LOCK_SCHEMA)
 
 
 def order_by_bytes(connection: Connection) -> None:

@@ -1,7 +1,6 @@
 """The composition root: says which adapter fills which port, and starts and stops what has to be. Nothing else does."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -10,8 +9,9 @@ import structlog
 from clary import __version__
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.passwords import Argon2Passwords
-from clary.db.database import Database, UnavailableError
+from clary.db.database import Database
 from clary.db.migrate import ensure_schema
+from clary.db.notices import Notices
 from clary.errors import InvalidRequestError
 from clary.features.agents.service import FixedTools
 from clary.features.llm_providers.service import Money
@@ -35,13 +35,7 @@ from clary.wiring.mcp import EveryTool, McpParts, McpToolsOutside
 from clary.wiring.memory import PersonalNoteBooks, make_memory
 from clary.wiring.objects import ObjectServices
 from clary.wiring.observability import ObservabilityServices
-from clary.wiring.parts import (
-    FirstSteps,
-    announce_password,
-    csrf_rule,
-    culprit,
-    edge_rules,
-)
+from clary.wiring.parts import FirstSteps, announce_password, csrf_rule, culprit, each_step, edge_rules
 from clary.wiring.permissions import make_explainer
 from clary.wiring.providers import ModelProviders
 from clary.wiring.readiness import make_system
@@ -67,12 +61,17 @@ class Services:
         self.csrf = csrf_rule(settings)
         prepare_data_dir(settings)
         self.database = Database(settings.database, pool_size=settings.database_pool)
+        self.notices = Notices(self.database)
         self.guard = OutboundGuard()
         self.secret_box = SecretBox(secret_key(settings), settings.old_key_bytes)
         self.passwords = passwords or Argon2Passwords()
         self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
         self.background = Background(
-            database=self.database, clock=self.clock, process_id=self.process_id, is_on=settings.jobs
+            database=self.database,
+            notices=self.notices,
+            clock=self.clock,
+            process_id=self.process_id,
+            is_on=settings.jobs,
         )
         self._add_identity()
         self._add_objects()
@@ -113,6 +112,7 @@ class Services:
         self.execution = ExecutionServices(
             self.settings,
             database=self.database,
+            notices=self.notices,
             clock=self.clock,
             process_id=self.process_id,
             secret_box=self.secret_box,
@@ -326,8 +326,8 @@ class Services:
         self.observability.publish(state)
         self.knowledge.publish(state)
 
-    async def start(self) -> None:
-        """Schema, keys, event log, sandbox; then runs that a dead process left go on.
+    async def start(self, *, takes_runs: bool = True) -> None:
+        """Schema, keys, event log, sandbox; then runs that a dead process left go on, if this one takes runs.
 
         Raises:
             SettingsError, SchemaError, UnavailableError: the start is refused; what was opened is closed again.
@@ -337,7 +337,8 @@ class Services:
             await self._start_accounts()
             undo.pop_all()
         self.observability.start()
-        await self.execution.start()
+        await self.notices.start()
+        await self.execution.start(takes_runs=takes_runs)
         await self.knowledge.start()
         await self.background.start()
         await self.tools.calls.start()
@@ -373,7 +374,7 @@ class Services:
 
     async def _drain(self) -> None:
         self.system.draining = True
-        await _each(self.upkeep.stop, self.background.stop, self.knowledge.stop, self.execution.drain)
+        await each_step(self.upkeep.stop, self.background.stop, self.knowledge.stop, self.execution.drain)
 
     async def stop(self) -> None:
         """Gives runs back, writes what is queued, closes everything."""
@@ -381,7 +382,9 @@ class Services:
             self._begin_drain()
         assert self._draining is not None
         await self._draining
-        await _each(self.mcp.stop, self.execution.event_log.stop, self.usage.gate.close, self.identity.stop)
+        await each_step(
+            self.notices.stop, self.mcp.stop, self.execution.event_log.stop, self.usage.gate.close, self.identity.stop
+        )
         await self._close()
 
     async def _close(self) -> None:
@@ -389,15 +392,6 @@ class Services:
         await self.observability.stop()
         await self.database.close()
         self.passwords.close()
-
-
-async def _each(*steps: Callable[[], Awaitable[None]]) -> None:
-    """Goes every step of stopping. What the database does not take any more is for those who take over after us."""
-    for step in steps:
-        try:
-            await step()
-        except UnavailableError:
-            log.warning("stopping_without_database", step=step.__qualname__)
 
 
 def build_services(settings: Settings) -> Services:

@@ -19,7 +19,8 @@ from sqlalchemy.util import await_only
 
 from clary.adapters.event_log.rows import MAX_LINES_PER_ROW, EventLogRows
 from clary.db.database import Database
-from clary.db.postgresql import NOT_CONNECTED, passes_by_itself, postgresql_engine
+from clary.db.notices import CHANNEL, Notices
+from clary.db.postgresql import DRIVER_ERRORS, NotConnectedError, is_passing_state, passes_by_itself, postgresql_engine
 from clary.kit import measures
 from clary.streams.ports import LogFencedError, LogUnavailableError, Write
 
@@ -28,9 +29,11 @@ log = structlog.get_logger()
 WINDOW_SECONDS = 0.005
 RETRY_SECONDS = 30.0
 RETRY_PAUSE_SECONDS = 0.2
-CHANNEL = "clary_logs"
+TOPIC = "logs"
 IDS_PER_NOTICE = 300
 """Ids of 20 digits in a notice of fewer than 8,000 bytes."""
+
+FAULTS = (*DRIVER_ERRORS, NotConnectedError, DBAPIError)
 
 CLAIM_NUMBERS = """
     UPDATE event_logs AS l
@@ -79,8 +82,9 @@ class _Part:
 class PostgresEventLog(EventLogRows):
     """Implements `EventLog` in the database that also holds everything else, so lines and rows commit together."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, notices: Notices) -> None:
         super().__init__(database)
+        self._notices = notices
         self._engine = postgresql_engine(database.url, pool_size=1)
         self._waiting: list[_Append] = []
         self._arrived = asyncio.Event()
@@ -97,7 +101,7 @@ class PostgresEventLog(EventLogRows):
         try:
             async with self._engine.connect():
                 pass
-        except (*NOT_CONNECTED, DBAPIError) as error:
+        except FAULTS as error:
             log.error("event_log_not_opened", exc_info=error)
             raise LogUnavailableError(type(error).__name__) from error
         self._writer = asyncio.create_task(self._write_forever(), name="event log")
@@ -149,7 +153,7 @@ class PostgresEventLog(EventLogRows):
         """All in one transaction; if one append's work fails, each log gets its own, so only the guilty one fails."""
         try:
             await self._try_for_a_while(batch)
-        except (*NOT_CONNECTED, DBAPIError) as error:
+        except FAULTS as error:
             by_log: dict[int, list[_Append]] = {}
             for item in batch:
                 by_log.setdefault(item.log_id, []).append(item)
@@ -170,7 +174,7 @@ class PostgresEventLog(EventLogRows):
                     return
                 await self._apply_all(batch, transaction)
                 return
-            except (*NOT_CONNECTED, DBAPIError) as error:
+            except FAULTS as error:
                 if not _is_passing(error) or time.monotonic() > give_up_at or self._is_stopping:
                     raise
             await asyncio.sleep(RETRY_PAUSE_SECONDS)
@@ -178,10 +182,21 @@ class PostgresEventLog(EventLogRows):
     async def _apply_all(self, batch: list[_Append], transaction: "_Transaction") -> None:
         async with self._engine.connect() as connection:
             transaction.number, transaction.is_committing = None, False
-            await connection.run_sync(lambda sync: _apply(sync, batch, transaction))
+            await connection.run_sync(lambda sync: self._apply(sync, batch, transaction))
             transaction.is_committing = True
             await connection.commit()
             transaction.is_committing = False
+
+    def _apply(self, connection: Connection, batch: list[_Append], transaction: "_Transaction") -> None:
+        # The driver begins a transaction with SQLAlchemy's first statement, and its own ones are to be inside.
+        connection.exec_driver_sql("SELECT 1")
+        driver: Any = connection.connection.driver_connection
+        changed: list[int] = []
+        for parts in _rounds(batch):
+            changed += _apply_round(connection, driver, parts, transaction)
+        for start in range(0, len(changed), IDS_PER_NOTICE):
+            ids = ",".join(map(str, changed[start : start + IDS_PER_NOTICE]))
+            await_only(driver.execute(TELL, CHANNEL, self._notices.sealed(TOPIC, ids)))
 
     async def _is_committed(self, transaction: "_Transaction") -> bool:
         """Whether the commit that nobody answered was done after all.
@@ -217,19 +232,10 @@ async def _fetch_value(connection: AsyncConnection, statement: str, *values: Any
 
 
 def _is_passing(error: BaseException) -> bool:
-    return passes_by_itself(error) if isinstance(error, DBAPIError) else isinstance(error, NOT_CONNECTED)
-
-
-def _apply(connection: Connection, batch: list[_Append], transaction: _Transaction) -> None:
-    # One statement, so that the driver has begun the transaction; it begins with the first of SQLAlchemy's own.
-    connection.exec_driver_sql("SELECT 1")
-    driver: Any = connection.connection.driver_connection
-    changed: list[int] = []
-    for group in _rounds(batch):
-        changed += _apply_round(connection, driver, group, transaction)
-    for start in range(0, len(changed), IDS_PER_NOTICE):
-        ids = ",".join(map(str, changed[start : start + IDS_PER_NOTICE]))
-        await_only(driver.execute(TELL, CHANNEL, ids))
+    state = getattr(error, "sqlstate", None)
+    if isinstance(error, DBAPIError):
+        return passes_by_itself(error)
+    return state is None or is_passing_state(state)
 
 
 def _rounds(batch: list[_Append]) -> list[list[_Part]]:

@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Executable, delete, insert, select, update
 
 from clary.adapters.event_log.tables import EventLinesRow, EventLogRow
-from clary.db.database import Database
-from clary.streams.ports import LogHead
+from clary.db.database import Database, UnavailableError
+from clary.streams.ports import LogHead, LogUnavailableError
 
 MAX_LINES_PER_ROW = 4096
 ROWS_PER_READ = 256
+
+
+class LogUnreachableError(UnavailableError, LogUnavailableError):
+    """Nothing can be read now: a refusal for who asks over HTTP, the end of a view for who follows a stream."""
 
 
 class EventLogRows:
@@ -18,6 +22,7 @@ class EventLogRows:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.is_shared = not database.is_sqlite
 
     async def create(self, transaction: Any, key: str) -> int:
         """See the port."""
@@ -36,29 +41,34 @@ class EventLogRows:
 
     async def read(self, log_id: int, start: int, max_bytes: int) -> list[bytes]:
         """See the port."""
-        async with self._database.read() as session:
-            rows = await session.execute(
-                select(EventLinesRow.first, EventLinesRow.lines)
-                .where(EventLinesRow.log_id == log_id, EventLinesRow.first + EventLinesRow.count > start)
-                # Rows hold at most a few thousand lines; the bound lets the index do the work.
-                .where(EventLinesRow.first > start - MAX_LINES_PER_ROW)
-                .order_by(EventLinesRow.first)
-                .limit(ROWS_PER_READ)
-            )
-            found = rows.all()
-        return _lines_from(cast("Sequence[tuple[int, bytes]]", found), start, max_bytes)
+        rows = await self._read(
+            select(EventLinesRow.first, EventLinesRow.lines)
+            .where(EventLinesRow.log_id == log_id, EventLinesRow.first + EventLinesRow.count > start)
+            # Rows hold at most a few thousand lines; the bound lets the index do the work.
+            .where(EventLinesRow.first > start - MAX_LINES_PER_ROW)
+            .order_by(EventLinesRow.first)
+            .limit(ROWS_PER_READ)
+        )
+        return _lines_from(cast("Sequence[tuple[int, bytes]]", rows), start, max_bytes)
 
     async def head(self, log_id: int) -> LogHead | None:
         """See the port."""
-        async with self._database.read() as session:
-            row = (
-                await session.execute(
-                    select(EventLogRow.length, EventLogRow.size_bytes, EventLogRow.ended).where(
-                        EventLogRow.log_id == log_id
-                    )
-                )
-            ).first()
-        return None if row is None else LogHead(row[0], row[1], row[2])
+        return (await self.heads([log_id])).get(log_id)
+
+    async def heads(self, log_ids: Sequence[int]) -> dict[int, LogHead]:
+        """See the port."""
+        row = EventLogRow
+        rows = await self._read(
+            select(row.log_id, row.length, row.size_bytes, row.ended).where(row.log_id.in_(log_ids))
+        )
+        return {log_id: LogHead(*head) for log_id, *head in rows}
+
+    async def _read(self, query: Executable) -> Sequence[Any]:
+        try:
+            async with self._database.read() as session:
+                return (await session.execute(query)).all()
+        except UnavailableError as error:
+            raise LogUnreachableError from error
 
     async def delete(self, transaction: Any, log_ids: Sequence[int]) -> None:
         """See the port."""
