@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import aiohttp
 
 from support.schema import database_settings
+from support.warm import WarmProcess
 
 ADMIN_PASSWORD = "Journey-Admin-4711"
 START_SECONDS = 120
@@ -30,7 +30,7 @@ class ServerProcess:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data_dir.parent / "server.log"
         self._environment = environment
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: WarmProcess | None = None
 
     async def start(self) -> None:
         """Starts it and waits until it is healthy."""
@@ -44,10 +44,9 @@ class ServerProcess:
             "CLARY_OUTBOUND_ALLOW": "127.0.0.1",
             **self._environment,
         }
-        with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "clary.cli", self.command, env=environment, stdout=log, stderr=log
-            )
+        self._process = WarmProcess(
+            [self.command], environment=environment, folder=Path.cwd(), stdin=None, stdout=self.log, stderr=self.log
+        )
         async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
             while not await self._is_healthy(session):
                 assert self._process.returncode is None, self.log.read_text()[-2000:]
@@ -96,7 +95,7 @@ class WorkerProcess(ServerProcess):
         self.log = data_dir.parent / f"worker-{self.port}.log"
 
     async def _is_healthy(self, session: aiohttp.ClientSession) -> bool:
-        return "Clary works" in self.log.read_text()
+        return self.log.exists() and "Clary works" in self.log.read_text()
 
 
 @asynccontextmanager

@@ -12,7 +12,8 @@ from clary.settings.environment import (
     unknown_warnings,
     variable_of,
 )
-from clary.settings.model import Settings, read_given
+from clary.settings.fields import read_given
+from clary.settings.model import Settings
 from clary.settings.rules import require_consistent
 
 

@@ -1,11 +1,8 @@
 """Small parts that wiring puts together."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-import structlog
-
-from clary.db.database import UnavailableError
 from clary.db.session import Session
 from clary.errors import InvalidRequestError
 from clary.features.agents.service import (
@@ -20,8 +17,6 @@ from clary.http.csrf import CsrfRule
 from clary.http.middleware import EdgeRules
 from clary.http.peers import AddressList
 from clary.settings import Settings
-
-log = structlog.get_logger()
 
 
 def edge_rules(settings: Settings) -> EdgeRules:
@@ -113,12 +108,3 @@ def announce_password(username: str, password: str) -> None:
 def culprit(problem: InvalidRequestError) -> str:
     """Which variable of the first admin a refusal is about."""
     return problem.slug.split("_")[0].upper()
-
-
-async def each_step(*steps: Callable[[], Awaitable[None]]) -> None:
-    """Goes every step of stopping. What the database does not take any more is for those who take over after us."""
-    for step in steps:
-        try:
-            await step()
-        except UnavailableError:
-            log.warning("stopping_without_database", step=step.__qualname__)

@@ -80,7 +80,6 @@ class StandingClock:
         return self.epoch()
 
 
-@dataclass
 class NoBases:
     """Nobody can read any knowledge base."""
 
@@ -89,6 +88,7 @@ class NoBases:
         return frozenset()
 
 
+@dataclass
 class ScriptedProbe:
     """A provider that answers as a test says and remembers whom it was asked for. `usages`: as it reports them."""
 

@@ -174,7 +174,9 @@ async def test_every_call_of_a_verification_is_booked_on_who_tried(stage: Stage)
         (7, 3, 0, 0, "26.40000000", "USD", "ok", "estimated"),
         (0, 0, 0, 0, "0.00000000", "USD", "error", "provider_timeout"),
     ]
-    assert await booked(stage, "duration_ms", "attempt") == [(1000, 1)] * 3
+    # The clock moves a second whenever one of the three looks at it, and they go side by side.
+    lasted = await booked(stage, "duration_ms", "attempt")
+    assert [(duration >= 1000, attempt) for duration, attempt in lasted] == [(True, 1)] * 3
 
 
 async def test_a_failed_verification_is_booked_with_what_the_provider_reported(stage: Stage) -> None:

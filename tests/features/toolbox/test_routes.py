@@ -115,6 +115,7 @@ async def test_the_list_is_chosen_by_type_and_language(tools: Tools) -> None:
     assert {name: (tool["source"], tool["available"]) for name, tool in services.items()} == {
         "search_web_page": ("内置MCP: unified_search_server", False),
         "search_image_from_web": ("内置MCP: unified_search_server", False),
+        "search_knowledge_base": ("内置MCP: knowledge_base", True),
     }
     assert services["search_web_page"]["unavailable_reason"] == "未配置搜索服务"
     assert await tools.listed("pia", "?type=mcp") == await tools.listed("pia", "?type=banana") == {}

@@ -133,7 +133,8 @@ def test_every_text_exists_in_both_languages() -> None:
 
 def test_unknown_names_and_aliases_of_tools_that_are_not_here_are_left_out() -> None:
     assert canonical_name("web_search") == "search_web_page"
-    assert Toolbox().specs(["retrieve_on_zavixai_db", "nope", "sys_x"], "zh") == []
+    assert canonical_name("retrieve_on_zavixai_db") == "search_knowledge_base"
+    assert Toolbox().specs(["nope", "sys_x"], "zh") == []
     assert [spec.name for spec in Toolbox().specs(["web_search"], "zh")] == ["search_web_page"]
     assert Toolbox().find("nope") is None
     with pytest.raises(ToolFailedError) as failure:
