@@ -247,5 +247,58 @@ async def test_one_command_serves_with_several_processes_and_replaces_one_that_d
     assert all_of.returncode == 0
 
 
+async def test_one_key_at_two_servers_starts_one_run_that_both_join(tmp_path: Path, url: str) -> None:
+    async with (
+        ScriptedProvider({"short": [Say("once", pieces=2)]}) as provider,
+        deployment(tmp_path, url, servers=2) as (a, b),
+    ):
+        people = await everywhere([a, b])
+        agent = await agent_of(people[0], provider)
+        for each in people:
+            each.headers["Idempotency-Key"] = "one"
+        body = start_of(agent, "short", "s1")
+        for path in ("/api/web-stream", "/api/stream"):
+            for each in people:
+                each.headers["Idempotency-Key"] = f"one {path}".replace(" ", "-").replace("/", "-")
+            first, second = await asyncio.gather(*(each.all_lines(path, body) for each in people))
+            assert first == second
+            assert (whole(first)[-1]["status"], said(parsed(first))) == ("completed", "once")
+        history = await people[0].data("GET", "/api/conversations/s1/messages")
+        assert [m["role"] for m in history["messages"]].count("user") == 2
+
+
+async def test_replacements_at_two_servers_take_turns_and_the_run_of_a_dead_one_is_replaced_at_once(
+    tmp_path: Path, url: str
+) -> None:
+    gate = Gate(Say("never said"), text="begun ")
+    async with (
+        ScriptedProvider({"gate": [gate], "short": [Say("all")]}) as provider,
+        deployment(tmp_path, url, servers=3, CLARY_RUN_LEASE_SECONDS="60") as (a, b, c),
+    ):
+        at_a, at_b, at_c = await everywhere([a, b, c])
+        agent = await agent_of(at_a, provider)
+        async with at_a.lines("/api/web-stream", start_of(agent, "gate", "s1")) as lines:
+            old = [await anext(lines)]
+            await asyncio.gather(
+                *(each.all_lines("/api/web-stream", start_of(agent, "short", "s1")) for each in (at_b, at_c))
+            )
+            old += [line async for line in lines]
+        assert whole(old)[-1]["status"] == "replaced"
+        runs = (await at_a.data("GET", "/api/runs?session_id=s1"))["runs"]
+        assert {run["status"] for run in runs} <= {"replaced", "completed"}
+        assert len(runs) == 3
+
+        async with at_a.lines("/api/web-stream", start_of(agent, "gate", "s2")) as lines:
+            old = [await anext(lines)]
+            run_id = (await at_b.data("GET", "/api/runs?session_id=s2"))["runs"][0]["run_id"]
+            await a.kill()
+        began = time.monotonic()
+        new = await at_b.all_lines("/api/web-stream", start_of(agent, "short", "s2"))
+        assert time.monotonic() - began < 20
+        assert (whole(new)[-1]["status"], said(parsed(new))) == ("completed", "all")
+        old += await at_c.all_lines(f"/api/stream/resume/s2?last_index={len(old)}&run_id={run_id}")
+        assert whole(old)[-1]["status"] == "replaced"
+
+
 def children_of(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

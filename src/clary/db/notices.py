@@ -1,17 +1,21 @@
-"""What processes tell each other through PostgreSQL: that something changed, never what it is now.
+"""What processes tell each other through PostgreSQL: that something changed, never what it is now; and who is there.
 
 A notice can be lost, with a connection or a process. So whoever subscribes is also called without a key, from time to
 time and after every new connection: then anything may have changed.
 """
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Callable
 from typing import Any
 
 import structlog
+from sqlalchemy import text
 
 from clary.db.database import Database
 from clary.db.postgresql import DRIVER_ERRORS, NotConnectedError, connect
+from clary.db.session import Session
 from clary.kit.ids import new_hex
 
 log = structlog.get_logger()
@@ -19,9 +23,15 @@ log = structlog.get_logger()
 CHANNEL = "clary"
 POLL_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
+FIRST_SECONDS = 5.0
 TELL = "SELECT pg_notify($1, part) FROM unnest($2::text[]) AS part"
-MOST_BYTES = 7_000
-"""The server takes fewer than 8,000."""
+BE_PRESENT = "SELECT pg_try_advisory_lock(7243, hashtext($1))"
+IS_PRESENT = text(
+    "SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+    " WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objsubid = 2 AND l.classid::bigint = 7243"
+    " AND l.objid::bigint = (hashtext(:name)::bigint & 4294967295))"
+)
+TIME = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 Subscriber = Callable[[str | None], None]
 """Gets the key of what changed; None: anything may have changed."""
@@ -30,9 +40,13 @@ Subscriber = Callable[[str | None], None]
 class Notices:
     """One connection of this process that listens. On SQLite there is nobody to tell, and nothing happens."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, *, name: str | None = None, on_time: Callable[[float], None] | None = None
+    ) -> None:
         self._database = database
-        self._sender = new_hex(16)
+        self._sender = name or new_hex(16)
+        self._on_time = on_time
+        self._connected = asyncio.Event()
         self._subscribers: dict[str, list[Subscriber]] = {}
         self._outbox: list[str] = []
         self._posted = asyncio.Event()
@@ -56,9 +70,17 @@ class Notices:
 
     async def start(self) -> None:
         """Begins to listen; a server that does not answer now is tried again and again."""
+        self._connected.clear()
         if not self._database.is_sqlite:
             self._is_on = True
             self._task = asyncio.create_task(self._listen_forever(), name="notices")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_SECONDS):
+                    await self._connected.wait()
+
+    async def is_gone(self, session: Session, name: str) -> bool:
+        """Whether no living process of this name is connected. One that has just lost its connection seems gone too."""
+        return not self._database.is_sqlite and not await session.scalar(IS_PRESENT, {"name": name})
 
     async def stop(self) -> None:
         """Sends what is posted, if that is quick, and ends."""
@@ -86,7 +108,10 @@ class Notices:
 
     async def _serve(self, connection: Any) -> None:
         await connection.add_listener(CHANNEL, self._heard)
+        await connection.fetchval(BE_PRESENT, self._sender)
+        await self._read_time(connection)
         self.is_listening = True
+        self._connected.set()
         while self._is_on:
             # Also right after connecting: nobody knows what was missed.
             self._call_all()
@@ -99,8 +124,14 @@ class Notices:
                     break
                 await self._send(connection)
             # A connection that died without a word shows here.
-            await connection.fetchval("SELECT 1", timeout=ANSWER_SECONDS)
+            await self._read_time(connection)
         await self._send(connection)
+
+    async def _read_time(self, connection: Any) -> None:
+        asked = time.time()
+        there = await connection.fetchval(TIME, timeout=ANSWER_SECONDS)
+        if self._on_time is not None:
+            self._on_time(there - (asked + time.time()) / 2)
 
     async def _send(self, connection: Any) -> None:
         self._posted.clear()

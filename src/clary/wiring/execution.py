@@ -170,6 +170,7 @@ class ExecutionServices:
             max_active=settings.max_active_runs,
             sole_process=self.database.is_sqlite,
             on_change=self._told,
+            is_gone=self.notices.is_gone,
             on_elsewhere=lambda run_id: self.notices.post("runs", run_id),
         )
         self.things = RunThings(

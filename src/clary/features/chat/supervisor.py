@@ -67,6 +67,7 @@ class RunSupervisor:
         max_active: int,
         sole_process: bool,
         on_change: Callable[[str], None],
+        is_gone: Callable[[Session, str], Awaitable[bool]],
         on_elsewhere: Callable[[str], None],
     ) -> None:
         self._database = database
@@ -79,6 +80,7 @@ class RunSupervisor:
         self._slots = asyncio.Semaphore(max_active)
         self._sole_process = sole_process
         self._on_change = on_change
+        self._is_gone = is_gone
         self._on_elsewhere = on_elsewhere
         self._runs: dict[str, LocalRun] = {}
         self._by_log: dict[int, LocalRun] = {}
@@ -185,7 +187,9 @@ class RunSupervisor:
                     run = await runs.find(run.root_run_id)
                 if run is None or self._stopping or not is_active(run.status):
                     return
-                if run.lease_expires_at is not None and run.lease_expires_at > self._clock.epoch():
+                is_held = run.lease_expires_at is not None and run.lease_expires_at > self._clock.epoch()
+                # Whoever waits for the end of a run does not wait for the lease of a process that was killed.
+                if is_held and (run.lease_owner is None or not await self._is_gone(db, run.lease_owner)):
                     return
                 await self._claim(db, run)
         except UnavailableError:
