@@ -284,13 +284,13 @@ async def test_replacements_at_two_servers_take_turns_and_the_run_of_a_dead_one_
             )
             old += [line async for line in lines]
         assert whole(old)[-1]["status"] == "replaced"
-        runs = (await at_a.data("GET", "/api/runs?session_id=s1"))["runs"]
+        runs = (await at_a.data("GET", "/api/runs?session_id=s1"))["items"]
         assert {run["status"] for run in runs} <= {"replaced", "completed"}
         assert len(runs) == 3
 
         async with at_a.lines("/api/web-stream", start_of(agent, "gate", "s2")) as lines:
             old = [await anext(lines)]
-            run_id = (await at_b.data("GET", "/api/runs?session_id=s2"))["runs"][0]["run_id"]
+            run_id = (await at_b.data("GET", "/api/runs?session_id=s2"))["items"][0]["run_id"]
             await a.kill()
         began = time.monotonic()
         new = await at_b.all_lines("/api/web-stream", start_of(agent, "short", "s2"))

@@ -44,6 +44,11 @@ def database_settings(data_dir: Path) -> dict[str, str]:
     return {"database_url": postgresql.postgresql_in(data_dir)} if postgresql.IS_CHOSEN else {}
 
 
+def database_environment(data_dir: Path) -> dict[str, str]:
+    """The same as variables."""
+    return {f"CLARY_{name.upper()}": value for name, value in database_settings(data_dir).items()}
+
+
 def stored_bytes(data_dir: Path) -> bytes:
     """Everything the database of a data directory holds."""
     if postgresql.IS_CHOSEN:

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from support.schema import database_settings
+from support.schema import database_environment
 from support.warm import WarmProcess
 
 ADMIN_PASSWORD = "Journey-Admin-4711"
@@ -37,7 +37,7 @@ class ServerProcess:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("CLARY_")}
         environment = {
             **clean,
-            **{f"CLARY_{name.upper()}": value for name, value in database_settings(self.data_dir).items()},
+            **database_environment(self.data_dir),
             "CLARY_PORT": str(self.port),
             "CLARY_DATA_DIR": str(self.data_dir),
             "CLARY_BOOTSTRAP_ADMIN_PASSWORD": ADMIN_PASSWORD,
