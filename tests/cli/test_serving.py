@@ -77,6 +77,7 @@ async def test_users_are_added_and_listed_while_the_server_runs(tmp_path: Path) 
         assert "argon2" not in listed.stdout
 
 
+@pytest.mark.sqlite
 def test_an_unknown_variable_is_named_with_its_nearest_neighbour(tmp_path: Path) -> None:
     done = clary(tmp_path, "migrate", CLARY_PROT="1")
     assert (done.returncode, done.stdout) == (0, "upgraded\n")
@@ -107,6 +108,7 @@ def test_doctor_shows_where_values_come_from_and_hides_secrets(tmp_path: Path) -
     assert "Very-Secret" not in done.stdout
 
 
+@pytest.mark.sqlite
 def test_doctor_tries_the_object_store(tmp_path: Path) -> None:
     keys = {"CLARY_S3_BUCKET": "clary-files", "CLARY_S3_ACCESS_KEY": "key", "CLARY_S3_SECRET_KEY": "secret"}
     clary(tmp_path, "migrate")
