@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from clary.cli import app
+from support.schema import database_environment
 from support.server_process import running, signed_in
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +19,7 @@ KB = "/api/knowledge-base"
 
 def clary(folder: Path, *arguments: str, stdin: str = "") -> Result:
     """Runs a command on a data directory, in this process: many processes would each import everything anew."""
-    runner = CliRunner(env={"CLARY_DATA_DIR": str(folder / "data")})
+    runner = CliRunner(env={"CLARY_DATA_DIR": str(folder / "data"), **database_environment(folder / "data")})
     return runner.invoke(app, list(arguments), input=stdin)
 
 

@@ -12,14 +12,17 @@ from typing import Any
 
 import aiohttp
 
+from support.schema import database_environment
 from support.warm import WarmProcess
 
 ADMIN_PASSWORD = "Journey-Admin-4711"
-START_SECONDS = 40
+START_SECONDS = 120
 
 
 class ServerProcess:
     """`clary serve` on a free port and a data directory."""
+
+    command = "serve"
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
@@ -34,6 +37,7 @@ class ServerProcess:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("CLARY_")}
         environment = {
             **clean,
+            **database_environment(self.data_dir),
             "CLARY_PORT": str(self.port),
             "CLARY_DATA_DIR": str(self.data_dir),
             "CLARY_BOOTSTRAP_ADMIN_PASSWORD": ADMIN_PASSWORD,
@@ -41,7 +45,7 @@ class ServerProcess:
             **self._environment,
         }
         self._process = WarmProcess(
-            ["serve"], environment=environment, folder=Path.cwd(), stdin=None, stdout=self.log, stderr=self.log
+            [self.command], environment=environment, folder=Path.cwd(), stdin=None, stdout=self.log, stderr=self.log
         )
         async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
             while not await self._is_healthy(session):
@@ -54,6 +58,17 @@ class ServerProcess:
                 return answer.status == 200
         except aiohttp.ClientError:
             return False
+
+    @property
+    def pid(self) -> int:
+        """Of the living process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it lives."""
+        return None if self._process is None else self._process.returncode
 
     async def kill(self) -> None:
         """kill -9."""
@@ -68,6 +83,19 @@ class ServerProcess:
             self._process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(30):
             return await self._process.wait()
+
+
+class WorkerProcess(ServerProcess):
+    """`clary worker` on a data directory."""
+
+    command = "worker"
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        super().__init__(data_dir, **environment)
+        self.log = data_dir.parent / f"worker-{self.port}.log"
+
+    async def _is_healthy(self, session: aiohttp.ClientSession) -> bool:
+        return self.log.exists() and "Clary works" in self.log.read_text()
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("serve")(serving.serve)
+app.command("worker")(serving.worker)
 app.command("migrate")(examining.migrate)
 app.command("rollback")(examining.rollback)
 app.command("backup")(operating.backup)

@@ -1,6 +1,7 @@
 """Brings the schema up to what the program needs.
 
-A start with a current schema costs one query and does not import Alembic. Revisions are the four digits that begin the
+A start with a current schema costs one query and does not import Alembic. SQLite's file is copied before the first
+step; on PostgreSQL all steps are one transaction. Revisions are the four digits that begin the
 file names in `versions/`; they form one line, so the highest is the head.
 """
 
@@ -11,12 +12,15 @@ from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import clary
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from sqlalchemy import Connection
+
+T = TypeVar("T")
 
 SQLITE = "sqlite:///"
 BUSY_SECONDS = 60
@@ -67,7 +71,10 @@ def schema_state(database_url: str) -> SchemaState:
         SchemaError: the database was made by a newer program, or is no database of ours.
     """
     known = known_revisions()
-    stored = stored_revision(sqlite_path(database_url))
+    if _is_postgresql(database_url):
+        stored = _on_postgresql(database_url, _revision_on_postgresql, keep=False)
+    else:
+        stored = stored_revision(sqlite_path(database_url))
     if stored is not None and stored not in known:
         raise SchemaError("the database is newer than this program; install the newer program or restore a copy")
     return SchemaState(stored, known[-1])
@@ -84,6 +91,8 @@ def ensure_schema(database_url: str) -> bool:
     """
     if schema_state(database_url).is_current:
         return False
+    if _is_postgresql(database_url):
+        return _on_postgresql(database_url, _upgrade_postgresql)
     path = sqlite_path(database_url)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with alone(path):
@@ -97,13 +106,15 @@ def ensure_schema(database_url: str) -> bool:
 
 
 def check_upgrade(database_url: str) -> SchemaState:
-    """Tries the upgrade on a copy and changes nothing.
+    """Tries the upgrade on a copy, on PostgreSQL in a transaction that is undone; changes nothing.
 
     Raises:
         SchemaError: see `schema_state`; anything else the upgrade raises is its own fault and passes through.
     """
     state = schema_state(database_url)
-    if not state.is_current:
+    if _is_postgresql(database_url):
+        _on_postgresql(database_url, _upgrade_postgresql, keep=False)
+    elif not state.is_current:
         source = sqlite_path(database_url)
         with TemporaryDirectory(prefix="clary-migrate-") as folder:
             copy = Path(folder) / "copy.db"
@@ -180,7 +191,7 @@ def sqlite_path(database_url: str) -> Path:
         SchemaError: another kind of database.
     """
     if not database_url.startswith(SQLITE):
-        raise SchemaError("this version keeps its data in SQLite only")
+        raise SchemaError("the database is not a SQLite file")
     return Path(database_url.removeprefix(SQLITE))
 
 
@@ -237,6 +248,46 @@ def _upgrade(path: Path, revision: str = "head") -> None:
             command.upgrade(config, revision)
     finally:
         engine.dispose()
+
+
+def _is_postgresql(database_url: str) -> bool:
+    return database_url.startswith("postgres")
+
+
+def _on_postgresql(database_url: str, work: Callable[["Connection"], T], *, keep: bool = True) -> T:
+    """In one transaction; the driver is loaded only for a database that needs it."""
+    from clary.db.postgresql import NotConnectedError, in_transaction
+
+    try:
+        return in_transaction(database_url, work, keep=keep)
+    except NotConnectedError as error:
+        raise SchemaError(f"the database cannot be reached ({error})") from error
+
+
+def _revision_on_postgresql(connection: "Connection") -> str | None:
+    from clary.db.postgresql import fault_of_database
+
+    fault = fault_of_database(connection)
+    if fault is not None:
+        raise SchemaError(fault)
+    if connection.exec_driver_sql("SELECT to_regclass('alembic_version')").scalar() is None:
+        return None
+    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
+def _upgrade_postgresql(connection: "Connection") -> bool:
+    from alembic import command
+
+    from clary.db.postgresql import lock_schema, order_by_bytes
+
+    lock_schema(connection)
+    if _revision_on_postgresql(connection) == known_revisions()[-1]:
+        return False
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    order_by_bytes(connection)
+    return True
 
 
 def alembic_config() -> "Config":

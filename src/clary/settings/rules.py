@@ -37,9 +37,9 @@ def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _not_yet(settings: Settings) -> Iterator[tuple[str, str]]:
     """What the settings know but this version cannot do."""
-    if not settings.database.startswith("sqlite:///"):
-        yield "CLARY_DATABASE_URL", "must start with sqlite:/// (this version has no other database)"
-    if settings.processes > 1:
+    if not settings.database.startswith(("sqlite:///", "postgresql://", "postgresql+asyncpg://")):
+        yield "CLARY_DATABASE_URL", "must start with sqlite:/// or postgresql://"
+    if settings.processes > 1 and settings.database.startswith("sqlite"):
         yield "CLARY_PROCESSES", "more than one process needs PostgreSQL"
     if settings.search_index == "milvus":
         yield "CLARY_SEARCH_INDEX", "must be embedded (this version knows no Milvus)"

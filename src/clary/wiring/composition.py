@@ -7,11 +7,12 @@ import structlog
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.passwords import Argon2Passwords
 from clary.db.database import Database
+from clary.db.notices import Notices
 from clary.features.agents.service import FixedTools
 from clary.features.llm_providers.service import Money
 from clary.features.toolbox.service import ALIASES
 from clary.features.workspaces.service import WorkspaceService
-from clary.kit.clock import Clock, SystemClock
+from clary.kit.clock import Clock, SharedClock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_uuid
 from clary.kit.safe_http import OutboundGuard
@@ -51,18 +52,24 @@ class ServiceParts:
         self, settings: Settings, *, clock: Clock | None = None, passwords: Argon2Passwords | None = None
     ) -> None:
         self.settings = settings
-        self.clock = clock or SystemClock()
+        self.clock = clock or SharedClock()
         self.process_id = new_uuid()
         self.edge_rules = edge_rules(settings)
         self.csrf = csrf_rule(settings)
         prepare_data_dir(settings)
         self.database = Database(settings.database, pool_size=settings.database_pool)
+        on_time = self.clock.move_to if isinstance(self.clock, SharedClock) else None
+        self.notices = Notices(self.database, name=self.process_id, on_time=on_time)
         self.guard = OutboundGuard()
         self.secret_box = SecretBox(secret_key(settings), settings.old_key_bytes)
         self.passwords = passwords or Argon2Passwords()
         self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
         self.background = Background(
-            database=self.database, clock=self.clock, process_id=self.process_id, is_on=settings.jobs
+            database=self.database,
+            notices=self.notices,
+            clock=self.clock,
+            process_id=self.process_id,
+            is_on=settings.jobs,
         )
         self._add_identity()
         self._add_objects()
@@ -107,6 +114,7 @@ class ServiceParts:
         self.execution = ExecutionServices(
             self.settings,
             database=self.database,
+            notices=self.notices,
             clock=self.clock,
             process_id=self.process_id,
             secret_box=self.secret_box,

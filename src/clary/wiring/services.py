@@ -31,8 +31,8 @@ class Services(ServiceParts):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Future[None] | None = None
 
-    async def start(self) -> None:
-        """Schema, keys, event log, sandbox; then runs that a dead process left go on.
+    async def start(self, *, takes_runs: bool = True) -> None:
+        """Schema, keys, event log, sandbox; then runs that a dead process left go on, if this one takes runs.
 
         Raises:
             SettingsError, SchemaError, UnavailableError: the start is refused; what was opened is closed again.
@@ -42,7 +42,8 @@ class Services(ServiceParts):
             await self._start_accounts()
             undo.pop_all()
         self.observability.start()
-        await self.execution.start()
+        await self.notices.start()
+        await self.execution.start(takes_runs=takes_runs)
         await self.knowledge.start()
         await self.background.start()
         await self.tools.calls.start()
@@ -89,7 +90,9 @@ class Services(ServiceParts):
             self._begin_drain()
         assert self._draining is not None
         await self._draining
-        await _each(self.mcp.stop, self.execution.event_log.stop, self.usage.gate.close, self.identity.stop)
+        await _each(
+            self.notices.stop, self.mcp.stop, self.execution.event_log.stop, self.usage.gate.close, self.identity.stop
+        )
         await self._close()
 
     async def _close(self) -> None:

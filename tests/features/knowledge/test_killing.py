@@ -11,6 +11,7 @@ from sqlalchemy import select
 from clary.db.database import Database
 from clary.features.knowledge.tables import KnowledgeDocumentRow, KnowledgePassageRow
 from features.knowledge.stacks import PREFIX
+from support.schema import database_url
 from support.server_process import Person, ServerProcess, signed_in
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -100,7 +101,7 @@ async def _until_done(person: Person, kdb_id: str, task: str, *, count: int) -> 
 async def _index(folder: Path, kdb_id: str) -> dict[str, Any]:
     """What a search can find, and what people see of the documents; without ids, times and attempts."""
     document, passage = KnowledgeDocumentRow, KnowledgePassageRow
-    database = Database(f"sqlite:///{folder / 'data' / 'clary.db'}")
+    database = Database(database_url(folder / "data", "clary.db"))
     columns = (passage.place, passage.start, passage.end, passage.text, passage.context, passage.tokens)
     query = select(document.name, *columns).join(document, document.id == passage.doc_id)
     rows = select(document.name, document.status, document.outcome, document.passages, document.text_ready)

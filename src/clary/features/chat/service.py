@@ -21,7 +21,7 @@ from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.payloads.overrides import OVERRIDES, StreamRequest
 from clary.features.chat.preparing import input_place
 from clary.features.chat.resolving import Asked, RunResolver
-from clary.features.chat.starting import ChatLimits, Interrupted, OpenedView, Start, Take
+from clary.features.chat.starting import ChatLimits, Interrupted, KeyTakenError, OccupiedError, OpenedView, Start, Take
 from clary.features.chat.supervisor import RunSupervisor
 from clary.features.conversations.errors import SessionNotFoundError
 from clary.features.conversations.service import (
@@ -68,14 +68,7 @@ __all__ = [
 
 REPLACE_SECONDS = 10.0
 INTERRUPT_SECONDS = 2.0
-
-
-class _OccupiedError(Exception):
-    """The session has an active run that the request may replace."""
-
-    def __init__(self, run_id: str) -> None:
-        super().__init__(run_id)
-        self.run_id = run_id
+MOST_REPLACEMENTS = 8
 
 
 class ChatService:
@@ -129,26 +122,39 @@ class ChatService:
             return await self._start(start)
         async with self._lock(identity, "key", idempotency_key):
             joined = await self._join(identity, idempotency_key, start.content_hash)
-            return joined or await self._start(start)
+            if joined is not None:
+                return joined
+            try:
+                return await self._start(start)
+            except KeyTakenError:
+                # Another process was quicker with the same key.
+                joined = await self._join(identity, idempotency_key, start.content_hash)
+                if joined is None:
+                    raise SessionReleasingError from None
+                return joined
 
     async def _start(self, start: Start) -> OpenedView:
         async with self.session_lock(start.identity, start.session_id):
-            try:
-                run = await self._create(start, replaces=start.endpoint in ("web_stream", "rerun"))
-            except _OccupiedError as occupied:
-                await self.replace(occupied.run_id)
-                run = await self._create(start, replaces=False)
+            run = await self._create_or_replace(start)
             self._hub.adopt(run.log_id)
             self._supervisor.launch(run)
             return await self._open(run, 0)
+
+    async def _create_or_replace(self, start: Start) -> RunRow:
+        for _ in range(MOST_REPLACEMENTS):
+            try:
+                return await self._create(start, replaces=start.endpoint in ("web_stream", "rerun"))
+            except OccupiedError as occupied:
+                # The lock of the session is this process's; another one may have begun a further run meanwhile.
+                await self.replace(occupied.run_id)
+        raise SessionReleasingError
 
     async def _remember_key(self, db: Session, run: RunRow, key: str, content_hash: str) -> None:
         row = IdempotencyKeyRow(
             user_id=run.user_id, key=key, content_hash=content_hash, run_id=run.run_id, created_at=self._clock.now()
         )
         if not await RunRepository(db).add_key(row):
-            # Another process was quicker with the same key; nothing of this start is kept.
-            raise SessionReleasingError
+            raise KeyTakenError
 
     def _lock(self, identity: Identity, kind: str, name: str) -> asyncio.Lock:
         return self._locks.setdefault((identity.user_id, kind, name), asyncio.Lock())
@@ -261,6 +267,8 @@ class ChatService:
     async def _create(self, start: Start, *, replaces: bool) -> RunRow:
         """Messages, conversation, run row and idempotency key in one transaction."""
         async with self._database.write() as db:
+            if start.key is not None and await RunRepository(db).find_key(start.identity.user_id, start.key):
+                raise KeyTakenError
             run = await self._create_in(db, start, replaces=replaces)
             if start.key is not None:
                 await self._remember_key(db, run, start.key, start.content_hash)
@@ -315,7 +323,7 @@ class ChatService:
     ) -> None:
         active = await self._runs.find_active(db, conversation_id=known.conversation_id) if known else None
         if active is not None:
-            raise _OccupiedError(active.run_id) if replaces else SessionBusyError
+            raise OccupiedError(active.run_id) if replaces else SessionBusyError
         if await RunRepository(db).count_active(identity.user_id) >= self._limits.runs_per_user():
             raise TooManyRunsError
 

@@ -38,17 +38,6 @@ class OpenedView:
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupted:
-    """Outcome of an interrupt."""
-
-    session_id: str
-    user_id: str
-    interrupted: bool
-    run_id: str | None
-    status: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Start:
     """A request to start a run. `take`: another source than the request's messages; `title`: of a new conversation."""
 
@@ -92,3 +81,36 @@ class Start:
             if waiting is not None:
                 return Intake(ControlTags(), (), (), frozenset(), text_of(waiting.content)[:500])
         return read_messages(self.request.messages, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedView:
+    """A view with the names its answer's headers carry, and what to say when nothing is left to send."""
+
+    view: View | None
+    run_id: str
+    session_id: str
+    last_line: Callable[[], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """Outcome of an interrupt."""
+
+    session_id: str
+    user_id: str
+    interrupted: bool
+    run_id: str | None
+    status: str | None
+
+
+class OccupiedError(Exception):
+    """The session has an active run that the request may replace."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+
+class KeyTakenError(Exception):
+    """Somebody else used the idempotency key in the same moment; nothing of this start is kept."""

@@ -143,6 +143,15 @@ class RunRepository:
             query = query.where(or_(RunRow.lease_expires_at.is_(None), RunRow.lease_expires_at < now_epoch))
         return (await self._session.scalars(query.order_by(RunRow.created_at))).all()
 
+    async def list_stopped(self, root_run_ids: Sequence[str]) -> Sequence[RunRow]:
+        """Runs of these trees that somebody wishes to end and that have not ended; roots first."""
+        rows = await self._session.scalars(
+            select(RunRow)
+            .where(RunRow.root_run_id.in_(root_run_ids), RunRow.status.in_(ACTIVE), RunRow.stop_reason.is_not(None))
+            .order_by(RunRow.created_at)
+        )
+        return rows.all()
+
     async def renew_leases(self, owner: str, run_ids: Sequence[str], expires_at: float) -> None:
         """Moves the end of the leases of runs that a process really works on."""
         await self._session.execute(
