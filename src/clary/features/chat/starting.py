@@ -28,16 +28,6 @@ class ChatLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedView:
-    """A view with the names its answer's headers carry, and what to say when nothing is left to send."""
-
-    view: View | None
-    run_id: str
-    session_id: str
-    last_line: Callable[[], bytes | None]
-
-
-@dataclass(frozen=True, slots=True)
 class Start:
     """A request to start a run. `take`: another source than the request's messages; `title`: of a new conversation."""
 
