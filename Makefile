@@ -5,6 +5,12 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 NODE := $(shell command -v npm 2>/dev/null)
 
+# Where the database decides: what locks, counts, numbers, orders and wakes. `make test-slow` runs everything there.
+ON_POSTGRESQL := $(addprefix tests/,db streams jobs features/audit features/usage features/groups \
+	features/permissions features/interventions features/accounts features/conversations \
+	features/chat/test_replacing.py features/chat/test_idempotency.py features/chat/test_interrupting.py \
+	journeys/test_takeover.py)
+
 .PHONY: help openid setup run test test-slow check bench docs console system-packages dev-setup migration openapi clean
 
 help: ## List the commands
@@ -17,10 +23,12 @@ run: setup ## Start Clary on the embedded default
 
 test: dev-setup check ## Install what the tests need, check, and run the whole suite
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	CLARY_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 --dist loadgroup -m "not slow" $(ON_POSTGRESQL)
 	@if [ -n "$(NODE)" ]; then cd console && npm test --silent; else echo "Node is missing: console tests not run"; exit 1; fi
 
-test-slow: dev-setup ## Run the long sweeps
+test-slow: dev-setup ## Run the long sweeps, and the whole suite on PostgreSQL
 	$(BIN)/pytest -m slow --timeout=900
+	CLARY_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 --dist loadgroup --timeout=900
 
 check: dev-setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check src tests tools benchmarks
@@ -61,14 +69,14 @@ dev-setup: $(STAMPS)/dev console openid
 $(STAMPS)/dev: $(STAMPS)/venv requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --only-binary :all: --require-hashes -r requirements-dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	@$(MAKE) --no-print-directory system-packages PACKAGES="bwrap:bubblewrap chromium:chromium"
+	@$(MAKE) --no-print-directory system-packages PACKAGES="bwrap:bubblewrap chromium:chromium tesseract:tesseract-ocr,tesseract-ocr-chi-sim /usr/lib/postgresql/*/bin/postgres:postgresql"
 	@touch $@ $(STAMPS)/run
 
 # Installs Debian packages whose program is missing, where we may; otherwise says what to install.
 system-packages:
 	@for pair in $(PACKAGES); do \
-	  program=$${pair%%:*}; package=$${pair##*:}; \
-	  command -v $$program >/dev/null 2>&1 && continue; \
+	  program=$${pair%%:*}; package=$$(echo $${pair##*:} | tr , ' '); \
+	  for found in $$program; do command -v $$found >/dev/null 2>&1 && continue 2; done; \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	    echo "installing $$package"; \
 	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$package; } >/dev/null 2>&1 \

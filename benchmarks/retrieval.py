@@ -4,6 +4,7 @@
     python benchmarks/retrieval.py --set xquad-zh:xquad-en               questions of one, texts of the other
     python benchmarks/retrieval.py --set xquad-en --url URL --key KEY    through the HTTP API of a server
     python benchmarks/retrieval.py --speed 60000                         p50, p95, memory, disk
+    python benchmarks/retrieval.py --speed 60000 --url URL --key KEY     ingestion, p50, p95 of words through the API
 
 A set is a folder with `corpus.jsonl`, `queries.jsonl` and `qrels/test.tsv`. Words alone and both together are measured
 in one run, so that a loss shows. Vectors are kept in `--cache`, because making them takes most of the time.
@@ -12,6 +13,7 @@ in one run, so that a loss shows. Vectors are kept in `--cache`, because making 
 import argparse
 import asyncio
 import hashlib
+import io
 import json
 import math
 import random
@@ -216,10 +218,47 @@ class Server:
             await self._until("/doc/task_process", {"task_id": task}, lambda data: data["taskProcess"] >= 100)
         await self._until("/info", {}, lambda data: data["index"]["vectors"] != "partial")
 
-    async def search(self, mode: str, question: str) -> list[str]:
+    async def fill(self, collection: Collection, passages: int) -> None:
+        """Makes so many passages of the collection, one document for each hundred, and asks questions meanwhile."""
+        settings = {"embedding": {"mode": "none"}, "chunk": {"target_chars": 200, "overlap_chars": 0}}
+        body = {"name": "speed", "type": "document", "kdb_setting": settings}
+        self._kdb_id = (await self._call("POST", "/add", json=body))["kdb_id"]
+        texts, questions = list(collection.texts.values()), list(collection.questions.values())
+        chosen, began, times = random.Random(1), time.perf_counter(), list[float]()
+        for start in range(0, passages, 10_000):
+            form = aiohttp.FormData({"kdb_id": self._kdb_id})
+            for first in range(start, min(start + 10_000, passages), 100):
+                paragraphs = (
+                    f"n{chosen.randrange(passages)} {texts[number % len(texts)][:180]}"
+                    for number in range(first, first + 100)
+                )
+                form.add_field("files", io.BytesIO("\n\n".join(paragraphs).encode()), filename=f"{first}.txt")
+            task = (await self._call("POST", "/doc/add_by_files", data=form))["taskId"]
+            while (await self._call("GET", "/doc/task_process", params={"kdb_id": self._kdb_id, "task_id": task}))[
+                "taskProcess"
+            ] < 100:
+                asked = time.perf_counter()
+                await self.search("words", chosen.choice(questions), top_k=10)
+                times.append(1000 * (time.perf_counter() - asked))
+                await asyncio.sleep(0.2)
+        spent = time.perf_counter() - began
+        made = (await self._call("GET", "/info", params={"kdb_id": self._kdb_id}))["passages"]
+        print(f"{made} passages in {spent:.0f} s; queries meanwhile: {_percentiles(times)}")
+
+    async def measure_speed(self, collection: Collection, passages: int) -> None:
+        """Prints how long a query takes, one at a time."""
+        await self.fill(collection, passages)
+        times: list[float] = []
+        for question in list(collection.questions.values())[:300]:
+            began = time.perf_counter()
+            await self.search("words", question, top_k=10)
+            times.append(1000 * (time.perf_counter() - began))
+        print(f"  words    {_percentiles(times)}")
+
+    async def search(self, mode: str, question: str, *, top_k: int = 100) -> list[str]:
         """Names of documents, best first."""
         wire = {"words": "lexical", "vectors": "vector", "both": "hybrid"}[mode]
-        body = {"kdb_id": self._kdb_id, "query": question[:4000], "top_k": 100, "mode": wire, "merge": False}
+        body = {"kdb_id": self._kdb_id, "query": question[:4000], "top_k": top_k, "mode": wire, "merge": False}
         results = (await self._call("POST", "/retrieve", json=body))["results"]
         return list(dict.fromkeys(result["metadata"]["doc_name"].removesuffix(".txt") for result in results))
 
@@ -317,7 +356,11 @@ async def main() -> None:
             await bench.close()
         if vectors is not None:
             vectors.close()
-    if wanted.speed:
+    if wanted.speed and wanted.url:
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {wanted.key}"}) as session:
+            server = Server(session, wanted.url, mode="none")
+            await server.measure_speed(load(wanted.data, "stard-judged", 1), wanted.speed)
+    elif wanted.speed:
         await measure_speed(load(wanted.data, "stard-judged", 1), wanted.speed)
 
 

@@ -1,7 +1,7 @@
 """What every test shares."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -9,9 +9,18 @@ import pytest
 import structlog
 
 from clary.db.database import Database
+from support import postgresql
 from support.crowd import Crowd
 from support.house import House, house_in
-from support.schema import put_schema
+from support.schema import database_url, put_schema
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On PostgreSQL nothing is tested that is about SQLite's file."""
+    if postgresql.IS_CHOSEN:
+        left_out = [item for item in items if item.get_closest_marker("sqlite")]
+        items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture
@@ -33,10 +42,18 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def no_databases_left(tmp_path: Path) -> Iterator[None]:
+    """What a test made on a server goes with it."""
+    yield
+    if postgresql.IS_CHOSEN:
+        postgresql.forget_postgresql_in(tmp_path)
+
+
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     """A fresh database with every table, and nothing that works on it."""
-    url = f"sqlite:///{tmp_path / 'test.db'}"
+    url = database_url(tmp_path)
     put_schema(url)
     built = Database(url)
     yield built

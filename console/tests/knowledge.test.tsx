@@ -456,6 +456,35 @@ test("questions are saved as a set; one without an answer is pointed at first", 
   });
 });
 
+test("changed questions are not left without a question", async () => {
+  serve({
+    ...table(),
+    [`GET ${PREFIX}/questions`]: { items: [], total: 0 },
+    [`GET ${PREFIX}/questions/results`]: { items: [], total: 0 },
+  });
+  const asked = vi.fn(() => false);
+  vi.stubGlobal("confirm", asked);
+  const heard = vi.fn();
+  const leave = (hash: string) => {
+    history.pushState(null, "", hash);
+    dispatchEvent(new HashChangeEvent("hashchange"));
+  };
+  leave("#/knowledge/k1/questions");
+  show("k1", "questions");
+  await press("Add a question");
+  addEventListener("hashchange", heard);
+  leave("#/knowledge/k1/search");
+  expect([asked.mock.calls.length, heard.mock.calls.length]).toEqual([1, 0]);
+  expect(location.hash).toBe("#/knowledge/k1/questions");
+  const closing = new Event("beforeunload", { cancelable: true });
+  dispatchEvent(closing);
+  expect(closing.defaultPrevented).toBe(true);
+  asked.mockReturnValue(true);
+  leave("#/knowledge/k1/search");
+  expect([asked.mock.calls.length, heard.mock.calls.length]).toEqual([2, 1]);
+  removeEventListener("hashchange", heard);
+});
+
 const INFO = {
   ...doc("rules.pdf", { id: "d1" }),
   kdb_id: "k1",

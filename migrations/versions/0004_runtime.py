@@ -307,7 +307,7 @@ def upgrade() -> None:
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.add_column(sa.Column("parent_call_id", sa.String(length=160), nullable=True))
         batch_op.add_column(sa.Column("outcome", sa.Text(), nullable=True))
-        batch_op.add_column(sa.Column("archived", sa.Boolean(), server_default=sa.text("0"), nullable=False))
+        batch_op.add_column(sa.Column("archived", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("waited_seconds", sa.Float(), nullable=True))
         batch_op.alter_column(
             "session_id", existing_type=sa.VARCHAR(length=128), type_=sa.String(length=192), existing_nullable=False

@@ -32,6 +32,7 @@ from clary.features.permissions import routes as permission_routes
 from clary.features.permissions.service import table_of, terms_of
 from clary.features.releases import routes as release_routes
 from clary.features.runs import routes as run_routes
+from clary.features.schedules import routes as schedule_routes
 from clary.features.skills import routes as skill_routes
 from clary.features.system import routes as system_routes
 from clary.features.toolbox import routes as tool_routes
@@ -87,6 +88,7 @@ def routers() -> list[APIRouter]:
         intervention_routes.router,
         run_routes.router,
         tool_routes.router,
+        *schedule_routes.routers,
         observability_routes.router,
         observability_routes.gate_router,
     ]

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from clary.cli import app
+from support.schema import database_environment
 from support.server_process import running, signed_in
 
 pytestmark = pytest.mark.anyio
@@ -18,7 +19,7 @@ KB = "/api/knowledge-base"
 
 def clary(folder: Path, *arguments: str, stdin: str = "") -> Result:
     """Runs a command on a data directory, in this process: many processes would each import everything anew."""
-    runner = CliRunner(env={"CLARY_DATA_DIR": str(folder / "data")})
+    runner = CliRunner(env={"CLARY_DATA_DIR": str(folder / "data"), **database_environment(folder / "data")})
     return runner.invoke(app, list(arguments), input=stdin)
 
 
@@ -34,7 +35,7 @@ def folder_in(place: Path) -> Path:
     (folder / ".git").mkdir()
     (folder / "tides.md").write_text("# Tides\n\nThe sea rises twice a day.", "utf-8")
     (folder / "moon" / "phases.txt").write_text("The moon has eight phases.", "utf-8")
-    (folder / "empty.txt").write_bytes(b"")
+    (folder / "empty.txt").write_bytes(b" " * 40)
     (folder / ".git" / "config").write_text("hidden", "utf-8")
     (folder / "link.md").symlink_to(folder / "tides.md")
     return folder
@@ -47,6 +48,9 @@ async def test_a_folder_goes_in_beside_a_server_and_only_once(tmp_path: Path) ->
         await beside(tmp_path, "user", "add", "pia", "--password-stdin", stdin=PASSWORD)
         first = await beside(tmp_path, "kb", "import", str(folder), "Sea", *mine, "--create")
         again = await beside(tmp_path, "kb", "import", str(folder), "Sea", *mine)
+        empty = folder / "empty.txt"
+        empty.write_bytes(b"x" * empty.stat().st_size)
+        mended = await beside(tmp_path, "kb", "import", str(folder), "Sea", *mine)
         (folder / "tides.md").write_text("# Tides\n\nThe sea rises twice a day, by the moon.", "utf-8")
         replaced = await beside(tmp_path, "kb", "import", str(folder), "Sea", *mine, "--replace", "--no-wait")
         pia = await signed_in(server, "pia", PASSWORD)
@@ -55,10 +59,13 @@ async def test_a_folder_goes_in_beside_a_server_and_only_once(tmp_path: Path) ->
     reason = "refused empty.txt: The file contains no extractable text (it may be a scan)\n"
     assert (first.exit_code, first.stdout) == (1, "2 taken in, 0 there already, 1 refused\n"), first.stderr
     assert first.stderr.endswith(reason)
-    assert (again.exit_code, again.stdout) == (0, "0 taken in, 3 there already, 0 refused\n"), again.stderr
+    assert (again.exit_code, again.stdout) == (1, "0 taken in, 2 there already, 1 refused\n"), again.stderr
+    assert again.stderr.endswith(reason)
+    assert (mended.exit_code, mended.stdout) == (0, "1 taken in, 2 there already, 0 refused\n"), mended.stderr
     assert replaced.exit_code == 0, replaced.stderr
     assert (base["name"], base["type"]) == ("Sea", "document")
     assert {each["doc_name"] for each in listed} == {"tides.md", "moon - phases.txt", "empty.txt"}
+    assert [each["status"] for each in listed if each["doc_name"] == "empty.txt"].count(3) == 0
 
 
 def test_without_a_server_a_folder_is_taken_in_searched_and_judged(tmp_path: Path) -> None:

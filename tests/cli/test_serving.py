@@ -1,13 +1,17 @@
 """`clary serve`: a refused start is one line, a signal ends it well (platform.md 13, abuse case A41)."""
 
+import asyncio
+import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from support.s3_server import s3_server
+from support.schema import stored_rows
 from support.server_process import ServerProcess, running, signed_in
 from support.terminal import clary
 
@@ -43,18 +47,10 @@ async def test_a_busy_port_another_key_and_a_newer_database_are_one_line_each(tm
     assert (busy.returncode, busy.stderr) == (2, "CLARY_PORT: cannot listen there (address already in use)\n")
     other = clary(tmp_path, "serve", CLARY_PORT="0", CLARY_SECRET_KEY="00" * 32)
     assert (other.returncode, other.stderr) == (2, "CLARY_SECRET_KEY: does not fit the database\n")
-    _write_revision(tmp_path / "data" / "clary.db", "9999")
+    stored_rows(tmp_path / "data", "UPDATE alembic_version SET version_num = '9999'")
     newer = clary(tmp_path, "serve", CLARY_PORT="0")
     assert newer.returncode == 2
     assert newer.stderr.startswith("the database is newer than this program")
-
-
-def _write_revision(path: Path, revision: str) -> None:
-    import sqlite3
-    from contextlib import closing
-
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
 
 
 async def test_a_signal_ends_the_server_with_status_0(tmp_path: Path) -> None:
@@ -84,6 +80,7 @@ async def test_users_are_added_and_listed_while_the_server_runs(tmp_path: Path) 
         assert "argon2" not in listed.stdout
 
 
+@pytest.mark.sqlite
 def test_an_unknown_variable_is_named_with_its_nearest_neighbour(tmp_path: Path) -> None:
     done = clary(tmp_path, "migrate", CLARY_PROT="1")
     assert (done.returncode, done.stdout) == (0, "upgraded\n")
@@ -114,6 +111,7 @@ def test_doctor_shows_where_values_come_from_and_hides_secrets(tmp_path: Path) -
     assert "Very-Secret" not in done.stdout
 
 
+@pytest.mark.sqlite
 def test_doctor_tries_the_object_store(tmp_path: Path) -> None:
     keys = {"CLARY_S3_BUCKET": "clary-files", "CLARY_S3_ACCESS_KEY": "key", "CLARY_S3_SECRET_KEY": "secret"}
     clary(tmp_path, "migrate")
@@ -130,6 +128,32 @@ def test_doctor_tries_the_object_store(tmp_path: Path) -> None:
         )
         told = f"ok   object store: bucket clary-files at {server.url}"
         assert (told in done.stdout.splitlines(), server.names()) == (True, []), done.stdout
+
+
+async def test_the_command_itself_serves_and_a_signal_ends_it_well(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("CLARY_")}
+    variables = {"CLARY_PORT": str(port), "CLARY_DATA_DIR": str(tmp_path / "data")}
+    with (tmp_path / "log").open("wb") as log:
+        # Not a fork as elsewhere: here the imports of a cold start are what is tried.
+        command = (sys.executable, "-m", "clary.cli", "serve")
+        process = await asyncio.create_subprocess_exec(*command, env={**clean, **variables}, stdout=log, stderr=log)
+    async with asyncio.timeout(90), aiohttp.ClientSession() as session:
+        while not await _is_healthy(session, port):
+            assert process.returncode is None, (tmp_path / "log").read_text()
+            await asyncio.sleep(0.05)
+    process.terminate()
+    async with asyncio.timeout(30):
+        assert await process.wait() == 0
+
+
+async def _is_healthy(session: aiohttp.ClientSession, port: int) -> bool:
+    try:
+        async with session.get(f"http://127.0.0.1:{port}/api/health") as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
 
 
 def test_help_is_quick_and_names_every_command(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import text
 
 from clary.db.database import Database, UnavailableError
+from support.schema import database_url
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 async def opened(tmp_path: Path) -> AsyncIterator[Database]:
-    built = Database(f"sqlite:///{tmp_path / 'a.db'}")
+    built = Database(database_url(tmp_path))
     async with built.write() as db:
         await db.execute(text("CREATE TABLE things (name TEXT)"))
     yield built

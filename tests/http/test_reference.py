@@ -37,11 +37,16 @@ class Page(HTMLParser):
                 self.loads.append(value or "")
 
 
+def documented() -> set[tuple[str, str]]:
+    """Every route as a document names it: how a part of a path is read is no matter of callers."""
+    return {(method, re.sub(r":\w+\}", "}", path)) for method, path in ROUTES}
+
+
 async def test_the_document_names_every_route(house: House) -> None:
     async with house.browser() as client:
         paths = (await client.get("/openapi.json")).json()["paths"]
     named = {(method.upper(), path) for path, item in paths.items() for method in item}
-    assert sorted(ROUTES.keys() - named) == []
+    assert sorted(documented() - named) == []
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc"])
@@ -59,7 +64,7 @@ async def test_the_reference_is_a_page_of_this_server_alone(house: House, path: 
     assert page.anchors <= page.ids
     assert (style.status_code, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
     shown = set(re.findall(r"<b>([A-Z]+)</b> <code>([^<]+)</code>", answer.text))
-    assert sorted(ROUTES.keys() - shown) == []
+    assert sorted(documented() - shown) == []
     assert ("API reference" in answer.text, "接口文档" in chinese) == (True, True)
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from clary.db.columns import Row
 from clary.db.database import Database
 from clary.jobs.job import Job
 from clary.jobs.queue import JobQueue
 from clary.jobs.work import Handler
 from clary.jobs.worker import JobWorker, Kind
 from support.house import SteppedClock
+from support.schema import database_url, put_schema
 
 
 class Yard:
@@ -70,9 +70,9 @@ class Yard:
 @pytest.fixture
 async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
     """An empty yard."""
-    database = Database(f"sqlite:///{tmp_path / 'jobs.db'}")
-    async with database.write() as db:
-        await (await db.connection()).run_sync(Row.metadata.create_all)
+    address = database_url(tmp_path)
+    put_schema(address)
+    database = Database(address)
     async with AsyncExitStack() as ending:
         ending.push_async_callback(database.close)
         yield Yard(database, ending)

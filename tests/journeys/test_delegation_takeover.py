@@ -1,9 +1,7 @@
 """A server killed while three children work: the run ends once, no child runs twice, no side effect repeats."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 from clary.adapters.scripted_provider import Call, CallTools, Gate, Say, ScriptedProvider, Step
 from features.chat.delegating import block, check_tree, delegate, finish, kinds, result_of, task, usage_of
 from journeys.test_takeover import answer_of, first_lines, merged, told
+from support.schema import stored_rows
 from support.server_process import Person, ServerProcess, parsed, running, signed_in
 
 pytestmark = pytest.mark.anyio
@@ -63,8 +62,7 @@ class Stage:
 
     def rows(self, query: str, *values: Any) -> list[Any]:
         """Of the database, while no server runs or beside it."""
-        with closing(sqlite3.connect(self.server.data_dir / "clary.db")) as db, db:
-            return db.execute(query, values).fetchall()
+        return stored_rows(self.server.data_dir, query, *values)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from support.schema import stored_bytes
 from support.server_process import ADMIN_PASSWORD, ServerProcess, running, signed_in
 
 pytestmark = pytest.mark.anyio
@@ -56,9 +57,8 @@ async def test_no_secret_reaches_a_log_an_error_or_a_file(tmp_path: Path) -> Non
     # The answer that hands a secret out is not among these.
     assert [secret for secret in secrets for answer in busy.answers if secret in answer] == []
     assert "busy@example.org" not in log
-    for path in (tmp_path / "data").glob("clary.db*"):
-        stored = path.read_bytes()
-        assert [secret for secret in secrets if secret.encode() in stored] == []
+    stored = stored_bytes(tmp_path / "data")
+    assert [secret for secret in secrets if secret.encode() in stored] == []
 
 
 async def _work(busy: Busy) -> tuple[set[str], set[str]]:

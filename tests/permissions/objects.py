@@ -68,6 +68,14 @@ async def questions_of(house: House, user_id: str, session: str, run_id: str) ->
     return {"questionnaire_id": questionnaire_id, "approval_id": approval_id}
 
 
+async def scheduled_of(client: httpx2.AsyncClient, agent_id: str) -> str:
+    """A task that is due once a day."""
+    body = {"name": "t", "description": "d", "agent_id": agent_id, "schedule": "@daily"}
+    made = await client.post("/tasks", json=body)
+    assert made.json()["code"] == 200, made.text
+    return made.json()["data"]["task_id"]
+
+
 async def objects_of(
     house: House, client: httpx2.AsyncClient, provider: ScriptedProvider, session: str = "session_owned"
 ) -> dict[str, str]:
@@ -93,6 +101,7 @@ async def objects_of(
     stored = await client.post("/api/oss/upload", files={"file": ("a.txt", b"x")})
     return {
         **await base_of(client),
+        "scheduled_id": await scheduled_of(client, agent),
         **await questions_of(house, user_id, session, chat.headers["x-clary-run-id"]),
         "guidance_id": guidance,
         "provider_id": row,

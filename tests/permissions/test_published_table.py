@@ -36,7 +36,7 @@ GENERATION = (
 # Whose object it is, their path does not say.
 IDS_NOT_IN_PATH = (
     *("/api/agent/create", *GENERATION, "/api/chat", "/api/stream", "/api/web-stream"),
-    *("/api/sandbox/approval", "/api/sandbox/approval/audit", "/api/tools/exec"),
+    *("/tasks", "/api/tasks", "/api/sandbox/approval", "/api/sandbox/approval/audit", "/api/tools/exec"),
     *("/api/chat/optimize-input", "/api/chat/optimize-input/stream"),
     *("/api/skills", "/api/skills/content", "/api/skills/report", "/api/skills/download"),
     *(f"/api/skills/{each}" for each in ("upload", "upload-batch", "import-url", "agent-available")),

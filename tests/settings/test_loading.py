@@ -162,6 +162,19 @@ def test_the_default_provider_is_given_whole_or_not_at_all(monkeypatch: pytest.M
     assert refused().startswith("CLARY_DEFAULT_LLM_API_BASE_URL: is missing")
 
 
+def test_scans_are_read_where_an_engine_is_and_demanded_in_vain_where_none_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert load_settings().ocr_program is None
+    assert refused(ocr="on") == "CLARY_OCR: on needs an engine, and none is installed (tesseract-ocr)"
+    engine = tmp_path / "tesseract"
+    engine.write_text("#!/bin/sh\n")
+    engine.chmod(0o755)
+    assert (load_settings().ocr_program, load_settings(ocr="on").ocr_program) == (str(engine), str(engine))
+    assert load_settings(ocr="off").ocr_program is None
+
+
 def test_what_belongs_together_for_mail_is_given_whole() -> None:
     assert refused(smtp_host="mail.example.org") == "CLARY_MAIL_FROM: is required with CLARY_SMTP_HOST"
     assert refused(smtp_username="clary").startswith("CLARY_SMTP_PASSWORD: is missing")

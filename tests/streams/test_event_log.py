@@ -9,21 +9,22 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from clary.adapters.event_log import MemoryEventLog, SqliteEventLog
+from clary.adapters.event_log import MemoryEventLog, SqliteEventLog, event_log_on
 from clary.adapters.event_log.tables import EventLinesRow
 from clary.db.columns import Row
 from clary.db.database import Database
+from clary.db.notices import Notices
 from clary.streams.ports import EventLog, LogFencedError, LogHead, LogUnavailableError
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(params=["database", "memory"])
 async def log(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[EventLog]:
     if request.param == "memory":
         yield MemoryEventLog()
         return
-    built = SqliteEventLog(database)
+    built = event_log_on(database, Notices(database))
     await built.start()
     yield built
     await built.stop()
@@ -81,7 +82,7 @@ async def test_nothing_follows_the_end(log: EventLog, database: Database) -> Non
 
 
 async def test_work_and_lines_commit_together_or_not_at_all(database: Database) -> None:
-    log = SqliteEventLog(database)
+    log = event_log_on(database, Notices(database))
     await log.start()
     good, bad = await created(log, database, "good"), await created(log, database, "bad")
 
@@ -101,7 +102,7 @@ async def test_work_and_lines_commit_together_or_not_at_all(database: Database) 
 
 
 async def test_lines_that_wait_for_one_commit_share_a_row_but_never_a_line(database: Database) -> None:
-    log = SqliteEventLog(database)
+    log = event_log_on(database, Notices(database))
     await log.start()
     log_id = await created(log, database)
     await asyncio.gather(*(log.append(log_id, 1, [b"line %d" % number]) for number in range(300)))
@@ -114,17 +115,17 @@ async def test_lines_that_wait_for_one_commit_share_a_row_but_never_a_line(datab
 
 
 async def test_what_was_queued_is_written_before_the_log_stops(database: Database) -> None:
-    log = SqliteEventLog(database)
+    log = event_log_on(database, Notices(database))
     await log.start()
     log_id = await created(log, database)
     futures = [log.append(log_id, 1, [b"%d" % number]) for number in range(50)]
     await log.stop()
-    reader = SqliteEventLog(database)
-    assert len(await reader.read(log_id, 0, 10**6)) == 50
+    assert len(await log.read(log_id, 0, 10**6)) == 50
     async with asyncio.timeout(5):
         assert await futures[-1] == 50
 
 
+@pytest.mark.sqlite
 async def test_a_log_that_is_started_while_the_file_is_locked_waits_for_it(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path / 'locked.db'}"
     engine = sqlalchemy.create_engine(address)
@@ -147,6 +148,7 @@ async def test_a_log_that_is_started_while_the_file_is_locked_waits_for_it(tmp_p
     await database.close()
 
 
+@pytest.mark.sqlite
 async def test_a_log_that_cannot_be_opened_says_so_at_its_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ UNKNOWN = {
     "kdb_id": "0" * 32,
     "doc_id": "0" * 32,
     "kdb_task_id": "0" * 32,
+    "scheduled_id": "rec_" + "0" * 16,
 }
 KEY = "sk-matrix-000000000000"
 BASES = "/api/knowledge-base"
@@ -73,6 +74,25 @@ def mcp_body(name: str, url: str = "https://mcp.example.com/mcp", **more: Any) -
 
 FREE = Call(owned=False)
 CALLS: dict[tuple[str, str], Call] = {
+    **{
+        (method, prefix + path): Call(path=prefix + path.replace("{task_id}", "{scheduled_id}"), body=body, owned=owned)
+        for prefix in ("/tasks", "/api/tasks")
+        for method, path, body, owned in (
+            ("GET", "", None, False),
+            ("POST", "", {"name": "t", "description": "d", "agent_id": "{agent_id}", "schedule": "@daily"}, True),
+            ("GET", "/{task_id}", None, True),
+            ("PUT", "/{task_id}", {"name": "renamed"}, True),
+            ("DELETE", "/{task_id}", None, True),
+            ("POST", "/{task_id}/enable", {"enabled": False}, True),
+            ("POST", "/{task_id}/run", {}, True),
+            ("POST", "/{task_id}/complete", {}, True),
+            ("GET", "/{task_id}/history", None, True),
+        )
+    },
+    **{
+        ("GET", f"{prefix}/preview"): Call(path=f"{prefix}/preview?schedule=@daily", owned=False)
+        for prefix in ("/tasks", "/api/tasks")
+    },
     ("GET", "/api/system/info"): FREE,
     ("GET", "/api/system/settings"): FREE,
     ("GET", "/api/system/version/check"): FREE,

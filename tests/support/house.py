@@ -14,11 +14,11 @@ from clary.asgi import create_app
 from clary.features.knowledge.ports import ModelSource
 from clary.settings import Settings, load_settings
 from clary.wiring import Services
-from support.schema import put_schema
+from support.schema import database_settings, put_schema
 
 ADMIN_PASSWORD = "First-Admin-4711"
 PASSWORD = "Some-Person-4711"
-_QUIET = {"bootstrap_admin_password": ADMIN_PASSWORD, "embedding": "none"}
+_QUIET = {"bootstrap_admin_password": ADMIN_PASSWORD, "embedding": "none", "ocr": "off"}
 """Nothing that takes long unless a test asks for it."""
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BASE_URL = "http://testserver"
@@ -84,7 +84,7 @@ def bearer(tokens: dict[str, Any]) -> dict[str, str]:
 
 def settings_in(folder: Path, **values: Any) -> Settings:
     """Settings on a folder, with a known admin."""
-    return load_settings(**{**_QUIET, "data_dir": folder / "data", **values})
+    return load_settings(**{**_QUIET, "data_dir": folder / "data", **database_settings(folder / "data"), **values})
 
 
 @asynccontextmanager

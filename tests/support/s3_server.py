@@ -67,6 +67,8 @@ def s3_server() -> Iterator[S3Server]:
         host, port = server.get_host_and_port()
         made = S3Server(f"http://{host}:{port}")
         made.call("PUT")
+        # All servers of one process share their memory.
+        made.empty()
         yield made
     finally:
         server.stop()

@@ -277,6 +277,26 @@ def pdf(
 _PDF_SIGNS: Final = str.maketrans({"(": r"\(", ")": r"\)", "\\": r"\\"})
 
 
+def scan(png: bytes) -> bytes:
+    """A PDF of one page that holds nothing but a grey picture without interlacing."""
+    width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
+    start = png.index(b"IDAT") + 4
+    data = png[start : start + int.from_bytes(png[start - 8 : start - 4], "big")]
+    paint = b"q 612 0 0 792 0 0 cm /I Do Q"
+    return pdf_of(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
+            b" /Resources << /XObject << /I 5 0 R >> >> >>",
+            b"<< /Length %d >>\nstream\n%b\nendstream" % (len(paint), paint),
+            b"<< /Type /XObject /Subtype /Image /Width %d /Height %d /ColorSpace /DeviceGray /BitsPerComponent 8"
+            b" /Filter /FlateDecode /DecodeParms << /Predictor 15 /Columns %d >> /Length %d >>\nstream\n%b\nendstream"
+            % (width, height, width, len(data), data),
+        ]
+    )
+
+
 def pdf_of(parts: Sequence[bytes], *, trailer: str = "") -> bytes:
     """A PDF of numbered objects; the first is the catalog."""
     pieces, places = [b"%PDF-1.5\n%\xe2\xe3\xcf\xd3\n"], list[int]()

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,12 +12,17 @@ from typing import Any
 
 import aiohttp
 
+from support.schema import database_environment
+from support.warm import WarmProcess
+
 ADMIN_PASSWORD = "Journey-Admin-4711"
-START_SECONDS = 40
+START_SECONDS = 120
 
 
 class ServerProcess:
     """`clary serve` on a free port and a data directory."""
+
+    command = "serve"
 
     def __init__(self, data_dir: Path, **environment: str) -> None:
         self.data_dir = data_dir
@@ -26,23 +30,23 @@ class ServerProcess:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data_dir.parent / "server.log"
         self._environment = environment
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: WarmProcess | None = None
 
     async def start(self) -> None:
         """Starts it and waits until it is healthy."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith("CLARY_")}
         environment = {
             **clean,
+            **database_environment(self.data_dir),
             "CLARY_PORT": str(self.port),
             "CLARY_DATA_DIR": str(self.data_dir),
             "CLARY_BOOTSTRAP_ADMIN_PASSWORD": ADMIN_PASSWORD,
             "CLARY_OUTBOUND_ALLOW": "127.0.0.1",
             **self._environment,
         }
-        with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "clary.cli", "serve", env=environment, stdout=log, stderr=log
-            )
+        self._process = WarmProcess(
+            [self.command], environment=environment, folder=Path.cwd(), stdin=None, stdout=self.log, stderr=self.log
+        )
         async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession() as session:
             while not await self._is_healthy(session):
                 assert self._process.returncode is None, self.log.read_text()[-2000:]
@@ -54,6 +58,17 @@ class ServerProcess:
                 return answer.status == 200
         except aiohttp.ClientError:
             return False
+
+    @property
+    def pid(self) -> int:
+        """Of the living process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it lives."""
+        return None if self._process is None else self._process.returncode
 
     async def kill(self) -> None:
         """kill -9."""
@@ -68,6 +83,19 @@ class ServerProcess:
             self._process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(30):
             return await self._process.wait()
+
+
+class WorkerProcess(ServerProcess):
+    """`clary worker` on a data directory."""
+
+    command = "worker"
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        super().__init__(data_dir, **environment)
+        self.log = data_dir.parent / f"worker-{self.port}.log"
+
+    async def _is_healthy(self, session: aiohttp.ClientSession) -> bool:
+        return self.log.exists() and "Clary works" in self.log.read_text()
 
 
 @asynccontextmanager

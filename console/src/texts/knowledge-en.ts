@@ -229,6 +229,7 @@ export const knowledgeEn = {
   saveQuestions: "Save the questions",
   savedQuestions: (count: number) => (count === 1 ? "1 question is saved." : `${count} questions are saved.`),
   unsaved: "Not saved yet",
+  leaveQuestions: "The questions are not saved yet. Leave them all the same?",
   tooManyQuestions: (count: number) => `At most ${count} questions.`,
   runQuestions: "Run the questions",
   running: "The questions are being asked…",

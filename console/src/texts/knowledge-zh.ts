@@ -220,6 +220,7 @@ export const knowledgeZh: Shape<typeof knowledgeEn> = {
   saveQuestions: "保存问题",
   savedQuestions: (count) => `已保存 ${count} 个问题。`,
   unsaved: "尚未保存",
+  leaveQuestions: "问题尚未保存，仍要离开吗？",
   tooManyQuestions: (count) => `最多 ${count} 个问题。`,
   runQuestions: "运行问题",
   running: "正在运行问题…",

@@ -2,7 +2,7 @@
 
 import typer
 
-from clary.cli import audit, development, examining, groups, kb, keys, oauth2, people, permissions, serving
+from clary.cli import audit, development, examining, groups, kb, keys, oauth2, operating, people, permissions, serving
 
 app = typer.Typer(
     help="Clary: a self-hosted AI agent platform server.",
@@ -11,7 +11,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("serve")(serving.serve)
+app.command("worker")(serving.worker)
 app.command("migrate")(examining.migrate)
+app.command("rollback")(examining.rollback)
+app.command("backup")(operating.backup)
+app.command("restore")(operating.restore)
+app.command("export")(operating.export_archive)
+app.command("import")(operating.import_archive)
 app.command("doctor")(examining.doctor)
 app.add_typer(people.commands, name="user")
 app.add_typer(groups.commands, name="group")

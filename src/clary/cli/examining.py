@@ -1,4 +1,4 @@
-"""`clary migrate` and `clary doctor`."""
+"""`clary migrate`, `clary rollback` and `clary doctor`."""
 
 import asyncio
 import os
@@ -13,17 +13,49 @@ def migrate(
     check: Annotated[bool, typer.Option("--check", help="Try it on a copy and change nothing.")] = False,
 ) -> None:
     """Bring the database up to what this program needs; a copy is kept before the first step."""
-    from clary.db.migrate import SchemaError, check_upgrade, ensure_schema
+    from clary.db.migrate import SchemaError, check_upgrade, ensure_schema, steps_between
 
     settings = settings_or_exit()
     try:
         if check:
             state = check_upgrade(settings.database)
-            typer.echo("up to date" if state.is_current else f"would upgrade from {state.stored} to {state.head}")
+            if state.is_current:
+                typer.echo("up to date")
+                return
+            for step in steps_between(state.stored, state.head):
+                typer.echo(f"tried on a copy: {step}")
+            typer.echo(f"would upgrade from {state.stored or 'nothing'} to {state.head}")
             return
         typer.echo("upgraded" if ensure_schema(settings.database) else "up to date")
     except SchemaError as error:
         fail(str(error))
+
+
+def rollback(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Go back to the copy from before the last upgrade; says first what was written since and would be missing.
+
+    Every process has to be stopped. The newer database stays beside it, and files that were removed since do not come
+    back. Then start the earlier program: this one would upgrade again.
+    """
+    from clary.db.migrate import SchemaError
+    from clary.db.rollback import plan_rollback, roll_back
+
+    settings = settings_or_exit()
+    try:
+        plan = plan_rollback(settings.database)
+        typer.echo(
+            f"from revision {plan.revision} to {plan.earlier}, as it was at {plan.copied_at:%Y-%m-%d %H:%M:%S} UTC"
+        )
+        for name, rows in plan.lost.items():
+            typer.echo(f"missing afterwards: {rows} rows of {name}")
+        if not yes and not typer.confirm("Roll back?"):
+            fail("nothing was changed")
+        aside = roll_back(settings.database)
+    except SchemaError as error:
+        fail(str(error))
+    typer.echo(f"rolled back; the newer database is {aside.name}")
 
 
 def doctor() -> None:

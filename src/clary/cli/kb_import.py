@@ -139,10 +139,14 @@ class FolderImport:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        there = set[tuple[str, int]]() if self._replaces else await self._known()
+        there, refused = await self._known()
+        if self._replaces:
+            there.clear()
         files = await asyncio.to_thread(lambda: list(files_in(folder)))
         wanted = [file for file in files if (file.name, file.size) not in there]
         self._done.skipped = len(files) - len(wanted)
+        for doc_id in [doc_id for file in wanted for doc_id in refused.pop(file.name, ())]:
+            await self._services.knowledge.documents.documents.delete(identity=self._identity, doc_id=doc_id)
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             bar = progress.add_task("uploading", total=len(wanted))
             for batch in batches(wanted):
@@ -153,9 +157,13 @@ class FolderImport:
         await self._count(wait=wait)
         return self._done
 
-    async def _known(self) -> set[tuple[str, int]]:
-        """Names and sizes of the documents that are there and not refused."""
+    async def _known(self) -> tuple[set[tuple[str, int]], dict[str, list[str]]]:
+        """(names and sizes of the documents that are there and not refused, refused ones by name).
+
+        A refused file is sent again: it may be another one of the same size, or the server may read more by now.
+        """
         known: set[tuple[str, int]] = set()
+        refused: dict[str, list[str]] = {}
         async with self._services.database.read() as db:
             offset, total = 0, 1
             while offset < total:
@@ -169,9 +177,13 @@ class FolderImport:
                     offset=offset,
                     limit=PAGE,
                 )
-                known.update((each["doc_name"], each["size"]) for each in page.documents)
+                for each in page.documents:
+                    if each["status"] == FAILED:
+                        refused.setdefault(each["doc_name"], []).append(each["id"])
+                    else:
+                        known.add((each["doc_name"], each["size"]))
                 offset, total = offset + PAGE, page.total
-        return known
+        return known, refused
 
     async def _send(self, batch: Sequence[LocalFile]) -> None:
         """One upload; where it is refused for one of its files, the others are sent without it."""

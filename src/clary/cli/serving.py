@@ -1,4 +1,4 @@
-"""`clary serve`."""
+"""`clary serve` and `clary worker`."""
 
 import asyncio
 import gc
@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from clary.cli.processes import listen, listen_for_all, run_processes
 from clary.cli.terminal import fail, settings_or_exit
 
 
@@ -27,26 +28,68 @@ def serve() -> None:
     settings = settings_or_exit()
     configure_logs(level=settings.log_level, form=settings.log_format, secrets=settings.secrets())
     try:
+        listener = None
+        if settings.processes > 1:
+            listener = listen_for_all(settings)
+            run_processes(settings.processes)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings))
+            runner.run(_serve(settings, listener))
     except (SettingsError, SchemaError) as error:
         fail(str(error), 2)
     except ProblemError as problem:
         fail(f"clary cannot start: {problem.message.en}", 2)
 
 
-async def _serve(settings: Any) -> None:
-    """Starts everything, serves until a signal comes, stops everything."""
+def worker() -> None:
+    """Start a process that only does jobs and reads documents, beside servers on the same PostgreSQL database."""
+    import uvloop
+
+    from clary.db.migrate import SchemaError
+    from clary.errors import ProblemError
+    from clary.kit.logs import configure_logs
+    from clary.settings import SettingsError
+
+    settings = settings_or_exit()
+    if settings.database.startswith("sqlite"):
+        fail("CLARY_DATABASE_URL: a worker beside a server needs PostgreSQL", 2)
+    configure_logs(level=settings.log_level, form=settings.log_format, secrets=settings.secrets())
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_work(settings.model_copy(update={"jobs": True})))
+    except (SettingsError, SchemaError) as error:
+        fail(str(error), 2)
+    except ProblemError as problem:
+        fail(f"clary cannot start: {problem.message.en}", 2)
+
+
+async def _work(settings: Any) -> None:
+    """Does jobs until a signal comes, and gives back what it holds."""
+    from clary.wiring import build_services
+
+    services = build_services(settings)
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await services.start(takes_runs=False)
+    typer.echo(f"Clary works (process {os.getpid()}, data in {settings.data_dir})", err=True)
+    try:
+        await stopped.wait()
+    finally:
+        await services.stop()
+
+
+async def _serve(settings: Any, shared: socket.socket | None) -> None:
+    """Starts everything, serves until a signal comes, stops everything. `shared`: the socket of several processes."""
     import uvicorn
 
     from clary.asgi import create_app
     from clary.wiring import build_services
 
-    listener = None if settings.unix_socket else listen(settings.host, settings.port)
+    listener = shared or (None if settings.unix_socket else listen(settings.host, settings.port))
     services = build_services(settings)
     config = uvicorn.Config(
         create_app(settings, services),
-        uds=str(settings.unix_socket) if settings.unix_socket else None,
+        uds=str(settings.unix_socket) if listener is None else None,
         http="httptools",
         # Started and stopped here, so that a refused start is one line and not a traceback.
         lifespan="off",
@@ -83,27 +126,12 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
     """Heard already."""
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens, or one line that says why not."""
-    from clary.settings import SettingsError
-
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise SettingsError("CLARY_HOST", "is no address of this machine") from None
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        reason = os.strerror(error.errno).lower() if error.errno else "refused"
-        raise SettingsError("CLARY_PORT", f"cannot listen there ({reason})") from None
-
-
 def own_address(settings: Any, listener: socket.socket | None) -> str:
     """Where a person finds the server."""
     if settings.public_url:
         return settings.public_url
-    if listener is None:
+    if settings.unix_socket:
         return str(settings.unix_socket)
+    assert listener is not None
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

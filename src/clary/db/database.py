@@ -1,5 +1,7 @@
 """Engines and transactions.
 
+On PostgreSQL every transaction takes a connection from one pool; what only reads sees one snapshot.
+
 SQLite gets one connection that writes and a few that only read, so a reader never waits for a writer and two writers
 never meet inside SQLite. A transaction that writes begins with BEGIN IMMEDIATE: it can wait for the event log's writer
 at its start, but can not fail in its middle.
@@ -21,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from clary.db.one_hop import one_hop_driver
+from clary.db.postgresql import NotConnectedError, TurnSession, passes_by_itself, postgresql_engine
 from clary.errors import UpstreamError
 from clary.kit import traces
 from clary.kit.text import Text
@@ -51,6 +54,7 @@ class Database:
         self._open = 0
         self._is_closed = False
         self._left: asyncio.Event | None = None
+        self.url = url
         parsed = make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite:
@@ -60,13 +64,8 @@ class Database:
             self._reader = _sqlite_engine(async_url, writes=False)
         else:
             self.path = None
-            self._writer = create_async_engine(
-                parsed.set(drivername="postgresql+asyncpg"),
-                pool_size=pool_size,
-                pool_timeout=POOL_WAIT_SECONDS,
-                hide_parameters=True,
-            )
-            self._reader = self._writer
+            self._writer = postgresql_engine(url, pool_size=pool_size)
+            self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
@@ -75,31 +74,37 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncSession]:
+    async def write(self, *, beside: bool = False) -> AsyncGenerator[AsyncSession]:
         """One transaction: committed when the block ends, rolled back when it raises.
+
+        One at a time in the whole deployment, so that what was read in it still counts when it commits. `beside`: it
+        does not wait for its turn, for statements that each hold their whole condition (moving the end of a lease).
 
         Raises:
             UnavailableError: the database cannot be reached or stays locked.
         """
-        async with self._session(self._writer) as session:
+        async with self._session(self._writer, takes_turn=not beside and not self.is_sqlite) as session:
             yield session
             await session.commit()
 
     @asynccontextmanager
-    async def _session(self, engine: AsyncEngine) -> AsyncGenerator[AsyncSession]:
+    async def _session(self, engine: AsyncEngine, *, takes_turn: bool = False) -> AsyncGenerator[AsyncSession]:
         if self._is_closed:
             raise UnavailableError
         self._open += 1
         began = time.monotonic()
         try:
-            async with AsyncSession(engine, expire_on_commit=False, autoflush=True) as session:
+            kind = TurnSession if takes_turn else None
+            async with AsyncSession(engine, sync_session_class=kind, expire_on_commit=False) as session:
                 yield session
         except PoolTimeoutError:
             raise UnavailableError from None
+        except NotConnectedError as error:
+            raise UnavailableError from error
         except OperationalError as error:
             raise UnavailableError from error
         except DBAPIError as error:
-            if error.connection_invalidated:
+            if passes_by_itself(error):
                 raise UnavailableError from error
             raise
         finally:
@@ -132,7 +137,7 @@ class Database:
                 async with asyncio.timeout(CLOSING_SECONDS):
                     await self._left.wait()
         await self._writer.dispose()
-        if self._reader is not self._writer:
+        if self.is_sqlite:
             await self._reader.dispose()
 
 

@@ -1,5 +1,6 @@
 """Turns problems into bytes: the envelope, and RFC 9457 when asked for. The one place where this happens."""
 
+import errno
 from typing import Any, cast
 
 import structlog
@@ -8,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from clary.db.database import UnavailableError
 from clary.errors import ProblemError
 from clary.http.access import Access
 from clary.http.envelope import error_body
@@ -24,6 +26,7 @@ from clary.kit.text import current_locale
 
 log = structlog.get_logger()
 
+DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG})
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -92,8 +95,14 @@ async def render_framework_error(request: Request, error: Exception) -> Response
 
 
 async def render_unforeseen(request: Request, error: Exception) -> Response:
-    """The HTTP last resort: logs once, tells the caller the request id and nothing else."""
+    """The HTTP last resort: logs once, tells the caller the request id and nothing else.
+
+    A disk that is full, read-only or failing is no fault of the program: the answer says to come back (platform 1.2).
+    """
     request.state.fault_is_logged = True
+    if isinstance(error, OSError) and error.errno in DISK_FAULTS:
+        log.error("disk_unavailable", reason=errno.errorcode.get(error.errno), route=request.url.path)
+        return await render_problem(request, UnavailableError())
     log.error("unhandled_fault", exc_info=error, request_id=request_id_of(request), route=request.url.path)
     return await render_problem(request, InternalError())
 

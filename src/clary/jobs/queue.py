@@ -42,11 +42,11 @@ class JobQueue:
 
     def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
-        self._listener: Listener | None = None
+        self._listeners: list[Listener] = []
 
     def tell(self, listener: Listener) -> None:
-        """Names who is told of changes at once; other processes see them within a second."""
-        self._listener = listener
+        """Adds somebody who is told of changes at once; processes that nobody tells see them within a second."""
+        self._listeners.append(listener)
 
     async def add(
         self,
@@ -124,9 +124,9 @@ class JobQueue:
         return await JobRepository(db).forget_ended(self._clock.now() - KEPT_AFTER_END)
 
     def _wake(self) -> None:
-        if self._listener is not None:
-            self._listener.wake()
+        for listener in self._listeners:
+            listener.wake()
 
     def _drop(self, job_id: str) -> None:
-        if self._listener is not None:
-            self._listener.drop(job_id)
+        for listener in self._listeners:
+            listener.drop(job_id)

@@ -236,7 +236,7 @@ class JobWorker:
             if now - min(held.renewed_at for held in of_kind.values()) < kind.lease_seconds / 4:
                 continue
             until = self._clock.epoch() + kind.lease_seconds
-            async with self._database.write() as db:
+            async with self._database.write(beside=True) as db:
                 await JobRepository(db).renew(self._process_id, list(of_kind), until)
             for held in of_kind.values():
                 held.renewed_at = now

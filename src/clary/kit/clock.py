@@ -1,8 +1,10 @@
 """Where the time comes from, so that tests can choose it."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+NOISE_SECONDS = 0.1
 
 
 class Clock(Protocol):
@@ -35,6 +37,26 @@ class SystemClock:
     def monotonic(self) -> float:
         """See `Clock.monotonic`."""
         return time.monotonic()
+
+
+class SharedClock(SystemClock):
+    """Wall time moved by what somebody measured, so that processes on several machines agree when a lease ends."""
+
+    def __init__(self) -> None:
+        self._shift = 0.0
+
+    def move_to(self, shift: float) -> None:
+        """How far the shared time is ahead of the machine's, in seconds; what a slow answer alone explains is noise."""
+        if abs(shift - self._shift) > NOISE_SECONDS:
+            self._shift = shift
+
+    def now(self) -> datetime:
+        """See `Clock.now`."""
+        return datetime.now(UTC) + timedelta(seconds=self._shift)
+
+    def epoch(self) -> float:
+        """See `Clock.epoch`."""
+        return time.time() + self._shift
 
 
 def wire_time(moment: datetime | None) -> str | None:

@@ -23,7 +23,8 @@ from clary.runtime.toolset import estimate_tokens, parse_arguments, whole_result
 
 IMAGE_TOKENS = 1000
 MESSAGE_TOKENS = 6
-OLD_RESULT_TOKENS = 400
+SHORTENING = ((400, None), (400, 3000), (400, 1000), (400, 400), (100, 100))
+"""Tokens left of old outputs of tools, and of those of the latest calls (None: all); the first that fits counts."""
 ANALYSIS_TOKENS = 4000
 SUMMARY_TOKENS = 2000
 PROMPT_TOKENS = 300
@@ -122,8 +123,7 @@ class ContextBudget:
             return None
         cut = self._active_from(entries, usable)
         if cut == 0:
-            if size > max(usable, 1):
-                raise RunFailedError("context_overflow")
+            self.require_fit(system, tools, summary, entries)
             return None
         return cut
 
@@ -135,8 +135,8 @@ class ContextBudget:
         Raises:
             RunFailedError: `context_overflow`.
         """
-        size = self.estimate([entry.message for entry in _shortened(entries)], ())
-        if size + int(estimate_tokens(summary or "") * self._calibration) > max(self.usable(system, tools), 1):
+        room = self._room(system, tools, summary)
+        if not self._fits([entry.message for entry in self._shortened_to(room, entries)], room):
             raise RunFailedError("context_overflow")
 
     def without_oversized(
@@ -150,6 +150,21 @@ class ContextBudget:
             else entry
             for entry in entries
         ]
+
+    def _room(self, system: SystemMessage, tools: Sequence[ToolSpec], summary: str | None) -> int:
+        return self.usable(system, tools) - int(estimate_tokens(summary or "") * self._calibration)
+
+    def _fits(self, messages: Sequence[ModelMessage], room: int) -> bool:
+        return self.estimate(messages, ()) <= max(room, 1)
+
+    def _shortened_to(self, room: int, entries: Sequence[Entry]) -> list[Entry]:
+        """Outputs of tools are shortened as little as it takes, at last those of one overlong turn too."""
+        shown = list(entries)
+        for old, latest in SHORTENING:
+            shown = _shortened(entries, old, latest)
+            if self._fits([entry.message for entry in shown], room):
+                break
+        return shown
 
     def _is_too_large(self, entry: Entry, usable: int) -> bool:
         return self.estimate([entry.message], ()) > max(usable, 1)
@@ -170,14 +185,19 @@ class ContextBudget:
         return starts[chosen] if chosen < len(starts) else starts[-1]
 
     def fit(
-        self, system: SystemMessage, summary: str | None, entries: Sequence[Entry], facts: UserMessage
+        self,
+        system: SystemMessage,
+        tools: Sequence[ToolSpec],
+        summary: str | None,
+        entries: Sequence[Entry],
+        facts: UserMessage,
     ) -> "FittedInput":
-        """The whole input; old tool outputs are shortened when space is short."""
+        """The whole input; tool outputs are shortened when space is short, the old ones first."""
         whole = [entry.message for entry in entries]
-        usable = self.usable(system, ())
+        usable = self.usable(system, tools)
         if self.estimate(whole, ()) <= usable * self._rules.compression_threshold:
             return FittedInput(assemble(system, summary, whole, facts), ())
-        shown = [entry.message for entry in _shortened(entries)]
+        shown = [each.message for each in self._shortened_to(self._room(system, tools, summary), entries)]
         cut = [each for each, short in zip(whole, shown, strict=True) if each is not short]
         outputs = tuple(each for each in cut if isinstance(each, ToolMessage))
         return FittedInput(assemble(system, summary, shown, facts), outputs)
@@ -282,19 +302,22 @@ def _statements(entries: Sequence[Entry]) -> list[str]:
     return found
 
 
-def _shortened(entries: Sequence[Entry]) -> list[Entry]:
-    """Old tool outputs keep head and tail; those after the last assistant response stay whole."""
+def _shortened(entries: Sequence[Entry], old: int = 400, latest: int | None = None) -> list[Entry]:
+    """Tool outputs keep head and tail; those after the last assistant response are the latest."""
     last = max((at for at, entry in enumerate(entries) if isinstance(entry.message, AssistantMessage)), default=0)
-    return [_short(entry) if at < last else entry for at, entry in enumerate(entries)]
+    limits = (old if at < last else latest for at in range(len(entries)))
+    return [entry if limit is None else _short(entry, limit) for entry, limit in zip(entries, limits, strict=True)]
 
 
-def _short(entry: Entry) -> Entry:
+def _short(entry: Entry, tokens: int = 400) -> Entry:
     message = entry.message
-    if not isinstance(message, ToolMessage) or estimate_tokens(message.content) <= OLD_RESULT_TOKENS:
+    if not isinstance(message, ToolMessage) or (size := estimate_tokens(message.content)) <= tokens:
         return entry
     text = message.content
     where = whole_result_path(message.tool_call_id)
-    cut = f"{text[:600]}\n…[{len(text) - 1200} characters left out; the whole is in {where}]…\n{text[-600:]}"
+    half = min(tokens * 3 // 2, len(text) * tokens // size // 2)
+    left_out = f"…[{len(text) - 2 * half} characters left out; the whole is in {where}]…"
+    cut = f"{text[:half]}\n{left_out}\n{text[-half:]}"
     return Entry(ToolMessage(message.tool_call_id, cut), entry.row_id, entry.of_this_run)
 
 

@@ -82,7 +82,8 @@ class ModelSteps:
             more=await plan.more_facts(),
             order=order,
         )
-        fitted = plan.budget.fit(self._system, self._state.summary, within_room(self._state.entries), facts)
+        state = self._state
+        fitted = plan.budget.fit(self._system, tools, state.summary, within_room(state.entries), facts)
         for output in fitted.shortened:
             await plan.runner.keep(output.tool_call_id, output.content)
         return ModelRequest(

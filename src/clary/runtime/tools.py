@@ -133,6 +133,41 @@ class NoteBook(Protocol):
         ...
 
 
+class TaskBook(Protocol):
+    """The scheduled tasks of one person (platform.md 15.3). Tasks are objects as clients see them.
+
+    Each call raises `ToolFailedError`: no such task, or not allowed.
+    """
+
+    async def list_tasks(self, wanted: Mapping[str, Any], limit: int) -> list[dict[str, Any]]:
+        """Those that fit the filters, the next due first."""
+        ...
+
+    async def get_task(self, task_id: str) -> dict[str, Any]:
+        """One task."""
+        ...
+
+    async def add_task(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """A new task."""
+        ...
+
+    async def update_task(self, task_id: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """The task with other values; absent ones stay."""
+        ...
+
+    async def enable_task(self, task_id: str, *, enabled: bool) -> dict[str, Any]:
+        """The task, switched on or off."""
+        ...
+
+    async def complete_task(self, task_id: str) -> dict[str, Any]:
+        """The task, which is never due again."""
+        ...
+
+    async def delete_task(self, task_id: str) -> dict[str, Any]:
+        """The task as it was."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PastMessage:
     """An older part of the conversation that matched a search. `timestamp` in epoch seconds."""
@@ -237,6 +272,8 @@ class ToolContext:
     """None where nothing may be searched."""
     user_id: str = ""
     """Whom the call counts for, where a tool is limited per person."""
+    tasks: TaskBook | None = None
+    """None where tasks may not be touched."""
 
 
 class Tool(Protocol):

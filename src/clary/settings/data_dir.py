@@ -11,6 +11,7 @@ from clary.settings.environment import SettingsError
 from clary.settings.model import Settings
 
 KEY_BYTES = 32
+KEY_FILE = "secret.key"
 
 
 def prepare_data_dir(settings: Settings) -> None:
@@ -35,7 +36,7 @@ def secret_key(settings: Settings) -> bytes:
     """
     if settings.key_bytes is not None:
         return settings.key_bytes
-    path = settings.data_dir / "secret.key"
+    path = settings.data_dir / KEY_FILE
     try:
         if not path.exists():
             _make_key_file(path)

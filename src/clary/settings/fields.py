@@ -227,6 +227,13 @@ class SettingFields(BaseSettings):
     releases_tag_prefix: str = Field(default="desktop-", max_length=64)
     updater_url_prefix: UrlStart = ""
 
+    # Scheduled tasks (platform.md 15)
+    scheduler: Switch = True
+    tasks_max_per_user: int = Field(default=100, ge=0, le=100_000)
+    tasks_min_interval_seconds: int = Field(default=60, ge=60, le=31_536_000)
+    tasks_missed_hours: int = Field(default=24, ge=0, le=8760)
+    tasks_history_days: int = Field(default=90, ge=1, le=3650)
+
     # Knowledge: embedding, reranker, index, documents (product.md 9)
     embedding: Literal["auto", "provider", "embedded", "none"] = "auto"
     embedding_base_url: WebAddress | None = None

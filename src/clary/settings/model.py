@@ -3,6 +3,7 @@
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -78,6 +79,12 @@ class Settings(SettingFields):
         if self.reranker != "auto":
             return self.reranker
         return "none" if self.reranker_base_url is None else "provider"
+
+    @property
+    def ocr_program(self) -> str | None:
+        """The engine that reads pictures, if it is wanted and installed (product.md 9)."""
+        found = None if self.ocr == "off" else which("tesseract")
+        return None if found is None else str(Path(found).absolute())
 
     @property
     def key_bytes(self) -> bytes | None:

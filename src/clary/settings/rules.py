@@ -38,12 +38,10 @@ def _faults(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _not_yet(settings: Settings) -> Iterator[tuple[str, str]]:
     """What the settings know but this version cannot do."""
-    if not settings.database.startswith("sqlite:///"):
-        yield "CLARY_DATABASE_URL", "must start with sqlite:/// (this version has no other database)"
-    if settings.processes > 1:
+    if not settings.database.startswith(("sqlite:///", "postgresql://", "postgresql+asyncpg://")):
+        yield "CLARY_DATABASE_URL", "must start with sqlite:/// or postgresql://"
+    if settings.processes > 1 and settings.database.startswith("sqlite"):
         yield "CLARY_PROCESSES", "more than one process needs PostgreSQL"
-    if settings.ocr == "on":
-        yield "CLARY_OCR", "must not be on (no engine is installed)"
 
 
 def _incomplete_groups(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -100,6 +98,8 @@ def _knowledge(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "CLARY_EMBEDDING", "embedded needs weights, and there are none"
     if settings.reranker == "provider" and settings.reranker_base_url is None:
         yield "CLARY_RERANKER_BASE_URL", "is required with CLARY_RERANKER=provider"
+    if settings.ocr == "on" and settings.ocr_program is None:
+        yield "CLARY_OCR", "on needs an engine, and none is installed (tesseract-ocr)"
     if settings.search_index == "milvus" and settings.milvus_uri is None:
         yield "CLARY_MILVUS_URI", "is required with CLARY_SEARCH_INDEX=milvus"
     if settings.search_index == "milvus" and find_spec("pymilvus") is None:

@@ -6,10 +6,10 @@ that window is read back from the log.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from clary.streams.ports import EventLog, LogFencedError, LogHead, Write
+from clary.streams.ports import EventLog, LogFencedError, LogHead, LogUnavailableError, Write
 
 TAIL_BYTES = 8 * 1024
 LINELESS_SECONDS = 0.1
@@ -46,6 +46,14 @@ class LiveLog:
         self.length = length
         self.ended = self.ended or ended
         self.wake()
+
+    def catch_up(self, head: LogHead) -> None:
+        """Another process wrote: what it wrote is read from the log."""
+        if head.length > self.length or head.ended:
+            self._tail.clear()
+            self._tail_bytes = 0
+            self.length, self.size_bytes, self.ended = head.length, head.size_bytes, head.ended
+            self.wake()
 
     def from_memory(self, cursor: int) -> list[bytes] | None:
         """Lines from the cursor on; None when they fell out of memory."""
@@ -231,7 +239,11 @@ class View:
             return []
         lines = self._live.from_memory(self.cursor)
         if lines is None:
-            lines = await self._hub.log.read(self._live.log_id, self.cursor, BATCH_BYTES)
+            try:
+                lines = await self._hub.log.read(self._live.log_id, self.cursor, BATCH_BYTES)
+            except LogUnavailableError:
+                # No last line: the client comes back when there is a database.
+                raise StopAsyncIteration from None
         return lines
 
     def nudge(self) -> None:
@@ -257,6 +269,8 @@ class Hub:
         self._writers: set[int] = set()
         self._watcher: ViewWatcher | None = None
         self._gathering: list[Callable[[], None]] = []
+        self._stale: set[int] = set()
+        self._refreshing: asyncio.Task[None] | None = None
 
     @property
     def is_crowded(self) -> bool:
@@ -335,13 +349,40 @@ class Hub:
 
     async def _find(self, log_id: int) -> LiveLog | None:
         live = self._live.get(log_id)
-        if live is not None:
+        is_ours = log_id in self._writers or not self.log.is_shared
+        if live is not None and is_ours:
             return live
         head = await self.log.head(log_id)
         if head is None:
             return None
-        # Another task may have been quicker while the head was read.
-        return self._live.setdefault(log_id, LiveLog(log_id, head))
+        live = self._live.get(log_id)
+        if live is None or (live.failure is not None and not is_ours):
+            # Another task may have been quicker while the head was read. Views of a log that was lost end by
+            # themselves; new ones follow its next writer.
+            live = self._live[log_id] = LiveLog(log_id, head)
+        elif not is_ours:
+            live.catch_up(head)
+        return live
+
+    def note_changes(self, log_ids: Collection[int] | None) -> None:
+        """Another process wrote these logs; None: it may have written any."""
+        followed = self._views.keys() - self._writers
+        self._stale |= followed if log_ids is None else followed.intersection(log_ids)
+        if self._stale and (self._refreshing is None or self._refreshing.done()):
+            self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
+
+    async def _refresh(self) -> None:
+        while self._stale:
+            asked, self._stale = self._stale, set()
+            try:
+                heads = await self.log.heads(list(asked))
+            except LogUnavailableError:
+                # Everything is looked at again from time to time.
+                return
+            for log_id, head in heads.items():
+                live = self._live.get(log_id)
+                if live is not None and log_id not in self._writers:
+                    live.catch_up(head)
 
     def _tell(self, log_id: int) -> None:
         if self._watcher is not None:

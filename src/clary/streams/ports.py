@@ -27,7 +27,12 @@ class LogHead:
 
 
 class EventLog(Protocol):
-    """Numbered lines per log. Numbers are assigned inside the write transaction: from 0, gap-free, never reused."""
+    """Numbered lines per log. Numbers are assigned inside the write transaction: from 0, gap-free, never reused.
+
+    `is_shared`: other processes write logs too.
+    """
+
+    is_shared: bool
 
     async def create(self, transaction: Any, key: str) -> int:
         """Makes an empty log in the caller's transaction; returns its id. Generation 1 may write."""
@@ -51,11 +56,23 @@ class EventLog(Protocol):
         ...
 
     async def read(self, log_id: int, start: int, max_bytes: int) -> list[bytes]:
-        """Durable lines from `start` on, at least one if there is one, then until `max_bytes` are reached."""
+        """Durable lines from `start` on, at least one if there is one, then until `max_bytes` are reached.
+
+        Raises:
+            LogUnavailableError
+        """
         ...
 
     async def head(self, log_id: int) -> LogHead | None:
         """State of a log, or None when it was deleted."""
+        ...
+
+    async def heads(self, log_ids: Sequence[int]) -> dict[int, LogHead]:
+        """States of those of these logs that are there.
+
+        Raises:
+            LogUnavailableError
+        """
         ...
 
     async def delete(self, transaction: Any, log_ids: Sequence[int]) -> None:

@@ -24,6 +24,7 @@ from clary.kit.ids import new_uuid
 from clary.runtime.model import ModelClient, Usage
 from clary.settings import Settings
 from clary.wiring.identity import IdentityServices
+from clary.wiring.knowledge_metering import KnowledgeMeters
 
 
 class BudgetServices:
@@ -69,6 +70,7 @@ class BudgetServices:
         )
         calls = SingleCalls(database=database, gate=self.gate, clock=clock, currency=money.currency)
         self.metering = CallMetering(calls, money)
+        self.knowledge_meters = KnowledgeMeters(calls, money)
         self.keeping = LedgerKeeping(database=database, clock=clock, keep_days=settings.usage_days)
 
     def add_agents(self, agents: AgentService) -> None:

@@ -7,11 +7,12 @@ import structlog
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.passwords import Argon2Passwords
 from clary.db.database import Database
+from clary.db.notices import Notices
 from clary.features.agents.service import FixedTools
 from clary.features.llm_providers.service import Money
 from clary.features.toolbox.service import ALIASES
 from clary.features.workspaces.service import WorkspaceService
-from clary.kit.clock import Clock, SystemClock
+from clary.kit.clock import Clock, SharedClock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_uuid
 from clary.kit.safe_http import OutboundGuard
@@ -36,6 +37,7 @@ from clary.wiring.parts import (
 from clary.wiring.permissions import make_explainer
 from clary.wiring.providers import ModelProviders
 from clary.wiring.readiness import make_system
+from clary.wiring.schedules import ScheduleServices
 from clary.wiring.skills import SkillServices
 from clary.wiring.tools import ToolServices
 from clary.wiring.upkeep import Upkeep
@@ -50,18 +52,24 @@ class ServiceParts:
         self, settings: Settings, *, clock: Clock | None = None, passwords: Argon2Passwords | None = None
     ) -> None:
         self.settings = settings
-        self.clock = clock or SystemClock()
+        self.clock = clock or SharedClock()
         self.process_id = new_uuid()
         self.edge_rules = edge_rules(settings)
         self.csrf = csrf_rule(settings)
         prepare_data_dir(settings)
         self.database = Database(settings.database, pool_size=settings.database_pool)
+        on_time = self.clock.move_to if isinstance(self.clock, SharedClock) else None
+        self.notices = Notices(self.database, name=self.process_id, on_time=on_time)
         self.guard = OutboundGuard()
         self.secret_box = SecretBox(secret_key(settings), settings.old_key_bytes)
         self.passwords = passwords or Argon2Passwords()
         self.money = Money(settings.currency, settings.currency_rates, settings.price_list)
         self.background = Background(
-            database=self.database, clock=self.clock, process_id=self.process_id, is_on=settings.jobs
+            database=self.database,
+            notices=self.notices,
+            clock=self.clock,
+            process_id=self.process_id,
+            is_on=settings.jobs,
         )
         self._add_identity()
         self._add_objects()
@@ -73,6 +81,7 @@ class ServiceParts:
         self.usage.add_agents(self.agents.service)
         self.usage.name_providers(self.provider_resolver)
         self._add_execution()
+        self._add_schedules()
         self._add_work_beside_runs()
         self.permission_explainer = make_explainer(
             self.identity,
@@ -85,6 +94,7 @@ class ServiceParts:
             files=self.objects.files,
             knowledge_bases=self.knowledge.access,
             documents=self.knowledge.document_targets,
+            tasks=self.schedules.tasks,
         )
         self.upkeep = Upkeep(
             runs=self.runs,
@@ -92,8 +102,10 @@ class ServiceParts:
             workspaces=self.workspaces,
             skills=self.skills,
             objects=self.objects,
+            knowledge=self.knowledge,
             identity=self.identity,
             usage=self.usage,
+            schedules=self.schedules,
         )
         self._add_system()
         self._add_observability()
@@ -102,6 +114,7 @@ class ServiceParts:
         self.execution = ExecutionServices(
             self.settings,
             database=self.database,
+            notices=self.notices,
             clock=self.clock,
             process_id=self.process_id,
             secret_box=self.secret_box,
@@ -128,6 +141,20 @@ class ServiceParts:
         self.conversations = self.execution.conversations
         self.runs = self.execution.runs
         self.shares = self.execution.shares
+
+    def _add_schedules(self) -> None:
+        self.schedules = ScheduleServices(
+            self.settings,
+            database=self.database,
+            clock=self.clock,
+            identity=self.identity,
+            agents=self.agent_resolver,
+            chat=self.execution.chat,
+            background=self.background,
+        )
+        self.identity.deletion.ask_first(self.schedules.leaving)
+        if self.schedules.is_on:
+            self.execution.things.tasks = self.schedules.books
 
     def _add_work_beside_runs(self) -> None:
         self.generation = GenerationParts(
@@ -160,6 +187,7 @@ class ServiceParts:
             notes=PersonalNoteBooks(self.memory),
             images=self.execution.peoples_images,
             knowledge=self.knowledge.for_runs,
+            tasks=self.schedules.books if self.schedules.is_on else None,
         )
 
     def _add_identity(self) -> None:
@@ -189,6 +217,7 @@ class ServiceParts:
             objects=self.objects,
             is_index_answering=self.knowledge.is_index_answering,
             sandbox=lambda: self.execution.sandbox,
+            has_scheduler=self.settings.scheduler,
         )
 
     def _add_objects(self) -> None:
@@ -260,6 +289,7 @@ class ServiceParts:
             identity=self.identity,
             providers=self.provider_resolver,
             background=self.background,
+            meters=self.usage.knowledge_meters,
         )
         self.workspaces = WorkspaceService(
             settings.workspaces, database=self.database, clock=clock, grace_days=settings.workspace_grace_days
@@ -315,3 +345,4 @@ class ServiceParts:
         self.skills.publish(state)
         self.observability.publish(state)
         self.knowledge.publish(state)
+        self.schedules.publish(state)

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from clary.adapters.event_log import SqliteEventLog
+from clary.adapters.event_log import event_log_on
 from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.adapters.sandbox import NoSandbox, SandboxLimits, make_sandbox
 from clary.db.database import Database
+from clary.db.notices import Notices
 from clary.features.accounts.ports import OwnedThings
 from clary.features.agents.service import AgentRemoval, AgentResolver
 from clary.features.chat.active import ActiveRuns
@@ -55,6 +56,7 @@ class ExecutionServices:
         settings: Settings,
         *,
         database: Database,
+        notices: Notices,
         clock: Clock,
         process_id: str,
         secret_box: SecretBox,
@@ -80,6 +82,7 @@ class ExecutionServices:
     ) -> None:
         self.settings = settings
         self.database = database
+        self.notices = notices
         self.clock = clock
         self.process_id = process_id
         self.secret_box = secret_box
@@ -108,7 +111,7 @@ class ExecutionServices:
 
     def _add_conversations(self) -> None:
         settings, clock = self.settings, self.clock
-        self.event_log = SqliteEventLog(self.database)
+        self.event_log = event_log_on(self.database, self.notices)
         self.hub = Hub(self.event_log)
         self.active_runs = ActiveRuns(self.database)
         self.runs = RunService(
@@ -166,7 +169,9 @@ class ExecutionServices:
             reconnect_seconds=settings.reconnect_window_seconds,
             max_active=settings.max_active_runs,
             sole_process=self.database.is_sqlite,
-            on_change=self.active_runs.changed,
+            on_change=self._told,
+            is_gone=self.notices.is_gone,
+            on_elsewhere=lambda run_id: self.notices.post("runs", run_id),
         )
         self.things = RunThings(
             agents=self.agent_resolver,
@@ -299,12 +304,24 @@ class ExecutionServices:
         state.chat = self.chat
         state.active_runs = self.active_runs
 
-    async def start(self) -> None:
+    async def start(self, *, takes_runs: bool) -> None:
         """Event log, sandbox; then runs that a dead process left go on."""
         await self.event_log.start()
+        self._listen()
         limits = SandboxLimits(cpu_seconds=self.settings.sandbox_cpu_seconds, memory_mb=self.settings.sandbox_memory_mb)
         self.sandbox = await make_sandbox("on" if self.settings.sandbox else "off", limits=limits)
-        await self.supervisor.start(self.preparer.prepare, self._due)
+        if takes_runs:
+            await self.supervisor.start(self.preparer.prepare, self._due)
+
+    def _listen(self) -> None:
+        """What other processes do acts here too."""
+        self.notices.subscribe("logs", lambda ids: self.hub.note_changes(None if ids is None else _numbers(ids)))
+        self.notices.subscribe("people", self.active_runs.changed_elsewhere)
+        self.notices.subscribe("runs", self.supervisor.note_elsewhere)
+
+    def _told(self, user_id: str) -> None:
+        self.active_runs.changed(user_id)
+        self.notices.post("people", user_id)
 
     async def _due(self, now: float) -> list[str]:
         return [due.run_id for due in await self.interventions.kept.list_due(now=now)]
@@ -313,3 +330,7 @@ class ExecutionServices:
         """Ends streams and gives runs back."""
         self.active_runs.close_all()
         await self.supervisor.stop()
+
+
+def _numbers(ids: str) -> list[int]:
+    return [int(each) for each in ids.split(",")]

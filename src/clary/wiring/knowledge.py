@@ -5,10 +5,11 @@ from typing import Any
 from clary.adapters.embeddings import Models
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.knowledge import KnowledgeParser
+from clary.adapters.parsers.scans import OcrEngine
 from clary.adapters.text_analysis import FoldingAnalyzer
 from clary.db.database import Database
 from clary.features.knowledge.leaving import KnowledgeLeaving
-from clary.features.knowledge.ports import ModelSource
+from clary.features.knowledge.ports import CallMeters, ModelSource
 from clary.features.knowledge.service import (
     BaseSharing,
     DocumentTargets,
@@ -58,6 +59,7 @@ class KnowledgeServices:
         identity: IdentityServices,
         providers: ProviderResolver,
         background: Background,
+        meters: CallMeters,
         source: ModelSource | None = None,
     ) -> None:
         self._is_working = settings.jobs
@@ -67,7 +69,7 @@ class KnowledgeServices:
         self._queue = background.queue
         self.access = KnowledgeAccess(grants=identity.grants, audit=identity.audit)
         self.document_targets = DocumentTargets(identity.grants)
-        self.parser = KnowledgeParser(_limits(settings), parallel=max(settings.kb_workers, 1))
+        self.parser = KnowledgeParser(_limits(settings), parallel=max(settings.kb_workers, 1), ocr=_engine(settings))
         self._analyzer = FoldingAnalyzer()
         self.indexing = PassageIndexing(self._analyzer)
         self._models_inside = Models(guard, weights=settings.embedding_path)
@@ -77,6 +79,7 @@ class KnowledgeServices:
             providers=providers,
             guard=guard,
             server=server_models(settings),
+            meters=meters,
         )
         self._batches = VectorBatches(database=database, models=self.models)
         self.vectors = VectorFilling(database=database, queue=self._queue, batches=self._batches)
@@ -118,9 +121,13 @@ class KnowledgeServices:
         )
 
     def _add_versions(self) -> None:
-        self._versions = IndexVersions(queue=self._queue, clock=self._clock)
+        self._versions = IndexVersions(queue=self._queue, clock=self._clock, analyzer_version=self._analyzer.version)
         self.builder = IndexBuilder(
-            database=self._database, indexing=self.indexing, batches=self._batches, questions=self.questions
+            database=self._database,
+            indexing=self.indexing,
+            batches=self._batches,
+            questions=self.questions,
+            files=self.retrieval.follower,
         )
         self.follower = ServerFollower(
             database=self._database,
@@ -152,7 +159,13 @@ class KnowledgeServices:
             groups=identity.memberships,
             audit=identity.audit,
         )
-        self.leaving = KnowledgeLeaving(database=self._database, grants=identity.grants, removal=self.documents.removal)
+        self.leaving = KnowledgeLeaving(
+            database=self._database,
+            grants=identity.grants,
+            removal=self.documents.removal,
+            models=self.models,
+            queue=self._queue,
+        )
 
     def _register(self, background: Background) -> None:
         background.register(REBUILD, self.builder.do, slots=1, max_attempts=MAX_ATTEMPTS)
@@ -194,3 +207,10 @@ def _limits(settings: Settings) -> Limits:
         seconds=settings.kb_parse_seconds,
         memory_bytes=settings.kb_parse_memory_mb * 1024 * 1024,
     )
+
+
+def _engine(settings: Settings) -> OcrEngine | None:
+    program = settings.ocr_program
+    if program is None:
+        return None
+    return OcrEngine(program, settings.ocr_languages, settings.ocr_max_pages, settings.ocr_timeout_seconds)

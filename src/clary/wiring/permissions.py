@@ -27,6 +27,7 @@ def make_explainer(
     files: ObjectSource,
     knowledge_bases: ObjectSource,
     documents: ObjectSource,
+    tasks: ObjectSource,
 ) -> PermissionExplainer:
     """The explainer, which asks each slice about its objects."""
     return PermissionExplainer(
@@ -41,6 +42,7 @@ def make_explainer(
             "file": files,
             "kdb": knowledge_bases,
             "doc": documents,
+            "task": tasks,
             "group": identity.memberships,
             "user": identity.user_administration,
             "key": identity.keys,

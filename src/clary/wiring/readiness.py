@@ -3,6 +3,8 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
 
 from clary import __version__
 from clary.db.database import Database
@@ -16,6 +18,8 @@ from clary.wiring.identity import IdentityServices
 from clary.wiring.objects import ObjectServices
 from clary.wiring.parts import system_facts
 
+LEAST_FREE_BYTES: Final = 1024 * 1024
+
 
 def make_system(
     settings: Settings,
@@ -27,8 +31,11 @@ def make_system(
     objects: ObjectServices,
     is_index_answering: Callable[[], Awaitable[bool]] | None,
     sandbox: Callable[[], Sandbox],
+    has_scheduler: bool,
 ) -> SystemService:
     """The service, with the checks that readiness asks (contract platform 9.1)."""
+
+    has_ocr = settings.ocr_program is not None
 
     async def database_answers() -> bool:
         await database.ping()
@@ -41,7 +48,7 @@ def make_system(
         return identity.tokens is not None
 
     async def data_dir_is_writable() -> bool:
-        return await asyncio.to_thread(os.access, settings.data_dir, os.W_OK)
+        return await asyncio.to_thread(_has_room, settings.data_dir)
 
     return SystemService(
         facts=system_facts(settings, __version__),
@@ -60,7 +67,15 @@ def make_system(
         external_providers=identity.upstream_login.list_providers,
         features=lambda: {
             "sandbox": sandbox().unavailable_reason is None,
-            **dict.fromkeys(("scheduler", "mcp_server", "v1", "ocr"), False),
+            "ocr": has_ocr,
+            "scheduler": has_scheduler,
+            **dict.fromkeys(("mcp_server", "v1"), False),
         },
         clock=clock,
     )
+
+
+def _has_room(folder: Path) -> bool:
+    """Whether something can still be written there: a full disk serves nobody, however well it reads."""
+    facts = os.statvfs(folder)
+    return os.access(folder, os.W_OK) and facts.f_bavail * facts.f_frsize >= LEAST_FREE_BYTES

@@ -31,8 +31,8 @@ class Services(ServiceParts):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Future[None] | None = None
 
-    async def start(self) -> None:
-        """Schema, keys, event log, sandbox; then runs that a dead process left go on.
+    async def start(self, *, takes_runs: bool = True) -> None:
+        """Schema, keys, event log, sandbox; then runs that a dead process left go on, if this one takes runs.
 
         Raises:
             SettingsError, SchemaError, UnavailableError: the start is refused; what was opened is closed again.
@@ -42,13 +42,15 @@ class Services(ServiceParts):
             await self._start_accounts()
             undo.pop_all()
         self.observability.start()
-        await self.execution.start()
+        await self.notices.start()
+        await self.execution.start(takes_runs=takes_runs)
         await self.knowledge.start()
         await self.background.start()
         await self.tools.calls.start()
         self.mcp.start()
         await self.identity.record_start(__version__)
         await self.upkeep.start()
+        self.schedules.start()
         if self.admin_password is not None:
             announce_password(self.settings.bootstrap_admin_username, self.admin_password)
 
@@ -78,7 +80,9 @@ class Services(ServiceParts):
 
     async def _drain(self) -> None:
         self.system.draining = True
-        await _each(self.upkeep.stop, self.background.stop, self.knowledge.stop, self.execution.drain)
+        await _each(
+            self.schedules.stop, self.upkeep.stop, self.background.stop, self.knowledge.stop, self.execution.drain
+        )
 
     async def stop(self) -> None:
         """Gives runs back, writes what is queued, closes everything."""
@@ -86,7 +90,9 @@ class Services(ServiceParts):
             self._begin_drain()
         assert self._draining is not None
         await self._draining
-        await _each(self.mcp.stop, self.execution.event_log.stop, self.usage.gate.close, self.identity.stop)
+        await _each(
+            self.notices.stop, self.mcp.stop, self.execution.event_log.stop, self.usage.gate.close, self.identity.stop
+        )
         await self._close()
 
     async def _close(self) -> None:

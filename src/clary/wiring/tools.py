@@ -19,6 +19,7 @@ from clary.features.toolbox.ports import (
     NoForeignTools,
     NoteBooks,
     Room,
+    TaskBooks,
     UploadedFiles,
     WebAccess,
 )
@@ -73,7 +74,9 @@ class ToolServices:
             rate=self._rate,
             searches_per_minute=settings.search_per_minute,
         )
-        self.toolbox = Toolbox(clock, web=web, room=room, programs=visible_programs(("python3", "node")))
+        self.toolbox = Toolbox(
+            clock, web=web, room=room, programs=visible_programs(("python3", "node")), has_scheduler=settings.scheduler
+        )
 
     def connect(
         self,
@@ -87,8 +90,9 @@ class ToolServices:
         notes: NoteBooks | None = None,
         images: ImageReaders | None = None,
         knowledge: RunKnowledge | None = None,
+        tasks: TaskBooks | None = None,
     ) -> None:
-        """Makes the list and direct calls; `foreign`, `notes`, `images` and `knowledge` come from their slices."""
+        """Makes the list and direct calls; what may be None comes from the slices above."""
         settings = self._settings
         surroundings = Surroundings(
             sandbox=sandbox,
@@ -99,6 +103,7 @@ class ToolServices:
             notes=notes,
             images=images,
             knowledge=knowledge,
+            tasks=tasks,
             rate=self._rate,
             foreign=foreign or NoForeignTools(),
         )

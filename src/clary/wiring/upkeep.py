@@ -10,7 +10,9 @@ from clary.features.runs.service import RunReports, RunService
 from clary.features.workspaces.service import WorkspaceService
 from clary.wiring.budgets import BudgetServices
 from clary.wiring.identity import IdentityServices
+from clary.wiring.knowledge import KnowledgeServices
 from clary.wiring.objects import ObjectServices
+from clary.wiring.schedules import ScheduleServices
 from clary.wiring.skills import SkillServices
 
 log = structlog.get_logger()
@@ -34,16 +36,20 @@ class Upkeep:
         workspaces: WorkspaceService,
         skills: SkillServices,
         objects: ObjectServices,
+        knowledge: KnowledgeServices,
         identity: IdentityServices,
         usage: BudgetServices,
+        schedules: ScheduleServices,
     ) -> None:
         self._runs = runs
         self._run_reports = run_reports
         self._workspaces = workspaces
         self._skills = skills
         self._objects = objects
+        self._knowledge = knowledge
         self._identity = identity
         self._usage = usage
+        self._schedules = schedules
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -67,10 +73,12 @@ class Upkeep:
                 await self._workspaces.sweep()
                 await self._skills.sweep()
                 await self._objects.sweep()
+                await self._knowledge.retrieval.follower.forget_unsearched()
                 await self._identity.accounts.sweep()
                 await self._identity.oauth.server.clients.sweep()
                 await self._identity.deletion.resume()
                 await self._usage.keeping.prune()
+                await self._schedules.scheduler.prune()
             except UnavailableError:
                 log.warning("sweep_put_off")
 

@@ -1,8 +1,7 @@
 """Endpoints of vectors and ranks that do as they should, and others."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,54 +11,35 @@ import pytest
 from clary.adapters.embeddings import EmbeddingEndpoint, RerankEndpoint
 from clary.features.knowledge.ports import EmbeddingFailedError, ModelEndpoint
 from clary.kit.safe_http import OutboundGuard
+from support.model_endpoint import Answer, endpoint
 
 pytestmark = pytest.mark.anyio
 
 Json = dict[str, Any]
-Answer = Callable[[Json], tuple[int, bytes]]
 
 
-class Endpoint:
-    """A real HTTP server that answers what a function says. `hangs`: it never does. `floods`: it never ends."""
+class FreeMeter:
+    """Takes no money."""
 
-    def __init__(self, answer: Answer) -> None:
-        self.answer, self.hangs, self.floods = answer, False, False
-        self.requests: list[tuple[str, dict[str, str], Json]] = []
+    def __init__(self) -> None:
+        self.seen: list[object] = []
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
-            body = json.loads(await reader.readexactly(int(headers["content-length"])))
-            self.requests.append((head[0].split(" ")[1], headers, body))
-            if self.hangs:
-                await reader.read()
-                return
-            status, content = self.answer(body)
-            size = 10**8 if self.floods else len(content)
-            writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n".encode())
-            writer.write(content)
-            while self.floods:
-                writer.write(b" " * 65536)
-                await writer.drain()
-            await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
+    @asynccontextmanager
+    async def attempt(self, texts: Sequence[str]) -> AsyncIterator["FreeMeter"]:
+        yield self
 
+    def ended(self, tokens: int | None) -> None:
+        self.seen.append(tokens)
 
-@asynccontextmanager
-async def endpoint(answer: Answer) -> AsyncIterator[tuple[Endpoint, str]]:
-    made = Endpoint(answer)
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    async with server:
-        yield made, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    def failed(self, kind: str) -> None:
+        self.seen.append(kind)
 
 
 def embedder(url: str, **fields: Any) -> EmbeddingEndpoint:
     values: Json = {"is_servers": True, "timeout_seconds": 20.0, **fields}
-    return EmbeddingEndpoint(ModelEndpoint(url, "key", "m", **values), OutboundGuard(), waits_seconds=(0.0, 0.0))
+    return EmbeddingEndpoint(
+        ModelEndpoint(url, "key", "m", **values), OutboundGuard(), FreeMeter(), waits_seconds=(0.0, 0.0)
+    )
 
 
 def numbers(text: str) -> list[float]:
@@ -151,7 +131,9 @@ async def test_only_the_operators_address_may_be_private() -> None:
 
 
 def reranker(url: str) -> RerankEndpoint:
-    return RerankEndpoint(ModelEndpoint(url, None, "r", is_servers=True, timeout_seconds=20.0), OutboundGuard())
+    return RerankEndpoint(
+        ModelEndpoint(url, None, "r", is_servers=True, timeout_seconds=20.0), OutboundGuard(), FreeMeter()
+    )
 
 
 async def test_ranks_come_in_order_and_between_0_and_1() -> None:

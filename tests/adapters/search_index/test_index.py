@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clary.adapters.search_index import EmbeddedIndex
-from clary.adapters.search_index.files import FOLLOWED_SECONDS
 from clary.features.knowledge.ports import IndexedPassage, IndexKey, IndexLostError
 
 pytestmark = pytest.mark.anyio
@@ -207,19 +206,6 @@ async def test_vectors_behind_the_last_commit_are_overwritten(tmp_path: Path) ->
     index = EmbeddedIndex(tmp_path)
     await index.apply(KEY, since=1, upto=2, added=[passage(2, "x")], removed=[])
     assert (await by_vector(index, 2)) == [2, 1]
-    await index.close()
-
-
-async def test_an_index_nobody_followed_for_long_begins_anew(tmp_path: Path) -> None:
-    index = EmbeddedIndex(tmp_path)
-    await fill(index, passage(1, "x"))
-    assert await index.position(KEY) == 1
-    await index.close()
-    (mark,) = tmp_path.glob("p0/*/followed")
-    os.utime(mark, (mark.stat().st_mtime - FOLLOWED_SECONDS - 10,) * 2)
-
-    index = EmbeddedIndex(tmp_path)
-    assert await index.position(KEY) == -1
     await index.close()
 
 

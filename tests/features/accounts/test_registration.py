@@ -10,6 +10,7 @@ import pytest
 
 from clary.features.accounts.ports import MailError
 from support.house import House, bearer, house_in, login
+from support.schema import stored_bytes
 
 pytestmark = pytest.mark.anyio
 
@@ -240,7 +241,5 @@ async def test_without_mail_production_says_so_and_development_writes_to_its_log
 
 async def test_the_code_is_not_in_the_database(desk: Desk) -> None:
     await desk.send_code()
-    path = desk.house.services.database.path
-    assert path is not None
-    raw = b"".join(each.read_bytes() for each in path.parent.glob("clary.db*"))
+    raw = stored_bytes(desk.house.services.settings.data_dir)
     assert desk.mailbox.code.encode() not in raw.replace(b"000000", b"")

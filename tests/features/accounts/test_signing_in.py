@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from support.house import ADMIN_PASSWORD, PASSWORD, House, bearer, house_in, login
+from support.schema import stored_bytes
 
 pytestmark = pytest.mark.anyio
 
@@ -255,6 +256,5 @@ async def test_the_database_holds_no_usable_secret(tmp_path: Path) -> None:
     async with house_in(tmp_path) as house, house.browser() as client:
         tokens = await login(client, "admin", ADMIN_PASSWORD)
         secrets = [*client.cookies.values(), tokens["access_token"], tokens["refresh_token"], ADMIN_PASSWORD]
-    for path in (tmp_path / "data").glob("clary.db*"):
-        stored = path.read_bytes()
-        assert not [secret for secret in secrets if secret.encode() in stored]
+    stored = stored_bytes(tmp_path / "data")
+    assert not [secret for secret in secrets if secret.encode() in stored]

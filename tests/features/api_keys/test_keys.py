@@ -10,6 +10,7 @@ from clary.adapters.scripted_provider import ScriptedProvider
 from permissions.objects import HELLO
 from support.crowd import Crowd
 from support.house import ADMIN_PASSWORD, BASE_URL, House, bearer, house_in, login
+from support.schema import stored_bytes
 
 pytestmark = pytest.mark.anyio
 
@@ -65,9 +66,7 @@ async def test_a_key_is_shown_whole_once_and_is_stored_as_a_hash(keys: Keys) -> 
         "last_used_address": None,
     }
     assert await keys.crowd.get("pia", "/api/user/keys") == [made]
-    database = keys.crowd.house.services.database.path
-    assert database is not None
-    assert secret.encode() not in b"".join(each.read_bytes() for each in database.parent.glob("clary.db*"))
+    assert secret.encode() not in stored_bytes(keys.crowd.house.services.settings.data_dir)
 
 
 @pytest.mark.parametrize(

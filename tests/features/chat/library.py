@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from clary.features.knowledge.ports import Payer
 from clary.features.knowledge.service import GivenPassage, KnowledgeBase
 from clary.features.knowledge.tables import KnowledgeBaseRow, KnowledgeDocumentRow
 from features.chat.world import Chat, Json, Lines, Speaker
@@ -21,7 +22,7 @@ class Shelf:
     failure: Exception | None = None
 
     async def find(
-        self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int, asker: str
+        self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int, payer: Payer
     ) -> tuple[Sequence[GivenPassage], Sequence[str]]:
         """See the port."""
         self.asked.append(([base.id for base in bases], query, top_k))

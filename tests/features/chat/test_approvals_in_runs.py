@@ -9,6 +9,7 @@ import pytest
 
 from clary.adapters.scripted_provider import Call, CallTools, Say, Step
 from clary.features.chat import waiting
+from features.chat.delegating import delegate, lead, people, script, task
 from features.chat.people import APPROVAL, decide, lines_to, parked, question, submit, told
 from features.chat.world import Chat, chat_in, end_of, said, until
 
@@ -208,3 +209,76 @@ async def test_the_strictest_of_server_agent_and_request_counts(
         following = await stream.line()
     assert call[-1]["type"] == "tool_call"
     assert (following["type"] == "sandbox_approval_requested") == is_asked
+
+
+@pytest.mark.parametrize("waits_long", [False, True])
+async def test_an_interrupt_tells_readers_that_an_open_approval_is_over(tmp_path: Path, waits_long: bool) -> None:
+    async with chat_in(tmp_path, scripts()) as chat:
+        stream = await chat.alice.open("/api/web-stream", said("[[play:write]]", **tools(), **ASKS))
+        asked = (await lines_to(stream, "sandbox_approval_requested"))[-1]
+        if waits_long:
+            await parked(chat, stream.headers["x-clary-run-id"])
+        await chat.alice.data("POST", "/api/sessions/s1/interrupt", {})
+        lines = await stream.lines()
+        [item] = (await chat.alice.data("GET", f"{APPROVAL}/audit?session_id=s1"))["items"]
+    assert told(lines) == ["sandbox_approval_resolved", "result INTERRUPTED", "token_usage", "stream_end"]
+    assert (lines[0]["approval_id"], lines[0]["decision"]) == (asked["approval_id"], "expired")
+    assert (item["approval_id"], item["decision"]) == (asked["approval_id"], "expired")
+
+
+@pytest.mark.parametrize(
+    ("word", "result"), [("approve", "result ok"), ("deny", "result APPROVAL_DENIED")], ids=["approve", "deny"]
+)
+async def test_a_decision_answers_the_questionnaire_that_asks_the_same_at_once(
+    tmp_path: Path, word: str, result: str
+) -> None:
+    async with chat_in(tmp_path, scripts()) as chat:
+        body = said("[[play:write]]", **tools(), sandbox_approval_mode="always")
+        stream = await chat.alice.open("/api/web-stream", body)
+        form = await question(stream)
+        [item] = (await chat.alice.data("GET", f"{APPROVAL}/audit?session_id=s1"))["items"]
+        answer = {"session_id": "s1", "approval_id": item["approval_id"], "decision": word}
+        await chat.alice.data("POST", APPROVAL, answer)
+        lines = await stream.lines()
+        path = f"/api/questionnaires/{form['questionnaire_id']}/submit"
+        late = await chat.alice.call("POST", path, {"answers": {"decision": "approve"}})
+    assert told(lines) == ["result ok", result, "do_subtask_result", "token_usage", "stream_end"]
+    answered = next(line for line in lines if line.get("tool_call_id") == form["call_id"])
+    assert (answered["content"]["answers"], answered["content"]["is_auto_submit"]) == ({"decision": word}, False)
+    assert (late.status_code, late.json()["error_detail"]) == (409, "questionnaire_submitted")
+
+
+async def test_the_audit_of_a_conversation_tells_of_calls_of_its_children_too(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, scripts()) as chat:
+        [member] = await people(chat, "Writer", availableTools=["file_write"])
+        words = script(chat, delegate(task(member, "write")), Say("All done."))
+        agent_id = await lead(chat, member, availableTools=["file_write"])
+        stream = await chat.alice.open("/api/web-stream", said(words, agent_id=agent_id, **ASKS))
+        asked = (await lines_to(stream, "sandbox_approval_requested"))[-1]
+        await decide(chat, asked)
+        lines = await stream.lines()
+        found = [
+            [
+                item["approval_id"]
+                for item in (await chat.alice.data("GET", f"{APPROVAL}/audit?session_id={each}"))["items"]
+            ]
+            for each in ("s1", "s1_sub_1")
+        ]
+    assert (asked["session_id"], end_of(lines)) == ("s1_sub_1", ("completed", "answered"))
+    assert found == [[asked["approval_id"]]] * 2
+
+
+async def test_first_words_that_agent_or_request_deny_are_refused_and_odd_shapes_add_nothing(tmp_path: Path) -> None:
+    shell = [Call("execute_shell_command", {"command": each}) for each in ("rm -f a", "touch a", "ls")]
+    steps: dict[str, list[Step]] = {"three": [*(CallTools([each]) for each in shell), Say("Done.")]}
+    async with chat_in(tmp_path, steps, sandbox=True) as chat:
+        names = ["execute_shell_command"]
+        agent_id = await chat.alice.agent(commandPolicy={"deny": ["rm"]}, availableTools=names)
+        policies: list[Any] = [{"deny": ["touch"]}, ["touch"], {"allow": ["rm"], "deny": "touch"}]
+        heard = [
+            told(await chat.alice.say("[[play:three]]", agent_id=agent_id, command_policy=policy))
+            for policy in policies
+        ]
+    results = [[each for each in kinds if each.startswith("result")] for kinds in heard]
+    denied = "result PERMISSION_DENIED"
+    assert results == [[denied, denied, "result ok"], *[[denied, "result ok", "result ok"]] * 2]

@@ -15,6 +15,7 @@ from features.skills.archives import skill_zip
 pytestmark = pytest.mark.anyio
 
 SMALL: dict[str, Any] = {"llm_model_config": {"max_model_len": 6000, "max_tokens": 500}}
+SMALL_TURN: dict[str, Any] = {"max_model_len": 6800, "max_tokens": 500}
 RULE = {"role": "system", "content": "RULE: answer in rhymes."}
 TOO_LONG = Fault("status", status=400, body={"error": {"message": "maximum context length exceeded"}})
 
@@ -212,3 +213,26 @@ async def test_what_stands_before_the_messages_is_the_same_bytes_in_every_call_a
     assert all(later[: len(earlier)] == earlier for earlier, later in pairwise(stable))
     usage = next(line for line in lines if line["type"] == "token_usage")["metadata"]["token_usage"]["total_info"]
     assert usage["cached_tokens"] == 900
+
+
+async def test_one_overlong_turn_goes_on_with_its_latest_results_cut_and_kept_whole_in_the_workspace(
+    tmp_path: Path,
+) -> None:
+    names = [f"{number}.txt" for number in range(4)]
+    writes = [Call("file_write", {"file_path": name, "content": long(name, 1500)}) for name in names]
+    reads = [Call("file_read", {"file_path": name}) for name in names]
+    scripts: dict[str, list[Step]] = {
+        "write": [*(CallTools([each]) for each in writes), Say("Written.")],
+        "read": [CallTools(reads), Say("Read.")],
+    }
+    async with chat_in(tmp_path, scripts) as chat:
+        agent_id = await chat.alice.agent(availableTools=["file_write", "file_read"])
+        await chat.alice.say("[[play:write]]", "s0", agent_id=agent_id)
+        lines = await chat.alice.say("[[play:read]]", "s1", agent_id=agent_id, llm_model_config=SMALL_TURN)
+        last = chat.asked()
+        results = [str(m["content"]) for m in last["messages"] if m["role"] == "tool"]
+        query = f"file_path={results[0].split('the whole is in /workspace/')[1].split(']')[0]}&session_id=s1"
+        kept = await chat.alice.call("GET", f"/api/agent/{agent_id}/file_workspace/download?{query}")
+    assert end_of(lines) == ("completed", "answered")
+    assert ["characters left out" in each for each in results] == [True] * 4
+    assert (is_paired(last), kept.json()["content"]) == (True, long("0.txt", 1500))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from clary.adapters.scripted_provider import Call, CallTools, Gate, Say
+from features.chat.delegating import delegate, lead, people, script, task
 from features.chat.people import told
 from features.chat.world import Chat, chat_in, end_of, said
 
@@ -147,3 +148,22 @@ async def test_an_edit_stops_the_run_changes_the_words_and_starts_nothing(tmp_pa
     assert data["last_user_message"]["content"] == "[[play:plain]] other"
     assert [run["status"] for run in runs] == ["replaced"]
     assert seen == ["[[play:plain]] other"]
+
+
+async def test_a_child_hears_what_is_said_to_its_own_session(tmp_path: Path) -> None:
+    gate = Gate(Say("First."), text="Half ")
+    async with chat_in(tmp_path, {"held": [gate]}) as chat:
+        [member] = await people(chat, "Sales")
+        words_of_root = script(chat, delegate(task(member, "held")), Say("All done."))
+        body = said(words_of_root, agent_id=await lead(chat, member))
+        stream = await chat.alice.open("/api/web-stream", body)
+        while (await stream.line()).get("content") != "Half ":
+            pass
+        path = "/api/sessions/s1_sub_1/inject-user-message"
+        await chat.alice.data("POST", path, {"content": "[[play:plain]] shorter", "guidance_id": "g"})
+        gate.open()
+        lines = await stream.lines()
+        left = (await chat.alice.data("GET", path))["items"]
+    injected = [(line["session_id"], line["content"]) for line in lines if line["type"] == "user_input"]
+    assert injected == [("s1_sub_1", "[[play:plain]] shorter")]
+    assert (end_of(lines), left) == (("completed", "answered"), [])

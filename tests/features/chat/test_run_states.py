@@ -10,6 +10,7 @@ from sqlalchemy import select
 from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say, Tokens
 from clary.features.runs.service import RunRow
 from features.chat.world import Chat, Speaker, chat_in, end_of, said, until
+from support.schema import stored_bytes
 
 pytestmark = pytest.mark.anyio
 
@@ -94,7 +95,7 @@ async def test_the_input_is_kept_sealed_while_it_runs_and_erased_at_the_end(tmp_
         gate.open()
         await stream.lines()
         after = (await row_of(chat, stream.headers["x-clary-run-id"])).input_sealed
-        files = b"".join(path.read_bytes() for path in (tmp_path / "data").glob("clary.db*"))
+        files = stored_bytes(tmp_path / "data")
     assert while_running
     assert "sk-chat" not in while_running
     assert "Secret persona" not in while_running

@@ -9,6 +9,7 @@ import pytest
 
 from clary.adapters.scripted_provider import Call, CallTools, Gate, Say
 from features.chat.world import Chat, answer_of, chat_in, end_of, said, until
+from support.house import ADMIN_PASSWORD, login
 
 pytestmark = pytest.mark.anyio
 
@@ -80,6 +81,25 @@ async def test_the_named_providers_serve_the_run(chat: Chat) -> None:
     await chat.alice.say("x", path="/api/chat", **named)
     assert [each.body["model"] for each in chat.provider.requests] == ["m", "other", "other"]
     assert chat.provider.requests[-1].headers["authorization"] == "Bearer sk-other-000000"
+
+
+async def test_another_model_of_a_provider_is_for_whoever_may_edit_it(chat: Chat) -> None:
+    shared: dict[str, Any] = {
+        "base_url": chat.provider.url,
+        "api_keys": ["sk-system-00000"],
+        "model": "shared",
+        "is_system": True,
+    }
+    async with chat.house.browser() as admin:
+        await login(admin, "admin", ADMIN_PASSWORD)
+        made = (await admin.post("/api/llm-provider/create", json={**shared, "thinking_style": "none"})).json()
+    other: dict[str, Any] = {"llm_model_config": {"model": "dearer"}}
+    body = said("x", "s2", provider_id=made["data"]["id"], **other)
+    refused = await chat.alice.call("POST", "/api/web-stream", body)
+    await chat.alice.say("x", **other)
+    told = refused.json()
+    assert (refused.status_code, told["error_detail"], told["message"]) == (403, "model_override_forbidden", "权限不足")
+    assert [each.body["model"] for each in chat.provider.requests] == ["dearer"]
 
 
 OVERRIDES = {

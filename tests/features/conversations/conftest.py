@@ -4,24 +4,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy
 
-from clary.adapters.event_log import SqliteEventLog
-from clary.db.columns import Row
-from clary.db.database import Database, set_write_ahead
+from clary.adapters.event_log import event_log_on
+from clary.db.database import Database
+from clary.db.notices import Notices
 from features.conversations.world import SetClock, World
+from support.schema import database_url, put_schema
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     """Services on an empty database."""
-    address = f"sqlite:///{tmp_path / 'clary.db'}"
-    set_write_ahead(tmp_path / "clary.db")
-    engine = sqlalchemy.create_engine(address)
-    Row.metadata.create_all(engine)
-    engine.dispose()
+    address = database_url(tmp_path)
+    put_schema(address)
     database = Database(address)
-    event_log = SqliteEventLog(database)
+    event_log = event_log_on(database, Notices(database))
     await event_log.start()
     yield World(database, event_log, SetClock())
     await event_log.stop()

@@ -84,6 +84,7 @@ def statements() -> Any:
     sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", noted.note)
 
 
+@pytest.mark.sqlite
 async def test_it_finds_the_right_ones_by_index_and_in_few_statements(world: World, statements: Statements) -> None:
     await fill(world, ALICE.user_id, 1, MANY)
     await fill(world, BOB.user_id, MANY + 1, 100)
@@ -102,6 +103,7 @@ async def test_it_finds_the_right_ones_by_index_and_in_few_statements(world: Wor
 
 
 @pytest.mark.parametrize("search", ["%", "_", "'\"", "heron OR gull", "NEAR(a b)", "\U0001f600" * 200])
+@pytest.mark.sqlite
 async def test_hostile_words_are_looked_for_by_the_same_indexes(
     world: World, statements: Statements, search: str
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy
 
-from clary.adapters.event_log import SqliteEventLog
+from clary.adapters.event_log import PostgresEventLog, SqliteEventLog
 from clary.db.columns import Row
 from clary.db.database import Database
 from clary.features.audit.service import AuditLog
@@ -73,7 +73,7 @@ def text(role: str, content: Any, message_id: str, **more: Any) -> NewMessage:
 class World:
     """What a test works with."""
 
-    def __init__(self, database: Database, event_log: SqliteEventLog, clock: SetClock) -> None:
+    def __init__(self, database: Database, event_log: SqliteEventLog | PostgresEventLog, clock: SetClock) -> None:
         self.database, self.event_log, self.clock = database, event_log, clock
         self.folders = RememberedFolders()
         self.audit = AuditLog(database=database, clock=clock, new_salt=lambda: "salt")

@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from clary.features.knowledge.ports import Embedder, EmbeddingFailedError, ModelEndpoint, Reranker, VectorMode
+from clary.features.knowledge.ports import (
+    CallMeter,
+    Embedder,
+    EmbeddingFailedError,
+    ModelEndpoint,
+    Reranker,
+    VectorMode,
+)
 from support.crowd import Crowd
 from support.house import House, house_in
 
@@ -26,7 +33,10 @@ def _unit_vector(text: str, dims: int) -> bytes:
 
 
 class FakeModel:
-    """Vectors out of hashes. `gate` holds calls back, `failure` is the kind of failure they end with."""
+    """Vectors out of hashes. `gate` holds calls back, `failure` is the kind of failure they end with.
+
+    `refused`: what no text may hold; `prefers`: what the reranker likes.
+    """
 
     def __init__(self, model: str, dims: int, source: "FakeSource") -> None:
         self.model, self.dims, self._source = model, dims, source
@@ -37,13 +47,17 @@ class FakeModel:
         await self._source.gate.wait()
         if self._source.failure is not None and not (self._source.spares_probe and list(texts) == [PROBE]):
             raise EmbeddingFailedError(self._source.failure)
+        if self._source.refused is not None and any(self._source.refused in text for text in texts):
+            raise EmbeddingFailedError("provider_error")
         return [_unit_vector(text, self.dims) for text in texts]
 
     async def rank(self, query: str, passages: Sequence[str]) -> list[float]:
         """See the port."""
         if self._source.failure is not None:
             raise EmbeddingFailedError(self._source.failure)
-        return [0.5 for _ in passages]
+        if self._source.prefers is None:
+            return [0.5 for _ in passages]
+        return [0.9 if self._source.prefers in passage else 0.1 for passage in passages]
 
 
 class FakeSource:
@@ -54,10 +68,12 @@ class FakeSource:
         self.gate = asyncio.Event()
         self.gate.set()
         self.failure: str | None = None
+        self.refused: str | None = None
+        self.prefers: str | None = None
         self.spares_probe = False
         self.inside: tuple[str, int] | None = ("small", 32)
 
-    def embedder(self, endpoint: ModelEndpoint) -> Embedder:
+    def embedder(self, endpoint: ModelEndpoint, meter: CallMeter) -> Embedder:
         """See the port."""
         return FakeModel(endpoint.model, endpoint.dims or 64, self)
 
@@ -65,7 +81,7 @@ class FakeSource:
         """See the port."""
         return None if self.inside is None else FakeModel(*self.inside, self)
 
-    def reranker(self, endpoint: ModelEndpoint) -> Reranker:
+    def reranker(self, endpoint: ModelEndpoint, meter: CallMeter) -> Reranker:
         """See the port."""
         return FakeModel(endpoint.model, 0, self)
 

@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from clary.db.database import Database
 from clary.features.knowledge.tables import KnowledgeDocumentRow, KnowledgePassageRow
-from features.knowledge.stacks import PREFIX, add_base
+from features.knowledge.stacks import PREFIX
+from support.schema import database_url
 from support.server_process import Person, ServerProcess, signed_in
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -34,7 +35,7 @@ async def _ingest(folder: Path, *, kills: int) -> dict[str, Any]:
     await server.start()
     try:
         person = await signed_in(server)
-        kdb_id = await _new_base(server, person)
+        kdb_id = await _new_base(person)
         task = await _upload(server, person, kdb_id)
         await _hang_up(server, person, kdb_id)
         for kill in range(kills):
@@ -50,13 +51,9 @@ async def _ingest(folder: Path, *, kills: int) -> dict[str, Any]:
         await server.stop()
 
 
-async def _new_base(server: ServerProcess, person: Person) -> str:
-    me = await person.data("GET", "/api/auth/session")
-    database = Database(f"sqlite:///{server.data_dir / 'clary.db'}")
-    try:
-        return await add_base(database, me["user"]["userid"])
-    finally:
-        await database.close()
+async def _new_base(person: Person) -> str:
+    body = {"name": "base", "type": "document", "kdb_setting": {"embedding": {"mode": "none"}}}
+    return (await person.data("POST", "/api/knowledge-base/add", body))["kdb_id"]
 
 
 async def _upload(server: ServerProcess, person: Person, kdb_id: str) -> str:
@@ -104,7 +101,7 @@ async def _until_done(person: Person, kdb_id: str, task: str, *, count: int) -> 
 async def _index(folder: Path, kdb_id: str) -> dict[str, Any]:
     """What a search can find, and what people see of the documents; without ids, times and attempts."""
     document, passage = KnowledgeDocumentRow, KnowledgePassageRow
-    database = Database(f"sqlite:///{folder / 'data' / 'clary.db'}")
+    database = Database(database_url(folder / "data", "clary.db"))
     columns = (passage.place, passage.start, passage.end, passage.text, passage.context, passage.tokens)
     query = select(document.name, *columns).join(document, document.id == passage.doc_id)
     rows = select(document.name, document.status, document.outcome, document.passages, document.text_ready)

@@ -1,11 +1,16 @@
 """Queries over HTTP (contract product 5.6)."""
 
+import asyncio
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
+from clary.features.knowledge.ports import IndexKey
+from clary.features.knowledge.tables import KnowledgePassageRow
 from features.knowledge.library import PREFIX, Library
+from support.calls import provider_body
 
 pytestmark = pytest.mark.anyio
 
@@ -263,3 +268,55 @@ async def test_rows_of_a_qa_base_are_found_by_question_and_by_answer(library: Li
 
 async def _is_done(library: Library, kdb_id: str) -> bool:
     return all(row["status"] == 2 for row in await library.documents("ann", kdb_id))
+
+
+async def test_the_reranker_has_the_last_word_and_may_be_left_out(library: Library) -> None:
+    library.source.prefers = "mica"
+    settings = {"embedding": {"mode": "none"}, "reranker": {"mode": "provider"}}
+    body = provider_body("https://models.example.com/v1")
+    await library.client("ann")
+    _, _, provider = await library.call("ann", "POST", "/api/llm-provider/create", body)
+    settings["reranker"]["provider_id"] = provider["id"]
+    kdb_id = await stones(library, kdb_setting=settings)
+
+    ranked = await ask(library, kdb_id, "quartz gold clear", explain=True)
+    assert [each["title"] for each in ranked["results"]] == ["granite.txt", "quartz.txt"]
+    assert [each["scores"]["rerank"] for each in ranked["results"]] == [0.9, 0.1]
+    assert [each["score"] for each in ranked["results"]] == [0.9, 0.1]
+    fused = await ask(library, kdb_id, "quartz gold clear", rerank=False, explain=True)
+    assert [each["title"] for each in fused["results"]] == ["quartz.txt", "granite.txt"]
+    assert {each["scores"]["rerank"] for each in fused["results"]} == {None}
+    least = await ask(library, kdb_id, "quartz gold clear", min_score=0.5)
+    assert [each["title"] for each in least["results"]] == ["granite.txt"]
+    library.source.failure = "provider_timeout"
+    failed = await ask(library, kdb_id, "quartz gold clear")
+    assert [each["title"] for each in failed["results"]] == ["quartz.txt", "granite.txt"]
+    assert len(failed["warnings"]) == len(fused["warnings"]) + 1
+
+
+async def test_files_that_know_of_rows_nobody_has_are_begun_anew(library: Library) -> None:
+    kdb_id = await stones(library)
+    assert len(await titles(library, kdb_id, "quartz")) == 2
+    index = library.house.services.knowledge.search_index
+    numbers = [hit.number for hit in await index.search_words(IndexKey(kdb_id, 1), ["gold"], since=0, limit=9)]
+    async with library.house.services.database.write() as db:
+        await db.execute(delete(KnowledgePassageRow).where(KnowledgePassageRow.number.in_(numbers)))
+
+    assert await titles(library, kdb_id, "quartz") == ["granite.txt"]
+    assert await index.search_words(IndexKey(kdb_id, 1), ["gold"], since=0, limit=9) == []
+
+
+async def test_a_hundred_queries_at_once_are_all_answered_alike(library: Library) -> None:
+    kdb_id = await stones(library)
+    people = [f"p{number}" for number in range(5)]
+    await library.add(*people)
+    for name in people:
+        await library.client(name)
+    everyone = [{"kind": "user", "id": library.ids[name], "permission": "read"} for name in people]
+    assert (await library.call("ann", "POST", f"{PREFIX}/auth", {"kdb_id": kdb_id, "grants": everyone}))[0] == 200
+    found = await asyncio.gather(
+        *(ask(library, kdb_id, "quartz feldspar", people[number % 5]) for number in range(100))
+    )
+    first = [(each["title"], each["score"]) for each in found[0]["results"]]
+    assert len(first) == 2
+    assert all([(each["title"], each["score"]) for each in one["results"]] == first for one in found)

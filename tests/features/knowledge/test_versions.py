@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from clary.features.accounts.ports import Heir
 from features.knowledge.library import PREFIX, FakeSource, Library, library_in
 from support.calls import provider_body
 
@@ -52,6 +53,58 @@ async def test_a_model_that_fails_delays_vectors_and_nothing_else(library: Libra
         return (await library.info("alice", kdb_id))["index"]["vectors"] == "complete"
 
     await library.until(is_complete)
+
+
+async def test_a_passage_the_model_always_refuses_holds_up_no_other(library: Library) -> None:
+    library.source.refused = "walrus number 3"
+    kdb_id = await library.base("alice", kdb_setting=EMBEDDED | {"chunk": {"target_chars": 200, "overlap_chars": 0}})
+    await library.upload("alice", kdb_id, a=LONG, b="Granite holds quartz.")
+
+    info = await library.until_ready("alice", kdb_id, 1)
+
+    assert {each["vectors"] for each in await library.documents("alice", kdb_id)} == {"complete"}
+    body = {"kdb_id": kdb_id, "query": "paragraph with many words", "explain": True, "top_k": 100, "merge": False}
+    _, _, data = await library.call("alice", "POST", f"{PREFIX}/retrieve", body)
+    near = {each["doc_content"]: each["scores"]["vector"] for each in data["results"]}
+    without = [text for text, score in near.items() if score is None]
+    assert without
+    assert all("walrus number 3" in text for text in without)
+    assert len(near) - len(without) > 5
+    assert len(near) <= info["passages"]
+
+
+async def test_a_model_that_refuses_everything_is_asked_again(library: Library) -> None:
+    library.source.refused = "walrus"
+    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
+    await library.upload("alice", kdb_id, a="The walrus sleeps.", b="The walrus swims.")
+    async with asyncio.timeout(60):
+        while len(library.source.calls) < 6:
+            await asyncio.sleep(0.02)
+    assert (await library.info("alice", kdb_id))["index"]["vectors"] == "none"
+    library.source.refused = None
+    await library.until_ready("alice", kdb_id, 1)
+
+
+async def test_who_inherits_a_base_does_not_inherit_the_key_of_its_models(library: Library) -> None:
+    provider_id = await provider_of(library, "alice")
+    chosen = {"mode": "provider", "provider_id": provider_id}
+    kdb_id = await library.base("alice", kdb_setting={"embedding": chosen, "reranker": chosen})
+    await library.upload("alice", kdb_id, a="The walrus sleeps.")
+    await library.until_ready("alice", kdb_id, 1)
+    _, _, admin = await library.call("admin", "GET", "/api/auth/session")
+    leaving = library.house.services.knowledge.leaving
+    kept = {"knowledge_bases_handed_on": 1, "knowledge_bases_deleted": 0}
+    assert await leaving.let_go(user_id=library.ids["alice"], heir=Heir("transfer", admin["user"]["userid"])) == kept
+
+    async def has_switched() -> bool:
+        return (await library.info("admin", kdb_id))["index"]["version"] == 2
+
+    await library.until(has_switched)
+    info = await library.info("admin", kdb_id)
+    assert (info["access"], info["index"]["embedding"]["mode"]) == ("owner", "server")
+    assert (info["kdbSetting"]["embedding"], info["kdbSetting"]["reranker"]) == ({"mode": "server"},) * 2
+    body = {"kdb_id": kdb_id, "query": "walrus", "mode": "lexical"}
+    assert (await library.call("admin", "POST", f"{PREFIX}/retrieve", body))[2]["warnings"] == []
 
 
 async def test_another_cutting_is_built_beside_and_switched_to_at_once(library: Library) -> None:

@@ -14,7 +14,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from clary.db.columns import Row
 from clary.db.database import Database
 from clary.db.session import Session
 from clary.errors import ProblemError
@@ -56,6 +55,7 @@ from clary.kit.safe_http import OutboundGuard
 from clary.runtime.messages import UserMessage
 from clary.runtime.model import FailureKind, ModelDone, ModelFailedError, ModelItem, ModelRequest, TextDelta, Usage
 from clary.wiring.budgets import CallMetering
+from support.schema import database_url, put_schema
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KNOWN_TOOLS = ("file_read", "file_write", "todo_write")
@@ -262,10 +262,10 @@ def numbered(prefix: str) -> Callable[[], str]:
 async def staged(
     folder: Path, *, default: DefaultProvider | None = None, demo_model: bool = True, limits: AgentLimits | None = None
 ) -> AsyncIterator[Stage]:
-    """A stage on a fresh SQLite file."""
-    database = Database(f"sqlite:///{folder / 'stage.db'}")
-    async with database.write() as session:
-        await (await session.connection()).run_sync(Row.metadata.create_all)
+    """A stage on a fresh database."""
+    address = database_url(folder)
+    put_schema(address)
+    database = Database(address)
     stage = _assembled(database, default, demo_model, limits or AgentLimits())
     async with stage.client:
         yield stage

@@ -13,6 +13,7 @@ from joserfc.jwk import KeySet
 from clary.features.audit.service import SYSTEM
 from features.oauth2.party import CALLBACK, Party, query_of
 from support.house import BASE_URL, PASSWORD
+from support.schema import stored_bytes
 
 pytestmark = pytest.mark.anyio
 
@@ -378,9 +379,7 @@ async def test_what_is_stored_is_hashed(party: Party) -> None:
     await party.make_client(token_endpoint_auth_method="client_secret_post")
     code = await party.code()
     tokens = (await party.redeem(code)).json()
-    path = party.house.services.database.path
-    assert path is not None
-    raw = b"".join(each.read_bytes() for each in path.parent.glob("clary.db*"))
+    raw = stored_bytes(party.house.services.settings.data_dir)
     for secret in (code, tokens["access_token"], tokens["refresh_token"], party.client["client_secret"]):
         assert secret.encode() not in raw
     assert json.dumps(tokens)

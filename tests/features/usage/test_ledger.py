@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 import sqlalchemy
 
-from clary.adapters.event_log import SqliteEventLog
+from clary.adapters.event_log import event_log_on
 from clary.db.database import Database
+from clary.db.notices import Notices
 from clary.features.accounts.ports import Heir
 from clary.features.usage.leaving import UsageLeaving
 from clary.features.usage.service import LedgerEntry, LedgerKeeping, add_entry, record
@@ -41,7 +42,7 @@ async def booked(database: Database) -> list[UsageRow]:
 
 
 async def test_a_call_is_booked_in_the_transaction_of_its_lines(database: Database) -> None:
-    log = SqliteEventLog(database)
+    log = event_log_on(database, Notices(database))
     await log.start()
     async with database.write() as db:
         log_id = await log.create(db, "run-1")

@@ -2,6 +2,7 @@ import { type FormEvent, useEffect, useState } from "react";
 import { errorText } from "../../kit/errors";
 import { useTexts } from "../../kit/i18n";
 import { useLoad } from "../../kit/use-load";
+import { useUnsaved } from "../../kit/use-unsaved";
 import { useKnowledgeTexts } from "../../texts/knowledge";
 import { Icon } from "../../ui/Icon";
 import { LoadState } from "../../ui/LoadState";
@@ -59,6 +60,7 @@ function QuestionEditor({ kdbId, questions, onSaved, onChanged }: EditorProps) {
   const [error, setError] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
   useEffect(() => onChanged(isDirty), [isDirty, onChanged]);
+  useUnsaved(isDirty, k.leaveQuestions);
   const change = (next: QuestionValues[]) => {
     setRows(next);
     setDirty(true);

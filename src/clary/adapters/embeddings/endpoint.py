@@ -6,8 +6,8 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from clary.adapters.embeddings.exchange import Exchange, Json, items_in_order
-from clary.features.knowledge.ports import EmbeddingFailedError, ModelEndpoint, VectorMode
+from clary.adapters.embeddings.exchange import Exchange, Json, items_in_order, metered, tokens_of
+from clary.features.knowledge.ports import CallMeter, EmbeddingFailedError, ModelEndpoint, VectorMode
 from clary.kit import traces
 from clary.kit.safe_http import OutboundGuard
 
@@ -22,8 +22,14 @@ class EmbeddingEndpoint:
     """Fills the port `Embedder`. `dims` are 0 until vectors came, when none are asked for."""
 
     def __init__(
-        self, endpoint: ModelEndpoint, guard: OutboundGuard, *, waits_seconds: Sequence[float] = WAITS_SECONDS
+        self,
+        endpoint: ModelEndpoint,
+        guard: OutboundGuard,
+        meter: CallMeter,
+        *,
+        waits_seconds: Sequence[float] = WAITS_SECONDS,
     ) -> None:
+        self._meter = meter
         self.model = endpoint.model
         self.dims = endpoint.dims or 0
         self._exchange = Exchange(endpoint, guard)
@@ -59,8 +65,10 @@ class EmbeddingEndpoint:
         body: Json = {"model": self.model, "input": [_sendable(text) for text in texts], "encoding_format": "float"}
         if self._sends_dims:
             body["dimensions"] = self.dims
-        answer = await self._exchange.post("/embeddings", body)
-        vectors = await asyncio.to_thread(_vectors_of, answer, len(texts), self.dims)
+        async with metered(self._meter, texts) as use:
+            answer = await self._exchange.post("/embeddings", body)
+            vectors = await asyncio.to_thread(_vectors_of, answer, len(texts), self.dims)
+            use.ended(tokens_of(answer))
         self.dims = len(vectors[0]) // 2
         return vectors
 

@@ -1,18 +1,20 @@
 """One JSON request to an endpoint of vectors or ranks, through the outbound guard, with every trouble as a kind."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from clary.features.knowledge.ports import EmbeddingFailedError, ModelEndpoint
+from clary.features.knowledge.ports import CallMeter, CallUse, EmbeddingFailedError, ModelEndpoint
 from clary.kit import json_text
 from clary.kit.safe_http import BodyTooLargeError, OutboundBlockedError, OutboundGuard, OutboundRedirectError, read_body
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """Room for 64 vectors of 4096 numbers."""
+_MOST_TOKENS: Final = 1 << 40
 Json = dict[str, Any]
 _KINDS: Final = {
     401: "provider_auth",
@@ -86,6 +88,31 @@ def _own(address: str) -> str:
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@asynccontextmanager
+async def metered(meter: CallMeter, texts: Sequence[str]) -> AsyncGenerator[CallUse]:
+    """One attempt at a call, with leave, booked with what became of it.
+
+    Raises:
+        CallRefusedError
+    """
+    async with meter.attempt(texts) as use:
+        try:
+            yield use
+        except EmbeddingFailedError as failed:
+            use.failed(failed.kind)
+            raise
+
+
+def tokens_of(answer: Json) -> int | None:
+    """What a call used, as its model says; None: it does not."""
+    usage: Any = answer.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    told = cast("Json", usage)
+    found = [told.get(name) for name in ("total_tokens", "prompt_tokens")]
+    return next((each for each in found if type(each) is int and 0 <= each < _MOST_TOKENS), None)
 
 
 def items_in_order(items: object, count: int) -> list[Json]:

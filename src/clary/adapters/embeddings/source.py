@@ -5,7 +5,7 @@ from pathlib import Path
 from clary.adapters.embeddings.embedded import EmbeddedModel, find_weights
 from clary.adapters.embeddings.endpoint import EmbeddingEndpoint
 from clary.adapters.embeddings.reranking import RerankEndpoint
-from clary.features.knowledge.ports import ModelEndpoint
+from clary.features.knowledge.ports import CallMeter, ModelEndpoint
 from clary.kit.safe_http import OutboundGuard
 
 
@@ -17,17 +17,17 @@ class Models:
         found = find_weights(weights)
         self._inside = None if found is None else EmbeddedModel(found)
 
-    def embedder(self, endpoint: ModelEndpoint) -> EmbeddingEndpoint:
+    def embedder(self, endpoint: ModelEndpoint, meter: CallMeter) -> EmbeddingEndpoint:
         """See the port."""
-        return EmbeddingEndpoint(endpoint, self._guard)
+        return EmbeddingEndpoint(endpoint, self._guard, meter)
 
     def embedded(self) -> EmbeddedModel | None:
         """See the port."""
         return self._inside
 
-    def reranker(self, endpoint: ModelEndpoint) -> RerankEndpoint:
+    def reranker(self, endpoint: ModelEndpoint, meter: CallMeter) -> RerankEndpoint:
         """See the port."""
-        return RerankEndpoint(endpoint, self._guard)
+        return RerankEndpoint(endpoint, self._guard, meter)
 
     def close(self) -> None:
         """Ends what works inside."""

@@ -10,6 +10,8 @@ from clary.streams.ports import LogFencedError, LogHead, Write
 class MemoryEventLog:
     """Implements `EventLog` without a disk; `writes` get the transaction object given here."""
 
+    is_shared = False
+
     def __init__(self, transaction: Any = None) -> None:
         self._lines: dict[int, list[bytes]] = {}
         self._generations: dict[int, int] = {}
@@ -66,6 +68,11 @@ class MemoryEventLog:
             return None
         lines = self._lines[log_id]
         return LogHead(len(lines), sum(map(len, lines)), log_id in self._ended)
+
+    async def heads(self, log_ids: Sequence[int]) -> dict[int, LogHead]:
+        """See the port."""
+        found = {log_id: await self.head(log_id) for log_id in log_ids}
+        return {log_id: head for log_id, head in found.items() if head is not None}
 
     async def delete(self, transaction: Any, log_ids: Sequence[int]) -> None:
         """See the port."""

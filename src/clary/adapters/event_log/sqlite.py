@@ -12,21 +12,19 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import structlog
-from sqlalchemy import Connection, create_engine, delete, event, insert, select, update
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from clary.adapters.event_log.tables import EventLinesRow, EventLogRow
+from clary.adapters.event_log.rows import MAX_LINES_PER_ROW, EventLogRows
 from clary.db.database import Database, sqlite_pragmas
 from clary.kit import measures
-from clary.streams.ports import LogFencedError, LogHead, LogUnavailableError, Write
+from clary.streams.ports import LogFencedError, LogUnavailableError, Write
 
 log = structlog.get_logger()
 
 WINDOW_SECONDS = 0.005
 RETRY_SECONDS = 30.0
 RETRY_PAUSE_SECONDS = 0.2
-MAX_LINES_PER_ROW = 4096
-ROWS_PER_READ = 256
 
 T = TypeVar("T")
 
@@ -50,12 +48,12 @@ class _Append:
     outcome: int | Exception = field(default=0)
 
 
-class SqliteEventLog:
+class SqliteEventLog(EventLogRows):
     """Implements `EventLog` on the file that also holds everything else, so lines and rows commit together."""
 
     def __init__(self, database: Database) -> None:
+        super().__init__(database)
         assert database.path is not None
-        self._database = database
         self._path: Path = database.path
         self._queue: queue.SimpleQueue[list[_Append] | None] = queue.SimpleQueue()
         self._waiting: list[_Append] = []
@@ -84,21 +82,6 @@ class SqliteEventLog:
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join, 10)
             self._thread = None
-
-    async def create(self, transaction: Any, key: str) -> int:
-        """See the port."""
-        result = await transaction.execute(insert(EventLogRow).values(key=key).returning(EventLogRow.log_id))
-        return int(result.scalar_one())
-
-    async def raise_generation(self, transaction: Any, log_id: int) -> int:
-        """See the port."""
-        result = await transaction.execute(
-            update(EventLogRow)
-            .where(EventLogRow.log_id == log_id)
-            .values(generation=EventLogRow.generation + 1)
-            .returning(EventLogRow.generation)
-        )
-        return int(result.scalar_one())
 
     def append(
         self, log_id: int, generation: int, lines: Sequence[bytes], writes: Sequence[Write] = (), *, end: bool = False
@@ -135,37 +118,6 @@ class SqliteEventLog:
         self._is_planned = False
         if self._waiting:
             self._plan()
-
-    async def read(self, log_id: int, start: int, max_bytes: int) -> list[bytes]:
-        """See the port."""
-        async with self._database.read() as session:
-            rows = await session.execute(
-                select(EventLinesRow.first, EventLinesRow.lines)
-                .where(EventLinesRow.log_id == log_id, EventLinesRow.first + EventLinesRow.count > start)
-                # Rows hold at most a few thousand lines; the bound lets the index do the work.
-                .where(EventLinesRow.first > start - MAX_LINES_PER_ROW)
-                .order_by(EventLinesRow.first)
-                .limit(ROWS_PER_READ)
-            )
-            found = rows.all()
-        return _lines_from(cast("Sequence[tuple[int, bytes]]", found), start, max_bytes)
-
-    async def head(self, log_id: int) -> LogHead | None:
-        """See the port."""
-        async with self._database.read() as session:
-            row = (
-                await session.execute(
-                    select(EventLogRow.length, EventLogRow.size_bytes, EventLogRow.ended).where(
-                        EventLogRow.log_id == log_id
-                    )
-                )
-            ).first()
-        return None if row is None else LogHead(row[0], row[1], row[2])
-
-    async def delete(self, transaction: Any, log_ids: Sequence[int]) -> None:
-        """See the port."""
-        await transaction.execute(delete(EventLinesRow).where(EventLinesRow.log_id.in_(log_ids)))
-        await transaction.execute(delete(EventLogRow).where(EventLogRow.log_id.in_(log_ids)))
 
     def _write_forever(self, opened: "asyncio.Future[None]") -> None:
         assert self._loop is not None
@@ -307,16 +259,3 @@ def _resolve(batch: list[_Append]) -> None:
             item.future.set_exception(item.outcome)
         else:
             item.future.set_result(item.outcome)
-
-
-def _lines_from(rows: Sequence[tuple[int, bytes]], start: int, max_bytes: int) -> list[bytes]:
-    found: list[bytes] = []
-    size = 0
-    for first, body in rows:
-        lines = body.split(b"\n")
-        for line in lines[max(start - first, 0) :]:
-            found.append(line)
-            size += len(line)
-            if size >= max_bytes:
-                return found
-    return found

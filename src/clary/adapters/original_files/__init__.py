@@ -18,7 +18,7 @@ from clary.kit import safe_paths
 _UNFINISHED: Final = ".part"
 _WRITE_BYTES: Final = 1024 * 1024
 _PORTION: Final = 1000
-_TRIES: Final = 10
+_TRIES: Final = 100
 
 
 class FolderOfOriginals:
@@ -73,9 +73,10 @@ class FolderOfOriginals:
 
 def _create(path: Path) -> int:
     for _ in range(_TRIES):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # A removal may take the folder away again as long as it is empty.
-        with contextlib.suppress(FileNotFoundError):
+        # A removal may take a folder away again as long as it is empty, also while its like is being made: then one
+        # is neither there nor to be made.
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     raise FileNotFoundError(path.name)
 

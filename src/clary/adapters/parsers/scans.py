@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import os
-import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -29,12 +28,6 @@ class OcrEngine:
     languages: str = "chi_sim+eng"
     max_pages: int = 200
     timeout_seconds: float = 300.0
-
-
-def find_ocr_program() -> str | None:
-    """Where the engine is installed, if it is."""
-    found = shutil.which("tesseract")
-    return str(Path(found).absolute()) if found else None
 
 
 class ScanReader:

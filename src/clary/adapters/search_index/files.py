@@ -1,12 +1,10 @@
 """The files of one version of one base's index, kept equal to each other. Blocking calls.
 
-A file that is torn, of another format, or that nobody followed for so long that removals may be forgotten, is not
-opened but built anew.
+A file that is torn or of another format is not opened but built anew.
 """
 
 import shutil
 import threading
-import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +16,7 @@ from clary.adapters.search_index.vectors import TornFileError, VectorView, appen
 from clary.adapters.search_index.words import FORMAT, State, WordFile
 from clary.features.knowledge.ports import Hit, IndexedPassage, IndexLostError
 
-FOLLOWED_SECONDS: Final = 20 * 3600
-"""Removals are remembered for a day; who was away for this long begins from nothing."""
-_MARK_SECONDS: Final = 60
 _LEAST_WASTE: Final = 1000
-_MARK: Final = "followed"
 _BROKEN: Final = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.IOError, TypeError, TornFileError)
 
 
@@ -43,25 +37,13 @@ class IndexFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._followed_at = 0.0
         self._lock = threading.Lock()
         self._open()
 
     @property
     def position(self) -> int:
-        """See `SearchIndex.position`; whoever asks follows.
-
-        Raises:
-            BrokenIndexError: Nobody asked for too long.
-        """
-        now = time.time()
-        with self._lock:
-            if self._followed_at < now - FOLLOWED_SECONDS:
-                raise BrokenIndexError
-            if self._followed_at < now - _MARK_SECONDS:
-                (self._folder / _MARK).touch()
-                self._followed_at = now
-            return self._words.state.position
+        """See `SearchIndex.position`."""
+        return self._words.state.position
 
     def apply(self, *, since: int, upto: int, added: Sequence[IndexedPassage], removed: Sequence[int]) -> None:
         """See `SearchIndex.apply`."""
@@ -111,14 +93,9 @@ class IndexFiles:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             self._open_files()
-            self._followed_at = (self._folder / _MARK).stat().st_mtime
-        except FileNotFoundError:
-            self._followed_at = time.time()
-            (self._folder / _MARK).touch()
         except _BROKEN:
             self._wipe()
             self._open_files()
-            self._followed_at = time.time()
 
     def _open_files(self) -> None:
         words = WordFile(self._folder / "words.db")

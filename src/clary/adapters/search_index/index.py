@@ -52,12 +52,8 @@ class EmbeddedIndex:
 
     async def position(self, key: IndexKey) -> int:
         """See the port."""
-        try:
-            async with self._use(key) as (_, files):
-                return await _run(self._pool, lambda: files.position)
-        except BrokenIndexError:
-            async with self._use(key) as (_, files):
-                return await _run(self._pool, lambda: files.position)
+        async with self._use(key) as (_, files):
+            return files.position
 
     async def apply(
         self, key: IndexKey, *, since: int, upto: int, added: Sequence[IndexedPassage], removed: Sequence[int]

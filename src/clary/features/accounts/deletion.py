@@ -47,6 +47,10 @@ class UserDeletion:
         """Names who keeps things for users, in the order in which they are asked."""
         self._things = things
 
+    def ask_first(self, things: OwnedThings) -> None:
+        """Names somebody who is asked before all others: what would go on making new things."""
+        self._things = (things, *self._things)
+
     async def delete(self, *, user_id: str, mode: Mode, transfer_to: str | None, by: Actor) -> None:
         """Locks a user out and begins to delete; a small account is gone when this returns.
 

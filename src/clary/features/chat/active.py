@@ -22,6 +22,11 @@ class ActiveRuns:
         for feed in self._feeds.get(user_id, ()):
             feed.nudge_changed()
 
+    def changed_elsewhere(self, user_id: str | None) -> None:
+        """The same in another process; None: of anybody."""
+        for each in self._feeds if user_id is None else (user_id,):
+            self.changed(each)
+
     def open(self, user_id: str) -> "ActiveFeed":
         """A new feed."""
         feed = ActiveFeed(self, user_id)

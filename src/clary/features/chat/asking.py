@@ -225,6 +225,7 @@ class CallApprovals:
             self._recorder.run_id, call.id, kind="approval", item_id=approval_id, expires_at=expires_at, look=look
         )
         if self._recorder.config.shows_approvals and (known is None or not known.told):
+            self._recorder.untold_approvals.pop(approval_id, None)
             line = self._recorder.lines.approval_resolved(approval_id, new_uuid(), decision)
             self._recorder.write_line(line, lambda connection: tell_approval(connection, approval_id))
         return decision
@@ -265,6 +266,7 @@ class CallApprovals:
             open_approval(connection, row)
 
         if self._recorder.config.shows_approvals:
+            self._recorder.untold_approvals[row.approval_id] = None
             hint = HINT.render(self._recorder.config.locale)
             self._recorder.write_line(self._recorder.lines.approval_requested(row, new_uuid(), hint), store)
         else:

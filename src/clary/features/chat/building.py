@@ -197,7 +197,7 @@ class LoopBuilder:
             stream_call_deltas=config.tool_call_deltas,
             interrupt_note=config.interrupt_note,
             meter=tree.meter,
-            guidance=RunGuidance(self._interventions, recorder) if root_only else None,
+            guidance=RunGuidance(self._interventions, recorder),
             self_check=WorkspaceCheck(workspace, self._sandbox, config.locale),
             skills=shelf if config.skills else None,
             deferred_tools=later,
@@ -298,6 +298,7 @@ class LoopBuilder:
                 images=images,
                 user_id=user_id,
                 knowledge=self._things.library(recorder, call_id),
+                tasks=self._things.task_book(asker.tree.root, config, language),
             )
 
         async def save_whole(call_id: str, text: str) -> None:

@@ -6,7 +6,7 @@ from clary.db.session import Connection
 from clary.features.chat.recording import RunRecorder
 from clary.features.chat.texts import RUN_FAILED
 from clary.features.conversations.service import NewMessage, add_message, touch
-from clary.features.interventions.service import close_of_run
+from clary.features.interventions.service import close_of_run, tell_approval
 from clary.features.runs.service import EndReason, end_children, status_of
 from clary.kit import measures
 from clary.kit.ids import new_uuid
@@ -30,6 +30,7 @@ def write_end(
 ) -> None:
     """Queues the end: open results, failure notice, usage, for a root also `stream_end`; and the terminal status.
 
+    Approvals that were shown are told to be over first, so that no card stays open (9.13).
     `outcome` is what a child reports to its parent. All of it is one transaction; nothing of the run can follow.
     """
     recorder.release_held()
@@ -38,6 +39,9 @@ def write_end(
     out: list[bytes] = []
     flags = {"interrupted": True} if reason in STOPPED or kind else {}
     writes: list[Write] = recorder.stored_texts(None, **flags) + recorder.stored_drafts(**flags)
+    for approval_id, decision in recorder.untold_approvals.items():
+        out.append(lines.approval_resolved(approval_id, new_uuid(), decision or "expired"))
+        writes.append(_told(approval_id))
     for call in list(recorder.open_calls.values()):
         result = interrupted_result(call, new_uuid(), prompt_language(config.locale))
         out.append(lines.result(result))
@@ -81,6 +85,10 @@ def _failure_message(recorder: RunRecorder, error_info: dict[str, Any]) -> NewMe
         agent_name=recorder.config.agent_name,
         error_info=error_info,
     )
+
+
+def _told(approval_id: str) -> Write:
+    return lambda connection: tell_approval(connection, approval_id)
 
 
 def _stored(recorder: RunRecorder, message: NewMessage) -> Write:

@@ -14,7 +14,7 @@ from clary.runtime.plan import GuidanceItem
 
 
 class RunGuidance:
-    """Implements `runtime.plan.Guidance` for a root run."""
+    """Implements `runtime.plan.Guidance` for one run: each hears what is said to its own session."""
 
     def __init__(self, interventions: Interventions, recorder: RunRecorder) -> None:
         self._interventions = interventions

@@ -17,6 +17,7 @@ from clary.features.conversations.service import (
     MessageRole,
     MessageRow,
     NewMessage,
+    is_named,
     text_of,
 )
 from clary.http.content import has_content, has_known_images, plain_content
@@ -270,7 +271,7 @@ def content_hash_of(endpoint: str, request: ChatRequest) -> str:
 
 
 def first_user_of(conversation: ConversationRow, stored: Sequence[NewMessage]) -> NewMessage | None:
-    """The first message from the user, if the conversation has none yet."""
-    if conversation.user_count:
+    """The first message from the user, which names a conversation that has neither yet."""
+    if conversation.user_count or is_named(conversation):
         return None
     return next((each for each in stored if each.role == "user"), None)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from clary.features.chat.recording import RunRecorder
 from clary.features.conversations.service import CitedPassage, SourceBook
 from clary.features.knowledge.errors import KdbNotFoundError
+from clary.features.knowledge.ports import Payer
 from clary.features.knowledge.service import GivenPassages, RunBase, RunKnowledge
 from clary.features.toolbox.service import knowledge_answer
 from clary.runtime.tools import KnowledgeAnswer
@@ -26,8 +27,22 @@ class CallLibrary:
             bases=self._named(kdb_ids),
             query=query,
             top_k=top_k,
+            payer=self._payer(),
         )
         return knowledge_answer(found, await self._numbered(found))
+
+    def _payer(self) -> Payer:
+        on = self._recorder.booking.on
+        return Payer(
+            on.user_id,
+            key_id=on.key_id,
+            client_id=on.client_id,
+            agent_id=on.agent_id,
+            session_id=on.session_id,
+            run_id=on.run_id,
+            root_run_id=on.root_run_id,
+            request_source=on.endpoint,
+        )
 
     def _named(self, kdb_ids: Sequence[str] | None) -> Sequence[RunBase]:
         bases = self._recorder.config.knowledge_bases

@@ -20,7 +20,7 @@ from clary.features.chat.run_log import RunLog, RunPlace
 from clary.features.chat.state_of import RecordedRun, RunTodos
 from clary.features.chat.tree import RootFacts, RunTree, TreeLimits
 from clary.features.conversations.service import MessageReader, TodoStore
-from clary.features.interventions.service import take_guidance
+from clary.features.interventions.service import take_guidance, untold_approvals
 from clary.features.llm_providers.service import Money
 from clary.features.runs.service import (
     MAX_FRUITLESS_TAKEOVERS,
@@ -143,7 +143,12 @@ class RunPreparer:
         compaction = await reader.latest_compaction(run.conversation_id)
         todos = TodoStore(self._database, run.conversation_id, self._clock)
         return RecordedRun(
-            run.run_id, rows, steps, compaction=compaction, todos=RunTodos(todos, await todos.read_in(db))
+            run.run_id,
+            rows,
+            steps,
+            compaction=compaction,
+            todos=RunTodos(todos, await todos.read_in(db)),
+            untold_approvals=await untold_approvals(db, run.run_id) if with_steps else {},
         )
 
     def _recorder(self, run: RunRow, record: RecordedRun, tree: RunTree) -> RunRecorder:
@@ -177,6 +182,8 @@ class RunPreparer:
         )
         recorder.open_calls.update(_open_calls(record))
         recorder.hidden_calls.update(_hidden_calls(record))
+        if config.shows_approvals:
+            recorder.untold_approvals.update(record.untold_approvals)
         return recorder
 
     async def _is_over(

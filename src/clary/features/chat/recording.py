@@ -89,6 +89,8 @@ class RunRecorder:
         """Calls of the server that the model never sees, nor their results."""
         self.begun_calls: set[str] = set()
         """Open calls whose tool works, or waits for a person."""
+        self.untold_approvals: dict[str, str | None] = {}
+        """Shown approvals whose end readers have not been told of yet; what was decided, None while nothing was."""
         self.opening: Opening = opens_nothing
         self._drafts: dict[str, CallDraft] = {}
         self.citations = RunCitations(place, has_bases=bool(config.knowledge_bases))

@@ -9,8 +9,8 @@ from clary.features.chat.errors import NothingToAnswerError, UserMessageMissingE
 from clary.features.chat.intake import Intake, read_messages, require_no_child, untagged
 from clary.features.chat.payloads.overrides import StreamRequest
 from clary.features.chat.payloads.revising import EditRequest, RerunRequest
-from clary.features.chat.service import ChatService, OpenedView
-from clary.features.chat.starting import Take
+from clary.features.chat.service import ChatService
+from clary.features.chat.starting import OpenedView, Take
 from clary.features.conversations.errors import SessionNotFoundError
 from clary.features.conversations.service import (
     ConversationRow,

@@ -11,7 +11,8 @@ from clary.features.chat.payloads import AgentChatRequest, ChatRequest, Interrup
 from clary.features.chat.payloads.overrides import StreamRequest
 from clary.features.chat.payloads.revising import EditRequest, OptimizeRequest, RerunRequest
 from clary.features.chat.revising import RevisingService
-from clary.features.chat.service import ChatService, OpenedView
+from clary.features.chat.service import ChatService
+from clary.features.chat.starting import OpenedView
 from clary.features.permissions.guards import CurrentUser
 from clary.features.runs.service import Endpoint
 from clary.http.access import CHAT_BYTES, needs

@@ -1,8 +1,7 @@
 """Use cases of chat: start, join, read on, stop."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
 from clary.db.database import Database
@@ -11,6 +10,7 @@ from clary.features.chat.image_files import ImageFiles
 from clary.features.chat.intake import (
     Intake,
     first_user_of,
+    read_messages,
     require_no_child,
     require_own_words,
     without_history,
@@ -18,9 +18,10 @@ from clary.features.chat.intake import (
 )
 from clary.features.chat.lines import fallback_end
 from clary.features.chat.payloads import ChatRequest
+from clary.features.chat.payloads.overrides import OVERRIDES, StreamRequest
 from clary.features.chat.preparing import input_place
 from clary.features.chat.resolving import Asked, RunResolver
-from clary.features.chat.starting import ChatLimits, Start, Take
+from clary.features.chat.starting import ChatLimits, Interrupted, KeyTakenError, OccupiedError, OpenedView, Start, Take
 from clary.features.chat.supervisor import RunSupervisor
 from clary.features.conversations.errors import SessionNotFoundError
 from clary.features.conversations.service import (
@@ -29,7 +30,6 @@ from clary.features.conversations.service import (
     MessageReader,
     NewMessage,
     add_counts,
-    new_conversation,
     set_title_from,
 )
 from clary.features.interventions.service import Interventions
@@ -53,39 +53,22 @@ from clary.features.runs.service import (
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_uuid
-from clary.streams.hub import Hub, View
+from clary.streams.hub import Hub
+
+__all__ = [
+    "OVERRIDES",
+    "ChatLimits",
+    "ChatService",
+    "Intake",
+    "Interrupted",
+    "OpenedView",
+    "StreamRequest",
+    "read_messages",
+]
 
 REPLACE_SECONDS = 10.0
 INTERRUPT_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedView:
-    """A view with the names its answer's headers carry, and what to say when nothing is left to send."""
-
-    view: View | None
-    run_id: str
-    session_id: str
-    last_line: Callable[[], bytes | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupted:
-    """Outcome of an interrupt."""
-
-    session_id: str
-    user_id: str
-    interrupted: bool
-    run_id: str | None
-    status: str | None
-
-
-class _OccupiedError(Exception):
-    """The session has an active run that the request may replace."""
-
-    def __init__(self, run_id: str) -> None:
-        super().__init__(run_id)
-        self.run_id = run_id
+MOST_REPLACEMENTS = 8
 
 
 class ChatService:
@@ -127,37 +110,51 @@ class ChatService:
         endpoint: Endpoint,
         idempotency_key: str | None,
         take: Take | None = None,
+        title: str | None = None,
     ) -> OpenedView:
         """Starts a run, or joins the one its idempotency key names; durable before this returns.
 
         Raises:
             The refusals of stream-runtime.md 2.
         """
-        start = Start(identity, request, endpoint, request.session_id or new_uuid(), idempotency_key, take)
+        start = Start(identity, request, endpoint, request.session_id or new_uuid(), idempotency_key, take, title)
         if idempotency_key is None:
             return await self._start(start)
         async with self._lock(identity, "key", idempotency_key):
             joined = await self._join(identity, idempotency_key, start.content_hash)
-            return joined or await self._start(start)
+            if joined is not None:
+                return joined
+            try:
+                return await self._start(start)
+            except KeyTakenError:
+                # Another process was quicker with the same key.
+                joined = await self._join(identity, idempotency_key, start.content_hash)
+                if joined is None:
+                    raise SessionReleasingError from None
+                return joined
 
     async def _start(self, start: Start) -> OpenedView:
         async with self.session_lock(start.identity, start.session_id):
-            try:
-                run = await self._create(start, replaces=start.endpoint in ("web_stream", "rerun"))
-            except _OccupiedError as occupied:
-                await self.replace(occupied.run_id)
-                run = await self._create(start, replaces=False)
+            run = await self._create_or_replace(start)
             self._hub.adopt(run.log_id)
             self._supervisor.launch(run)
             return await self._open(run, 0)
+
+    async def _create_or_replace(self, start: Start) -> RunRow:
+        for _ in range(MOST_REPLACEMENTS):
+            try:
+                return await self._create(start, replaces=start.endpoint in ("web_stream", "rerun"))
+            except OccupiedError as occupied:
+                # The lock of the session is this process's; another one may have begun a further run meanwhile.
+                await self.replace(occupied.run_id)
+        raise SessionReleasingError
 
     async def _remember_key(self, db: Session, run: RunRow, key: str, content_hash: str) -> None:
         row = IdempotencyKeyRow(
             user_id=run.user_id, key=key, content_hash=content_hash, run_id=run.run_id, created_at=self._clock.now()
         )
         if not await RunRepository(db).add_key(row):
-            # Another process was quicker with the same key; nothing of this start is kept.
-            raise SessionReleasingError
+            raise KeyTakenError
 
     def _lock(self, identity: Identity, kind: str, name: str) -> asyncio.Lock:
         return self._locks.setdefault((identity.user_id, kind, name), asyncio.Lock())
@@ -270,6 +267,8 @@ class ChatService:
     async def _create(self, start: Start, *, replaces: bool) -> RunRow:
         """Messages, conversation, run row and idempotency key in one transaction."""
         async with self._database.write() as db:
+            if start.key is not None and await RunRepository(db).find_key(start.identity.user_id, start.key):
+                raise KeyTakenError
             run = await self._create_in(db, start, replaces=replaces)
             if start.key is not None:
                 await self._remember_key(db, run, start.key, start.content_hash)
@@ -303,9 +302,7 @@ class ChatService:
         # Last of all: a request that is going to be refused must not end what runs.
         await self._require_free(db, known, identity, replaces=replaces)
         name = resolved.config.agent_name
-        conversation = known or new_conversation(
-            user_id=identity.user_id, session_id=session_id, agent_id=agent.agent_id, agent_name=name, now=now
-        )
+        conversation = known or start.new_conversation(agent.agent_id, name, now)
         conversation.agent_id, conversation.agent_name = agent.agent_id, name
         conversation.system_context = resolved.saved_context
         conversation.interrupt_note = None
@@ -326,7 +323,7 @@ class ChatService:
     ) -> None:
         active = await self._runs.find_active(db, conversation_id=known.conversation_id) if known else None
         if active is not None:
-            raise _OccupiedError(active.run_id) if replaces else SessionBusyError
+            raise OccupiedError(active.run_id) if replaces else SessionBusyError
         if await RunRepository(db).count_active(identity.user_id) >= self._limits.runs_per_user():
             raise TooManyRunsError
 

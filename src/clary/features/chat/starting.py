@@ -2,15 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from clary.db.session import Session
 from clary.features.chat.control_tags import ControlTags
 from clary.features.chat.intake import Intake, content_hash_of, read_messages
 from clary.features.chat.payloads import ChatRequest
-from clary.features.conversations.service import ConversationRow, text_of
+from clary.features.conversations.service import ConversationRow, new_conversation, text_of
 from clary.features.interventions.service import Interventions
 from clary.features.permissions.service import Identity
 from clary.features.runs.service import Endpoint
+from clary.streams.hub import View
 
 Take = Callable[[Session, ConversationRow | None, str], Awaitable[Intake]]
 """Finds, in the start's transaction, what a run (by its id) of a conversation answers. Anything it raises is a refusal
@@ -27,7 +29,7 @@ class ChatLimits:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A request to start a run. `take`: another source than the request's messages."""
+    """A request to start a run. `take`: another source than the request's messages; `title`: of a new conversation."""
 
     identity: Identity
     request: ChatRequest
@@ -35,11 +37,23 @@ class Start:
     session_id: str
     key: str | None
     take: Take | None = None
+    title: str | None = None
 
     @property
     def content_hash(self) -> str:
         """What makes two requests the same (stream-runtime.md 6.8)."""
         return content_hash_of(self.endpoint, self.request)
+
+    def new_conversation(self, agent_id: str, agent_name: str, now: datetime) -> ConversationRow:
+        """The conversation that this start opens; its first words name it unless a title was given."""
+        return new_conversation(
+            user_id=self.identity.user_id,
+            session_id=self.session_id,
+            agent_id=agent_id,
+            agent_name=agent_name,
+            now=now,
+            title=self.title,
+        )
 
     async def take_in(
         self, db: Session, known: ConversationRow | None, run_id: str, *, interventions: Interventions, now: float
@@ -57,3 +71,36 @@ class Start:
             if waiting is not None:
                 return Intake(ControlTags(), (), (), frozenset(), text_of(waiting.content)[:500])
         return read_messages(self.request.messages, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedView:
+    """A view with the names its answer's headers carry, and what to say when nothing is left to send."""
+
+    view: View | None
+    run_id: str
+    session_id: str
+    last_line: Callable[[], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """Outcome of an interrupt."""
+
+    session_id: str
+    user_id: str
+    interrupted: bool
+    run_id: str | None
+    status: str | None
+
+
+class OccupiedError(Exception):
+    """The session has an active run that the request may replace."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+
+class KeyTakenError(Exception):
+    """Somebody else used the idempotency key in the same moment; nothing of this start is kept."""

@@ -54,12 +54,14 @@ class RecordedRun:
         *,
         compaction: CompactionRow | None,
         todos: TodoList,
+        untold_approvals: Mapping[str, str | None] | None = None,
     ) -> None:
         self.run_id = run_id
         self.rows = rows
         self.steps = steps
         self.compaction = compaction
         self.todos = todos
+        self.untold_approvals = untold_approvals or {}
         self.own = [row for row in rows if row.run_id == run_id]
         self._done = [step for step in steps if step.kind == "model" and step.status == "done"]
 

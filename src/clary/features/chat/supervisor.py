@@ -4,8 +4,9 @@ The stream-hub supervisor: a fault in one run never reaches another.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import structlog
 
@@ -66,6 +67,8 @@ class RunSupervisor:
         max_active: int,
         sole_process: bool,
         on_change: Callable[[str], None],
+        is_gone: Callable[[Session, str], Awaitable[bool]],
+        on_elsewhere: Callable[[str], None],
     ) -> None:
         self._database = database
         self._hub = hub
@@ -77,6 +80,8 @@ class RunSupervisor:
         self._slots = asyncio.Semaphore(max_active)
         self._sole_process = sole_process
         self._on_change = on_change
+        self._is_gone = is_gone
+        self._on_elsewhere = on_elsewhere
         self._runs: dict[str, LocalRun] = {}
         self._by_log: dict[int, LocalRun] = {}
         self._left_alone: dict[int, LocalRun] = {}
@@ -145,7 +150,30 @@ class RunSupervisor:
                 if local.tree is not None:
                     local.tree.room.ring()
                 return
-        task = asyncio.ensure_future(self._wake(run_id))
+        self._on_elsewhere(run_id)
+        self._soon(self._wake(run_id))
+
+    def note_elsewhere(self, run_id: str | None) -> None:
+        """Another process stopped or answered a run that may be one of ours; None: it may have stopped any."""
+        for local in self._runs.values():
+            if local.tree is not None and run_id in local.tree.recorders:
+                local.woken = True
+                local.tree.room.ring()
+        if self._runs:
+            self._soon(self._heed_stops())
+
+    async def _heed_stops(self) -> None:
+        try:
+            async with self._database.read() as db:
+                stopped = await RunRepository(db).list_stopped(list(self._runs))
+        except UnavailableError:
+            # Looked for again from time to time.
+            return
+        for run in stopped:
+            self.signal_stop(run.run_id, cast("StopReason", run.stop_reason))
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._waking.add(task)
         task.add_done_callback(self._waking.discard)
 
@@ -159,7 +187,9 @@ class RunSupervisor:
                     run = await runs.find(run.root_run_id)
                 if run is None or self._stopping or not is_active(run.status):
                     return
-                if run.lease_expires_at is not None and run.lease_expires_at > self._clock.epoch():
+                is_held = run.lease_expires_at is not None and run.lease_expires_at > self._clock.epoch()
+                # Whoever waits for the end of a run does not wait for the lease of a process that was killed.
+                if is_held and (run.lease_owner is None or not await self._is_gone(db, run.lease_owner)):
                     return
                 await self._claim(db, run)
         except UnavailableError:
@@ -223,9 +253,7 @@ class RunSupervisor:
     def _leave_parked(self, local: LocalRun) -> None:
         """A parked run that nobody reads is woken to write its end."""
         self._left_alone.pop(local.log_id, None)
-        task = asyncio.ensure_future(self._end_parked(local.run_id, "client_disconnect"))
-        self._waking.add(task)
-        task.add_done_callback(self._waking.discard)
+        self._soon(self._end_parked(local.run_id, "client_disconnect"))
 
     async def _end_parked(self, run_id: str, reason: StopReason) -> None:
         async with self._database.write() as db:
@@ -278,7 +306,7 @@ class RunSupervisor:
         while True:
             await asyncio.sleep(min(SWEEP_SECONDS, self._lease_seconds / 3))
             try:
-                async with self._database.write() as db:
+                async with self._database.write(beside=True) as db:
                     await RunRepository(db).renew_leases(self.process_id, list(self._runs), self.lease_end())
                 self._renewed_at = self._clock.monotonic()
                 await self._take_over(everything=False)

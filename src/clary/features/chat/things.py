@@ -20,6 +20,7 @@ from clary.features.chat.past import RecordedPast
 from clary.features.chat.ports import ModelGateway
 from clary.features.chat.recording import RunRecorder
 from clary.features.chat.state_of import RecordedRun
+from clary.features.chat.tree import RootFacts
 from clary.features.conversations.service import SourceBook
 from clary.features.knowledge.service import RunBase, RunKnowledge
 from clary.features.llm_providers.ports import GroupMemberships
@@ -28,9 +29,11 @@ from clary.features.memory.service import MemoryService
 from clary.features.permissions.service import Identity
 from clary.features.skills.ports import RunSkill
 from clary.features.skills.service import RunSkills, SkillQuestion
+from clary.features.toolbox.ports import TaskBooks
 from clary.runtime.context import ContextBudget
 from clary.runtime.prompt import prompt_language
-from clary.runtime.tools import ImageReader, KnowledgeSearch, NoteBook, PastMessages, Tool
+from clary.runtime.tools import ImageReader, KnowledgeSearch, NoteBook, PastMessages, TaskBook, Tool
+from clary.runtime.toolset import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,8 @@ class RunThings:
         self._sources = sources
         self._models = models
         self.server_approval_mode: ApprovalMode = server_approval_mode
+        self.tasks: TaskBooks | None = None
+        """Scheduled tasks, which stand above runs; None: agents get none."""
 
     async def resolve(
         self, db: Session, *, caller: Identity, agent: AgentSnapshot, wanted: WantedThings, warnings: Warnings
@@ -184,6 +189,19 @@ class RunThings:
         """The person's notes for this agent; new ones come from this conversation."""
         language = prompt_language(config.answer_language)
         return self._memory.notebook(user_id, config.agent_id, session_id=session_id, language=language)
+
+    def task_book(self, root: RootFacts, config: RunConfig, language: Language) -> TaskBook | None:
+        """The tasks of the person, within the agents that a key of theirs is limited to."""
+        if self.tasks is None:
+            return None
+        limited = config.caller.agent_ids
+        return self.tasks.of(
+            user_id=root.user_id,
+            agent_ids=None if limited is None else frozenset(limited),
+            language=language,
+            run_id=root.run_id,
+            is_scheduled=root.endpoint == "task",
+        )
 
     def library(self, recorder: RunRecorder, call_id: str) -> KnowledgeSearch | None:
         """The knowledge bases of the run, as one call finds them; None: it has none."""

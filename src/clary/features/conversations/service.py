@@ -67,6 +67,7 @@ __all__ = [
     "mark_shown",
     "new_conversation",
     "row_before",
+    "is_named",
     "set_title_from",
     "text_of",
     "touch",
@@ -301,16 +302,17 @@ class ConversationService:
 
 
 def new_conversation(
-    *, user_id: str, session_id: str, agent_id: str, agent_name: str, now: datetime
+    *, user_id: str, session_id: str, agent_id: str, agent_name: str, now: datetime, title: str | None = None
 ) -> ConversationRow:
     """An empty conversation, not yet saved."""
+    name = title or EMPTY_TITLE
     return ConversationRow(
         user_id=user_id,
         session_id=session_id,
         agent_id=agent_id,
         agent_name=agent_name,
-        title=EMPTY_TITLE,
-        title_folded=EMPTY_TITLE.casefold(),
+        title=name,
+        title_folded=name.casefold(),
         user_count=0,
         agent_count=0,
         system_context={},
@@ -318,6 +320,11 @@ def new_conversation(
         created_at=now,
         updated_at=now,
     )
+
+
+def is_named(conversation: ConversationRow) -> bool:
+    """Whether somebody gave it a title, so that its first words do not."""
+    return conversation.title != EMPTY_TITLE and conversation.title_message_id is None
 
 
 def set_title_from(conversation: ConversationRow, message: NewMessage) -> None:

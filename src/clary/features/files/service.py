@@ -16,7 +16,7 @@ from clary.features.files.errors import (
 )
 from clary.features.files.keeping import FileKeeping, FileLimits
 from clary.features.files.links import FileLinks, OwnAddress, is_bundle
-from clary.features.files.policy import Wish, place_of, read_path
+from clary.features.files.policy import Wish, is_shown, place_of, read_path
 from clary.features.files.ports import (
     DownloadBlockedError,
     DownloadError,
@@ -46,6 +46,7 @@ __all__ = [
     "OwnAddress",
     "ScratchFolder",
     "StoreUnavailableError",
+    "is_shown",
 ]
 
 IMPORT_MAX_MB: Final = 25

@@ -13,6 +13,7 @@ from clary.features.interventions.payloads import Json, approval_item
 from clary.features.interventions.policy.approval import STATUS_OF, Decision
 from clary.features.interventions.ports import RunWaker
 from clary.features.interventions.repository.approvals import ApprovalRepository
+from clary.features.interventions.repository.questionnaires import QuestionnaireRepository
 from clary.features.interventions.tables import ApprovalRow
 from clary.features.permissions.service import Identity
 from clary.features.runs.service import RunRepository, RunRow, is_active
@@ -75,11 +76,14 @@ class ApprovalService:
         await self._decide(db, identity, row, run, decision)
 
     async def _decide(self, db: Session, identity: Identity, row: ApprovalRow, run: RunRow, decision: Decision) -> None:
-        approvals = ApprovalRepository(db)
-        if not await approvals.decide(row.approval_id, decision, identity.user_id, self._clock.epoch()):
+        approvals, now = ApprovalRepository(db), self._clock.epoch()
+        if not await approvals.decide(row.approval_id, decision, identity.user_id, now):
             # Somebody came between reading and deciding, which only a database with several writers allows.
             await db.refresh(row)
             raise ApprovalDecidedError(STATUS_OF[row.decision or "expired"])
+        # The run may wait behind a questionnaire that asks the same: it is answered with this (9.13).
+        questions = QuestionnaireRepository(db)
+        await questions.submit_for_approval(row.run_id, row.approval_id, {"decision": decision}, now)
         await RunRepository(db).end_wait(run)
         await self._audit.record(db, _act(identity, row, decision))
         after_commit(db, lambda: self._waker.wake(row.run_id))
@@ -88,6 +92,8 @@ class ApprovalService:
         self, *, identity: Identity, session_id: str | None, user_id: str | None, limit: int
     ) -> list[Json]:
         """What was asked and decided, newest first: of a conversation (owner or admin), else of the caller.
+
+        The children that runs of a conversation started belong to it.
 
         Raises:
             SessionNotFoundError, SessionAmbiguousError

@@ -94,6 +94,7 @@ __all__ = [
     "strictest",
     "take_guidance",
     "tell_approval",
+    "untold_approvals",
 ]
 
 
@@ -115,6 +116,12 @@ def resolve_approval(connection: Connection, approval_id: str, decision: Decisio
 def take_guidance(connection: Connection, conversation_id: int, guidance_ids: Sequence[str]) -> list[str]:
     """Uses up what `Interventions.hold_guidance` gave; returns the ids that were not used before."""
     return consume_guidance(connection, conversation_id, guidance_ids)
+
+
+async def untold_approvals(db: Session, run_id: str) -> dict[str, str | None]:
+    """Approval → decision (None: none yet) of those whose end was not shown, in the order they were asked for."""
+    rows = await ApprovalRepository(db).list_of_runs([run_id])
+    return {row.approval_id: row.decision for row in rows if not row.told}
 
 
 def close_of_run(connection: Connection, run_id: str, at: float) -> None:

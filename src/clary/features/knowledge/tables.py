@@ -27,6 +27,7 @@ class KnowledgeBaseRow(Row):
     """One knowledge base. `settings`: `kdbSetting` as the person sees it (contract product 5.3).
 
     `change_number` counts every change of what searches can find; whoever keeps derived files follows it.
+    `forgotten_change`: removals up to this one may be forgotten; who has followed less far begins from nothing.
     `index_version` answers queries. `warning`: what the question set says of the newest version.
     """
 
@@ -42,6 +43,7 @@ class KnowledgeBaseRow(Row):
     settings: Mapped[dict[str, Any]] = mapped_column(Json)
     index_version: Mapped[int] = mapped_column(Integer)
     change_number: Mapped[int] = mapped_column(BIG)
+    forgotten_change: Mapped[int] = mapped_column(BIG, server_default="0")
     warning: Mapped[dict[str, Any] | None] = mapped_column(Json)
     queried_at: Mapped[datetime | None] = mapped_column(UtcTime)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
@@ -52,7 +54,8 @@ class KnowledgeIndexRow(Row):
     """One version of a base's index. The base's `index_version` answers; a higher one is being built beside it.
 
     `embedding`: `{mode, provider_id?, model, dims}` as resolved when the version was made (`mode` `none`: words only);
-    `chunk`: `{target_chars, overlap_chars}`. `task_id` names the rebuild to the person; `error` says why it failed.
+    `chunk`: `{target_chars, overlap_chars}`; `analyzer_version`: of the words its passages are found by. `task_id`
+    names the rebuild to the person; `error` says why it failed.
     """
 
     __tablename__ = "knowledge_indexes"
@@ -65,6 +68,7 @@ class KnowledgeIndexRow(Row):
     progress: Mapped[int] = mapped_column(Integer)
     embedding: Mapped[dict[str, Any]] = mapped_column(Json)
     chunk: Mapped[dict[str, Any]] = mapped_column(Json)
+    analyzer_version: Mapped[int] = mapped_column(Integer, server_default="1")
     task_id: Mapped[str | None] = mapped_column(String(64))
     error: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
@@ -157,7 +161,8 @@ class KnowledgePassageRow(Row):
 
     `number` never comes back after a deletion; derived files know passages by it. `change` is the base's change number
     of its last write. `context` (heading path, QA: nothing) is searched with the text but is not part of it; `tokens`
-    are the analyzed words of both. `vector`: float16, little endian; None while it is pending.
+    are the analyzed words of both. `vector`: float16, little endian; None while it is pending, empty where the model
+    refuses the text.
     """
 
     __tablename__ = "knowledge_passages"
@@ -189,7 +194,7 @@ class KnowledgePassageRow(Row):
 
 
 class KnowledgeRemovalRow(Row):
-    """A passage that is gone, for those who follow changes; forgotten after a day, then they begin anew."""
+    """A passage that is gone, for those who follow changes; forgotten after a day (`forgotten_change` of its base)."""
 
     __tablename__ = "knowledge_removals"
     __table_args__ = (Index("ix_knowledge_removals_change", "kdb_id", "version", "change"),)

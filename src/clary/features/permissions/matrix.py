@@ -61,6 +61,9 @@ _OWN_WITH_AGENT = ("/api/agent/{agent_id}/file_workspace", "/api/agent/{agent_id
 _OWNERS_WORD = re.compile(r"/(rerun-stream|edit-last-user-message|inject-user-message|questionnaires)(/|$)")
 """Starting, editing and answering is for the owner alone (stream-runtime.md 1)."""
 
+_OWNERS_TASK = re.compile(r"^PUT |/(run|complete)$")
+"""Administrators read, switch off and delete scheduled tasks, no more (platform.md 15.1)."""
+
 
 class RouteTerms(NamedTuple):
     """A route as the rule sees it."""
@@ -85,7 +88,11 @@ def terms_of(method: str, path: str, *, scope: str | None, is_interactive: bool,
     is_owners_word = method != "GET" and _OWNERS_WORD.search(path) is not None
     # Everybody's tokens for a server are their own.
     is_token = path.startswith("/api/mcp/{server_name}/oauth")
-    is_own_only = is_account or is_owners_word or is_token or "{task_id}" in path
+    is_schedule = path.startswith(("/tasks/", "/api/tasks/")) and "{task_id}" in path
+    if is_schedule:
+        named.append("task")
+    is_task = (_OWNERS_TASK.search(f"{method} {path}") is not None) if is_schedule else "{task_id}" in path
+    is_own_only = is_account or is_owners_word or is_token or is_task
     return RouteTerms(method, path, scope, is_interactive, named[-1] if named else None, any_token, is_own_only)
 
 

@@ -51,6 +51,7 @@ ADMIN_VERBS: dict[ObjectType, frozenset[Verb]] = {
     "run": frozenset(("read", "use")),
     "questionnaire": frozenset(("read",)),
     "key": frozenset(("read", "delete")),
+    "task": frozenset(("read", "write", "delete")),
 }
 WRITER_VERBS: dict[ObjectType, frozenset[Verb]] = {
     "kdb": frozenset(("write",)),

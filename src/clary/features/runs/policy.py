@@ -17,7 +17,7 @@ EndReason = Literal[
     "limit",
 ]
 StopReason = Literal["interrupt_request", "client_disconnect", "replaced"]
-Endpoint = Literal["chat", "stream", "web_stream", "rerun"]
+Endpoint = Literal["chat", "stream", "web_stream", "rerun", "task"]
 
 ACTIVE: tuple[RunStatus, ...] = ("queued", "running")
 MAX_FRUITLESS_TAKEOVERS = 5

@@ -35,6 +35,7 @@ from clary.features.toolbox.ports import (
     NoRate,
     NoteBooks,
     Rate,
+    TaskBooks,
     Workspaces,
 )
 from clary.features.toolbox.toolbox import SESSION_TOOLS, Toolbox, canonical_name
@@ -47,6 +48,7 @@ from clary.runtime.tools import (
     NoteBook,
     ProgressStream,
     Sandbox,
+    TaskBook,
     Todo,
     Tool,
     ToolContext,
@@ -91,6 +93,7 @@ class Surroundings:
     notes: NoteBooks | None = None
     images: ImageReaders | None = None
     knowledge: RunKnowledge | None = None
+    tasks: TaskBooks | None = None
     rate: Rate = field(default_factory=NoRate)
 
 
@@ -173,6 +176,7 @@ class DirectCalls:
                 images=self._around.images.of(identity, place.agent_id) if self._around.images is not None else None,
                 user_id=identity.user_id,
                 knowledge=self._library(identity, language),
+                tasks=self._tasks(identity, language),
             )
             return await self._run(tool, arguments, context)
 
@@ -227,6 +231,12 @@ class DirectCalls:
     def _library(self, identity: Identity, language: Language) -> KnowledgeSearch | None:
         knowledge = self._around.knowledge
         return OwnLibrary(knowledge, identity, language) if knowledge is not None else None
+
+    def _tasks(self, identity: Identity, language: Language) -> TaskBook | None:
+        # What a task does later needs more than the right to call a tool now.
+        if self._around.tasks is None or not (identity.has_scope("write") and identity.has_scope("chat")):
+            return None
+        return self._around.tasks.of(user_id=identity.user_id, agent_ids=identity.agent_ids, language=language)
 
     async def _write_down(self, identity: Identity, tool: Tool, call: DirectCall) -> None:
         """Before the call: what cannot be audited does not happen. Arguments stay out, they may hold anything."""

@@ -7,11 +7,16 @@ from clary.db.session import Session
 from clary.features.permissions.service import Identity
 from clary.features.toolbox.payloads import built_in_item, foreign_item
 from clary.features.toolbox.ports import ForeignTools, NoForeignTools
+from clary.features.toolbox.task_tools import TASK_TOOLS
 from clary.features.toolbox.toolbox import KNOWLEDGE_TOOL, SEARCH_TOOLS, Toolbox
 from clary.runtime.tools import Sandbox
 from clary.runtime.toolset import Language
 
-GROUPS: Final = {KNOWLEDGE_TOOL: "knowledge_base", **dict.fromkeys(SEARCH_TOOLS, "unified_search_server")}
+GROUPS: Final = {
+    KNOWLEDGE_TOOL: "knowledge_base",
+    **dict.fromkeys(SEARCH_TOOLS, "unified_search_server"),
+    **dict.fromkeys(TASK_TOOLS, "task_scheduler"),
+}
 """Built-in tools that are shown as services, and the group they stand in."""
 ToolType = Literal["basic", "sage_mcp", "mcp"]
 

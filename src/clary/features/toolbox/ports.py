@@ -9,7 +9,8 @@ from clary.db.session import Session
 from clary.features.permissions.service import Identity
 from clary.kit.text import Text
 from clary.runtime.messages import Effect
-from clary.runtime.tools import ImageReader, NoteBook, Tool
+from clary.runtime.tools import ImageReader, NoteBook, TaskBook, Tool
+from clary.runtime.toolset import Language
 
 # Documents
 
@@ -288,6 +289,22 @@ class Workspaces(Protocol):
 
     async def ensure(self, user_id: str, agent_id: str | None, session_id: str) -> Path:
         """The folder of a person's agent, or of a conversation; made when missing."""
+        ...
+
+
+class TaskBooks(Protocol):
+    """The scheduled tasks of people."""
+
+    def of(
+        self,
+        *,
+        user_id: str,
+        agent_ids: frozenset[str] | None,
+        language: Language,
+        run_id: str | None = None,
+        is_scheduled: bool = False,
+    ) -> TaskBook:
+        """Those of a person, within the agents that a key is limited to."""
         ...
 
 

@@ -15,6 +15,7 @@ from clary.features.toolbox.ports import NoBounds, Room, WebAccess
 from clary.features.toolbox.search_tools import GlobTool, GrepTool
 from clary.features.toolbox.session_tools import LoadSkillTool, LoadWorkflowTool
 from clary.features.toolbox.shell_tool import ShellTool
+from clary.features.toolbox.task_tools import TASK_TOOLS, task_tools
 from clary.features.toolbox.todo_tools import TodoReadTool, TodoWriteTool
 from clary.features.toolbox.web_search_tools import NO_SERVICE, SearchImageTool, SearchWebPageTool
 from clary.features.toolbox.web_tools import FetchWebpagesTool
@@ -40,6 +41,7 @@ ALIASES: Final = {
 }
 """Names accepted everywhere a tool is named, never listed (product.md 6.2)."""
 _NO_PROGRAM: Final = Text("未安装 {name} 运行环境", "No {name} runtime is installed")
+_NO_SCHEDULER: Final = Text("定时任务未启用", "Scheduled tasks are switched off")
 _NO_SANDBOX: Final = Text("沙箱不可用", "The sandbox is not available")
 _PROGRAMS: Final = {PYTHON_TOOL: ("python3", "Python"), JAVASCRIPT_TOOL: ("node", "JavaScript")}
 _UNKNOWN: Final = Text("工具不存在: {name}", "Unknown tool: {name}")
@@ -71,9 +73,11 @@ class Toolbox:
         web: WebAccess | None = None,
         room: Room | None = None,
         programs: Collection[str] = ("python3", "node"),
+        has_scheduler: bool = True,
     ) -> None:
         self._web = web or WebAccess()
         self._programs = frozenset(programs)
+        self._has_scheduler = has_scheduler
         tools = _built_in(clock or SystemClock(), self._web, room or NoBounds())
         self._tools = {tool.spec.name: tool for tool in tools}
 
@@ -107,6 +111,8 @@ class Toolbox:
         known = canonical_name(name)
         if known in (SHELL_TOOL, *_PROGRAMS) and sandbox.unavailable_reason is not None:
             return _NO_SANDBOX
+        if known in TASK_TOOLS and not self._has_scheduler:
+            return _NO_SCHEDULER
         program, title = _PROGRAMS.get(known, ("", ""))
         if program and program not in self._programs:
             return _NO_PROGRAM.fill(name=title)
@@ -146,4 +152,5 @@ def _built_in(clock: Clock, web: WebAccess, room: Room) -> tuple[BuiltInTool, ..
         SearchKnowledgeTool(),
         SearchWebPageTool(web),
         SearchImageTool(web),
+        *task_tools(),
     )

@@ -170,3 +170,7 @@ class StreamRequest(ChatRequest):
         if not isinstance(denied, list):
             return ()
         return tuple(word for word in cast("list[Any]", denied)[:100] if isinstance(word, str) and word.strip())
+
+
+OVERRIDES = frozenset(StreamRequest.model_fields) - frozenset(ChatRequest.model_fields)
+"""The names of the fields that this request has beyond a chat's."""

@@ -10,6 +10,7 @@ from clary.db.session import Connection, Session
 from clary.features.interventions.ports import Due, NewApproval
 from clary.features.interventions.tables import ApprovalRow
 from clary.features.permissions.service import owned_by
+from clary.features.runs.service import RunRow
 
 APPROVALS = table_of(ApprovalRow)
 OPEN = insert(APPROVALS)
@@ -71,8 +72,11 @@ class ApprovalRepository:
         )
 
     async def list_of_conversation(self, conversation_id: int, limit: int) -> Sequence[ApprovalRow]:
-        """The newest first."""
-        query = select(ApprovalRow).where(ApprovalRow.conversation_id == conversation_id)
+        """The newest first, those of children of its runs included."""
+        started = select(RunRow.run_id).where(RunRow.conversation_id == conversation_id)
+        below = select(RunRow.run_id).where(RunRow.root_run_id.in_(started))
+        mine = (ApprovalRow.conversation_id == conversation_id) | ApprovalRow.run_id.in_(below)
+        query = select(ApprovalRow).where(mine)
         return await self._newest(query, limit)
 
     async def list_of_user(self, user_id: str, limit: int) -> Sequence[ApprovalRow]:

@@ -31,6 +31,15 @@ CLOSE = (
     .where(QUESTIONNAIRES.c.run_id == bindparam("of_run"), QUESTIONNAIRES.c.status == "pending")
     .values(status="expired")
 )
+SUBMIT_FOR_APPROVAL = (
+    update(QUESTIONNAIRES)
+    .where(
+        QUESTIONNAIRES.c.run_id == bindparam("of_run"),
+        QUESTIONNAIRES.c.approval_id == bindparam("of_approval"),
+        QUESTIONNAIRES.c.status == "pending",
+    )
+    .values(status="submitted", answers=bindparam("given"), submitted_at=bindparam("at"))
+)
 EXPIRE = CLOSE.where(QUESTIONNAIRES.c.tool_call_id == bindparam("of_call")).values(
     answers=bindparam("given"), submitted_at=bindparam("at"), is_auto_submit=True
 )
@@ -101,6 +110,12 @@ class QuestionnaireRepository:
         values = {"of_user": row.user_id, "of_id": row.questionnaire_id, "given": answers, "at": at}
         connection = await self._session.connection()
         return await connection.run_sync(lambda inner: inner.execute(SUBMIT, values).rowcount == 1)
+
+    async def submit_for_approval(self, run_id: str, approval_id: str, answers: dict[str, Any], at: float) -> None:
+        """Closes what asks for an approval that was decided elsewhere; harmless when nothing is open."""
+        values = {"of_run": run_id, "of_approval": approval_id, "given": answers, "at": at}
+        connection = await self._session.connection()
+        await connection.run_sync(lambda inner: inner.execute(SUBMIT_FOR_APPROVAL, values))
 
     async def list_of_runs(self, run_ids: Sequence[str]) -> Sequence[QuestionnaireRow]:
         """All of these runs, as they were opened."""

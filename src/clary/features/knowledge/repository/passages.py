@@ -26,11 +26,15 @@ class Place(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """A portion of changes. `target`: the base's change number now; `next`: where to go on, None: this was all."""
+    """A portion of changes. `target`: the base's change number now; `next`: where to go on, None: this was all.
+
+    `forgotten`: removals up to this change may be missing.
+    """
 
     added: list[IndexedPassage]
     removed: list[int]
     target: int
+    forgotten: int
     next: Place | None
 
 
@@ -80,8 +84,9 @@ class PassageRepository:
 
         An index that begins with change -1 is told of no removals: it never had what is gone.
         """
-        target = await self.find_change_number(kdb_id)
-        if target is None:
+        numbers = await self._session.execute(select(_B.change_number, _B.forgotten_change).where(_B.id == kdb_id))
+        base = numbers.one_or_none()
+        if base is None:
             return None
         query = select(_P.change, _P.number, _P.tokens, _P.vector).where(
             _P.kdb_id == kdb_id,
@@ -92,7 +97,8 @@ class PassageRepository:
         rows = (await self._session.execute(query.order_by(_P.change, _P.number).limit(limit))).all()
         removed = [] if after.change < 0 else await self._removed_since(kdb_id, version, after.change)
         last = Place(rows[-1].change, rows[-1].number) if len(rows) == limit else None
-        return Changes([IndexedPassage(row.number, row.tokens, row.vector) for row in rows], removed, target, last)
+        added = [IndexedPassage(row.number, row.tokens, row.vector) for row in rows]
+        return Changes(added, removed, base.change_number, base.forgotten_change, last)
 
     async def _removed_since(self, kdb_id: str, version: int, change: int) -> list[int]:
         query = select(_R.number).where(_R.kdb_id == kdb_id, _R.version == version, _R.change > change)

@@ -1,10 +1,9 @@
 """Every SQL statement that takes documents away; the base is part of each."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import CursorResult, delete, select
+from sqlalchemy import CursorResult, delete, select, update
 
 from clary.db.session import Session
 from clary.features.knowledge.repository.passages import PassageRepository
@@ -15,7 +14,7 @@ from clary.features.knowledge.tables import (
     KnowledgeTextRow,
 )
 
-_Doc = KnowledgeDocumentRow
+_B, _Doc, _R = KnowledgeBaseRow, KnowledgeDocumentRow, KnowledgeRemovalRow
 
 
 class Removable(NamedTuple):
@@ -56,8 +55,16 @@ class RemovalRepository:
         await self._session.execute(delete(KnowledgeBaseRow).where(KnowledgeBaseRow.id == kdb_id))
 
     async def forget_removals(self, before: datetime, limit: int) -> int:
-        """Forgets passages that went before a moment, a portion of them; returns how many."""
-        query = select(KnowledgeRemovalRow.number).where(KnowledgeRemovalRow.removed_at < before).limit(limit)
-        numbers: Sequence[int] = (await self._session.scalars(query)).all()
-        await self._session.execute(delete(KnowledgeRemovalRow).where(KnowledgeRemovalRow.number.in_(numbers)))
-        return len(numbers)
+        """Forgets passages that went before a moment, a portion of them, and notes it; returns how many."""
+        query = select(_R.kdb_id, _R.change, _R.number).where(_R.removed_at < before).limit(limit)
+        rows = (await self._session.execute(query)).all()
+        forgotten: dict[str, int] = {}
+        for kdb_id, change, _ in rows:
+            forgotten[kdb_id] = max(change, forgotten.get(kdb_id, 0))
+        for kdb_id in sorted(forgotten):
+            statement = update(_B).where(_B.id == kdb_id, _B.forgotten_change < forgotten[kdb_id])
+            await self._session.execute(
+                statement.values(forgotten_change=forgotten[kdb_id]).execution_options(synchronize_session=False)
+            )
+        await self._session.execute(delete(_R).where(_R.number.in_([row.number for row in rows])))
+        return len(rows)

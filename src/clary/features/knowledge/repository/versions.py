@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, case, delete, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, case, delete, exists, func, literal, or_, select, update
+from sqlalchemy.orm import aliased
 
 from clary.db.session import Session
 from clary.features.knowledge.tables import (
@@ -42,6 +43,12 @@ class VersionRepository:
         """A version as it stands now."""
         query = select(_I).where(_I.kdb_id == kdb_id, _I.version == version)
         return await self._session.scalar(query.execution_options(populate_existing=True))
+
+    async def list_searched(self) -> list[tuple[str, int]]:
+        """(base, version) of every version that answers or is going to."""
+        answers = or_(_I.version == _B.index_version, _I.state == "building")
+        query = select(_I.kdb_id, _I.version).join(_B, _B.id == _I.kdb_id).where(answers)
+        return [(row.kdb_id, row.version) for row in await self._session.execute(query)]
 
     async def find_rebuild(self, kdb_id: str, task_id: str) -> KnowledgeIndexRow | None:
         """The version that a task builds or has built."""
@@ -84,6 +91,13 @@ class VersionRepository:
         rows = await self._session.execute(query.order_by(_P.number).limit(limit))
         return [Pending(row.number, row.doc_id, f"{row.context}\n{row.text}".strip()) for row in rows]
 
+    async def has_vector(self, kdb_id: str, version: int) -> bool:
+        """Whether a passage of a version has a vector."""
+        query = select(_P.number).where(
+            _P.kdb_id == kdb_id, _P.version == version, _P.vector.is_not(None), func.length(_P.vector) > 0
+        )
+        return await self._session.scalar(query.limit(1)) is not None
+
     async def put_vectors(self, kdb_id: str, vectors: Sequence[tuple[Pending, bytes]]) -> None:
         """Gives passages their vectors; those that are gone or were cut anew meanwhile are passed over."""
         change = await self._session.scalar(
@@ -99,6 +113,18 @@ class VersionRepository:
             await self._session.execute(
                 statement.values(vector=vector, change=change).execution_options(synchronize_session=False)
             )
+
+    async def copy_vectors(self, kdb_id: str, doc_id: str, *, source: int, target: int) -> None:
+        """Takes over the vectors of the same texts of a document from another version of the same model."""
+        old = aliased(_P)
+        same = select(old.vector).where(
+            old.doc_id == doc_id, old.version == source, old.text_hash == _P.text_hash, old.context == _P.context
+        )
+        vector = same.where(old.vector.is_not(None)).limit(1).correlate(_P).scalar_subquery()
+        statement = update(_P).where(
+            _P.kdb_id == kdb_id, _P.doc_id == doc_id, _P.version == target, _P.vector.is_(None)
+        )
+        await self._session.execute(statement.values(vector=vector).execution_options(synchronize_session=False))
 
     async def complete_documents(self, kdb_id: str, version: int, doc_ids: Sequence[str]) -> None:
         """Says of documents whose passages all have vectors now that they are complete."""

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from clary.features.knowledge.policy.questions import Question
 from clary.features.knowledge.policy.ranking import Mode
-from clary.features.knowledge.ports import Embedder, IndexKey, Reranker
+from clary.features.knowledge.ports import Embedder, IndexKey, Payer, Reranker
 from clary.features.knowledge.repository.findings import BaseNow
 from clary.kit.text import Text
 
@@ -65,6 +65,7 @@ class Asked:
     min_score: float
     words: list[str]
     depth: int
+    payer: Payer
     reranker: Reranker | None = None
     warnings: list[Text] = field(default_factory=list[Text])
 
@@ -73,10 +74,10 @@ class Asked:
             self.warnings.append(text)
 
 
-def fill(question: Question, sources: Sequence[Source]) -> Asked:
+def fill(question: Question, sources: Sequence[Source], payer: Payer) -> Asked:
     """What the question leaves open is as the settings of a single base say."""
     defaults: Json = (sources[0].now.settings.get("retrieval") or {}) if len(sources) == 1 else {}
     top_k = question.top_k or defaults.get("top_k") or TOP_K
     mode: Mode = question.mode or defaults.get("mode") or "hybrid"
     least = question.min_score if question.min_score is not None else defaults.get("min_score") or 0.0
-    return Asked(question, top_k, mode, float(least), [], max(LEAST_DEPTH, 3 * top_k))
+    return Asked(question, top_k, mode, float(least), [], max(LEAST_DEPTH, 3 * top_k), payer)

@@ -15,7 +15,7 @@ from clary.features.knowledge.service.models import KnowledgeModels
 from clary.features.knowledge.service.questions import QuestionSets
 from clary.features.knowledge.service.removal import KnowledgeRemoval
 from clary.features.knowledge.service.versions import IndexVersions
-from clary.features.knowledge.tables import KnowledgeBaseRow, KnowledgeIndexRow
+from clary.features.knowledge.tables import KnowledgeBaseRow
 from clary.features.permissions.service import Grants, Identity
 from clary.http.problems import ObjectLimitError
 from clary.kit.clock import Clock, wire_time
@@ -96,7 +96,7 @@ class KnowledgeBases:
             await BaseRepository(db).lock_owner(identity.user_id)
             await self._require_room(db, identity)
             row = self._row(identity, wanted)
-            await BaseRepository(db).add(row, self._first_index(row, plan))
+            await BaseRepository(db).add(row, self._versions.first(row, plan))
             await self._record(db, identity, "kdb.created", row, {"name": row.name, "type": row.type})
         return row.id
 
@@ -170,12 +170,15 @@ class KnowledgeBases:
         Raises:
             KdbNotFoundError, KdbForbiddenError
         """
-        async with self._database.write() as db:
+        async with self._database.read() as db:
             base = await self._access.get(db, identity=identity, kdb_id=kdb_id, right="own")
+
+        async def forget(db: Session) -> None:
             await self._grants.forget_object(db, object_type="kdb", object_id=base.id)
             target = AuditObject("kdb", base.id, base.owner_id)
             await self._audit.record(db, Act("kdb.deleted", Actor.of(identity), target, detail={"name": base.name}))
-        await self._removal.remove_base(base.id)
+
+        await self._removal.remove_base(base.id, last=forget)
         return base.owner_id
 
     async def clear(self, *, identity: Identity, kdb_id: str) -> str:
@@ -236,17 +239,6 @@ class KnowledgeBases:
             change_number=0,
             created_at=now,
             updated_at=now,
-        )
-
-    def _first_index(self, row: KnowledgeBaseRow, plan: IndexPlan) -> KnowledgeIndexRow:
-        return KnowledgeIndexRow(
-            kdb_id=row.id,
-            version=1,
-            state="ready",
-            progress=100,
-            embedding=plan.embedding.kept(),
-            chunk=plan.chunk,
-            created_at=row.created_at,
         )
 
     async def _record(

@@ -7,7 +7,7 @@ from clary.db.database import Database
 from clary.features.knowledge.errors import KdbNotFoundError
 from clary.features.knowledge.policy.questions import Question
 from clary.features.knowledge.policy.ranking import Mode
-from clary.features.knowledge.ports import FoundPassage
+from clary.features.knowledge.ports import FoundPassage, Payer
 from clary.features.knowledge.repository.bases import BaseRepository
 from clary.features.knowledge.service.retrieving import Retriever
 
@@ -35,7 +35,9 @@ class QuestionFinder:
             raise KdbNotFoundError
         base = _Base(row.id, row.owner_id, row.type)
         question = Question(query, top_k=top_k, mode=cast("Mode | None", mode))
-        answer = await self._retriever.search([base], question=question, asker=f"kdb:{kdb_id}")
+        answer = await self._retriever.search(
+            [base], question=question, asker=f"kdb:{kdb_id}", payer=Payer(row.owner_id)
+        )
         return [
             FoundPassage(result["doc_id"], result["metadata"]["doc_name"], result["doc_content"])
             for result in answer.results

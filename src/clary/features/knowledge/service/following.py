@@ -10,6 +10,7 @@ from clary.errors import ProblemError
 from clary.features.knowledge.errors import KdbNotFoundError
 from clary.features.knowledge.ports import IndexKey, IndexLostError, SearchIndex
 from clary.features.knowledge.repository.passages import Changes, PassageRepository, Place
+from clary.features.knowledge.repository.versions import VersionRepository
 
 log = structlog.get_logger()
 
@@ -41,6 +42,12 @@ class IndexFollower:
             await self._catch_up(key)
         raise IndexLostError
 
+    async def forget_unsearched(self) -> None:
+        """Removes the files of bases and versions that nobody asks any more; what is wanted after all is built anew."""
+        async with self._database.read() as db:
+            searched = await VersionRepository(db).list_searched()
+        await self._index.keep_only([IndexKey(*each) for each in searched])
+
     async def close(self) -> None:
         """Ends what is under way; another time goes on from there."""
         tasks = list(self._running.values())
@@ -71,13 +78,22 @@ class IndexFollower:
         place, target = Place(position, _LAST), None
         while True:
             changes = await self._changes(key, place)
-            target = changes.target if target is None else target
+            if target is None:
+                target = changes.target
+                await self._require_remembered(key, position, changes.forgotten)
             # Of a change that is read in several portions the index must not say that it has it.
             upto = target if changes.next is None else max(position, min(target, changes.next.change - 1))
             await self._index.apply(key, since=position, upto=upto, added=changes.added, removed=changes.removed)
             if changes.next is None:
                 return
             position, place = upto, changes.next
+
+    async def _require_remembered(self, key: IndexKey, position: int, forgotten: int) -> None:
+        """An index that would not hear of everything that is gone begins from nothing."""
+        if 0 <= position < forgotten:
+            log.info("index_begun_anew", kdb_id=key.kdb_id)
+            await self._index.drop(key)
+            raise IndexLostError
 
     async def _changes(self, key: IndexKey, place: Place) -> Changes:
         async with self._database.read() as db:

@@ -13,6 +13,7 @@ from clary.db.session import Session
 from clary.features.groups.service import GroupMemberships
 from clary.features.knowledge.errors import KdbNotFoundError
 from clary.features.knowledge.policy.questions import Question
+from clary.features.knowledge.ports import Payer
 from clary.features.knowledge.repository.documents import DocumentRepository
 from clary.features.knowledge.service.access import KnowledgeAccess, KnowledgeBase
 from clary.features.knowledge.service.retrieving import Retriever
@@ -56,9 +57,9 @@ class PassageSearch(Protocol):
     """Finds passages in bases that may be searched; asks nobody again whether they may."""
 
     async def find(
-        self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int, asker: str
+        self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int, payer: Payer
     ) -> tuple[Sequence[GivenPassage], Sequence[str]]:
-        """(passages best first, warnings).
+        """(passages best first, warnings); models are asked on the books of `payer`.
 
         Raises:
             KdbNotFoundError: one is gone. QueryEmptyError, RetrievalTimeoutError
@@ -73,10 +74,11 @@ class RunPassages:
         self._retriever = retriever
 
     async def find(
-        self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int, asker: str
+        self, bases: Sequence[KnowledgeBase], *, query: str, top_k: int, payer: Payer
     ) -> tuple[Sequence[GivenPassage], Sequence[str]]:
         """See the port."""
-        answer = await self._retriever.search(bases, question=Question(query, top_k=top_k), asker=asker)
+        question = Question(query, top_k=top_k)
+        answer = await self._retriever.search(bases, question=question, asker=payer.user_id, payer=payer)
         return [_passage(each) for each in answer.results], answer.warnings
 
 
@@ -113,7 +115,9 @@ class RunKnowledge:
         lent = {each.id: each.lent_by for each in wanted}
         return [RunBase(base.id, base.name, base.intro, lent[base.id]) for base in usable]
 
-    async def search(self, *, caller: Identity, bases: Sequence[RunBase], query: str, top_k: int) -> GivenPassages:
+    async def search(
+        self, *, caller: Identity, bases: Sequence[RunBase], query: str, top_k: int, payer: Payer
+    ) -> GivenPassages:
         """Passages of those of the bases that may still be searched; none when there is none left.
 
         Raises:
@@ -121,7 +125,7 @@ class RunKnowledge:
         """
         async with self._database.read() as db:
             usable = await self._usable(db, caller, bases)
-        return await self._found(caller, usable, query, top_k)
+        return await self._found(payer, usable, query, top_k)
 
     async def search_own(self, *, caller: Identity, kdb_ids: Sequence[str], query: str, top_k: int) -> GivenPassages:
         """Passages of bases that the caller can read.
@@ -133,17 +137,17 @@ class RunKnowledge:
             readable = await self._access.find_many(db, identity=caller, kdb_ids=kdb_ids)
         if len(readable) < len(set(kdb_ids)):
             raise KdbNotFoundError
-        return await self._found(caller, readable, query, top_k)
+        return await self._found(Payer(caller.user_id, caller.key_id, caller.client_id), readable, query, top_k)
 
     async def find_existing(self, db: Session, doc_ids: Sequence[str]) -> frozenset[str]:
         """Those of the documents that are there still; whoever asks says nothing else of them."""
         return await DocumentRepository(db).find_existing(doc_ids)
 
-    async def _found(self, caller: Identity, bases: Sequence[KnowledgeBase], query: str, top_k: int) -> GivenPassages:
+    async def _found(self, payer: Payer, bases: Sequence[KnowledgeBase], query: str, top_k: int) -> GivenPassages:
         names = {base.id: base.name for base in bases}
         if not bases:
             return GivenPassages((), names)
-        passages, warnings = await self.passages.find(bases, query=query, top_k=top_k, asker=caller.user_id)
+        passages, warnings = await self.passages.find(bases, query=query, top_k=top_k, payer=payer)
         return GivenPassages(passages, names, warnings)
 
     async def _usable(self, db: Session, caller: Identity, wanted: Sequence[RunBase]) -> list[KnowledgeBase]:

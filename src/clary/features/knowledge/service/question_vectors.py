@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from clary.features.knowledge.ports import Embedder, EmbeddingFailedError
+from clary.features.knowledge.ports import CallRefusedError, Embedder, EmbeddingFailedError
 
 SECONDS: Final = 3.0
 """A model that takes longer is done without: words answer at once."""
@@ -34,6 +34,9 @@ class QuestionVectors:
         try:
             async with asyncio.timeout(self._seconds):
                 vector = (await embedder.embed([query], mode="query"))[0]
+        except CallRefusedError:
+            # That is about who asks, not about the model.
+            return None
         except (EmbeddingFailedError, TimeoutError):
             self._rest(model)
             return None

@@ -7,15 +7,17 @@ from typing import Any
 import structlog
 
 from clary.db.database import Database
+from clary.db.session import Session
 from clary.errors import ProblemError
-from clary.features.knowledge.errors import KnowledgeModelFailedError
+from clary.features.knowledge.errors import KdbNotFoundError, KnowledgeModelFailedError
 from clary.features.knowledge.policy.layout import cut_again
 from clary.features.knowledge.policy.passages import title_of
 from clary.features.knowledge.policy.settings import IndexPlan, chunk_of, embedding_of
-from clary.features.knowledge.ports import EmbeddingFailedError, ResolvedEmbedding
+from clary.features.knowledge.ports import EmbeddingFailedError, IndexKey, IndexLostError, ResolvedEmbedding
 from clary.features.knowledge.repository.bases import BaseRepository
 from clary.features.knowledge.repository.passages import PassageRepository
 from clary.features.knowledge.repository.versions import VersionRepository
+from clary.features.knowledge.service.following import IndexFollower
 from clary.features.knowledge.service.indexing import PassageIndexing
 from clary.features.knowledge.service.models import KnowledgeModels
 from clary.features.knowledge.service.questions import QuestionSets
@@ -62,9 +64,16 @@ class IndexBuilder:
     """
 
     def __init__(
-        self, *, database: Database, indexing: PassageIndexing, batches: VectorBatches, questions: QuestionSets
+        self,
+        *,
+        database: Database,
+        indexing: PassageIndexing,
+        batches: VectorBatches,
+        questions: QuestionSets,
+        files: IndexFollower,
     ) -> None:
         self._database = database
+        self._files = files
         self._indexing = indexing
         self._batches = batches
         self._questions = questions
@@ -96,6 +105,7 @@ class IndexBuilder:
         while build is not None:
             await self._cut_texts(work, build)
             await self._make_vectors(work, build)
+            await self._prepare_files(build)
             if await self._switch(work, build):
                 return
             build = await self._find(kdb_id, version)
@@ -174,9 +184,19 @@ class IndexBuilder:
                 await PassageRepository(db).replace_document(
                     kdb_id=build.kdb_id, version=build.version, doc_id=doc_id, passages=passages
                 )
+                await self._take_over_vectors(db, row, doc_id)
         return True
 
+    async def _take_over_vectors(self, db: Session, row: KnowledgeIndexRow, doc_id: str) -> None:
+        """The vectors of the same texts by the same model are there already, for instance when only words are new."""
+        base = await BaseRepository(db).find(row.kdb_id)
+        answering = None if base is None else await VersionRepository(db).find(row.kdb_id, base.index_version)
+        if answering is not None and answering.embedding == row.embedding:
+            await VersionRepository(db).copy_vectors(row.kdb_id, doc_id, source=answering.version, target=row.version)
+
     async def _make_vectors(self, work: Work, build: Build) -> None:
+        if not await self._batches.are_wanted(build.index):
+            return
         embedder = await self._batches.find_embedder(build.owner_id, build.index)
         if embedder is None:
             return
@@ -184,6 +204,17 @@ class IndexBuilder:
             if not await self._batches.make(work, build.index, embedder):
                 return
             await self._report(work, build)
+
+    async def _prepare_files(self, build: Build) -> None:
+        """The files of a large base take a while: the first question after the switch must not wait for them."""
+        async with self._database.read() as db:
+            base = await BaseRepository(db).find(build.kdb_id)
+        if base is None:
+            return
+        try:
+            await self._files.follow(IndexKey(build.kdb_id, build.version), base.change_number)
+        except (IndexLostError, KdbNotFoundError):
+            log.info("index_files_not_prepared", kdb_id=build.kdb_id)
 
     async def _report(self, work: Work, build: Build) -> None:
         """Half of the way is cutting, half is vectors, where there are any. It never falls."""
@@ -224,7 +255,10 @@ class IndexBuilder:
 
 
 class ServerFollower:
-    """Brings bases of mode `server` to the operator's choice: one at a time, last queried first."""
+    """Brings bases to what this server has: one at a time, last queried first.
+
+    Those of mode `server` to the operator's choice of a model, all of them to the words of today's analyzer.
+    """
 
     def __init__(
         self,
@@ -263,23 +297,40 @@ class ServerFollower:
         async with self._database.read() as db:
             rows = await VersionRepository(db).list_followers()
         for row in rows:
-            if row.id in tried or embedding_of(row.settings)["mode"] != "server":
+            if row.id in tried:
                 continue
             wanted = await self._wanted(row.owner_id, row.settings)
-            async with self._database.write() as db:
-                await work.require_held(db)
-                base = await BaseRepository(db).find_for_change(row.id)
-                if base is None or embedding_of(base.settings)["mode"] != "server":
-                    continue
-                task_id = await self._versions.ensure(db, base, wanted, with_job=False)
-                built = await VersionRepository(db).find_rebuild(row.id, task_id) if task_id else None
-                if built is not None:
-                    return row.id, built.version
+            version = await self._ensure(work, row.id, wanted)
+            if version is not None:
+                return row.id, version
         return None
 
-    async def _wanted(self, owner_id: str, settings: dict[str, Any]) -> IndexPlan:
+    async def _ensure(self, work: Work, kdb_id: str, servers: IndexPlan | None) -> int | None:
+        """The version that has to be built, if any. `servers` None: the base chose its model itself."""
+        async with self._database.write() as db:
+            await work.require_held(db)
+            versions = VersionRepository(db)
+            base = await BaseRepository(db).find_for_change(kdb_id)
+            if base is None or _follows(base.settings) != (servers is not None):
+                return None
+            current = await versions.find(kdb_id, base.index_version)
+            has_old_words = current is not None and current.analyzer_version < self._versions.analyzer_version
+            if servers is None and not has_old_words:
+                return None
+            wanted = await self._versions.plan_of(db, base, servers)
+            task_id = await self._versions.ensure(db, base, wanted, with_job=False) if wanted is not None else None
+            built = await versions.find_rebuild(kdb_id, task_id) if task_id else None
+            return None if built is None else built.version
+
+    async def _wanted(self, owner_id: str, settings: dict[str, Any]) -> IndexPlan | None:
+        if not _follows(settings):
+            return None
         try:
             embedding = await self._models.resolve_embedding(owner_id, embedding_of(settings))
         except KnowledgeModelFailedError as failed:
             raise RetryLaterError(60, failed) from None
         return IndexPlan(embedding, chunk_of(settings))
+
+
+def _follows(settings: dict[str, Any]) -> bool:
+    return embedding_of(settings)["mode"] == "server"

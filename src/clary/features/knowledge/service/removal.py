@@ -5,7 +5,7 @@ with a transaction open. When a method returns no search finds what went. Files 
 them goes with the next sweep.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -83,13 +83,18 @@ class KnowledgeRemoval:
             if not gone:
                 return
 
-    async def remove_base(self, kdb_id: str) -> None:
-        """Takes a base away with everything in it; one that is gone already is no fault."""
+    async def remove_base(self, kdb_id: str, *, last: Callable[[Session], Awaitable[None]] | None = None) -> None:
+        """Takes a base away with everything in it; one that is gone already is no fault.
+
+        `last` is done in the transaction that takes the base itself: until then it is a base with fewer documents.
+        """
         while True:
             async with self._database.write() as db:
                 gone = await self._remove_portion(db, kdb_id, None)
                 if not gone:
                     await RemovalRepository(db).remove_base(kdb_id)
+                    if last is not None:
+                        await last(db)
             await self.remove_files([each.file_key for each in gone])
             if not gone:
                 return

@@ -25,6 +25,7 @@ from clary.features.knowledge.ports import (
     EmbeddingFailedError,
     Hit,
     IndexLostError,
+    Payer,
     Reranker,
     ResolvedEmbedding,
     SearchIndex,
@@ -97,10 +98,14 @@ class Retriever:
         """
         async with self._database.read() as db:
             bases = await self._access.get_many(db, identity=identity, kdb_ids=kdb_ids, right="read")
-        return await self.search(bases, question=question, asker=identity.user_id), bases[0].owner_id
+        payer = Payer(identity.user_id, identity.key_id, identity.client_id)
+        answer = await self.search(bases, question=question, asker=identity.user_id, payer=payer)
+        return answer, bases[0].owner_id
 
-    async def search(self, bases: Sequence[SearchedBase], *, question: Question, asker: str) -> Answer:
+    async def search(self, bases: Sequence[SearchedBase], *, question: Question, asker: str, payer: Payer) -> Answer:
         """The answer out of these bases; nobody is asked again whether they may be read.
+
+        `asker`: whose queries take turns; models are asked on the books of `payer`.
 
         Raises:
             KdbNotFoundError: one is gone. QueryEmptyError, RetrievalTimeoutError
@@ -110,7 +115,7 @@ class Retriever:
             raise QueryEmptyError
         try:
             async with asyncio.timeout(self._seconds), self._turn(asker):
-                asked, sources = await self._prepare(bases, question)
+                asked, sources = await self._prepare(bases, question, payer)
                 results, total = await self._look(asked, sources)
         except TimeoutError:
             raise RetrievalTimeoutError from None
@@ -137,7 +142,9 @@ class Retriever:
             else:
                 del self._turns[asker]
 
-    async def _prepare(self, bases: Sequence[SearchedBase], question: Question) -> tuple[Asked, list[Source]]:
+    async def _prepare(
+        self, bases: Sequence[SearchedBase], question: Question, payer: Payer
+    ) -> tuple[Asked, list[Source]]:
         words = asyncio.create_task(asyncio.to_thread(self._analyzer.analyze, question.query))
         try:
             async with self._database.read() as db:
@@ -145,10 +152,10 @@ class Retriever:
                 if any(base.id not in now for base in bases):
                     raise KdbNotFoundError
                 sources = [Source(base, now[base.id]) for base in bases]
-                asked = fill(question, sources)
+                asked = fill(question, sources, payer)
                 if asked.mode != "lexical":
                     for source in sources:
-                        source.embedder = await self._find_embedder(db, source)
+                        source.embedder = await self._find_embedder(db, asked, source)
                 asked.reranker = await self._find_reranker(db, asked, sources[0])
         finally:
             asked_words = await words
@@ -156,9 +163,11 @@ class Retriever:
         await self._find_vectors(asked, sources)
         return asked, sources
 
-    async def _find_embedder(self, db: Session, source: Source) -> Embedder | None:
+    async def _find_embedder(self, db: Session, asked: Asked, source: Source) -> Embedder | None:
         try:
-            return await self._models.embedder_for(db, owner_id=source.base.owner_id, embedding=source.now.embedding)
+            return await self._models.embedder_for(
+                db, owner_id=source.base.owner_id, embedding=source.now.embedding, payer=asked.payer
+            )
         except EmbeddingFailedError:
             return None
 
@@ -167,7 +176,9 @@ class Retriever:
             return None
         try:
             chosen = reranker_of(source.now.settings)
-            return await self._models.reranker_for(db, owner_id=source.base.owner_id, reranker=chosen)
+            return await self._models.reranker_for(
+                db, owner_id=source.base.owner_id, reranker=chosen, payer=asked.payer
+            )
         except EmbeddingFailedError:
             asked.warn(RERANKER_DOWN)
             return None

@@ -11,7 +11,7 @@ from clary.features.knowledge.errors import KnowledgeModelFailedError
 from clary.features.knowledge.ports import Embedder, EmbeddingFailedError, ResolvedEmbedding
 from clary.features.knowledge.repository.bases import BaseRepository
 from clary.features.knowledge.repository.versions import Pending, VersionRepository
-from clary.features.knowledge.service.models import KnowledgeModels
+from clary.features.knowledge.service.models import PROBE, KnowledgeModels
 from clary.features.knowledge.tables import KnowledgeIndexRow
 from clary.jobs.job import RetryLaterError
 from clary.jobs.queue import JobQueue
@@ -27,6 +27,11 @@ FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 300.0
 LOOK_SECONDS = 5.0
 MOST_BASES = 200
+REFUSALS = frozenset({"provider_error", "provider_bad_response", "context_exceeded"})
+"""Troubles that a single text may be the reason of."""
+REFUSED = b""
+"""In the place of the vector of such a text: it is found by its words, and no longer asked for."""
+ATTEMPTS_ALONE = 2
 
 
 class VectorBatches:
@@ -45,6 +50,11 @@ class VectorBatches:
         async with self._database.read() as db:
             return await self._models.embedder_for(db, owner_id=owner_id, embedding=index.embedding)
 
+    async def are_wanted(self, index: KnowledgeIndexRow) -> bool:
+        """Whether a passage of this version lacks its vector."""
+        async with self._database.read() as db:
+            return bool(await VersionRepository(db).list_pending(index.kdb_id, index.version, 1))
+
     async def make(self, work: Work, index: KnowledgeIndexRow, embedder: Embedder) -> int:
         """Fills one batch; returns how many there were, 0: nothing is pending.
 
@@ -55,7 +65,7 @@ class VectorBatches:
             pending = await VersionRepository(db).list_pending(index.kdb_id, index.version, BATCH)
         if not pending:
             return 0
-        vectors = await _embed(embedder, index, pending)
+        vectors = await self._vectors(embedder, index, pending)
         async with self._database.write() as db:
             await work.require_held(db)
             versions = VersionRepository(db)
@@ -65,6 +75,41 @@ class VectorBatches:
             if base is not None and base.index_version == index.version:
                 await versions.complete_documents(index.kdb_id, index.version, documents)
         return len(pending)
+
+    async def _vectors(self, embedder: Embedder, index: KnowledgeIndexRow, pending: Sequence[Pending]) -> list[bytes]:
+        """One for each; where the model refuses them together, those it always refuses are singled out."""
+        try:
+            return await _embed(embedder, index, pending)
+        except EmbeddingFailedError as failed:
+            if failed.kind not in REFUSALS:
+                raise
+            single = await _one_by_one(embedder, index, pending)
+            if not any(single) and not await self._has_taken_any(index):
+                # It is the model, not the passages.
+                raise
+        log.warning("passages_without_vectors", kdb_id=index.kdb_id, count=single.count(REFUSED))
+        return single
+
+    async def _has_taken_any(self, index: KnowledgeIndexRow) -> bool:
+        async with self._database.read() as db:
+            return await VersionRepository(db).has_vector(index.kdb_id, index.version)
+
+
+async def _one_by_one(embedder: Embedder, index: KnowledgeIndexRow, pending: Sequence[Pending]) -> list[bytes]:
+    """A passage is refused when the model refuses it twice while it takes another text."""
+    vectors: list[bytes] = []
+    for each in pending:
+        vector = REFUSED
+        for _ in range(ATTEMPTS_ALONE):
+            await embedder.embed([PROBE], mode="passage")
+            try:
+                (vector,) = await _embed(embedder, index, [each])
+                break
+            except EmbeddingFailedError as failed:
+                if failed.kind not in REFUSALS:
+                    raise
+        vectors.append(vector)
+    return vectors
 
 
 async def _embed(embedder: Embedder, index: KnowledgeIndexRow, pending: Sequence[Pending]) -> list[bytes]:

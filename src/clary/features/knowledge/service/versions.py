@@ -21,7 +21,8 @@ KIND = "knowledge.rebuild"
 class IndexVersions:
     """Which versions there are and which ones are wanted. Every method works in the caller's transaction."""
 
-    def __init__(self, *, queue: JobQueue, clock: Clock) -> None:
+    def __init__(self, *, queue: JobQueue, clock: Clock, analyzer_version: int) -> None:
+        self.analyzer_version = analyzer_version
         self._queue = queue
         self._clock = clock
 
@@ -44,13 +45,13 @@ class IndexVersions:
         bases = BaseRepository(db)
         indexes = await bases.list_indexes(row.id)
         building = _building(indexes, row.index_version)
-        if building is not None and wanted.is_kept_by(building.embedding, building.chunk):
+        if building is not None and self._is_kept_by(building, wanted):
             return building.task_id
         if building is not None:
             building.state = "abandoned"
             await bases.save(building)
         current = next((each for each in indexes if each.version == row.index_version), None)
-        if current is not None and wanted.is_kept_by(current.embedding, current.chunk):
+        if current is not None and self._is_kept_by(current, wanted):
             await self._forget_failures(db, row, indexes)
             if building is not None and with_job:
                 await self._add_job(db, row.id, building.version)
@@ -61,6 +62,24 @@ class IndexVersions:
         if with_job:
             await self._add_job(db, row.id, fresh.version)
         return fresh.task_id
+
+    def first(self, row: KnowledgeBaseRow, plan: IndexPlan) -> KnowledgeIndexRow:
+        """The version a new base begins with: it answers at once."""
+        return KnowledgeIndexRow(
+            kdb_id=row.id,
+            version=row.index_version,
+            state="ready",
+            progress=100,
+            embedding=plan.embedding.kept(),
+            chunk=plan.chunk,
+            analyzer_version=self.analyzer_version,
+            created_at=row.created_at,
+        )
+
+    def _is_kept_by(self, index: KnowledgeIndexRow, wanted: IndexPlan) -> bool:
+        # Newer words are no fault: while servers are replaced one by one, none builds what the others have built.
+        is_current = index.analyzer_version >= self.analyzer_version
+        return is_current and wanted.is_kept_by(index.embedding, index.chunk)
 
     async def describe(self, db: Session, base: KnowledgeBase) -> tuple[int, Json]:
         """(passages of the version that answers, `index` of `info` without the reranker)."""
@@ -96,6 +115,7 @@ class IndexVersions:
             progress=0,
             embedding=wanted.embedding.kept(),
             chunk=wanted.chunk,
+            analyzer_version=self.analyzer_version,
             task_id=new_hex(32),
             created_at=self._clock.now(),
         )

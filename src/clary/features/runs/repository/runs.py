@@ -60,6 +60,12 @@ class RunRepository:
         """A run by id, whoever owns it."""
         return await self._session.get(RunRow, run_id)
 
+    async def list_by_ids(self, run_ids: Sequence[str]) -> Sequence[RunRow]:
+        """Those of these runs that there are."""
+        if not run_ids:
+            return []
+        return (await self._session.scalars(select(RunRow).where(RunRow.run_id.in_(run_ids)))).all()
+
     async def find_visible(self, run_id: str, identity: Identity) -> RunRow | None:
         """A run that the identity may see."""
         return await self._session.scalar(
@@ -136,6 +142,15 @@ class RunRepository:
             query = query.where(not_(is_parked))
             query = query.where(or_(RunRow.lease_expires_at.is_(None), RunRow.lease_expires_at < now_epoch))
         return (await self._session.scalars(query.order_by(RunRow.created_at))).all()
+
+    async def list_stopped(self, root_run_ids: Sequence[str]) -> Sequence[RunRow]:
+        """Runs of these trees that somebody wishes to end and that have not ended; roots first."""
+        rows = await self._session.scalars(
+            select(RunRow)
+            .where(RunRow.root_run_id.in_(root_run_ids), RunRow.status.in_(ACTIVE), RunRow.stop_reason.is_not(None))
+            .order_by(RunRow.created_at)
+        )
+        return rows.all()
 
     async def renew_leases(self, owner: str, run_ids: Sequence[str], expires_at: float) -> None:
         """Moves the end of the leases of runs that a process really works on."""

@@ -193,7 +193,7 @@ class BudgetedModel:
         ended = attempt.end()
         if ended is None:
             return
-        _measure(self.model_name, ended)
+        measure_call(self.model_name, ended)
         self._span.used(self.model_name, ended.usage)
         if ended.usage is None:
             self._ended.append(replace(ended, reservation_id=None))
@@ -204,7 +204,8 @@ class BudgetedModel:
             self._gate.let_go(ended.reservation_id)
 
 
-def _measure(model: str, ended: EndedCall) -> None:
+def measure_call(model: str, ended: EndedCall) -> None:
+    """Counts an attempt for whoever watches the server."""
     measures.count("clary_model_calls_total", model=model, outcome=ended.outcome)
     if ended.first_ms is not None:
         measures.observe("clary_model_first_token_seconds", ended.first_ms / 1000, model=model)

@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 
 from clary.db.database import Database
 from clary.features.usage.ports import PlannedCall
-from clary.features.usage.service.budgeted_model import BudgetedModel, Cost, EndedCall, entry_of
+from clary.features.usage.service.budgeted_model import BudgetedModel, Cost, EndedCall, entry_of, measure_call
 from clary.features.usage.service.gate import BudgetGate
 from clary.features.usage.service.ledger import record
 from clary.kit.clock import Clock
 from clary.runtime.context import BudgetRules, ContextBudget
-from clary.runtime.model import BudgetSpentError, ModelClient, ModelItem, ModelRequest
+from clary.runtime.model import BudgetSpentError, ModelClient, ModelItem, ModelRequest, Usage
 
 
 class SingleCalls:
@@ -29,6 +29,24 @@ class SingleCalls:
         """A model for calls like `call`, which cost what `cost` says."""
         return SelfBookingModel(self, client, call, default_max_tokens=default_max_tokens, cost=cost)
 
+    @asynccontextmanager
+    async def attempt(self, call: PlannedCall, cost: Cost) -> AsyncGenerator["AttemptUse"]:
+        """Leave for one attempt that has no output, such as one at vectors; it is booked when the block ends.
+
+        Raises:
+            BudgetExhaustedError, ModelUnpricedError: it must not be made.
+        """
+        reservation = await self.gate.reserve(call, least=0)
+        use, began = AttemptUse(), self.clock.monotonic()
+        try:
+            yield use
+        finally:
+            self.gate.let_go(reservation.id)
+            ended = use.ending(reservation.id, call.input_tokens, round(1000 * (self.clock.monotonic() - began)))
+            measure_call(call.model, ended)
+            # Who hangs up does so at once; what was sent is booked all the same.
+            await asyncio.shield(self.book(call, [ended], cost))
+
     async def book(self, call: PlannedCall, ended: list[EndedCall], cost: Cost) -> None:
         """Writes the rows of attempts that are over; their reservations end with it."""
         if not ended:
@@ -37,6 +55,29 @@ class SingleCalls:
             for each in ended:
                 entry = entry_of(call, each, at=self.clock.now(), currency=self._currency, cost=cost)
                 await record(db, entry, each.reservation_id)
+
+
+class AttemptUse:
+    """What becomes of an attempt. One that nobody says anything of was cut off: it is booked as it was estimated."""
+
+    def __init__(self) -> None:
+        self._tokens: int | None = None
+        self._outcome = "cut"
+        self._note: str | None = "estimated"
+
+    def ended(self, tokens: int | None) -> None:
+        """It was answered; `tokens` as the model counts them, None: it did not say."""
+        self._tokens, self._outcome, self._note = tokens, "ok", None if tokens is not None else "estimated"
+
+    def failed(self, kind: str) -> None:
+        """It came to nothing."""
+        self._outcome, self._note = "error", kind
+
+    def ending(self, reservation_id: str | None, estimate: int, duration_ms: int) -> EndedCall:
+        """What is booked."""
+        tokens = estimate if self._tokens is None else self._tokens
+        usage = None if self._outcome == "error" else Usage(prompt_tokens=tokens)
+        return EndedCall(reservation_id, usage, self._note, self._outcome, 1, duration_ms)
 
 
 class SelfBookingModel:

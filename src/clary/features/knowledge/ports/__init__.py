@@ -5,6 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
+from clary.features.knowledge.ports.calls import CallMeter as CallMeter
+from clary.features.knowledge.ports.calls import CallMeters as CallMeters
+from clary.features.knowledge.ports.calls import CallRefusedError as CallRefusedError
+from clary.features.knowledge.ports.calls import CallUse as CallUse
+from clary.features.knowledge.ports.calls import EmbeddingFailedError as EmbeddingFailedError
+from clary.features.knowledge.ports.calls import ModelEndpoint as ModelEndpoint
+from clary.features.knowledge.ports.calls import Payer as Payer
+
 Outcome = Literal["ok", "unsupported", "encrypted", "damaged", "too_large", "empty"]
 VectorMode = Literal["query", "passage"]
 
@@ -153,14 +161,6 @@ class Analyzer(Protocol):
         ...
 
 
-class EmbeddingFailedError(Exception):
-    """The model gave no usable vectors now. `kind`: slug of the problem as for models (`provider_timeout` …)."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(kind)
-        self.kind = kind
-
-
 class Embedder(Protocol):
     """Makes vectors of texts."""
 
@@ -174,24 +174,6 @@ class Embedder(Protocol):
             EmbeddingFailedError
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ModelEndpoint:
-    """Where a model of vectors or a reranker answers.
-
-    `model`: empty where none is named. `dims`: what vectors must have, None: whatever comes; `sends_dims`: it is asked
-    for. `is_servers`: the operator named the address, so that it may be private; nobody else's may.
-    """
-
-    base_url: str
-    api_key: str | None = field(repr=False)
-    model: str
-    dims: int | None = None
-    sends_dims: bool = False
-    batch: int = 32
-    timeout_seconds: float = 30.0
-    is_servers: bool = False
 
 
 class Reranker(Protocol):
@@ -209,7 +191,7 @@ class Reranker(Protocol):
 class ModelSource(Protocol):
     """Makes ready those who speak to models; nothing is sent by that."""
 
-    def embedder(self, endpoint: ModelEndpoint) -> Embedder:
+    def embedder(self, endpoint: ModelEndpoint, meter: CallMeter) -> Embedder:
         """A model behind an endpoint. Its `dims` are those of the endpoint, 0 until vectors came."""
         ...
 
@@ -217,7 +199,7 @@ class ModelSource(Protocol):
         """The model inside this server; None: there are no weights."""
         ...
 
-    def reranker(self, endpoint: ModelEndpoint) -> Reranker:
+    def reranker(self, endpoint: ModelEndpoint, meter: CallMeter) -> Reranker:
         """A reranker behind an endpoint."""
         ...
 

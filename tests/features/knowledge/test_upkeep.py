@@ -1,0 +1,106 @@
+"""What becomes of index files and versions as time goes by (product.md 5.7)."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from clary.adapters.text_analysis import FoldingAnalyzer
+from clary.features.knowledge.ports import IndexKey
+from clary.features.knowledge.tables import KnowledgeBaseRow, KnowledgeRemovalRow
+from clary.wiring import upkeep
+from features.knowledge.library import PREFIX, FakeSource, Library, library_in
+from support.house import START
+
+pytestmark = pytest.mark.anyio
+
+EMBEDDED = {"embedding": {"mode": "embedded"}}
+WORDS = {"embedding": {"mode": "none"}}
+
+
+def folders(library: Library) -> set[str]:
+    """Index files of bases, as `base.version`."""
+    return {path.name for path in library.house.services.settings.search_indexes.glob("p0/*.*")}
+
+
+async def titles(library: Library, kdb_id: str, query: str, *, name: str = "ann") -> list[str]:
+    code, slug, data = await library.call(name, "POST", f"{PREFIX}/retrieve", {"kdb_id": kdb_id, "query": query})
+    assert code == 200, slug
+    return [result["title"] for result in data["results"]]
+
+
+async def test_index_files_of_deleted_bases_go_with_the_upkeep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "SWEEP_SECONDS", 0.05)
+    async with library_in(tmp_path) as library:
+        kept, gone = [await library.base("ann", kdb_setting=WORDS) for _ in range(2)]
+        for kdb_id in (kept, gone):
+            await library.upload("ann", kdb_id, a="The walrus sleeps.")
+            assert await titles(library, kdb_id, "walrus") == ["a.txt"]
+        assert folders(library) == {f"{kept}.1", f"{gone}.1"}
+        client = await library.client("ann")
+        assert (await client.delete(f"{PREFIX}/delete/{gone}")).json()["code"] == 200
+
+        async def is_tidy() -> bool:
+            return folders(library) == {f"{kept}.1"}
+
+        await library.until(is_tidy)
+        assert await titles(library, kept, "walrus") == ["a.txt"]
+
+
+async def test_who_missed_forgotten_removals_begins_anew(library: Library) -> None:
+    services = library.house.services
+    index, follower = services.knowledge.search_index, services.knowledge.retrieval.follower
+    kdb_id = await library.base("ann", kdb_setting=WORDS)
+    await library.upload("ann", kdb_id, a="The walrus sleeps.", b="The walrus swims.", c="The walrus sings.")
+    assert len(await titles(library, kdb_id, "walrus")) == 3
+    key, followed = IndexKey(kdb_id, 1), await index.position(IndexKey(kdb_id, 1))
+    for document in (await library.documents("ann", kdb_id))[:2]:
+        answer = await (await library.client("ann")).delete(f"{PREFIX}/doc/delete/{document['id']}")
+        assert answer.json()["code"] == 200
+    assert len(await index.search_words(key, ["walrus"], since=followed, limit=10)) == 3
+    async with services.database.write() as db:
+        await db.execute(update(KnowledgeRemovalRow).values(removed_at=START - timedelta(days=2)))
+    await services.knowledge.documents.removal.sweep()
+    async with services.database.read() as db:
+        change, forgotten = (
+            await db.execute(select(KnowledgeBaseRow.change_number, KnowledgeBaseRow.forgotten_change))
+        ).one()
+        assert await db.scalar(select(func.count()).select_from(KnowledgeRemovalRow)) == 0
+    assert followed < forgotten <= change
+
+    await follower.follow(key, change)
+    assert len(await index.search_words(key, ["walrus"], since=change, limit=10)) == 1
+    # Who has heard of everything that is forgotten goes on.
+    await library.upload("ann", kdb_id, d="The walrus dives.")
+    assert len(await titles(library, kdb_id, "walrus")) == 2
+    assert await index.position(key) > change
+
+
+async def test_words_of_a_newer_analyzer_are_built_beside_without_asking_the_model_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = FakeSource()
+    async with library_in(tmp_path, source=source) as library:
+        with_model = await library.base("admin", kdb_setting=EMBEDDED)
+        words_only = await library.base("admin", kdb_setting=WORDS)
+        for kdb_id in (with_model, words_only):
+            await library.upload("admin", kdb_id, a="The walrus sleeps.", b="Granite holds quartz.")
+        await library.until_ready("admin", with_model, 1)
+        assert await titles(library, words_only, "walrus", name="admin") == ["a.txt"]
+    monkeypatch.setattr(FoldingAnalyzer, "version", FoldingAnalyzer.version + 1)
+    asked = [count for _, count in source.calls]
+    async with library_in(tmp_path, source=source) as library:
+        after = await library.until_ready("admin", with_model, 2)
+        assert after["passages"] == 2
+
+        async def has_switched() -> bool:
+            assert await titles(library, words_only, "walrus", name="admin") == ["a.txt"]
+            return (await library.info("admin", words_only))["index"]["version"] == 2
+
+        await library.until(has_switched)
+        assert [count for _, count in source.calls] == asked
+        assert await titles(library, with_model, "quartz", name="admin") != []
+        assert f"{words_only}.2" in folders(library)
+    async with library_in(tmp_path, source=source) as library:
+        assert (await library.info("admin", with_model))["index"]["version"] == 2

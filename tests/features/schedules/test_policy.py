@@ -1,0 +1,109 @@
+"""When tasks are due (platform.md 15.2, 15.3, 16.2 A39)."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from clary.features.schedules.policy import Reason, plan_due, read_schedule, retry_delay, status_of
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def times(text: str, count: int, zone: str = "UTC", *, now: datetime = NOW, min_seconds: int = 60) -> list[str]:
+    schedule = read_schedule(text, zone, now=now, min_seconds=min_seconds)
+    return [f"{time:%m-%d %H:%M}" for time in islice(schedule.times_after(now), count)]
+
+
+def test_cron_knows_lists_ranges_steps_names_and_words() -> None:
+    assert times("*/20 8-9 * * mon", 4) == ["01-05 08:00", "01-05 08:20", "01-05 08:40", "01-05 09:00"]
+    assert times("0 12 13 * fri", 3) == ["01-02 12:00", "01-09 12:00", "01-13 12:00"]
+    assert times("0 0 * * 0", 1) == times("0 0 * * 7", 1) == times("@weekly", 1) == ["01-04 00:00"]
+    assert times("@hourly", 2) == ["01-02 04:00", "01-02 05:00"]
+    assert times("0 0 29 2 *", 1) == ["02-29 00:00"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "tomorrow", "* * * *", "* * * * * *", "61 * * * *", "* 24 * * *", "* * * * 9", "*/0 * * * *"),
+        *("0 0 30 2 *", "0 0 31 4,6 *", "@reboot", "0 0 L * *", "0 0 * * 5#2", "1-2-3 * * * *", "*/-5 * * * *"),
+        *("2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z", "2026-13-45T00:00:00Z", "2026-02-01", "R/PT1S"),
+        *("0 9 * * 1-5\n* * * * *", "0 0 * * ; rm"),
+    ],
+)
+def test_what_names_no_usable_time_is_refused_with_a_reason(text: str) -> None:
+    with pytest.raises(Reason) as refused:
+        read_schedule(text, "UTC", now=NOW, min_seconds=60)
+    assert refused.value.text.zh
+    assert refused.value.text.en
+
+
+def test_zones_contradictions_and_dense_times_are_refused() -> None:
+    for more in ({"zone": "Mars/Olympus"}, {"zone": "../etc/passwd"}, {"is_recurring": False}, {"min_seconds": 90_000}):
+        settings = {"zone": "UTC", "min_seconds": 60, "is_recurring": None, **more}
+        with pytest.raises(Reason):
+            read_schedule("@daily", settings.pop("zone"), now=NOW, **settings)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(Reason):
+        read_schedule("0,30 9 * * *", "UTC", now=NOW, min_seconds=3600)
+    assert times("0 9,10 * * *", 2, min_seconds=3600) == ["01-02 09:00", "01-02 10:00"]
+
+
+def test_changes_of_clocks_neither_drop_nor_double_a_time() -> None:
+    assert times("30 2 29 3 *", 2, "Europe/Berlin")[0] == "03-29 01:00"
+    autumn = read_schedule("30 2 25 10 *", "Europe/Berlin", now=NOW, min_seconds=60)
+    first, second = islice(autumn.times_after(NOW), 2)
+    assert second - first > timedelta(days=300)
+    assert first.astimezone(ZoneInfo("Europe/Berlin")).hour == 2
+    assert times("2026-03-29T02:30:00", 1, "Europe/Berlin") == ["03-29 01:00"]
+    assert times("2026-03-29T03:30:00", 1, "Europe/Berlin") == ["03-29 01:30"]
+    assert times("2026-05-01T08:00:00+02:00", 1) == ["05-01 06:00"]
+
+
+def plan(text: str, due: datetime, *, now: datetime, since: datetime, catches_up: bool = True) -> tuple[object, ...]:
+    schedule = read_schedule(text, "UTC", now=due - timedelta(seconds=1), min_seconds=60)
+    found = plan_due(schedule, due, now=now, watching_since=since, catches_up=catches_up, oldest=DAY)
+    return found.start, found.trigger, len(found.missed), found.next
+
+
+def test_a_time_that_came_while_somebody_looked_starts() -> None:
+    due = datetime(2026, 1, 2, 4, 0, tzinfo=UTC)
+    soon = due + timedelta(seconds=2)
+    assert plan("@hourly", due, now=soon, since=NOW) == (due, "schedule", 0, due + timedelta(hours=1))
+
+
+def test_of_missed_times_the_latest_is_caught_up_once_or_all_are_recorded() -> None:
+    due = datetime(2026, 1, 2, 4, 0, tzinfo=UTC)
+    now = due + timedelta(hours=5, minutes=10)
+    latest, following = due + timedelta(hours=5), due + timedelta(hours=6)
+    assert plan("@hourly", due, now=now, since=now) == (latest, "catch_up", 5, following)
+    assert plan("@hourly", due, now=now, since=now, catches_up=False) == (None, "catch_up", 6, following)
+    late = due + timedelta(days=3, minutes=10)
+    once = due.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert plan(once, due, now=late, since=late) == (None, "catch_up", 1, None)
+
+
+def test_a_clock_that_jumps_by_years_writes_few_rows() -> None:
+    due = datetime(2026, 1, 2, 4, 0, tzinfo=UTC)
+    later = due + timedelta(days=5 * 365)
+    start, trigger, missed, following = plan("* * * * *", due, now=later, since=later)
+    assert (trigger, missed) == ("catch_up", 100) or start is None
+    assert isinstance(following, datetime)
+    assert following > later
+
+
+def test_retries_wait_longer_and_end() -> None:
+    waits = [retry_delay(attempt, max_retries=5) for attempt in range(1, 7)]
+    assert waits == [*(timedelta(minutes=each) for each in (1, 5, 15, 15, 15)), None]
+    assert retry_delay(1, max_retries=0) is None
+
+
+def test_the_status_follows_from_what_is_so() -> None:
+    recurring = {"is_recurring": True, "enabled": True, "closed": None}
+    assert status_of(**recurring, open_statuses=[]) == "active"  # pyright: ignore[reportArgumentType]
+    assert status_of(**recurring, open_statuses=["running"]) == "running"  # pyright: ignore[reportArgumentType]
+    assert status_of(is_recurring=False, enabled=True, closed=None, open_statuses=["queued"]) == "pending"
+    assert status_of(is_recurring=False, enabled=False, closed=None, open_statuses=[]) == "paused"
+    assert status_of(is_recurring=False, enabled=True, closed="failed", open_statuses=[]) == "failed"

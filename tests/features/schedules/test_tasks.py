@@ -1,0 +1,249 @@
+"""Tasks over the API, with a clock that tests move (platform.md 15, 16.2 A39, A40)."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say
+from clary.features.accounts.ports import MailError
+from features.chat.test_worked_examples import agent_named
+from features.chat.world import Chat, chat_in
+from permissions.objects import caller
+
+pytestmark = pytest.mark.anyio
+Json = dict[str, Any]
+
+BUSY = Fault("status", status=503, body={"error": {"message": "busy"}})
+NO_SUCH_MODEL = Fault("status", status=404, body={"error": {"message": "no such model", "code": "model_not_found"}})
+"""Nobody waits and tries again after this one."""
+
+
+class Desk:
+    """Alice, her agent, and the clock of tasks, which looks when a test says so."""
+
+    def __init__(self, chat: Chat, agent_id: str) -> None:
+        self.chat, self.agent_id = chat, agent_id
+
+    async def ask(self, method: str, path: str, body: Any = None) -> Json:
+        return (await self.chat.alice.call(method, f"/tasks{path}", body)).json()
+
+    async def data(self, method: str, path: str, body: Any = None) -> Any:
+        whole = await self.ask(method, path, body)
+        assert whole["code"] == 200, whole
+        return whole["data"]
+
+    async def make(self, schedule: str, says: str = "[[play:plain]]", **more: Any) -> str:
+        body = {"name": "Report", "description": says, "agent_id": self.agent_id, "schedule": schedule, **more}
+        return (await self.data("POST", "", body))["task_id"]
+
+    async def task(self, task_id: str) -> Json:
+        return await self.data("GET", f"/{task_id}")
+
+    async def history(self, task_id: str) -> list[Json]:
+        return (await self.data("GET", f"/{task_id}/history"))["items"]
+
+    async def statuses(self, task_id: str) -> list[str]:
+        return [each["status"] for each in await self.history(task_id)]
+
+    async def tick(self, **span: float) -> None:
+        if span:
+            self.chat.house.clock.move(**span)
+            await self.chat.alice.sign_in()
+        await self.chat.house.services.schedules.scheduler.tick()
+
+    async def ended(self, task_id: str, count: int = 1) -> list[Json]:
+        """The starts of a task, once so many have ended."""
+        async with asyncio.timeout(60):
+            while True:
+                await self.tick()
+                items = await self.history(task_id)
+                if sum(each["ended_at"] is not None for each in items) >= count:
+                    return items
+                await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    """A server whose own clock of tasks stands still."""
+    scripts = {"broken": [BUSY] * 40, "gone": [NO_SUCH_MODEL] * 10, "gate": [Gate(Say("Slowly."))]}
+    async with chat_in(tmp_path, scripts) as chat:
+        await chat.house.services.schedules.scheduler.stop()
+        yield Desk(chat, (await agent_named(chat, "Clerk"))["agent_id"])
+
+
+async def test_a_due_task_runs_once_in_a_conversation_of_its_name(desk: Desk) -> None:
+    task_id = await desk.make("*/5 * * * *")
+    await desk.tick(seconds=5)
+    assert await desk.history(task_id) == []
+    await asyncio.gather(desk.tick(minutes=1), desk.tick())
+    (start,) = await desk.ended(task_id)
+    assert (start["status"], start["trigger"], start["error"]) == ("completed", "schedule", None)
+    assert start["scheduled_for"] == "2026-01-02T03:05:00.000000Z"
+    task = await desk.task(task_id)
+    assert (task["status"], task["run_count"], task["last_status"]) == ("active", 1, "completed")
+    assert task["next_run_at"] == "2026-01-02T03:10:00.000000Z"
+    history = await desk.chat.alice.history(start["session_id"])
+    assert history[0]["metadata"] == {
+        "task_id": task_id,
+        "task_run_id": start["task_run_id"],
+        "scheduled_for": start["scheduled_for"],
+    }
+    run = await desk.chat.alice.data("GET", f"/api/runs/{start['run_id']}")
+    assert (run["endpoint"], run["attached"]) == ("task", False)
+    talks = await desk.chat.alice.data("GET", "/api/conversations")
+    assert "Report" in json.dumps(talks)
+
+
+async def test_times_that_passed_meanwhile_are_caught_up_once_or_recorded(desk: Desk) -> None:
+    caught, skipped = await desk.make("@hourly"), await desk.make("@hourly", missed="skip")
+    paused = await desk.make("@hourly")
+    await desk.data("POST", f"/{paused}/enable", {"enabled": False})
+    await desk.tick(hours=3)
+    items = await desk.ended(caught, 3)
+    assert (items[0]["status"], items[0]["trigger"]) == ("completed", "catch_up")
+    assert [each["status"] for each in items[1:]] == ["missed", "missed"]
+    assert [each["status"] for each in await desk.history(skipped)] == ["missed"] * 3
+    await desk.data("POST", f"/{paused}/enable")
+    await desk.tick()
+    assert await desk.history(paused) == []
+
+
+async def test_a_run_that_goes_on_lets_the_next_time_wait_or_pass(desk: Desk) -> None:
+    waits = await desk.make("* * * * *", "[[play:gate]]", overlap="queue")
+    passes = await desk.make("* * * * *", "[[play:gate]]")
+    for task_id in (waits, passes):
+        await desk.data("POST", f"/{task_id}/run")
+        assert (await desk.ask("POST", f"/{task_id}/run"))["error_detail"] == "task_busy"
+        assert (await desk.task(task_id))["status"] == "running"
+    for _ in range(2):
+        await desk.tick(minutes=1)
+    assert await desk.statuses(waits) == ["skipped", "queued", "running"]
+    assert await desk.statuses(passes) == ["skipped", "skipped", "running"]
+    for ended in (1, 2):
+        (running,) = [each for each in await desk.history(waits) if each["status"] == "running"]
+        await desk.chat.alice.data("POST", f"/api/sessions/{running['session_id']}/interrupt", {})
+        await desk.ended(waits, ended + 1)
+    assert await desk.statuses(waits) == ["skipped", "interrupted", "interrupted"]
+
+
+async def test_a_failure_that_may_pass_is_tried_again_in_the_same_conversation(desk: Desk) -> None:
+    task_id = await desk.make("2026-01-02T04:00:00Z", "[[play:broken]]", max_retries=1)
+    await desk.tick(minutes=56)
+    items = await desk.ended(task_id)
+    assert items[-1]["status"] == "failed"
+    again = items[0]
+    assert (again["status"], again["trigger"], again["attempt"]) == ("queued", "retry", 2)
+    assert (await desk.task(task_id))["status"] == "pending"
+    await desk.tick(minutes=1)
+    items = await desk.ended(task_id, 2)
+    assert [each["status"] for each in items] == ["failed", "failed"]
+    assert items[0]["session_id"] == items[1]["session_id"]
+    task = await desk.task(task_id)
+    assert (task["status"], task["failure_count"], task["next_run_at"]) == ("failed", 2, None)
+
+
+async def test_a_task_whose_agent_is_gone_is_paused_with_the_reason(desk: Desk) -> None:
+    task_id = await desk.make("*/5 * * * *")
+    await desk.chat.alice.data("DELETE", f"/api/agent/{desk.agent_id}")
+    await desk.tick(minutes=1)
+    (start,) = await desk.history(task_id)
+    assert (start["status"], start["error"], start["run_id"]) == ("failed", "agent_not_found", None)
+    task = await desk.task(task_id)
+    assert (task["status"], task["last_status"], task["enabled"]) == ("paused", "agent_not_found", False)
+
+
+class Post:
+    """A mail server that is away at first."""
+
+    def __init__(self) -> None:
+        self.is_away = True
+        self.letters: list[tuple[str, str, str]] = []
+
+    async def send(self, *, to: str, subject: str, text: str) -> None:
+        if self.is_away:
+            self.is_away = False
+            raise MailError
+        self.letters.append((to, subject, text))
+
+
+async def test_ten_failures_in_a_row_pause_a_task_and_its_owner_gets_one_mail(desk: Desk) -> None:
+    post = desk.chat.house.services.schedules.notices.mailer = Post()
+    async with caller(desk.chat.house, "admin") as admin:
+        changed = await admin.post(
+            "/api/user/update", json={"user_id": desk.chat.alice.user_id, "email": "alice@example.com"}
+        )
+        assert changed.json()["code"] == 200
+    task_id = await desk.make("@daily", "[[play:gone]]")
+    for count in range(1, 11):
+        await desk.data("POST", f"/{task_id}/run")
+        await desk.ended(task_id, count)
+        desk.chat.house.clock.move(seconds=1)
+    task = await desk.task(task_id)
+    assert (task["status"], task["last_status"], task["failure_count"]) == ("paused", "too_many_failures", 10)
+    async with asyncio.timeout(60):
+        while post.is_away:
+            await asyncio.sleep(0.05)
+        await desk.tick(minutes=6)
+        while not post.letters:
+            await asyncio.sleep(0.05)
+    ((to, subject, text),) = post.letters
+    assert (to, subject) == ("alice@example.com", "Clary：任务“Report”已暂停 / Clary: the task “Report” is paused")
+    assert ("它已连续失败多次。" in text, "It has failed many times in a row." in text) == (True, True)
+
+
+async def test_nothing_of_a_disabled_owner_starts(desk: Desk) -> None:
+    task_id = await desk.make("*/5 * * * *")
+    async with caller(desk.chat.house, "admin") as admin:
+        user_id = (await admin.get("/api/user/list?q=alice")).json()["data"]["items"][0]["user_id"]
+        disabled = await admin.post("/api/user/update", json={"user_id": user_id, "disabled": True})
+        assert disabled.json()["code"] == 200
+        desk.chat.house.clock.move(minutes=1)
+        await desk.tick()
+        seen = (await admin.get(f"/tasks/{task_id}/history")).json()["data"]
+    assert seen == {"items": [], "total": 0}
+
+
+async def test_agents_make_and_change_tasks_of_the_person_alone(tmp_path: Path) -> None:
+    body = {"name": "Daily", "description": "[[play:plain]]", "agent_id": "default_agent", "schedule": "@daily"}
+    names = ("add_task", "list_tasks", "delete_task")
+    calls = [CallTools([Call("add_task", {**body, "is_recurring": False})]), CallTools([Call("list_tasks", {})])]
+    refused = [CallTools([Call("delete_task", {"task_id": "rec_0123456789abcdef"})]), Say("Done.")]
+    async with chat_in(tmp_path, {"tools": [*calls, *refused]}) as chat:
+        agent = await agent_named(chat, "Clerk", *names)
+        lines = await chat.alice.say("[[play:tools]]", "s_tools", **agent)
+        results = [line["content"] for line in lines if line["type"] == "tool_call_result"]
+        (task,) = (await chat.alice.data("GET", "/api/tasks"))["items"]
+    assert results[0]["task"]["created_by"] == task["created_by"] == "agent"
+    assert [each["task_id"] for each in results[1]["tasks"]] == [task["task_id"]]
+    assert results[2]["error"] is True
+
+
+async def test_a_run_of_a_task_makes_five_tasks_and_no_more(tmp_path: Path) -> None:
+    body = {"name": "More", "description": "[[play:plain]]", "agent_id": "default_agent", "schedule": "@daily"}
+    scripts = {"breeds": [CallTools([Call("add_task", body)] * 6), Say("Done.")]}
+    async with chat_in(tmp_path, scripts) as chat:
+        await chat.house.services.schedules.scheduler.stop()
+        desk = Desk(chat, (await agent_named(chat, "Clerk", "add_task"))["agent_id"])
+        task_id = await desk.make("@daily", "[[play:breeds]]")
+        await desk.data("POST", f"/{task_id}/run")
+        await desk.ended(task_id)
+        found = (await desk.data("GET", ""))["items"]
+    assert sorted(each["created_by"] for each in found) == ["agent"] * 5 + ["user"]
+
+
+async def test_limits_and_what_a_task_may_not_hold(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, tasks_max_per_user=1) as chat:
+        desk = Desk(chat, (await agent_named(chat, "Clerk"))["agent_id"])
+        await desk.make("@daily", run_options={"deep_thinking": True})
+        fields = {"name": "x", "description": "y", "agent_id": desk.agent_id, "schedule": "@daily"}
+        assert (await desk.ask("POST", "", fields))["error_detail"] == "task_limit"
+        for options in ({"llm_model_config": {}}, {"extra_mcp_config": {}}, {"max_loop_count": "many"}, {"x": 1}):
+            assert (await desk.ask("POST", "", {**fields, "run_options": options}))["code"] == 422
+        key = {"name": "k", "scopes": ["read", "write"]}
+        made = (await chat.alice.data("POST", "/api/user/keys", key))["key"]
+        async with chat.house.browser(Authorization=f"Bearer {made}") as narrow:
+            assert (await narrow.post("/tasks", json=fields)).json()["error_detail"] == "forbidden"
