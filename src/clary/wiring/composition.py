@@ -83,19 +83,7 @@ class ServiceParts:
         self._add_execution()
         self._add_schedules()
         self._add_work_beside_runs()
-        self.permission_explainer = make_explainer(
-            self.identity,
-            agents=self.agent_resolver,
-            conversations=self.shares,
-            runs=self.runs,
-            providers=self.provider_resolver,
-            mcp_servers=self.mcp.servers,
-            skills=self.skills.skills,
-            files=self.objects.files,
-            knowledge_bases=self.knowledge.access,
-            documents=self.knowledge.document_targets,
-            tasks=self.schedules.tasks,
-        )
+        self._add_explainer()
         self.upkeep = Upkeep(
             runs=self.runs,
             run_reports=self.execution.run_reports,
@@ -141,6 +129,21 @@ class ServiceParts:
         self.conversations = self.execution.conversations
         self.runs = self.execution.runs
         self.shares = self.execution.shares
+
+    def _add_explainer(self) -> None:
+        self.permission_explainer = make_explainer(
+            self.identity,
+            agents=self.agent_resolver,
+            conversations=self.shares,
+            runs=self.runs,
+            providers=self.provider_resolver,
+            mcp_servers=self.mcp.servers,
+            skills=self.skills.skills,
+            files=self.objects.files,
+            knowledge_bases=self.knowledge.access,
+            documents=self.knowledge.document_targets,
+            tasks=self.schedules.tasks,
+        )
 
     def _add_schedules(self) -> None:
         self.schedules = ScheduleServices(
