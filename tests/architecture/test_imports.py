@@ -3,12 +3,11 @@
 import ast
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "clary"
@@ -144,16 +143,62 @@ def test_every_library_has_its_places() -> None:
     assert imported - set[str]().union(*CONTRACTS.values()) == EVERYWHERE
 
 
-@pytest.mark.parametrize(("contract", "place", "line"), PLANTS)
-def test_a_planted_violation_breaks_its_contract(contract: str, place: str, line: str, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+def _lint_with(plants: list[tuple[str, str, str]], folder: Path) -> dict[str, str]:
+    """Contract → what is said against it, when all these lines stand in a copy of the tree."""
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
     for name in LINTER_FILES:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-    target = tmp_path / "src" / "clary" / place
-    target.parent.mkdir(exist_ok=True)
-    text = target.read_text() if line else ""
-    target.write_text(f"{text}\n{line}\n")
-    outcome = _lint(tmp_path, "--contract", contract)
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    for _, place, line in plants:
+        target = folder / "src" / "clary" / place
+        target.parent.mkdir(exist_ok=True)
+        text = target.read_text() if line else ""
+        target.write_text(f"{text}\n{line}\n")
+    outcome = _lint(folder)
     assert outcome.returncode == 1, outcome.stdout + outcome.stderr
-    assert "BROKEN" in outcome.stdout
+    return _reports(outcome.stdout)
+
+
+def _reports(said: str) -> dict[str, str]:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / ".importlinter")
+    broken = said.partition("Broken contracts")[2]
+    found: dict[str, str] = {}
+    for contract in CONTRACTS:
+        title = parser[f"importlinter:contract:{contract}"]["name"]
+        _, is_broken, rest = broken.partition(f"\n{title}\n---")
+        if is_broken:
+            # The next title is a line above dashes.
+            found[contract] = " ".join(re.split(r"\n[^\n]+\n-{4,}\n", rest, maxsplit=1)[0].split())
+    return found
+
+
+def _arrow(place: str, line: str) -> re.Pattern[str]:
+    importer = "clary." + place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    words = line.split()
+    imported = words[1] if words[0] == "import" else f"{words[1]}.{words[3]}"
+    # Of a name it is its module that is reported, and of a library its first part.
+    parts = imported.split(".")
+    shorter = ["\\.".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    return re.compile(rf"{re.escape(importer)} -> ({'|'.join(shorter)}) \(l\.")
+
+
+def test_every_planted_import_breaks_its_contract(tmp_path: Path) -> None:
+    plants = [plant for plant in PLANTS if plant[0] != "cycles" and plant[2]]
+    said = _lint_with(plants, tmp_path)
+    missed = [plant for plant in plants if not _arrow(plant[1], plant[2]).search(said.get(plant[0], ""))]
+    assert missed == []
+
+
+def test_every_planted_circle_is_seen_where_it_is(tmp_path: Path) -> None:
+    plants = [plant for plant in PLANTS if plant[0] == "cycles"]
+    said = _lint_with(plants, tmp_path)["cycles"]
+    packages = ["clary." + place.rpartition("/")[0].replace("/", ".") for _, place, _ in plants]
+    assert [package for package in packages if f"No cycles are allowed in {package}." not in said] == []
+
+
+def test_a_new_file_without_a_rung_is_noticed(tmp_path: Path) -> None:
+    plants = [plant for plant in PLANTS if not plant[2]]
+    said = _lint_with(plants, tmp_path)
+    names = [Path(place.removesuffix("/__init__.py")).stem for _, place, _ in plants]
+    assert [contract for (contract, _, _), name in zip(plants, names, strict=True) if name not in said[contract]] == []
