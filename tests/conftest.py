@@ -10,6 +10,7 @@ import structlog
 
 from clary.db.database import Database
 from support import postgresql
+from support.compiled_sql import share_compiled_sql
 from support.crowd import Crowd
 from support.house import House, house_in
 from support.schema import database_url, put_schema
@@ -33,6 +34,12 @@ def anyio_backend() -> str:
 def plain_logs() -> None:
     """Ordinary tracebacks: drawing the coloured ones, with every local value, takes seconds each."""
     structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
+
+
+@pytest.fixture(autouse=True, scope="session")
+def sql_compiled_once() -> None:
+    """A third of what a house costs."""
+    share_compiled_sql()
 
 
 @pytest.fixture(autouse=True)

@@ -117,7 +117,8 @@ def create_api(services: Services) -> FastAPI:
     services.publish(api.state)
     api.state.gate = Gate(services.authenticator, services.csrf)
     for router in routers():
-        api.include_router(router)
+        # As they are: included ones are built a second time, each at its first request.
+        api.router.routes.extend(router.routes)
     if services.settings.api_docs:
         mount_reference(api)
     api.add_exception_handler(ProblemError, render_problem)
