@@ -110,12 +110,16 @@ async def test_a_tool_is_listed_with_its_schema_and_nothing_the_server_supplies(
         assert not {"session_id", "user_id", "workspace"} & set(tool["parameters"])
 
 
+TASK_TOOLS = "list_tasks get_task_details add_task update_task enable_task delete_task complete_task".split()
+
+
 async def test_the_list_is_chosen_by_type_and_language(tools: Tools) -> None:
     services = await tools.listed("pia", "?type=sage_mcp&language=zh")
     assert {name: (tool["source"], tool["available"]) for name, tool in services.items()} == {
         "search_web_page": ("内置MCP: unified_search_server", False),
         "search_image_from_web": ("内置MCP: unified_search_server", False),
         "search_knowledge_base": ("内置MCP: knowledge_base", True),
+        **dict.fromkeys(TASK_TOOLS, ("内置MCP: task_scheduler", True)),
     }
     assert services["search_web_page"]["unavailable_reason"] == "未配置搜索服务"
     assert await tools.listed("pia", "?type=mcp") == await tools.listed("pia", "?type=banana") == {}

@@ -40,6 +40,13 @@ EFFECTS = {
     "search_knowledge_base": "read",
     "search_web_page": "read",
     "search_image_from_web": "read",
+    "list_tasks": "read",
+    "get_task_details": "read",
+    "add_task": "external",
+    "update_task": "external",
+    "enable_task": "external",
+    "delete_task": "external",
+    "complete_task": "external",
 }
 ORDER = tuple(EFFECTS)
 REQUIRED = {
@@ -71,6 +78,13 @@ REQUIRED = {
     "search_knowledge_base": ["query"],
     "search_web_page": ["query"],
     "search_image_from_web": ["query"],
+    "list_tasks": [],
+    "get_task_details": ["task_id"],
+    "add_task": ["name", "description", "agent_id", "schedule"],
+    "update_task": ["task_id"],
+    "enable_task": ["task_id"],
+    "delete_task": ["task_id"],
+    "complete_task": ["task_id"],
 }
 
 
