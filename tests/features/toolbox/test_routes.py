@@ -110,7 +110,15 @@ async def test_a_tool_is_listed_with_its_schema_and_nothing_the_server_supplies(
         assert not {"session_id", "user_id", "workspace"} & set(tool["parameters"])
 
 
-TASK_TOOLS = "list_tasks get_task_details add_task update_task enable_task delete_task complete_task".split()
+TASK_TOOLS = [
+    "list_tasks",
+    "get_task_details",
+    "add_task",
+    "update_task",
+    "enable_task",
+    "delete_task",
+    "complete_task",
+]
 
 
 async def test_the_list_is_chosen_by_type_and_language(tools: Tools) -> None:
