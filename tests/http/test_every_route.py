@@ -27,7 +27,12 @@ IDS = {
     "provider_url": "http://127.0.0.1:9/v1",
 }
 LISTED = "https://app.example.org"
-OPTIONAL_BODY = ("/api/sessions/{session_id}/interrupt", "/api/audit/verify")
+OPTIONAL_BODY = (
+    "/api/sessions/{session_id}/interrupt",
+    "/api/audit/verify",
+    "/tasks/{task_id}/enable",
+    "/api/tasks/{task_id}/enable",
+)
 # Nothing of what they know is there, so that nothing is asked for.
 OPTIONAL_FIELDS = ("/api/audit/verify", "/api/user/profile")
 PROTOCOL = {route for route in CALLS if route[1].startswith(("/oauth2/", "/api/oauth2/", "/.well-known/"))} & {
@@ -162,6 +167,8 @@ NEEDS_NO_DATABASE = {
 }  # fmt: skip
 REFUSED_BEFORE = {("POST", "/api/oss/import_url"), ("POST", "/api/system/version/import_github")}
 """The address is refused, and there is no repository, before the database is asked."""
+NEEDS_ITS_CALLER = {("GET", "/tasks/preview"), ("GET", "/api/tasks/preview")}
+"""Nothing but the caller, whom a process remembers for a second."""
 
 
 async def test_while_the_database_is_away_every_route_answers_503_in_time(house: House) -> None:
@@ -172,7 +179,7 @@ async def test_while_the_database_is_away_every_route_answers_503_in_time(house:
             closed = UPSTREAM | {route for route in ROUTES if "/register" in route[1]}
             gate = {route for route in ROUTES if "/jaeger" in route[1]} | {("GET", "/metrics")}
             documents = gate | closed | {route for route in PROTOCOL if not route[1].endswith("/authorize")}
-            for route in ROUTES.keys() - NEEDS_NO_DATABASE - REFUSED_BEFORE - documents - {ENDLESS}:
+            for route in ROUTES.keys() - NEEDS_NO_DATABASE - REFUSED_BEFORE - NEEDS_ITS_CALLER - documents - {ENDLESS}:
                 answer = await send(admin, route, UNKNOWN)
                 told = answer.json()
                 assert (answer.status_code, told["code"], told["error_detail"]) == (503, 503, "unavailable"), route

@@ -84,8 +84,8 @@ CALLS: dict[tuple[str, str], Call] = {
             ("PUT", "/{task_id}", {"name": "renamed"}, True),
             ("DELETE", "/{task_id}", None, True),
             ("POST", "/{task_id}/enable", {"enabled": False}, True),
-            ("POST", "/{task_id}/run", {}, True),
-            ("POST", "/{task_id}/complete", {}, True),
+            ("POST", "/{task_id}/run", None, True),
+            ("POST", "/{task_id}/complete", None, True),
             ("GET", "/{task_id}/history", None, True),
         )
     },

@@ -110,14 +110,8 @@ async def test_a_tool_is_listed_with_its_schema_and_nothing_the_server_supplies(
         assert not {"session_id", "user_id", "workspace"} & set(tool["parameters"])
 
 
-TASK_TOOLS = [
-    "list_tasks",
-    "get_task_details",
-    "add_task",
-    "update_task",
-    "enable_task",
-    "delete_task",
-    "complete_task",
+TASK_TOOLS = ["list_tasks", "get_task_details"] + [
+    f"{word}_task" for word in ("add", "update", "enable", "delete", "complete")
 ]
 
 
