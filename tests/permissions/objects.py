@@ -102,6 +102,7 @@ async def objects_of(
     return {
         **await base_of(client),
         "scheduled_id": await scheduled_of(client, agent),
+        "scheduled_beside_id": await scheduled_of(client, agent),
         **await questions_of(house, user_id, session, chat.headers["x-clary-run-id"]),
         "guidance_id": guidance,
         "provider_id": row,

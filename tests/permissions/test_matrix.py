@@ -334,6 +334,11 @@ REFUSED_TO = {
         ("DELETE", "/api/skills"): "skill_not_found",
         ("POST", "/api/user/keys/{id}/rotate"): "key_not_found",
         ("DELETE", "/api/user/keys/{id}"): "key_not_found",
+        **{
+            (method, f"{prefix}/{{task_id}}{act}"): "task_not_found"
+            for prefix in ("/tasks", "/api/tasks")
+            for method, act in (("PUT", ""), ("POST", "/run"), ("POST", "/complete"))
+        },
         ("PUT", "/api/budgets/key/{id}"): "budget_not_found",
         ("DELETE", "/api/budgets/key/{id}"): "budget_not_found",
     },

@@ -36,6 +36,7 @@ UNKNOWN = {
     "doc_id": "0" * 32,
     "kdb_task_id": "0" * 32,
     "scheduled_id": "rec_" + "0" * 16,
+    "scheduled_beside_id": "rec_" + "0" * 16,
 }
 KEY = "sk-matrix-000000000000"
 BASES = "/api/knowledge-base"
@@ -75,8 +76,8 @@ def mcp_body(name: str, url: str = "https://mcp.example.com/mcp", **more: Any) -
 FREE = Call(owned=False)
 CALLS: dict[tuple[str, str], Call] = {
     **{
-        (method, prefix + path): Call(path=prefix + path.replace("{task_id}", "{scheduled_id}"), body=body, owned=owned)
-        for prefix in ("/tasks", "/api/tasks")
+        (method, prefix + path): Call(path=prefix + path.replace("task_id", task), body=body, owned=owned)
+        for prefix, task in (("/tasks", "scheduled_id"), ("/api/tasks", "scheduled_beside_id"))
         for method, path, body, owned in (
             ("GET", "", None, False),
             ("POST", "", {"name": "t", "description": "d", "agent_id": "{agent_id}", "schedule": "@daily"}, True),

@@ -41,6 +41,12 @@ class WarmProcess:
         """The exit status, negative for a signal; None while it runs."""
         return self._process.exitcode
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        assert self._process.pid is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """kill -9."""
         self._process.kill()
