@@ -229,6 +229,7 @@ print(most() - before)
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_instance(tmp_path: Path) -> None:
     """200 MiB of rows and files, and a small part of it in memory."""
     settings = filled(tmp_path)

@@ -129,8 +129,8 @@ def test_a_read_only_disk_ends_the_start_with_one_line(small_disk: Path) -> None
     assert (done.returncode, done.stderr) == (2, "CLARY_DATA_DIR: is not writable\n")
 
 
-async def test_a_database_that_is_locked_for_a_minute_answers_503_and_then_goes_on(tmp_path: Path) -> None:
-    seconds = 20.0
+@pytest.mark.parametrize("seconds", [8.0, pytest.param(60.0, marks=pytest.mark.slow)])
+async def test_a_database_that_is_locked_answers_503_and_then_goes_on(tmp_path: Path, seconds: float) -> None:
     async with running(tmp_path / "data") as server:
         admin = await signed_in(server)
         agent = {"name": "before", "systemPrefix": "x"}

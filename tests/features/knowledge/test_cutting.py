@@ -114,10 +114,10 @@ def test_a_row_of_questions_is_one_passage_whatever_its_length() -> None:
     assert document_from(document.text, layout_of(document, cuts)) == document
 
 
-@pytest.mark.parametrize("length", [5_000_000])
+@pytest.mark.parametrize("length", [1_000_000])
 @pytest.mark.parametrize("piece", ["# a\n", "|\n", "中文，句子；"])
-def test_five_million_characters_take_linear_time(piece: str, length: int) -> None:
-    assert seconds_to_cut(piece, length) < 60
+def test_a_million_characters_take_linear_time(piece: str, length: int) -> None:
+    assert seconds_to_cut(piece, length) < 12
 
 
 @pytest.mark.parametrize("piece", ["a", "。", ".", ".)", " \n", "a. ", "é", "「」", "\n\n", "...... "])

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from clary.adapters.model_api import client
+from clary.adapters.model_api.config import NO_RETRY
 from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say
 from clary.features.accounts.ports import MailError
 from features.chat.test_worked_examples import agent_named
@@ -130,7 +132,11 @@ async def test_a_run_that_goes_on_lets_the_next_time_wait_or_pass(desk: Desk) ->
     assert await desk.statuses(waits) == ["skipped", "interrupted", "interrupted"]
 
 
-async def test_a_failure_that_may_pass_is_tried_again_in_the_same_conversation(desk: Desk) -> None:
+async def test_a_failure_that_may_pass_is_tried_again_in_the_same_conversation(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The call itself is not tried again for half a minute first.
+    monkeypatch.setattr(client, "RetryPolicy", lambda: NO_RETRY)
     task_id = await desk.make("2026-01-02T04:00:00Z", "[[play:broken]]", max_retries=1)
     await desk.tick(minutes=56)
     items = await desk.ended(task_id)
