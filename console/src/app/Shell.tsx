@@ -31,6 +31,9 @@ const BasesPage = lazy(() =>
 const DocumentPage = lazy(() =>
   import("../features/knowledge/DocumentPage").then((module) => ({ default: module.DocumentPage })),
 );
+const TasksPage = lazy(() =>
+  import("../features/schedules/TasksPage").then((module) => ({ default: module.TasksPage })),
+);
 const AccountPage = lazy(() => import("./AccountPage").then((module) => ({ default: module.AccountPage })));
 const AdminPage = lazy(() => import("./AdminPage").then((module) => ({ default: module.AdminPage })));
 
@@ -113,6 +116,7 @@ function Page({ route, account, info }: ShellProps & { route: Route }) {
     const { docId, start = null, end = null } = route;
     return <DocumentPage key={docId} docId={docId} start={start} end={end} />;
   }
+  if (route.page === "schedules") return <TasksPage taskId={route.taskId} />;
   if (route.page === "models") return <ProvidersPage />;
   if (route.page === "account") return <AccountPage {...route} account={account} info={info} />;
   if (route.page === "admin" && account.user.role === "admin")
