@@ -81,7 +81,6 @@ export const schedulesEn = {
   cron: "Cron expression",
   cronHint: "Minute, hour, day of month, month, day of week, or @hourly, @daily, @weekly, @monthly.",
   timezone: "Time zone",
-  timezoneHint: "A name such as Asia/Shanghai or Europe/Berlin.",
   nextTimes: (zone: string) => `Next times by your clock (${zone})`,
   noTimesYet: "Fill in the time to see when it runs.",
   atClockThere: (moment: string) => `there ${moment}`,

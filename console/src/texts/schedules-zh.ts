@@ -77,7 +77,6 @@ export const schedulesZh: Shape<typeof schedulesEn> = {
   cron: "Cron 表达式",
   cronHint: "分、时、日、月、星期，或 @hourly、@daily、@weekly、@monthly。",
   timezone: "时区",
-  timezoneHint: "例如 Asia/Shanghai 或 Europe/Berlin。",
   nextTimes: (zone) => `接下来的时间，按你的时钟（${zone}）`,
   noTimesYet: "填写时间后可看到何时运行。",
   atClockThere: (moment) => `当地 ${moment}`,

@@ -1,3 +1,4 @@
+import type { ReactNode } from "react";
 import { useScheduleTexts } from "../../texts/schedules";
 import { Check, SelectField, TextField } from "../../ui/TextField";
 import { CADENCES, type Cadence, type CadenceKind } from "./cadence";
@@ -6,10 +7,12 @@ import { dayName, WEEK } from "./cadence-words";
 interface CadenceFieldsProps {
   cadence: Cadence;
   onChange: (part: Partial<Cadence>) => void;
+  /** The zone, which stands beside the time. */
+  children: ReactNode;
 }
 
 /** How often, and the fields that this kind needs. */
-export function CadenceFields({ cadence, onChange }: CadenceFieldsProps) {
+export function CadenceFields({ cadence, onChange, children }: CadenceFieldsProps) {
   const s = useScheduleTexts();
   const { kind } = cadence;
   const hasTime = kind === "daily" || kind === "weekly" || kind === "monthly";
@@ -62,6 +65,7 @@ export function CadenceFields({ cadence, onChange }: CadenceFieldsProps) {
             onChange={(time) => onChange({ time })}
           />
         )}
+        {children}
       </div>
       {kind === "weekly" && <Days chosen={cadence.days} onChange={(days) => onChange({ days })} />}
       {kind === "cron" && (

@@ -26,8 +26,8 @@ export function NextTimes({ schedule, timezone }: { schedule: string; timezone: 
         <ol>
           {times.data?.next.map((time) => (
             <li key={time}>
-              {dated(time, here)}
-              {timezone !== here && <small> · {s.atClockThere(dated(time, timezone))}</small>}
+              {written(time, here, DAY)}
+              {timezone !== here && <small> · {s.atClockThere(written(time, timezone))}</small>}
             </li>
           ))}
         </ol>
@@ -36,11 +36,12 @@ export function NextTimes({ schedule, timezone }: { schedule: string; timezone: 
   );
 }
 
-function dated(iso: string, timeZone: string): string {
-  const style = { weekday: "short", month: "short", day: "numeric", year: "numeric" } as const;
-  const clock = { hour: "2-digit", minute: "2-digit" } as const;
+const DAY = { month: "short", day: "numeric", year: "numeric" } as const;
+const CLOCK = { weekday: "short", hour: "numeric", minute: "2-digit" } as const;
+
+function written(iso: string, timeZone: string, day: Intl.DateTimeFormatOptions = {}): string {
   try {
-    return new Date(iso).toLocaleString(currentLocaleTag(), { ...style, ...clock, timeZone });
+    return new Date(iso).toLocaleString(currentLocaleTag(), { ...day, ...CLOCK, timeZone });
   } catch {
     return iso; // A zone the server knows and the browser does not.
   }

@@ -81,8 +81,9 @@ export function TaskForm({ task, onSaved, onClose }: TaskFormProps) {
       <CadenceFields
         cadence={values.cadence}
         onChange={(part) => change({ cadence: { ...values.cadence, ...part } })}
-      />
-      <ZoneField zone={values.timezone} onChange={(timezone) => change({ timezone })} />
+      >
+        <ZoneField zone={values.timezone} onChange={(timezone) => change({ timezone })} />
+      </CadenceFields>
       <NextTimes schedule={schedule} timezone={values.timezone.trim()} />
       <FormSection title={s.more}>
         <FurtherFields values={values} onChange={change} />
@@ -110,10 +111,10 @@ function ZoneField({ zone, onChange }: { zone: string; onChange: (zone: string) 
     <>
       <TextField
         label={s.timezone}
-        hint={s.timezoneHint}
         required
         maxLength={64}
         list="task-zones"
+        placeholder="Asia/Shanghai"
         spellCheck={false}
         autoComplete="off"
         value={zone}

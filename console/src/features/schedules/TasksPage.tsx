@@ -126,10 +126,8 @@ function TaskRow({ task, acts, onOpen }: TaskRowProps) {
       marks={[markOf(task.status, s), task.created_by === "agent" && s.byAgentMark]}
       isFaded={!task.enabled || isOver(task)}
       lines={[
-        scheduleWords(task, s),
-        <small key="facts">
-          {[agentName(agents, task.agent_id), nextRunText(task, s), lastRunText(task, s)].join(" · ")}
-        </small>,
+        `${agentName(agents, task.agent_id)} · ${scheduleWords(task, s)}`,
+        <small key="facts">{`${nextRunText(task, s)} · ${lastRunText(task, s)}`}</small>,
       ]}
       actions={
         <>
