@@ -1,5 +1,5 @@
 import { fireEvent, render, screen, waitFor, within } from "@testing-library/react";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { agentStore } from "../src/features/agents/agent-store";
 import type { Agent } from "../src/features/agents/api";
 import { browserZone } from "../src/features/schedules/cadence";
@@ -49,6 +49,8 @@ const start = (values: object = {}) => ({
 const page = (...items: object[]) => ({ items, total: items.length });
 const PREVIEW = { "GET /api/tasks/preview": { next: [NOW] } };
 
+const onStarted = vi.fn();
+
 beforeEach(() => agentStore.set({ agents: AGENTS as unknown as Agent[], chosenId: "a2", error: null }));
 afterEach(() => agentStore.set({ agents: null, chosenId: "", error: null }));
 
@@ -66,7 +68,7 @@ test("a task is told with its agent, schedule, next time and how it last went", 
       }),
     ),
   });
-  render(<TasksPage taskId={null} />);
+  render(<TasksPage taskId={null} onStarted={onStarted} />);
   const rows = await screen.findAllByRole("listitem");
   expect(rows[0]?.textContent).toContain("Writer · Every day at 9:00 AM (Asia/Tokyo)");
   expect(rows[0]?.textContent).toMatch(/Next: Jan 2, 2027.* · Last: failed, Jan 2, 2027/);
@@ -81,7 +83,7 @@ test("a task is told with its agent, schedule, next time and how it last went", 
 
 test("a server without a scheduler says so and offers nothing", async () => {
   serve({ "GET /api/tasks": new Refused(400, "Scheduled tasks are switched off", "scheduler_off") });
-  render(<TasksPage taskId={null} />);
+  render(<TasksPage taskId={null} onStarted={onStarted} />);
   expect(await screen.findByText(/switched off on this server/)).toBeTruthy();
   expect(screen.queryByRole("button", { name: "New task" })).toBeNull();
   expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
@@ -89,7 +91,7 @@ test("a server without a scheduler says so and offers nothing", async () => {
 
 test("a new task shows its next times as it is filled in, and is sent whole", async () => {
   const calls = serve({ "GET /api/tasks": page(), "POST /api/tasks": task(), ...PREVIEW });
-  render(<TasksPage taskId={null} />);
+  render(<TasksPage taskId={null} onStarted={onStarted} />);
   expect(await screen.findByText(/There is no task yet/)).toBeTruthy();
   await press("New task");
   expect((screen.getByRole("button", { name: "Create" }) as HTMLButtonElement).disabled).toBe(true);
@@ -127,7 +129,7 @@ test("what is wrong with a schedule stands at it, and a refusal loses nothing of
     "GET /api/tasks/preview": wrong,
     "POST /api/tasks": new Refused(409, "Too many tasks", "task_limit"),
   });
-  render(<TasksPage taskId={null} />);
+  render(<TasksPage taskId={null} onStarted={onStarted} />);
   await press("New task");
   type("Name", "Report");
   type("Message to the agent", "Write the report");
@@ -144,7 +146,7 @@ test("what is wrong with a schedule stands at it, and a refusal loses nothing of
 
 test("Escape closes a form nobody has typed in, and no other", async () => {
   serve({ "GET /api/tasks": page(), ...PREVIEW });
-  render(<TasksPage taskId={null} />);
+  render(<TasksPage taskId={null} onStarted={onStarted} />);
   await press("New task");
   const dialog = screen.getByRole("dialog");
   type("Name", "Report");
@@ -158,7 +160,7 @@ test("Escape closes a form nobody has typed in, and no other", async () => {
 test("an edit sends what was changed, also of a time that has passed and an agent that is gone", async () => {
   const old = task({ schedule: "2020-01-01T09:00:00Z", task_type: "once", agent_id: "gone" });
   const calls = serve({ "GET /api/tasks": page(old), "PUT /api/tasks/rec_1": old, ...PREVIEW });
-  render(<TasksPage taskId={null} />);
+  render(<TasksPage taskId={null} onStarted={onStarted} />);
   await press("Edit Report");
   expect((screen.getByLabelText("Date and time") as HTMLInputElement).value).toBe("2020-01-01T18:00");
   expect((screen.getByLabelText("Agent") as HTMLSelectElement).value).toBe("gone");
@@ -178,12 +180,14 @@ test("a task is started by hand, switched off and deleted, and a refusal is told
     "POST /api/tasks/rec_1/enable": task({ enabled: false }),
     "DELETE /api/tasks/rec_1": {},
   });
-  render(<TasksPage taskId={null} />);
+  render(<TasksPage taskId={null} onStarted={onStarted} />);
   await press("Run Report now");
   const link = await screen.findByRole("link", { name: "Open the conversation" });
   expect(link.getAttribute("href")).toBe("#/c/s_9");
+  expect(onStarted).toHaveBeenCalledTimes(1);
   await press("Run Report now");
   expect((await screen.findByRole("alert")).textContent).toBe("Report: Task is running");
+  expect(onStarted).toHaveBeenCalledTimes(1);
   await waitFor(() => expect(calls.filter(({ to }) => to.startsWith("GET /api/tasks?")).length).toBe(3));
   fireEvent.click(screen.getByRole("switch", { name: "Report is switched on" }));
   await waitFor(() => expect(sent(calls, "POST /api/tasks/rec_1/enable")).toEqual({ enabled: false }));
@@ -195,7 +199,7 @@ test("a task is started by hand, switched off and deleted, and a refusal is told
 
 test("many tasks are paged, searched and sorted by kind", async () => {
   const calls = serve({ "GET /api/tasks": { items: [task()], total: 41 } });
-  render(<TasksPage taskId={null} />);
+  render(<TasksPage taskId={null} onStarted={onStarted} />);
   await press("Next page");
   await waitFor(() =>
     expect(calls.map(({ to }) => to)).toContain("GET /api/tasks?page=2&page_size=20&task_type=all"),
@@ -217,7 +221,7 @@ test("the history tells trigger, times and failure, and leads to the conversatio
       start({ task_run_id: "tr_4", status: "missed", run_id: null, session_id: null, started_at: null }),
     ),
   });
-  render(<TasksPage taskId="rec_1" />);
+  render(<TasksPage taskId="rec_1" onStarted={onStarted} />);
   const list = await screen.findByRole("list");
   const rows = await within(list).findAllByRole("listitem");
   expect(rows.map((row) => within(row).queryAllByRole("link").length)).toEqual([2, 2, 0, 0]);
@@ -238,7 +242,7 @@ test("the history tells trigger, times and failure, and leads to the conversatio
 
 test("a task that is gone says so, and a deleted one leads back to the list", async () => {
   serve({ "GET /api/tasks/rec_9": new Refused(404, "Task not found", "task_not_found") });
-  const { unmount } = render(<TasksPage taskId="rec_9" />);
+  const { unmount } = render(<TasksPage taskId="rec_9" onStarted={onStarted} />);
   expect((await screen.findByRole("alert")).textContent).toContain("Task not found");
   unmount();
   serve({
@@ -247,7 +251,7 @@ test("a task that is gone says so, and a deleted one leads back to the list", as
     "DELETE /api/tasks/rec_1": {},
   });
   location.hash = "#/schedules/rec_1";
-  render(<TasksPage taskId="rec_1" />);
+  render(<TasksPage taskId="rec_1" onStarted={onStarted} />);
   expect(await screen.findByText("Nothing has started yet.")).toBeTruthy();
   await press("Delete Report");
   confirm("Delete");

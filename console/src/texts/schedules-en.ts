@@ -37,7 +37,7 @@ export const schedulesEn = {
   switchedOff: "Switched off",
   neverAgain: "Not due again",
   neverRan: "Has not run yet",
-  lastRun: (outcome: string, moment: string) => `Last: ${outcome}${moment === "" ? "" : `, ${moment}`}`,
+  lastRun: (outcome: string) => `Last: ${outcome}`,
 
   // How things stand
   status_pending: "Planned",
@@ -70,7 +70,7 @@ export const schedulesEn = {
   cadence_once: "Once",
   cadence_hourly: "Every hour",
   cadence_daily: "Every day",
-  cadence_weekly: "On days of the week",
+  cadence_weekly: "Every week",
   cadence_monthly: "Every month",
   cadence_cron: "Cron expression",
   dateAndTime: "Date and time",

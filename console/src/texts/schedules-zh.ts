@@ -35,7 +35,7 @@ export const schedulesZh: Shape<typeof schedulesEn> = {
   switchedOff: "已停用",
   neverAgain: "不再运行",
   neverRan: "尚未运行",
-  lastRun: (outcome, moment) => `上次：${outcome}${moment === "" ? "" : `，${moment}`}`,
+  lastRun: (outcome) => `上次：${outcome}`,
 
   status_pending: "已计划",
   status_active: "启用中",
@@ -66,7 +66,7 @@ export const schedulesZh: Shape<typeof schedulesEn> = {
   cadence_once: "一次",
   cadence_hourly: "每小时",
   cadence_daily: "每天",
-  cadence_weekly: "每周指定日",
+  cadence_weekly: "每周",
   cadence_monthly: "每月",
   cadence_cron: "Cron 表达式",
   dateAndTime: "日期和时间",

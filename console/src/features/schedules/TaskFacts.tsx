@@ -2,7 +2,7 @@ import { useStore } from "../../kit/store";
 import { useScheduleTexts } from "../../texts/schedules";
 import { agentStore } from "../agents/agent-store";
 import type { Task } from "./api";
-import { agentName, lastRunText, nextRunText } from "./task-facts";
+import { agentName, lastOutcome, nextMoment, restText } from "./task-facts";
 
 /** What there is to know of a task, and the message it sends. */
 export function TaskFacts({ task }: { task: Task }) {
@@ -10,8 +10,8 @@ export function TaskFacts({ task }: { task: Task }) {
   const { agents } = useStore(agentStore);
   const facts: [string, string][] = [
     [s.agent, agentName(agents, task.agent_id)],
-    [s.nextTime, nextRunText(task, s)],
-    [s.lastTime, lastRunText(task, s)],
+    [s.nextTime, nextMoment(task) ?? restText(task, s)],
+    [s.lastTime, lastOutcome(task, s) ?? s.neverRan],
     [s.runs, String(task.run_count)],
     [s.sessionMode, s[`session_${task.session_mode}`]],
     [s.retries, String(task.max_retries)],

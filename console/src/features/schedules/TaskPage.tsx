@@ -18,7 +18,7 @@ import { isOver, markOf, pauseMs } from "./task-facts";
 import { useTaskActs } from "./use-task-acts";
 
 /** One task: what it does, and what its starts came to. */
-export function TaskPage({ taskId }: { taskId: string }) {
+export function TaskPage({ taskId, onStarted }: { taskId: string; onStarted: () => void }) {
   const s = useScheduleTexts();
   const task = useLoad(() => getTask(taskId), taskId);
   return (
@@ -27,15 +27,23 @@ export function TaskPage({ taskId }: { taskId: string }) {
         ← {s.allTasks}
       </a>
       <TaskLoadState of={task} />
-      {task.data !== null && task.error === null && <OneTask task={task.data} reload={task.reload} />}
+      {task.data !== null && task.error === null && (
+        <OneTask task={task.data} reload={task.reload} onStarted={onStarted} />
+      )}
     </div>
   );
 }
 
-function OneTask({ task, reload }: { task: Task; reload: () => Promise<void> }) {
+interface OneTaskProps {
+  task: Task;
+  reload: () => Promise<void>;
+  onStarted: () => void;
+}
+
+function OneTask({ task, reload, onStarted }: OneTaskProps) {
   const t = useTexts();
   const s = useScheduleTexts();
-  const acts = useTaskActs(reload);
+  const acts = useTaskActs(reload, onStarted);
   const [open, setOpen] = useState<"edit" | "delete" | null>(null);
   const close = () => setOpen(null);
   const isRunning = task.status === "running";

@@ -19,20 +19,30 @@ import { scheduleWords } from "./cadence-words";
 import { TaskForm } from "./TaskForm";
 import { TaskPage } from "./TaskPage";
 import { DeleteTaskDialog, isSchedulerOff, SaidNotice, TaskLoadState } from "./TaskParts";
-import { agentName, isOver, lastRunText, markOf, nextRunText, pauseMs } from "./task-facts";
+import { agentName, isOver, lastOutcome, markOf, nextMoment, pauseMs, restText } from "./task-facts";
 import { type TaskActs, useTaskActs } from "./use-task-acts";
 
 const EVERYTHING = { q: "", type: "all" };
 const FEW = 5;
 
-export function TasksPage({ taskId }: { taskId: string | null }) {
-  return taskId === null ? <TaskList /> : <TaskPage key={taskId} taskId={taskId} />;
+interface TasksPageProps {
+  taskId: string | null;
+  /** A run was started, which may have made a conversation. */
+  onStarted: () => void;
+}
+
+export function TasksPage({ taskId, onStarted }: TasksPageProps) {
+  return taskId === null ? (
+    <TaskList onStarted={onStarted} />
+  ) : (
+    <TaskPage key={taskId} taskId={taskId} onStarted={onStarted} />
+  );
 }
 
 type Open = { do: "new" } | { do: "edit" | "delete"; task: Task } | null;
 
 /** One's own tasks, the next due first. */
-function TaskList() {
+function TaskList({ onStarted }: { onStarted: () => void }) {
   const t = useTexts();
   const s = useScheduleTexts();
   const [page, setPage] = useState(1);
@@ -42,7 +52,7 @@ function TaskList() {
     () => listTasks(page, { ...settled, q: settled.q.trim() }),
     JSON.stringify([settled, page]),
   );
-  const acts = useTaskActs(tasks.reload);
+  const acts = useTaskActs(tasks.reload, onStarted);
   const [open, setOpen] = useState<Open>(null);
   const close = () => setOpen(null);
   const items = tasks.data?.items ?? [];
@@ -116,6 +126,8 @@ function TaskRow({ task, acts, onOpen }: TaskRowProps) {
   const t = useTexts();
   const s = useScheduleTexts();
   const { agents } = useStore(agentStore);
+  const next = nextMoment(task);
+  const last = lastOutcome(task, s);
   return (
     <Row
       title={
@@ -127,7 +139,7 @@ function TaskRow({ task, acts, onOpen }: TaskRowProps) {
       isFaded={!task.enabled || isOver(task)}
       lines={[
         `${agentName(agents, task.agent_id)} · ${scheduleWords(task, s)}`,
-        <small key="facts">{`${nextRunText(task, s)} · ${lastRunText(task, s)}`}</small>,
+        <small key="facts">{`${next === null ? restText(task, s) : s.nextRun(next)} · ${last === null ? s.neverRan : s.lastRun(last)}`}</small>,
       ]}
       actions={
         <>

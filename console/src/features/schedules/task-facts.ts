@@ -11,18 +11,26 @@ export const isOver = (task: Task): boolean => task.status === "completed" || ta
 /** How long to wait before looking again: for the end of a run, or now and then whether a time has come. */
 export const pauseMs = (isRunning: boolean): number => (isRunning ? 2_000 : 30_000);
 
-export function nextRunText(task: Task, s: ScheduleTexts): string {
+/** The next time it runs; null when there is none. */
+export const nextMoment = (task: Task): string | null =>
+  isOver(task) || !task.enabled || task.next_run_at === null
+    ? null
+    : momentText(task.next_run_at, currentLocaleTag());
+
+/** Why there is no next time. */
+export function restText(task: Task, s: ScheduleTexts): string {
   if (isOver(task)) return s.neverAgain;
-  if (!task.enabled) return s.switchedOff;
-  return task.next_run_at === null
-    ? s.noNextRun
-    : s.nextRun(momentText(task.next_run_at, currentLocaleTag()));
+  return task.enabled ? s.noNextRun : s.switchedOff;
 }
 
-export function lastRunText(task: Task, s: ScheduleTexts): string {
-  if (task.last_run_at === null && task.last_status === null) return s.neverRan;
-  const when = task.last_run_at === null ? "" : momentText(task.last_run_at, currentLocaleTag());
-  return s.lastRun(wordOf(s, "outcome", task.last_status ?? ""), when);
+/** How the last start ended, or why the task was paused; null when it never ran. */
+export function lastOutcome(task: Task, s: ScheduleTexts): string | null {
+  const { last_status, last_run_at } = task;
+  const parts = [
+    last_status && wordOf(s, "outcome", last_status),
+    momentText(last_run_at, currentLocaleTag()),
+  ];
+  return parts.filter(Boolean).join(", ") || null;
 }
 
 const BAD = ["failed", "missed"];

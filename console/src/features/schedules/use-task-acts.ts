@@ -15,7 +15,7 @@ export interface TaskActs {
 }
 
 /** Starting tasks and switching them; what is shown is read again afterwards, also when it was refused. */
-export function useTaskActs(reload: () => Promise<void>): TaskActs {
+export function useTaskActs(reload: () => Promise<void>, onStarted: () => void): TaskActs {
   const [said, setSaid] = useState<Said>(null);
   // A second press before the answer would start another run, or turn the switch back.
   const busy = useRef(new Set<string>());
@@ -34,6 +34,7 @@ export function useTaskActs(reload: () => Promise<void>): TaskActs {
     run: (task) =>
       act(task, async () => {
         const { session_id } = await runTask(task.task_id);
+        onStarted();
         return { kind: "started", name: task.name, sessionId: session_id };
       }),
     turn: (task, isOn) => act(task, () => switchTask(task.task_id, isOn).then(() => null)),
