@@ -62,7 +62,7 @@ async function create(page) {
 
 /** Another time, the same conversation for every run; what was not touched stays. */
 async function change(page) {
-  await button(page, "Edit Morning report").press("Enter");
+  await button(page, "Edit Morning report").click();
   await dialog(page).getByLabel("How often").selectOption("daily");
   await dialog(page).getByText("Conversation and failures").click();
   await dialog(page).getByLabel("Conversation", { exact: true }).selectOption("same");
@@ -75,7 +75,7 @@ async function change(page) {
 /** A start by hand is seen to its end, and its conversation opened. */
 async function run(page) {
   await button(page, "Run Morning report now").press("Enter");
-  await page.getByText("“Morning report” runs.").waitFor();
+  await page.getByText("“Morning report” was started.").waitFor();
   await row(page, "Morning report").getByText("Last: completed").waitFor(RUNNING);
   await looks(page, "task-06-list");
   await row(page, "Morning report").getByRole("link").press("Enter");

@@ -240,6 +240,18 @@ test("the history tells trigger, times and failure, and leads to the conversatio
   );
 });
 
+test("a long message is folded, a short one is not", async () => {
+  const history = { "GET /api/tasks/rec_1/history": page() };
+  serve({ "GET /api/tasks/rec_1": task(), ...history });
+  const { unmount } = render(<TasksPage taskId="rec_1" onStarted={onStarted} />);
+  expect((await screen.findByText("Write the report")).closest("details")).toBeNull();
+  unmount();
+  const long = "Write the report. ".repeat(30).trim();
+  serve({ "GET /api/tasks/rec_1": task({ description: long }), ...history });
+  render(<TasksPage taskId="rec_1" onStarted={onStarted} />);
+  expect((await screen.findByText(long)).closest("details")).toBeTruthy();
+});
+
 test("a task that is gone says so, and a deleted one leads back to the list", async () => {
   serve({ "GET /api/tasks/rec_9": new Refused(404, "Task not found", "task_not_found") });
   const { unmount } = render(<TasksPage taskId="rec_9" onStarted={onStarted} />);

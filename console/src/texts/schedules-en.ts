@@ -18,7 +18,7 @@ export const schedulesEn = {
   deleteTaskTitle: "Delete this task?",
   deleteTaskText: (name: string) =>
     `“${name}” and its history will be gone. A run under way goes on, and the conversations stay.`,
-  startedNow: (name: string) => `“${name}” runs.`,
+  startedNow: (name: string) => `“${name}” was started.`,
   openConversation: "Open the conversation",
   failedFor: (name: string, reason: string) => `${name}: ${reason}`,
 
@@ -101,6 +101,9 @@ export const schedulesEn = {
   nextTime: "Next run",
   lastTime: "Last run",
   runs: "Runs",
+  retriesFact: "Retries",
+  missedFact: "Missed times",
+  overlapFact: "While one still runs",
   failuresInARow: "Failures in a row",
   noHistory: "Nothing has started yet.",
   outcome: "Outcome",

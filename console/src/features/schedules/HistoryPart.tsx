@@ -28,7 +28,7 @@ export function HistoryPart({ task }: { task: Task }) {
   return (
     <>
       <SectionHead title={s.historyOf} level={2} />
-      {(total > 0 || status !== "") && (
+      {(total > 1 || status !== "") && (
         <Filters label={s.historyOf}>
           <SelectField
             label={s.outcome}

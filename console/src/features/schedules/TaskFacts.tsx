@@ -14,16 +14,14 @@ export function TaskFacts({ task }: { task: Task }) {
     [s.lastTime, lastOutcome(task, s) ?? s.neverRan],
     [s.runs, String(task.run_count)],
     [s.sessionMode, s[`session_${task.session_mode}`]],
-    [s.retries, String(task.max_retries)],
-    [s.missed, s[`missed_${task.missed}`]],
-    [s.overlap, s[`overlap_${task.overlap}`]],
+    [s.retriesFact, String(task.max_retries)],
+    [s.missedFact, s[`missed_${task.missed}`]],
+    [s.overlapFact, s[`overlap_${task.overlap}`]],
   ];
   if (task.failure_count > 0) facts.splice(4, 0, [s.failuresInARow, String(task.failure_count)]);
   return (
     <>
-      <section className="task-message" aria-label={s.message}>
-        {task.description}
-      </section>
+      <Message text={task.description} />
       <dl className="facts">
         {facts.map(([name, value]) => (
           <div key={name}>
@@ -33,5 +31,20 @@ export function TaskFacts({ task }: { task: Task }) {
         ))}
       </dl>
     </>
+  );
+}
+
+const SHORT = 400;
+
+/** A short message stands there; a long one is unfolded, so that the history stays in sight. */
+function Message({ text }: { text: string }) {
+  const s = useScheduleTexts();
+  const whole = <p className="task-message">{text}</p>;
+  if (text.length <= SHORT) return whole;
+  return (
+    <details className="more-fields">
+      <summary>{s.message}</summary>
+      {whole}
+    </details>
   );
 }
