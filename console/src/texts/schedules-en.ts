@@ -37,6 +37,7 @@ export const schedulesEn = {
   switchedOff: "Switched off",
   neverAgain: "Not due again",
   neverRan: "Has not run yet",
+  outcomeAt: (outcome: string, moment: string) => `${outcome}, ${moment}`,
   lastRun: (outcome: string) => `Last: ${outcome}`,
 
   // How things stand
@@ -83,7 +84,7 @@ export const schedulesEn = {
   timezone: "Time zone",
   nextTimes: (zone: string) => `Next times by your clock (${zone})`,
   noTimesYet: "Fill in the time to see when it runs.",
-  atClockThere: (moment: string) => `there ${moment}`,
+  atClockThere: (moment: string) => `(there ${moment})`,
   more: "Conversation and failures",
   sessionMode: "Conversation",
   session_new: "A new one for every run",

@@ -35,6 +35,7 @@ export const schedulesZh: Shape<typeof schedulesEn> = {
   switchedOff: "已停用",
   neverAgain: "不再运行",
   neverRan: "尚未运行",
+  outcomeAt: (outcome, moment) => `${outcome}，${moment}`,
   lastRun: (outcome) => `上次：${outcome}`,
 
   status_pending: "已计划",
@@ -79,7 +80,7 @@ export const schedulesZh: Shape<typeof schedulesEn> = {
   timezone: "时区",
   nextTimes: (zone) => `接下来的时间，按你的时钟（${zone}）`,
   noTimesYet: "填写时间后可看到何时运行。",
-  atClockThere: (moment) => `当地 ${moment}`,
+  atClockThere: (moment) => `（当地 ${moment}）`,
   more: "会话与失败处理",
   sessionMode: "会话",
   session_new: "每次运行新建会话",

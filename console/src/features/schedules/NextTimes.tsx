@@ -27,7 +27,8 @@ export function NextTimes({ schedule, timezone }: { schedule: string; timezone: 
           {times.data?.next.map((time) => (
             <li key={time}>
               {written(time, here, DAY)}
-              {timezone !== here && <small> · {s.atClockThere(written(time, timezone))}</small>}
+              {timezone !== here && " "}
+              {timezone !== here && <small>{s.atClockThere(written(time, timezone))}</small>}
             </li>
           ))}
         </ol>

@@ -22,7 +22,7 @@ export function TaskFacts({ task }: { task: Task }) {
   return (
     <>
       <Message text={task.description} />
-      <dl className="facts">
+      <dl className="facts task-facts">
         {facts.map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>

@@ -26,11 +26,9 @@ export function restText(task: Task, s: ScheduleTexts): string {
 /** How the last start ended, or why the task was paused; null when it never ran. */
 export function lastOutcome(task: Task, s: ScheduleTexts): string | null {
   const { last_status, last_run_at } = task;
-  const parts = [
-    last_status && wordOf(s, "outcome", last_status),
-    momentText(last_run_at, currentLocaleTag()),
-  ];
-  return parts.filter(Boolean).join(", ") || null;
+  const outcome = last_status === null ? "" : wordOf(s, "outcome", last_status);
+  const moment = momentText(last_run_at, currentLocaleTag());
+  return outcome !== "" && moment !== "" ? s.outcomeAt(outcome, moment) : outcome || moment || null;
 }
 
 const BAD = ["failed", "missed"];
