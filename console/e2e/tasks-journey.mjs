@@ -66,6 +66,7 @@ async function change(page) {
   await dialog(page).getByLabel("How often").selectOption("daily");
   await dialog(page).getByText("Conversation and failures").click();
   await dialog(page).getByLabel("Conversation", { exact: true }).selectOption("same");
+  await times(page).waitFor();
   await looks(page, "task-05-edit");
   await button(page, "Save").click();
   await gone(page);
@@ -150,6 +151,8 @@ async function phone(browser, storageState) {
     await times(page).getByRole("listitem").nth(4).waitFor();
     await dialog(page).locator("details summary").click();
     await dialog(page).locator("select").nth(1).selectOption("weekly");
+    await page.waitForTimeout(500);
+    await times(page).waitFor();
     await fits(`task-phone-${locale}-2-form`);
     await dialog(page).locator(".dialog-actions").scrollIntoViewIfNeeded();
     await fits(`task-phone-${locale}-3-form-end`);
