@@ -4,6 +4,7 @@ import { addIdentity } from "./fake-identity.mjs";
 import { addKnowledge, citationsOf } from "./fake-knowledge.mjs";
 import { activeSnapshot, interrupt, onActiveChange, resumeInto, startInto } from "./fake-runs.mjs";
 import { addRuntime } from "./fake-runtime.mjs";
+import { addSchedules } from "./fake-schedules.mjs";
 import { addWorkshop } from "./fake-workshop.mjs";
 
 const USER = {
@@ -204,6 +205,7 @@ addRuntime({
   agentOf: (id) => state.agents.get(id) ?? BUILTIN,
 });
 addKnowledge({ on, Refusal, missing });
+addSchedules({ on, Refusal });
 on("GET", "/api/conversations/{}/citations", (_, id) => ({
   items: citationsOf(find_conversation(id).messages),
 }));

@@ -16,6 +16,7 @@ import "./styles/side-panel.css";
 import "./styles/workshop.css";
 import "./styles/figures.css";
 import "./styles/knowledge.css";
+import "./styles/schedules.css";
 import "./styles/prose.css";
 
 document.documentElement.lang = currentLocaleTag();

@@ -31,6 +31,9 @@ const BasesPage = lazy(() =>
 const DocumentPage = lazy(() =>
   import("../features/knowledge/DocumentPage").then((module) => ({ default: module.DocumentPage })),
 );
+const TasksPage = lazy(() =>
+  import("../features/schedules/TasksPage").then((module) => ({ default: module.TasksPage })),
+);
 const AccountPage = lazy(() => import("./AccountPage").then((module) => ({ default: module.AccountPage })));
 const AdminPage = lazy(() => import("./AdminPage").then((module) => ({ default: module.AdminPage })));
 
@@ -95,14 +98,19 @@ export function Shell({ account, info }: ShellProps) {
           </button>
         </header>
         <Suspense fallback={<Spinner />}>
-          <Page route={route} account={account} info={info} />
+          <Page route={route} account={account} info={info} history={history} />
         </Suspense>
       </main>
     </div>
   );
 }
 
-function Page({ route, account, info }: ShellProps & { route: Route }) {
+function Page({
+  route,
+  account,
+  info,
+  history,
+}: ShellProps & { route: Route; history: ConversationHistory }) {
   if (route.page === "agents")
     return <AgentsPage agentId={route.agentId} part={route.part ?? null} account={account} />;
   if (route.page === "skills") return <SkillsPage path={route.path} user={account.user} />;
@@ -113,6 +121,8 @@ function Page({ route, account, info }: ShellProps & { route: Route }) {
     const { docId, start = null, end = null } = route;
     return <DocumentPage key={docId} docId={docId} start={start} end={end} />;
   }
+  if (route.page === "schedules")
+    return <TasksPage taskId={route.taskId} onStarted={() => void history.refresh()} />;
   if (route.page === "models") return <ProvidersPage />;
   if (route.page === "account") return <AccountPage {...route} account={account} info={info} />;
   if (route.page === "admin" && account.user.role === "admin")

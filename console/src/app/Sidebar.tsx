@@ -79,6 +79,12 @@ export function Sidebar({ account, info, history, route, isOpen, onClose }: Side
             isHere={route.page === "knowledge" || route.page === "document"}
           />
           <SideLink
+            icon="schedule"
+            label={t.schedules}
+            href={hrefOf({ page: "schedules", taskId: null })}
+            isHere={route.page === "schedules"}
+          />
+          <SideLink
             icon="plug"
             label={t.servers}
             href={hrefOf({ page: "servers", name: null })}

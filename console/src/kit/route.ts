@@ -12,6 +12,8 @@ export type Route =
   | { page: "knowledge"; kdbId: string | null; part?: KnowledgePart | null }
   /** A document of a knowledge base; `start` and `end` are the characters to show. */
   | { page: "document"; docId: string; start?: number | null; end?: number | null }
+  /** Scheduled tasks; the API has `/tasks`, so no page may. */
+  | { page: "schedules"; taskId: string | null }
   | { page: "models" }
   | { page: "sign-up" }
   | { page: "account"; section: AccountSection; id?: string | null }
@@ -48,6 +50,7 @@ export function parseRoute(hash: string): Route {
   if (page === "servers") return { page, name: value, ownerId: inner };
   if (page === "knowledge")
     return { page, kdbId: value, part: KNOWLEDGE_PARTS.find((part) => part === inner) ?? null };
+  if (page === "schedules") return { page, taskId: value };
   if (page === "document" && value !== null) return { page, docId: value, ...spanOf(search) };
   if (page === "account") return { page, section: oneOf(ACCOUNT_SECTIONS, value), id: inner };
   if (page === "admin") return { page, section: oneOf(ADMIN_SECTIONS, value), id: inner };
@@ -79,6 +82,7 @@ export function hrefOf(route: Route): string {
   if (route.page === "skills") return addressOf("skills", route.path);
   if (route.page === "servers") return addressOf("servers", route.name, route.ownerId);
   if (route.page === "knowledge") return addressOf("knowledge", route.kdbId, route.part);
+  if (route.page === "schedules") return addressOf("schedules", route.taskId);
   if (route.page === "document") {
     const { start, end } = route;
     return `${addressOf("document", route.docId)}${query({ start, end })}`;

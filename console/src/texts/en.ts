@@ -97,6 +97,7 @@ export const en = {
   skills: "Skills",
   servers: "MCP servers",
   knowledge: "Knowledge",
+  schedules: "Tasks",
 
   // Conversations
   history: "History",

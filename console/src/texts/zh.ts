@@ -100,6 +100,7 @@ export const zh: Shape<typeof en> = {
   skills: "技能",
   servers: "MCP 服务器",
   knowledge: "知识库",
+  schedules: "定时任务",
 
   // Conversations
   history: "历史对话",

@@ -17,7 +17,7 @@ interface DialogProps {
   onClose: () => void;
   children: ReactNode;
   isWide?: boolean;
-  /** Escape does not close it: what it shows cannot be seen again. */
+  /** Escape does not close it: what it shows cannot be seen again, or what was typed would be lost. */
   isSticky?: boolean;
 }
 
@@ -78,6 +78,7 @@ export function ActionDialog(props: ActionDialogProps) {
     isDangerous,
     isReady = true,
     isWide,
+    isSticky,
     staysOpen,
     onAction,
   } = props;
@@ -98,7 +99,7 @@ export function ActionDialog(props: ActionDialogProps) {
     }
   };
   return (
-    <Dialog title={title} onClose={onClose} isWide={isWide}>
+    <Dialog title={title} onClose={onClose} isWide={isWide} isSticky={isSticky}>
       <form onSubmit={submit}>
         {children}
         {error !== null && <Notice kind="error">{errorText(error)}</Notice>}
