@@ -1,6 +1,7 @@
 """Whole instances between SQLite and PostgreSQL, and the commands that are for one of them (platform.md 13)."""
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ async def test_an_instance_goes_to_postgresql_and_on_and_back(tmp_path: Path, ad
         settings_of(tmp_path / "two", database_url=addresses[1]),
         settings_of(tmp_path / "back"),
     ]
-    for number, (old, new) in enumerate(zip(way, way[1:], strict=False)):
+    for number, (old, new) in enumerate(itertools.pairwise(way)):
         archive = tmp_path / f"{number}.tar.gz"
         exported = await export_instance(old, archive, with_key=True, told=untold)
         imported = await import_instance(new, archive, untold)
@@ -180,7 +181,7 @@ async def test_commands_for_files_of_sqlite_say_what_to_use_instead(tmp_path: Pa
     assert await asyncio.to_thread(run, "migrate", "--check", status=0) == "up to date\n"
     for command in (("backup", str(tmp_path / "copy")), ("restore", str(tmp_path)), ("rollback", "--yes")):
         said = await asyncio.to_thread(run, *command, status=1)
-        [line] = said.splitlines()
+        [line] = run(*command, status=1).splitlines()
         assert "pg_dump -Fc" in line
         assert line.count("clary export") == 2
         assert "空数据库" in line or "只用于 SQLite" in line

@@ -24,7 +24,6 @@ from clary.db.migrate import (
 )
 from clary.kit.text import Text
 
-
 _SQLITE_ONLY: Final = Text(
     "PostgreSQL 没有可回退的升级前副本：请用 pg_restore 恢复升级前用 pg_dump -Fc 做的备份，"
     "或者把升级前的 clary export 归档导入空数据库",
