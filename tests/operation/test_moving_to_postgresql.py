@@ -180,7 +180,6 @@ async def test_commands_for_files_of_sqlite_say_what_to_use_instead(tmp_path: Pa
     assert await asyncio.to_thread(run, "migrate", status=0) == "upgraded\n"
     assert await asyncio.to_thread(run, "migrate", "--check", status=0) == "up to date\n"
     for command in (("backup", str(tmp_path / "copy")), ("restore", str(tmp_path)), ("rollback", "--yes")):
-        said = await asyncio.to_thread(run, *command, status=1)
         [line] = run(*command, status=1).splitlines()
         assert "pg_dump -Fc" in line
         assert line.count("clary export") == 2
