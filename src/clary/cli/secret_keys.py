@@ -19,7 +19,8 @@ def rotate() -> None:
     """Encrypt every stored secret anew that an old key encrypted; exit 1 if some cannot be decrypted.
 
     First give every process the new key as CLARY_SECRET_KEY and the former one in CLARY_SECRET_KEY_OLD; they may go on
-    meanwhile. When this command ends with 0, the old key is not needed any more.
+    meanwhile. When this command ends with 0, nothing stored needs the old key. Signed addresses of files that were
+    given out under it stop working when it is taken out of CLARY_SECRET_KEY_OLD.
     """
 
     async def work(services: Any) -> Any:

@@ -10,11 +10,12 @@ from clary.db.session import Session
 
 
 class SealedColumn(NamedTuple):
-    """Where sealed values lie, and the columns of their row that their place is made of."""
+    """Where sealed values lie, the columns of their row that their place is made of, and what is sealed inside them."""
 
     table: Table
     column: str
     place_columns: tuple[str, ...]
+    inner: str | None
 
     @property
     def name(self) -> str:
@@ -33,21 +34,22 @@ class SealedValue(NamedTuple):
 def sealed_columns() -> list[SealedColumn]:
     """Those of every table that is known."""
     return [
-        SealedColumn(table, column.name, column.type.place_columns)
+        SealedColumn(table, column.name, column.type.place_columns, column.type.inner)
         for table in Row.metadata.sorted_tables
         for column in table.columns
         if isinstance(column.type, Sealed)
     ]
 
 
-async def list_sealed_otherwise(
+async def list_sealed(
     db: Session, where: SealedColumn, *, beginning: str, after: tuple[Any, ...] | None, limit: int
 ) -> list[SealedValue]:
-    """Values that do not begin like this, in the order of their rows' keys, behind a key."""
+    """Values that do not begin like this, or hold others, in the order of their rows' keys, behind a key."""
     key, column = list(where.table.primary_key.columns), where.table.c[where.column]
     places = [where.table.c[name] for name in where.place_columns]
     query = select(*key, *places, column).where(column.is_not(None))
-    query = query.where(func.substr(column, 1, len(beginning)) != beginning)
+    if where.inner is None:
+        query = query.where(func.substr(column, 1, len(beginning)) != beginning)
     if after is not None:
         query = query.where(tuple_(*key) > tuple_(*after))
     found: Sequence[Any] = (await db.execute(query.order_by(*key).limit(limit))).all()

@@ -5,11 +5,13 @@ and who is killed has lost nothing. What no key opens stays as it is.
 """
 
 from collections import Counter
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, cast
 
 from clary.db.database import Database
-from clary.db.sealed_rows import SealedColumn, SealedValue, list_sealed_otherwise, replace_sealed, sealed_columns
+from clary.db.sealed_rows import SealedColumn, SealedValue, list_sealed, replace_sealed, sealed_columns
 from clary.features.audit.service import CLI, Act, AuditLog
+from clary.kit import json_text
 from clary.kit.crypto import DecryptionError, SecretBox
 
 PORTION: Final = 100
@@ -54,21 +56,41 @@ class KeyRotation:
         after, left = None, 0
         while True:
             async with self._database.read() as db:
-                found = await list_sealed_otherwise(
-                    db, column, beginning=self._box.beginning, after=after, limit=self._portion
-                )
+                found = await list_sealed(db, column, beginning=self._box.beginning, after=after, limit=self._portion)
             if not found:
                 return left
             after = found[-1].key
-            fresh = [(value, sealed) for value in found if (sealed := self._sealed_anew(value)) is not None]
-            left += len(found) - (await self._replace(column, fresh) if fresh else 0)
+            looked = [(value, *self._look(column, value)) for value in found]
+            fresh = [(value, sealed) for value, sealed, _ in looked if sealed is not None]
+            left += sum(is_left for _, _, is_left in looked) + len(fresh)
+            left -= await self._replace(column, fresh) if fresh else 0
 
-    def _sealed_anew(self, value: SealedValue) -> str | None:
+    def _look(self, column: SealedColumn, value: SealedValue) -> tuple[str | None, bool]:
+        """What to put in its place, if anything, and whether something of it cannot be opened."""
         try:
             plain = self._box.open(value.sealed, place=value.place)
         except DecryptionError:
-            return None
-        return self._box.seal(plain, place=value.place)
+            return None, True
+        text, is_left = (plain, False) if column.inner is None else self._look_inside(plain, column.inner)
+        if text == plain and value.sealed.startswith(self._box.beginning):
+            return None, is_left
+        return self._box.seal(text, place=value.place), is_left
+
+    def _look_inside(self, plain: str, inner: str) -> tuple[str, bool]:
+        """The text with what is sealed inside it sealed anew."""
+        whole: Any = json_text.loads(plain)
+        left, is_changed = False, False
+        for item in _objects_in(whole):
+            sealed = item.get("sealed")
+            if "id" not in item or not isinstance(sealed, str) or sealed.startswith(self._box.beginning):
+                continue
+            place = f"{inner}:{item['id']}"
+            try:
+                item["sealed"] = self._box.seal(self._box.open(sealed, place=place), place=place)
+                is_changed = True
+            except DecryptionError:
+                left = True
+        return (json_text.dumps_text(whole) if is_changed else plain), left
 
     async def _replace(self, column: SealedColumn, fresh: list[tuple[SealedValue, str]]) -> int:
         async with self._database.write() as db:
@@ -78,3 +100,16 @@ class KeyRotation:
                 await self._audit.record(db, Act("keys.rotated", CLI, detail={"key": self._box.key_id}))
         self._done += replaced
         return replaced
+
+
+def _objects_in(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a JSON value."""
+    to_visit: list[Any] = [value]
+    while to_visit:
+        item = to_visit.pop()
+        if isinstance(item, dict):
+            found = cast("dict[str, Any]", item)
+            yield found
+            to_visit.extend(found.values())
+        elif isinstance(item, list):
+            to_visit.extend(cast("list[Any]", item))

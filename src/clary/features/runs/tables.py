@@ -68,7 +68,7 @@ class RunRow(Row):
     query: Mapped[str] = mapped_column(Text)
     stop_reason: Mapped[str | None] = mapped_column(String(32))
     stop_note: Mapped[str | None] = mapped_column(Text)
-    input_sealed: Mapped[str | None] = mapped_column(Sealed("run_id"))
+    input_sealed: Mapped[str | None] = mapped_column(Sealed("run_id", inner="mcp_extra"))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
