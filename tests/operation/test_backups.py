@@ -166,7 +166,7 @@ def slow(*_, **__):
     import time
     time.sleep(30)
 backups.copy_database = slow
-exporting.begin_snapshot = slow
+exporting.allow_pauses = slow
 importing.set_last_numbers = slow
 from clary.cli import main
 main()

@@ -36,8 +36,11 @@ def test_every_variable_that_is_named_is_a_setting(path: Path) -> None:
     assert named - known == set()
 
 
-def _unit() -> list[tuple[str, str]]:
-    lines = (DEPLOY / "clary.service").read_text().splitlines()
+UNITS = {"clary.service": "serve", "clary-worker.service": "worker"}
+
+
+def _unit(name: str) -> list[tuple[str, str]]:
+    lines = (DEPLOY / name).read_text().splitlines()
     return [
         (name, value)
         for line in lines
@@ -47,26 +50,35 @@ def _unit() -> list[tuple[str, str]]:
     ]
 
 
-def test_the_unit_starts_a_command_that_exists_and_lets_bubblewrap_work() -> None:
-    unit = dict(_unit())
+@pytest.mark.parametrize(("name", "wanted"), UNITS.items())
+def test_a_unit_starts_a_command_that_exists_and_lets_bubblewrap_work(name: str, wanted: str) -> None:
+    assert {path.name for path in DEPLOY.glob("*.service")} == set(UNITS)
+    unit = dict(_unit(name))
     program, command = shlex.split(unit["ExecStart"])
-    assert (Path(program).name, command in COMMANDS) == ("clary", True)
+    assert (Path(program).name, command, command in COMMANDS) == ("clary", wanted, True)
     assert set(unit) & UNIT_OPTIONS_THAT_STOP_BUBBLEWRAP == set()
     assert "@mount" in unit["SystemCallFilter"].split()
     assert unit["User"] != "root"
     assert int(unit["TimeoutStopSec"]) > Settings.model_fields["shutdown_seconds"].default
 
 
+def test_a_worker_is_kept_in_like_a_server() -> None:
+    differs = {"Description", "ExecStart"}
+    server, worker = ([each for each in _unit(name) if each[0] not in differs] for name in UNITS)
+    assert worker == server
+
+
+@pytest.mark.parametrize("name", UNITS)
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not on this machine")
-def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
+def test_systemd_finds_nothing_wrong_with_a_unit(tmp_path: Path, name: str) -> None:
     # The program lies elsewhere here; everything else is as it is.
-    text = (DEPLOY / "clary.service").read_text().replace("/opt/clary/.venv/bin/clary", "/bin/true")
-    unit = tmp_path / "clary.service"
+    text = (DEPLOY / name).read_text().replace("/opt/clary/.venv/bin/clary", "/bin/true")
+    unit = tmp_path / name
     unit.write_text(text)
     done = subprocess.run(
         ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False, timeout=60
     )
-    assert [line for line in done.stderr.splitlines() if "clary.service" in line] == []
+    assert [line for line in done.stderr.splitlines() if name in line] == []
 
 
 def _compose() -> dict[str, Any]:
@@ -75,7 +87,11 @@ def _compose() -> dict[str, Any]:
 
 def test_every_service_that_runs_clary_runs_a_command_that_exists_and_is_not_root() -> None:
     services = {name: each for name, each in _compose()["services"].items() if each["image"].startswith("clary")}
-    assert {"server", "web"} <= set(services)
+    assert {name: each["command"][1] for name, each in services.items()} == {
+        "server": "serve",
+        "web": "serve",
+        "worker": "worker",
+    }
     for each in services.values():
         program, command = each["command"]
         assert (program, command in COMMANDS) == ("clary", True)
@@ -112,7 +128,38 @@ def test_the_proxy_lets_streams_through() -> None:
     assert "proxy_set_header Host $host;" in text
     [upstream] = re.findall(r"^\s+server (\w+):\d+;$", text, re.MULTILINE)
     services = [each for each in _compose()["services"].values() if each["image"].startswith("clary")]
-    assert all(upstream in each["networks"]["default"]["aliases"] for each in services)
+    servers = [each for each in services if each["command"][1] == "serve"]
+    assert all(upstream in each["networks"]["default"]["aliases"] for each in servers)
+    # Who answers no requests must not be asked.
+    assert [each["networks"] for each in services if each not in servers] == [["default"]]
+
+
+def test_the_shape_of_several_processes_is_whole() -> None:
+    services = _compose()["services"]
+    shape = {name: each for name, each in services.items() if "postgres" in each.get("profiles", [])}
+    assert set(shape) == {"web", "worker", "database"}
+    for name in ("web", "worker"):
+        assert shape[name]["depends_on"]["database"] == {"condition": "service_healthy"}
+        # One data directory, one file of settings: the same key, the same folders.
+        for shared in ("volumes", "env_file", "image"):
+            assert shape[name][shared] == services["server"][shared]
+    # The first server belongs to both shapes, with a database of its own or without.
+    assert services["server"]["depends_on"]["database"] == {"condition": "service_healthy", "required": False}
+    assert shape["web"]["environment"] == {"CLARY_JOBS": "off"}
+    # A worker serves nothing, so the image's way to ask for its health would find it ill.
+    assert "HEALTHCHECK" in (DEPLOY / "Dockerfile").read_text()
+    assert shape["worker"]["healthcheck"] == {"disable": True}
+    from clary.settings import load_settings
+
+    example = (DEPLOY / "clary.env.example").read_text()
+    given = dict(re.findall(r"^(?:# )?(CLARY_(?:DATABASE_URL|PROCESSES|JOBS))=(.+)$", example, re.MULTILINE))
+    settings = load_settings(**{name.removeprefix("CLARY_").lower(): value for name, value in given.items()})
+    assert (settings.database.startswith("postgres"), settings.processes > 1, settings.jobs) == (True, True, False)
+    assert given["CLARY_DATABASE_URL"].startswith("postgresql://clary:")
+    assert (shape["database"]["environment"]["POSTGRES_USER"], "@database:5432/" in given["CLARY_DATABASE_URL"]) == (
+        "clary",
+        True,
+    )
 
 
 def test_the_example_of_settings_starts_when_it_is_filled_in() -> None:

@@ -2,7 +2,20 @@
 
 import typer
 
-from clary.cli import audit, development, examining, groups, kb, keys, oauth2, operating, people, permissions, serving
+from clary.cli import (
+    audit,
+    development,
+    examining,
+    groups,
+    kb,
+    keys,
+    oauth2,
+    operating,
+    people,
+    permissions,
+    secret_keys,
+    serving,
+)
 
 app = typer.Typer(
     help="Clary: a self-hosted AI agent platform server.",
@@ -22,6 +35,7 @@ app.command("doctor")(examining.doctor)
 app.add_typer(people.commands, name="user")
 app.add_typer(groups.commands, name="group")
 app.add_typer(keys.commands, name="key")
+app.add_typer(secret_keys.commands, name="keys")
 app.add_typer(kb.commands, name="kb")
 app.add_typer(permissions.commands, name="permissions")
 app.add_typer(oauth2.commands, name="oauth2")

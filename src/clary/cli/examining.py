@@ -10,9 +10,14 @@ from clary.cli.terminal import fail, settings_or_exit
 
 
 def migrate(
-    check: Annotated[bool, typer.Option("--check", help="Try it on a copy and change nothing.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Try it on a copy, on PostgreSQL in a transaction that is undone; change nothing."
+        ),
+    ] = False,
 ) -> None:
-    """Bring the database up to what this program needs; a copy is kept before the first step."""
+    """Bring the database up to what this program needs; on SQLite a copy is kept before the first step."""
     from clary.db.migrate import SchemaError, check_upgrade, ensure_schema, steps_between
 
     settings = settings_or_exit()
@@ -22,8 +27,9 @@ def migrate(
             if state.is_current:
                 typer.echo("up to date")
                 return
+            how = "tried on a copy" if settings.database.startswith("sqlite") else "tried and undone"
             for step in steps_between(state.stored, state.head):
-                typer.echo(f"tried on a copy: {step}")
+                typer.echo(f"{how}: {step}")
             typer.echo(f"would upgrade from {state.stored or 'nothing'} to {state.head}")
             return
         typer.echo("upgraded" if ensure_schema(settings.database) else "up to date")

@@ -51,6 +51,22 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Sealed(TypeDecorator[str]):
+    """A text that a `SecretBox` sealed for `<table>.<column>:` and what stands in some columns of its row.
+
+    `clary keys rotate` finds what it has to seal anew by this type, and opens it by these columns. `inner`: it is JSON
+    in which objects with `id` and `sealed` hold what was sealed for `<inner>:<id>`.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, *place_columns: str, inner: str | None = None) -> None:
+        super().__init__()
+        self.place_columns = place_columns
+        self.inner = inner
+
+
 class Json(TypeDecorator[Any]):
     """Any JSON value, kept as text: byte-equal on every database, key order included."""
 

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from clary.db.migrate import (
     SQLITE,
@@ -21,6 +21,14 @@ from clary.db.migrate import (
     sqlite_path,
     stored_revision,
     sync_folder,
+)
+from clary.kit.text import Text
+
+_SQLITE_ONLY: Final = Text(
+    "PostgreSQL 没有可回退的升级前副本：请用 pg_restore 恢复升级前用 pg_dump -Fc 做的备份，"
+    "或者把升级前的 clary export 归档导入空数据库",
+    "on PostgreSQL no copy is kept to roll back to: restore with pg_restore what pg_dump -Fc wrote before the upgrade, "
+    "or import what clary export wrote then into an empty database",
 )
 
 
@@ -37,8 +45,10 @@ def plan_rollback(database_url: str) -> Rollback:
     """What a rollback would do; changes nothing. Blocking.
 
     Raises:
-        SchemaError: there is no copy to go back to.
+        SchemaError: there is no copy to go back to; on PostgreSQL never.
     """
+    if not database_url.startswith(SQLITE):
+        raise SchemaError(_SQLITE_ONLY.both)
     path = sqlite_path(database_url)
     revision = stored_revision(path)
     if revision is None:

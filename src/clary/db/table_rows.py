@@ -6,7 +6,7 @@ columns stay the text they are, so that what was hashed keeps its bytes.
 
 import base64
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 
@@ -83,10 +83,10 @@ def _plain_type(column: Column[Any]) -> Any:
     return UtcTime() if isinstance(column.type, DateTime) else column.type
 
 
-async def begin_snapshot(db: AsyncSession) -> None:
-    """Makes the session see one moment from now on; SQLite does it by itself."""
+async def allow_pauses(db: AsyncSession) -> None:
+    """Lets the transaction rest while files are read or written; PostgreSQL would cut it off after a while."""
     if db.get_bind().dialect.name == "postgresql":
-        await db.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        await db.execute(sql("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 async def portions_of(db: AsyncSession, table: Table) -> AsyncIterator[Portion]:
@@ -103,12 +103,24 @@ async def portions_of(db: AsyncSession, table: Table) -> AsyncIterator[Portion]:
         if not found:
             return
         rows = [encoded(table, row) for row in found]
-        yield Portion(table.name, [each.name for each in table.columns], rows)
+        sizes = [sum(len(str(value)) for value in row) + 1 for row in rows]
+        for part in _in_parts(rows, sizes):
+            yield Portion(table.name, [each.name for each in table.columns], part)
         if len(found) < limit:
             return
         last = tuple(found[-1][place] for place in places)
-        size = sum(len(str(value)) for row in rows for value in row) // len(rows) + 1
-        limit = max(1, min(_MOST_ROWS, PORTION_BYTES // size))
+        limit = max(1, min(_MOST_ROWS, PORTION_BYTES * len(rows) // sum(sizes)))
+
+
+def _in_parts(rows: list[list[Any]], sizes: list[int]) -> Iterator[list[list[Any]]]:
+    """Rows that turned out larger than those before them, in portions that whoever reads them can hold."""
+    first, held = 0, 0
+    for place, size in enumerate(sizes):
+        if held + size > PORTION_BYTES and place > first:
+            yield rows[first:place]
+            first, held = place, 0
+        held += size
+    yield rows[first:]
 
 
 def encoded(table: Table, row: Sequence[Any]) -> list[Any]:

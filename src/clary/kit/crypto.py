@@ -33,11 +33,16 @@ class SecretBox:
         """Fingerprint of the key that seals."""
         return self._key_id
 
+    @property
+    def beginning(self) -> str:
+        """How everything begins that was sealed with the present key."""
+        return f"v1:{self._key_id}:"
+
     def seal(self, plain: str, *, place: str) -> str:
         """Encrypts a text for a place (`table.column:row id`)."""
         nonce = secrets.token_bytes(NONCE_BYTES)
         sealed = self._ciphers[self._key_id].encrypt(nonce, plain.encode(), place.encode())
-        return f"v1:{self._key_id}:{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+        return f"{self.beginning}{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
     def open(self, sealed: str, *, place: str) -> str:
         """Decrypts what `seal` made for the same place.
@@ -50,10 +55,10 @@ class SecretBox:
         cipher = self._ciphers.get(key_id)
         if version != "v1" or cipher is None:
             raise DecryptionError("sealed with an unknown key")
-        raw = base64.urlsafe_b64decode(body)
         try:
+            raw = base64.urlsafe_b64decode(body)
             return cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise DecryptionError("damaged, or sealed for another place") from None
 
     def mac(self, text: str, *, place: str) -> str:

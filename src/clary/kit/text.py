@@ -23,6 +23,11 @@ class Text(NamedTuple):
         """The text in a language; the current one by default."""
         return self.en if (locale or current_locale.get()) == "en-US" else self.zh
 
+    @property
+    def both(self) -> str:
+        """One line in both languages, for a terminal whose reader is not known."""
+        return f"{self.en} / {self.zh}"
+
 
 def same(text: str) -> Text:
     """A text that reads alike in both languages."""

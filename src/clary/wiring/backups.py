@@ -16,9 +16,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple, cast
 
 from clary import __version__
-from clary.db.migrate import copy_database, schema_state, sqlite_path, stored_revision, sync_folder
+from clary.db.migrate import SQLITE, copy_database, schema_state, sqlite_path, stored_revision, sync_folder
 from clary.kit.crypto import key_fingerprint
 from clary.kit.file_trees import TreeFile, files_below, hash_of, is_empty, open_unlinked, pieces_of, write_hashed
+from clary.kit.text import Text
 from clary.settings import Settings
 from clary.settings.data_dir import KEY_FILE, secret_key
 
@@ -29,6 +30,14 @@ FORMAT: Final = 1
 _FACTS: Final = "backup.json"
 _LIST: Final = "files.jsonl"
 _DATABASE: Final = "clary.db"
+
+
+_SQLITE_ONLY: Final = Text(
+    "clary backup 和 clary restore 只用于 SQLite：PostgreSQL 请用 pg_dump -Fc 和 pg_restore 并复制各文件夹，"
+    "或者用 clary export 和 clary import",
+    "clary backup and clary restore are for SQLite: on PostgreSQL use pg_dump -Fc and pg_restore and copy the folders, "
+    "or clary export and clary import",
+)
 
 
 class BackupError(Exception):
@@ -60,7 +69,7 @@ def make_backup(settings: Settings, target: Path, *, with_key: bool, told: Told)
     Raises:
         BackupError, SchemaError: nothing is left of it.
     """
-    database = sqlite_path(settings.database)
+    database = _sqlite_path(settings)
     if stored_revision(database) is None:
         raise BackupError("there is no database to back up")
     if target.exists():
@@ -77,6 +86,12 @@ def make_backup(settings: Settings, target: Path, *, with_key: bool, told: Told)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return facts
+
+
+def _sqlite_path(settings: Settings) -> Path:
+    if not settings.database.startswith(SQLITE):
+        raise BackupError(_SQLITE_ONLY.both)
+    return sqlite_path(settings.database)
 
 
 def _fill(settings: Settings, draft: Path, database: Path, *, with_key: bool, told: Told) -> BackupFacts:
@@ -167,8 +182,8 @@ def restore_backup(settings: Settings, folder: Path, told: Told) -> BackupFacts:
     Raises:
         BackupError, SchemaError
     """
+    database, rooms = _sqlite_path(settings), rooms_of(settings)
     facts = check_backup(folder, told)
-    database, rooms = sqlite_path(settings.database), rooms_of(settings)
     schema_state(f"sqlite:///{folder / _DATABASE}")
     if database.exists() or any(not is_empty(root) for root in rooms.values()):
         raise BackupError("there is an instance already: restore into an empty data directory")

@@ -13,7 +13,7 @@ from clary import __version__
 from clary.db.database import Database
 from clary.db.migrate import schema_state, sync_folder
 from clary.db.session import Session
-from clary.db.table_rows import begin_snapshot, last_numbers, plain_tables, portions_of, to_line
+from clary.db.table_rows import allow_pauses, last_numbers, plain_tables, portions_of, to_line
 from clary.features.files.ports import ObjectMissingError, ObjectStore, StoreUnavailableError
 from clary.kit.crypto import key_fingerprint
 from clary.kit.file_trees import TreeFile, files_below, open_unlinked
@@ -98,7 +98,7 @@ class _Export:
                 archive.add(KEY, encoded_key(key))
             await asyncio.to_thread(self._add_files, archive)
             async with database.read() as db:
-                await begin_snapshot(db)
+                await allow_pauses(db)
                 manifest = await self._add_rows(db, archive)
             await asyncio.to_thread(self._add_files, archive)
             if self._settings.object_store != "file":

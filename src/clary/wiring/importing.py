@@ -22,6 +22,7 @@ from clary.db.table_rows import (
     RowsError,
     Tables,
     add_rows,
+    allow_pauses,
     from_line,
     is_any_row,
     plain_tables,
@@ -86,6 +87,7 @@ class _Import:
         async with AsyncExitStack() as undo:
             undo.callback(self._remove_unfinished)
             async with database.write() as db:
+                await allow_pauses(db)
                 tables = plain_tables()
                 if await is_any_row(db, tables) or not all(map(is_empty, self._rooms.values())):
                     raise ArchiveError("there is an instance already: import into an empty one")

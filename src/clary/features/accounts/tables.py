@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Boolean, ForeignKey, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from clary.db.columns import Json, Row, UtcTime
+from clary.db.columns import Json, Row, Sealed, UtcTime
 
 DIGEST = String(64)
 
@@ -53,7 +53,7 @@ class LoginSessionRow(Row):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), index=True)
     cookie_hash: Mapped[str] = mapped_column(DIGEST, unique=True)
     method: Mapped[str] = mapped_column(String(80))
-    sealed: Mapped[str | None] = mapped_column(Text)
+    sealed: Mapped[str | None] = mapped_column(Sealed("user_id"))
     """What the way of signing in keeps with the session, sealed (an id_token, for the sign-out elsewhere)."""
     address: Mapped[str] = mapped_column(String(64))
     user_agent: Mapped[str] = mapped_column(String(256))
@@ -151,5 +151,5 @@ class SigningKeyRow(Row):
 
     key_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     purpose: Mapped[str] = mapped_column(String(32))
-    sealed: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[str] = mapped_column(Sealed("key_id"))
     created_at: Mapped[datetime] = mapped_column(UtcTime)

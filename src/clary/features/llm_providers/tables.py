@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Float, Index, Integer, String, Text
+from sqlalchemy import Boolean, Float, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from clary.db.columns import Json, Row, UtcTime
+from clary.db.columns import Json, Row, Sealed, UtcTime
 
 
 class LlmProviderRow(Row):
@@ -19,7 +19,7 @@ class LlmProviderRow(Row):
     owner_id: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(128))
     base_url: Mapped[str] = mapped_column(String(2048))
-    sealed_key: Mapped[str] = mapped_column(Text)
+    sealed_key: Mapped[str] = mapped_column(Sealed("id"))
     model: Mapped[str] = mapped_column(String(255))
     max_tokens: Mapped[int | None] = mapped_column(Integer)
     max_model_len: Mapped[int | None] = mapped_column(Integer)

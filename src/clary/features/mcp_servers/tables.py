@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from clary.db.columns import Json, Row, UtcTime
+from clary.db.columns import Json, Row, Sealed, UtcTime
 
 
 class McpServerRow(Row):
@@ -28,8 +28,8 @@ class McpServerRow(Row):
     description: Mapped[str] = mapped_column(Text)
     auth: Mapped[str] = mapped_column(String(16))
     oauth: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    sealed: Mapped[str | None] = mapped_column(Text)
-    sealed_client: Mapped[str | None] = mapped_column(Text)
+    sealed: Mapped[str | None] = mapped_column(Sealed("id"))
+    sealed_client: Mapped[str | None] = mapped_column(Sealed("id"))
     disabled: Mapped[bool] = mapped_column(Boolean)
     state: Mapped[str] = mapped_column(String(32))
     error_kind: Mapped[str | None] = mapped_column(String(32))
@@ -53,7 +53,7 @@ class McpTokenRow(Row):
 
     server_id: Mapped[str] = mapped_column(ForeignKey("mcp_servers.id", ondelete="CASCADE"), primary_key=True)
     user_id: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
-    sealed: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[str] = mapped_column(Sealed("server_id", "user_id"))
     expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
     updated_at: Mapped[datetime] = mapped_column(UtcTime)
 
@@ -66,5 +66,5 @@ class McpAuthorizationRow(Row):
     state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     server_id: Mapped[str] = mapped_column(ForeignKey("mcp_servers.id", ondelete="CASCADE"), index=True)
     user_id: Mapped[str] = mapped_column(String(64))
-    sealed: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[str] = mapped_column(Sealed("state_hash"))
     created_at: Mapped[datetime] = mapped_column(UtcTime, index=True)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Float, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from clary.db.columns import Json, Row, UtcTime
+from clary.db.columns import Json, Row, Sealed, UtcTime
 
 ACTIVE_ROOT = text("status IN ('queued', 'running') AND parent_run_id IS NULL")
 
@@ -68,7 +68,7 @@ class RunRow(Row):
     query: Mapped[str] = mapped_column(Text)
     stop_reason: Mapped[str | None] = mapped_column(String(32))
     stop_note: Mapped[str | None] = mapped_column(Text)
-    input_sealed: Mapped[str | None] = mapped_column(Text)
+    input_sealed: Mapped[str | None] = mapped_column(Sealed("run_id", inner="mcp_extra"))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)

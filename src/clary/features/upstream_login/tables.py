@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import String, Text
+from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from clary.db.columns import Row, UtcTime
+from clary.db.columns import Row, Sealed, UtcTime
 
 
 class UpstreamFlowRow(Row):
@@ -14,5 +14,5 @@ class UpstreamFlowRow(Row):
     __tablename__ = "upstream_flows"
 
     state_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    sealed: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[str] = mapped_column(Sealed("state_hash"))
     created_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
