@@ -54,6 +54,8 @@ def add_everything(settings: Settings) -> list[Table]:
         connection.execute(
             tables_by_name(tables)["grants"].delete().where(tables_by_name(tables)["grants"].c.grant_id == ROWS)
         )
+        # The chain goes on behind these.
+        connection.execute(tables_by_name(tables)["audit_head"].update().values(seq=ROWS))
     engine.dispose()
     for number, root in enumerate(rooms_of(settings).values()):
         for name in ("a.txt", f"deep/{number}/猫 .bin"):
@@ -71,10 +73,21 @@ def tables_by_name(tables: list[Table]) -> dict[str, Table]:
 
 
 def rows_in(settings: Settings) -> dict[str, list[Any]]:
-    """Every row of every table as SQLite holds it, and the last numbers."""
+    """Every row of every table as SQLite holds it, and the last numbers; without the notes of moves themselves."""
     with closing(sqlite3.connect(settings.database.removeprefix("sqlite:///"))) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {name: sorted(map(repr, connection.execute(f'SELECT * FROM "{name}"'))) for name in names}
+        found = {name: sorted(map(repr, connection.execute(f'SELECT * FROM "{name}"'))) for name in names}
+    found["audit_log"] = [row for row in found.get("audit_log", []) if "'instance." not in row]
+    # Where its chain ends follows from the log.
+    found["audit_head"] = [row for row in found.get("audit_head", []) if not row.startswith("(1, ")]
+    return found
+
+
+def moves_in(settings: Settings) -> list[str]:
+    """What the audit log says of moves."""
+    with closing(sqlite3.connect(settings.database.removeprefix("sqlite:///"))) as connection:
+        found = connection.execute("SELECT action FROM audit_log WHERE action LIKE 'instance.%' ORDER BY seq")
+        return [action for (action,) in found]
 
 
 def files_in(settings: Settings) -> dict[str, tuple[bytes, bool]]:

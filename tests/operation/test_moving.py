@@ -20,7 +20,7 @@ from clary.wiring.archive_format import HEADER, ArchiveError, ArchiveWriter
 from clary.wiring.backups import BackupError
 from clary.wiring.exporting import export_instance
 from clary.wiring.importing import import_instance
-from operation.instances import ROWS, add_everything, files_in, left_of, rows_in, settings_of
+from operation.instances import ROWS, add_everything, files_in, left_of, moves_in, rows_in, settings_of
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +45,7 @@ async def test_every_row_every_file_every_last_number_and_the_key_arrive(tmp_pat
     done = await import_instance(new, archive, untold)
     before, after = rows_in(old), rows_in(new)
     assert after == before
+    assert (moves_in(old), moves_in(new)) == (["instance.exported"], ["instance.imported"])
     assert {len(rows) for name, rows in before.items() if name not in ("sqlite_sequence", "alembic_version")} == {
         ROWS,
         ROWS - 1,

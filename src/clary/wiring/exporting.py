@@ -14,6 +14,7 @@ from clary.db.database import Database
 from clary.db.migrate import schema_state, sync_folder
 from clary.db.session import Session
 from clary.db.table_rows import allow_pauses, last_numbers, plain_tables, portions_of, to_line
+from clary.features.audit.service import CLI, Act
 from clary.features.files.ports import ObjectMissingError, ObjectStore, StoreUnavailableError
 from clary.kit.crypto import key_fingerprint
 from clary.kit.file_trees import TreeFile, files_below, open_unlinked
@@ -21,6 +22,7 @@ from clary.settings import Settings
 from clary.settings.data_dir import secret_key
 from clary.wiring.archive_format import FORMAT, HEADER, KEY, ArchiveError, ArchiveWriter
 from clary.wiring.backups import Told, encoded_key, rooms_of
+from clary.wiring.identity import audit_log
 from clary.wiring.objects import object_store
 
 _FILES: Final = "files"
@@ -49,6 +51,10 @@ async def export_instance(settings: Settings, target: Path, *, with_key: bool, t
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             done = await _Export(settings, told, state.head).run(database, file, with_key=with_key)
+            async with database.write() as db:
+                # Before anybody can take the archive away.
+                detail = {"rows": done.rows, "files": done.files, "with_key": with_key}
+                await audit_log(settings, database).record(db, Act("instance.exported", CLI, detail=detail))
             file.flush()
             await asyncio.to_thread(os.fsync, file.fileno())
         os.link(draft, target)

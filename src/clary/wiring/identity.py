@@ -30,7 +30,7 @@ from clary.features.groups.service import GroupMemberships, GroupService
 from clary.features.permissions.service import Grants
 from clary.features.system.service import RuntimeSettings
 from clary.features.upstream_login.service import UpstreamLogin
-from clary.kit.clock import Clock
+from clary.kit.clock import Clock, SystemClock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_hex
 from clary.settings import Settings
@@ -62,7 +62,7 @@ class IdentityServices:
         self._passwords = passwords
         self._rates = rates
         self.tokens: AccessTokens | None = None
-        self.audit = AuditLog(database=database, clock=clock, new_salt=_new_salt, keep_days=settings.audit_days)
+        self.audit = audit_log(settings, database, clock)
         # What was set has been set by the operator; code that starts a server counts as that.
         self.live = live = RuntimeSettings(
             database=database, audit=self.audit, start=live_values(settings), locked=settings.model_fields_set
@@ -256,6 +256,11 @@ class IdentityServices:
 
 def _new_code() -> str:
     return f"{secrets.randbelow(1_000_000):06}"
+
+
+def audit_log(settings: Settings, database: Database, clock: Clock | None = None) -> AuditLog:
+    """The audit log of an instance, also for commands that start nothing else."""
+    return AuditLog(database=database, clock=clock or SystemClock(), new_salt=_new_salt, keep_days=settings.audit_days)
 
 
 def _new_salt() -> str:

@@ -31,6 +31,7 @@ from clary.db.table_rows import (
     rows_of,
     set_last_numbers,
 )
+from clary.features.audit.service import CLI, Act
 from clary.features.files.ports import ObjectStore, StoreUnavailableError
 from clary.features.files.service import is_shown
 from clary.kit.file_names import disposition
@@ -39,6 +40,7 @@ from clary.settings import Settings
 from clary.settings.data_dir import prepare_data_dir
 from clary.wiring.archive_format import FILES, FORMAT, HEADER, KEY, ROWS, ArchiveError, ArchiveReader, Entry, shown
 from clary.wiring.backups import Told, check_key, place_key, rooms_of
+from clary.wiring.identity import audit_log
 from clary.wiring.objects import object_store
 
 
@@ -96,6 +98,8 @@ class _Import:
                     await self._take_entries(entries, target, at_revision)
                     numbers = self._numbers_of(reader.manifest or {})
                 await set_last_numbers(db, tables, numbers)
+                detail = {"revision": header["revision"], "made_at": header.get("made_at"), "files": self._files}
+                await audit_log(self._settings, database).record(db, Act("instance.imported", CLI, detail=detail))
                 await self._keep_files(db, undo)
             # Committed: what is there stays.
             undo.pop_all()
