@@ -11,6 +11,9 @@ ON_POSTGRESQL := $(addprefix tests/,db streams jobs features/audit features/usag
 	features/chat/test_replacing.py features/chat/test_idempotency.py features/chat/test_interrupting.py \
 	journeys/test_takeover.py)
 
+# Without compiled files every process, and tests start thousands, would compile everything it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help openid setup run test test-slow check bench docs console system-packages dev-setup migration openapi clean
 
 help: ## List the commands
@@ -22,13 +25,13 @@ run: setup ## Start Clary on the embedded default
 	@exec $(BIN)/clary serve
 
 test: dev-setup check ## Install what the tests need, check, and run the whole suite
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
-	CLARY_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 --dist loadgroup -m "not slow" $(ON_POSTGRESQL)
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not slow"
+	CLARY_TEST_DATABASE=postgresql $(BIN)/pytest -n 3 --dist loadgroup -m "not slow" $(ON_POSTGRESQL)
 	@if [ -n "$(NODE)" ]; then cd console && npm test --silent; else echo "Node is missing: console tests not run"; exit 1; fi
 
 test-slow: dev-setup ## Run the long sweeps, and the whole suite on PostgreSQL
 	$(BIN)/pytest -m slow --timeout=900
-	CLARY_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 --dist loadgroup --timeout=900
+	CLARY_TEST_DATABASE=postgresql $(BIN)/pytest -n 3 --dist loadgroup --timeout=900
 
 check: dev-setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check src tests tools benchmarks
@@ -59,7 +62,7 @@ $(STAMPS)/venv:
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/run: $(STAMPS)/venv requirements.lock pyproject.toml
-	@[ -f $(STAMPS)/dev ] || $(BIN)/uv pip install --quiet --python $(BIN)/python --only-binary :all: --require-hashes -r requirements.lock
+	@[ -f $(STAMPS)/dev ] || $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --only-binary :all: --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@$(MAKE) --no-print-directory system-packages PACKAGES="bwrap:bubblewrap"
 	@touch $@
@@ -67,7 +70,7 @@ $(STAMPS)/run: $(STAMPS)/venv requirements.lock pyproject.toml
 dev-setup: $(STAMPS)/dev console openid
 
 $(STAMPS)/dev: $(STAMPS)/venv requirements-dev.lock pyproject.toml
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --only-binary :all: --require-hashes -r requirements-dev.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --only-binary :all: --require-hashes -r requirements-dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@$(MAKE) --no-print-directory system-packages PACKAGES="bwrap:bubblewrap chromium:chromium tesseract:tesseract-ocr,tesseract-ocr-chi-sim /usr/lib/postgresql/*/bin/postgres:postgresql"
 	@touch $@ $(STAMPS)/run
