@@ -77,10 +77,16 @@ def rows_in(settings: Settings) -> dict[str, list[Any]]:
     with closing(sqlite3.connect(settings.database.removeprefix("sqlite:///"))) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         found = {name: sorted(map(repr, connection.execute(f'SELECT * FROM "{name}"'))) for name in names}
-    found["audit_log"] = [row for row in found.get("audit_log", []) if "'instance." not in row]
-    # Where its chain ends follows from the log.
-    found["audit_head"] = [row for row in found.get("audit_head", []) if not row.startswith("(1, ")]
-    return found
+    return without_moves(found)
+
+
+def without_moves(rows: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Shown rows without what the audit log says of moves; where its chain ends follows from it."""
+    kept = {
+        "audit_log": [row for row in rows.get("audit_log", []) if "'instance." not in row],
+        "audit_head": [row for row in rows.get("audit_head", []) if not row.startswith("(1, ")],
+    }
+    return {**rows, **kept}
 
 
 def moves_in(settings: Settings) -> list[str]:

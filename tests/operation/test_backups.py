@@ -265,9 +265,10 @@ async def test_a_running_server_is_copied_exported_and_comes_back(tmp_path: Path
     async with running(tmp_path / "data") as server:
         admin = await signed_in(server)
         stop = asyncio.Event()
+        await _write_note(admin, server, 0)
 
         async def go_on() -> None:
-            number = 0
+            number = 1
             while not stop.is_set():
                 await _write_note(admin, server, number)
                 number += 1

@@ -21,7 +21,16 @@ from clary.wiring import exporting, importing
 from clary.wiring.archive_format import LARGEST_IN_MEMORY, ArchiveError, ArchiveReader
 from clary.wiring.exporting import export_instance
 from clary.wiring.importing import import_instance
-from operation.instances import ROWS, add_everything, files_in, left_of, rows_in, settings_of, tables_by_name
+from operation.instances import (
+    ROWS,
+    add_everything,
+    files_in,
+    left_of,
+    rows_in,
+    settings_of,
+    tables_by_name,
+    without_moves,
+)
 from support.postgresql import PostgresServer
 
 pytestmark = pytest.mark.anyio
@@ -52,16 +61,17 @@ async def addresses(postgres: PostgresServer, request: pytest.FixtureRequest) ->
 
 
 async def rows_of(settings: Settings) -> dict[str, list[Any]]:
-    """Every row of every table, as the program reads them."""
+    """Every row of every table, as the program reads them; without the notes of moves themselves."""
     database = Database(settings.database)
     try:
         async with database.read() as db:
-            return {
+            found = {
                 table.name: sorted(repr(tuple(row)) for row in await db.execute(table.select()))
                 for table in plain_tables()
             }
     finally:
         await database.close()
+    return without_moves(found)
 
 
 async def next_numbers(url: str) -> dict[str, int]:
