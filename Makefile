@@ -25,13 +25,13 @@ run: setup ## Start Clary on the embedded default
 	@exec $(BIN)/clary serve
 
 test: dev-setup check ## Install what the tests need, check, and run the whole suite
-	$(BIN)/pytest -n 3 --dist loadgroup -m "not slow"
-	CLARY_TEST_DATABASE=postgresql $(BIN)/pytest -n 3 --dist loadgroup -m "not slow" $(ON_POSTGRESQL)
+	$(BIN)/pytest -n 4 --dist loadgroup -m "not slow"
+	CLARY_TEST_DATABASE=postgresql $(BIN)/pytest -n 4 --dist loadgroup -m "not slow" $(ON_POSTGRESQL)
 	@if [ -n "$(NODE)" ]; then cd console && npm test --silent; else echo "Node is missing: console tests not run"; exit 1; fi
 
 test-slow: dev-setup ## Run the long sweeps, and the whole suite on PostgreSQL
 	$(BIN)/pytest -m slow --timeout=900
-	CLARY_TEST_DATABASE=postgresql $(BIN)/pytest -n 3 --dist loadgroup --timeout=900
+	CLARY_TEST_DATABASE=postgresql $(BIN)/pytest -n 4 --dist loadgroup --timeout=900
 
 check: dev-setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check src tests tools benchmarks

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 
+from support import postgresql
 from support.schema import database_environment
 from support.warm import WarmProcess
 
@@ -41,6 +42,8 @@ class ServerProcess:
             "CLARY_PORT": str(self.port),
             "CLARY_DATA_DIR": str(self.data_dir),
             "CLARY_BOOTSTRAP_ADMIN_PASSWORD": ADMIN_PASSWORD,
+            # Runs of a killed server wait for it, unless it was the only one, as on SQLite.
+            **({"CLARY_RUN_LEASE_SECONDS": "3"} if postgresql.IS_CHOSEN else {}),
             "CLARY_OUTBOUND_ALLOW": "127.0.0.1",
             **self._environment,
         }

@@ -165,6 +165,7 @@ async def test_groups_follow_the_header_whenever_its_value_changes(tmp_path: Pat
         assert await groups(house, "pia", Groups="eng,ops") == []
 
 
+@pytest.mark.slow
 async def test_ten_thousand_groups_are_bounded_and_none_is_cut_into_another(tmp_path: Path) -> None:
     settings = {"trusted_proxy_group_create": True, "trusted_proxy_admin_groups": ("admins",)}
     async with behind_proxy(tmp_path, **settings) as house:

@@ -88,7 +88,7 @@ async def test_a_call_that_was_cut_stays_in_history_is_marked_and_no_model_sees_
 
 async def test_a_call_that_an_interrupt_cut_stays_in_history_as_far_as_it_was_sent(tmp_path: Path) -> None:
     async with (
-        ScriptedProvider({"slow": [SLOW]}) as provider,
+        ScriptedProvider({"slow": [SLOW], "plain": [Say("Done.")]}) as provider,
         house_in(tmp_path, outbound_allow=("127.0.0.1",)) as house,
         house.browser() as client,
     ):
@@ -99,7 +99,8 @@ async def test_a_call_that_an_interrupt_cut_stays_in_history_as_far_as_it_was_se
             await client.post("/api/sessions/s1/interrupt", json={})
             lines = [json.loads(line) for line in (await stream).text.splitlines()]
         (draft,) = await history(client)
-        again = await client.post("/api/web-stream", json={**BODY, "messages": [{"role": "user", "content": "more"}]})
+        more = [{"role": "user", "content": "[[play:plain]] more"}]
+        again = await client.post("/api/web-stream", json={**BODY, "messages": more})
         assert json.loads(again.text.splitlines()[-1])["status"] == "completed"
         asked = json.dumps(provider.requests[-1].body)
     call_id, arguments = sent(lines, draft["message_id"])

@@ -330,6 +330,7 @@ async def test_who_may_sign_up_is_limited_by_domain_group_and_switch(tmp_path: P
         assert told(await try_in(client, hostile, "shut")) == (403, "signup_not_allowed")
 
 
+@pytest.mark.slow
 async def test_ten_thousand_groups_are_bounded_and_made_only_where_asked(tmp_path: Path, hostile: Hostile) -> None:
     entry = hostile.entry(groups_claim="groups", group_create=True)
     async with oauth_house(tmp_path, entry) as house, house.browser() as client:
