@@ -8,8 +8,7 @@ NODE := $(shell command -v npm 2>/dev/null)
 # Where the database decides: what locks, counts, numbers, orders and wakes. `make test-slow` runs everything there.
 ON_POSTGRESQL := $(addprefix tests/,db streams jobs features/audit features/usage features/groups \
 	features/permissions features/interventions features/accounts features/conversations \
-	features/chat/test_replacing.py features/chat/test_idempotency.py features/chat/test_interrupting.py \
-	journeys/test_takeover.py)
+	features/chat/test_replacing.py features/chat/test_idempotency.py features/chat/test_interrupting.py)
 
 # Without compiled files every process, and tests start thousands, would compile everything it imports.
 unexport PYTHONDONTWRITEBYTECODE

@@ -1,6 +1,6 @@
 """A model that says the time: each chunk is the moment at which it was written, so that a reader knows how old it is.
 
-The clock is the machine's monotonic one, which all processes share. The last message asks for `<chunks>x<seconds>`.
+The clock is the machine's monotonic one, which all processes share. The last request is for `pace <chunks>x<seconds>`.
 Usage: `python benchmarks/pacing.py PORT`.
 """
 
@@ -24,10 +24,8 @@ def _event(delta: dict[str, Any], finish: str | None = None) -> bytes:
 
 async def complete(request: web.Request) -> web.StreamResponse:
     """One paced answer."""
-    asked = json.dumps((await request.json())["messages"][-1])
-    found = re.search(r"(\d+)x([\d.]+)", asked)
-    assert found is not None, asked
-    count, pause = int(found[1]), float(found[2])
+    asked = re.findall(r"pace (\d+)x([\d.]+)", json.dumps((await request.json())["messages"]))
+    count, pause = int(asked[-1][0]), float(asked[-1][1])
     answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await answer.prepare(request)
     due = time.monotonic()

@@ -119,7 +119,7 @@ async def measure(shape: Shape, servers: list[Target], token: str, agent: str, l
     streams, chunks, pause = load
     figures = Figures(shape.name, streams, streams * chunks)
     urls = [server.url for server in servers]
-    message = {"role": "user", "content": f"{chunks}x{pause}"}
+    message = {"role": "user", "content": f"pace {chunks}x{pause}"}
     options: dict[str, Any] = {
         "timeout": aiohttp.ClientTimeout(total=None),
         "headers": {"Authorization": f"Bearer {token}"},
@@ -137,7 +137,7 @@ async def measure(shape: Shape, servers: list[Target], token: str, agent: str, l
         tasks: list[asyncio.Task[None]] = []
         followers: list[asyncio.Task[None]] = []
         for number in range(streams):
-            body = {"messages": [message], "agent_id": agent, "session_id": f"s{shape.name}{streams}-{number}"}
+            body = {"messages": [message], "agent_id": agent, "session_id": f"s{streams}-{number}"}
             url = urls[number % len(urls)] + "/api/web-stream"
             tasks.append(asyncio.create_task(read_ages(session, "POST", url, body, figures.ages)))
             await asyncio.sleep(0.02)
