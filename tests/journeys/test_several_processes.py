@@ -15,6 +15,8 @@ import asyncpg
 import pytest
 
 from clary.adapters.scripted_provider import Gate, Say, ScriptedProvider
+from support.house import ADMIN_PASSWORD as HOUSE_PASSWORD
+from support.house import house_in, login
 from support.postgresql import PostgresServer
 from support.server_process import Person, ServerProcess, WorkerProcess, parsed, running, signed_in
 
@@ -224,6 +226,34 @@ async def test_a_database_that_restarts_in_mid_stream_loses_nothing_and_doubles_
 
 def ended(lines: list[bytes]) -> bool:
     return parsed(lines[-1:])[0]["type"] == "stream_end"
+
+
+async def test_while_the_database_is_away_readiness_names_it_and_everything_else_answers_503(
+    tmp_path: Path, url: str, postgres: PostgresServer
+) -> None:
+    async with house_in(tmp_path, database_url=url) as house, house.browser() as client, house.browser() as nobody:
+        await login(client, "admin", HOUSE_PASSWORD)
+
+        async def told(path: str) -> tuple[int, str | None]:
+            # What was checked counts for a moment.
+            house.clock.move(seconds=10)
+            answer = await (nobody if path == "/api/ready" else client).get(path)
+            return answer.status_code, answer.json().get("error_detail")
+
+        assert await told("/api/ready") == (200, None)
+        postgres.stop()
+        try:
+            assert await told("/api/ready") == (503, "not_ready")
+            message = (await nobody.get("/api/ready")).json()["message"]
+            assert ("database" in message, "migrations" in message) == (True, True)
+            assert await told("/api/agent/list") == (503, "unavailable")
+            assert (await told("/api/health"))[0] == 200
+        finally:
+            postgres.start()
+        async with asyncio.timeout(PATIENCE):
+            while await told("/api/ready") != (200, None):
+                await asyncio.sleep(0.05)
+        assert await told("/api/agent/list") == (200, None)
 
 
 async def test_a_stopped_process_that_wakes_up_again_writes_nothing_more(tmp_path: Path, url: str) -> None:

@@ -12,6 +12,7 @@ from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import Match
 
+from clary.db.database import UnavailableError
 from clary.http.access import Access, Authenticator, Caller, access_of
 from clary.http.cookies import set_cookie, sets_cookie
 from clary.http.csrf import SAFE_METHODS, CsrfRule
@@ -38,7 +39,7 @@ class Gate:
 
     async def admit(self, request: CountedRequest, access: Access, *, takes_multipart: bool) -> None:
         """Identity, cross-site rule, then role and scope. Sets `request.state.identity` (None for anonymous)."""
-        caller = await self._authenticator.identify(request)
+        caller = await self._identify(request, access)
         request.state.identity = caller
         if access.scope is not None and caller is None:
             raise NotSignedInError(cast("Text | None", getattr(request.state, "identity_fault", None)))
@@ -46,6 +47,15 @@ class Gate:
             self._refuse_cross_site(request, access, caller, takes_multipart=takes_multipart)
         if access.scope is not None and caller is not None:
             _require_rights(access, caller)
+
+    async def _identify(self, request: CountedRequest, access: Access) -> Caller | None:
+        try:
+            return await self._authenticator.identify(request)
+        except UnavailableError:
+            # What is for everybody, health before all, does not fail because nobody can say who asks.
+            if access.scope is not None:
+                raise
+            return None
 
     def _refuse_cross_site(
         self, request: CountedRequest, access: Access, caller: Caller | None, *, takes_multipart: bool

@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from clary import __version__
 from clary.db.database import Database
-from clary.db.migrate import schema_state
+from clary.db.migrate import SchemaError, schema_state
 from clary.features.system.service import SystemService
 from clary.kit.clock import Clock
 from clary.runtime.tools import Sandbox
@@ -17,6 +19,8 @@ from clary.wiring.background import Background
 from clary.wiring.identity import IdentityServices
 from clary.wiring.objects import ObjectServices
 from clary.wiring.parts import system_facts
+
+log = structlog.get_logger()
 
 LEAST_FREE_BYTES: Final = 1024 * 1024
 
@@ -42,7 +46,12 @@ def make_system(
         return True
 
     async def schema_is_current() -> bool:
-        return (await asyncio.to_thread(schema_state, settings.database)).is_current
+        try:
+            return (await asyncio.to_thread(schema_state, settings.database)).is_current
+        except SchemaError as error:
+            # It cannot be reached or read.
+            log.warning("schema_not_read", reason=str(error))
+            return False
 
     async def is_started() -> bool:
         return identity.tokens is not None
