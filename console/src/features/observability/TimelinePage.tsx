@@ -3,6 +3,7 @@ import { hrefOf } from "../../kit/route";
 import { momentText } from "../../kit/time";
 import { useLoad } from "../../kit/use-load";
 import { useFigureTexts } from "../../texts/figures";
+import { Facts } from "../../ui/Facts";
 import { Icon } from "../../ui/Icon";
 import { LoadState } from "../../ui/LoadState";
 import { SectionHead } from "../../ui/Sections";
@@ -35,7 +36,7 @@ export function TimelinePage({ id, page }: { id: string; page: "account" | "admi
               </button>
             }
           />
-          <Facts timeline={data} />
+          <Totals timeline={data} />
           <h2>{f.steps}</h2>
           {data.steps.length === 0 && <p className="muted">{f.noSteps}</p>}
           <ol className="timeline">
@@ -49,7 +50,7 @@ export function TimelinePage({ id, page }: { id: string; page: "account" | "admi
   );
 }
 
-function Facts({ timeline: { run, totals, trace_id, permissions } }: { timeline: Timeline }) {
+function Totals({ timeline: { run, totals, trace_id, permissions } }: { timeline: Timeline }) {
   const f = useFigureTexts();
   const tag = currentLocaleTag();
   const facts: [string, string][] = [
@@ -62,14 +63,7 @@ function Facts({ timeline: { run, totals, trace_id, permissions } }: { timeline:
   ];
   return (
     <>
-      <dl className="figure-totals">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts className="figure-totals" facts={facts} />
       <p className="muted">
         {f.trace} <code>{trace_id}</code>
         {permissions.length > 0 &&

@@ -1,5 +1,6 @@
 import { useStore } from "../../kit/store";
 import { useScheduleTexts } from "../../texts/schedules";
+import { Facts } from "../../ui/Facts";
 import { agentStore } from "../agents/agent-store";
 import type { Task } from "./api";
 import { agentName, lastOutcome, nextMoment, restText } from "./task-facts";
@@ -22,14 +23,7 @@ export function TaskFacts({ task }: { task: Task }) {
   return (
     <>
       <Message text={task.description} />
-      <dl className="facts task-facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts className="facts task-facts" facts={facts} />
     </>
   );
 }

@@ -3,6 +3,7 @@ import { currentLocaleTag } from "../../kit/i18n";
 import { useLoad } from "../../kit/use-load";
 import { useFigureTexts } from "../../texts/figures";
 import { useIdentityTexts } from "../../texts/identity";
+import { Facts } from "../../ui/Facts";
 import { Filters } from "../../ui/Filters";
 import { Icon } from "../../ui/Icon";
 import { LoadState } from "../../ui/LoadState";
@@ -117,14 +118,7 @@ function Totals({ summary: { totals, currency } }: { summary: Summary }) {
   ];
   return (
     <>
-      <dl className="figure-totals">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts className="figure-totals" facts={facts} />
       {totals.unpriced_calls > 0 && <p className="muted">{f.unpriced(totals.unpriced_calls)}</p>}
     </>
   );
