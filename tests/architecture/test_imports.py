@@ -81,19 +81,22 @@ VIOLATIONS = {
 """Contract → files, and an import that this contract forbids there. A file without an import is new and has no rung."""
 
 
-def _contracts() -> dict[str, set[str]]:
-    """Contract → the libraries it keeps in their places, if that is what it does."""
+def _sections() -> dict[str, configparser.SectionProxy]:
+    """Contract → what its section says."""
     parser = configparser.ConfigParser()
     parser.read(ROOT / ".importlinter")
-    found = {}
-    for section in parser.sections():
-        if section.startswith("importlinter:contract:"):
-            protected = parser[section].get("protected_modules", "").split()
-            found[section.rpartition(":")[2]] = {name for name in protected if name.partition(".")[0] != "clary"}
-    return found
+    prefix = "importlinter:contract:"
+    return {name.removeprefix(prefix): parser[name] for name in parser.sections() if name.startswith(prefix)}
 
 
-CONTRACTS = _contracts()
+def _libraries(section: configparser.SectionProxy) -> set[str]:
+    names = section.get("protected_modules", "").split()
+    return {name for name in names if name.partition(".")[0] != "clary"}
+
+
+SECTIONS = _sections()
+CONTRACTS = {contract: _libraries(section) for contract, section in SECTIONS.items()}
+"""Contract → the libraries it keeps in their places, if that is what it does."""
 PLANTS = [(contract, place, line) for contract, plants in VIOLATIONS.items() for place, line in plants] + [
     (contract, place, f"import {library}")
     for contract, libraries in CONTRACTS.items()
@@ -160,12 +163,10 @@ def _lint_with(plants: list[tuple[str, str, str]], folder: Path) -> dict[str, st
 
 
 def _reports(said: str) -> dict[str, str]:
-    parser = configparser.ConfigParser()
-    parser.read(ROOT / ".importlinter")
     broken = said.partition("Broken contracts")[2]
     found: dict[str, str] = {}
-    for contract in CONTRACTS:
-        title = parser[f"importlinter:contract:{contract}"]["name"]
+    for contract, section in SECTIONS.items():
+        title = section["name"]
         _, is_broken, rest = broken.partition(f"\n{title}\n---")
         if is_broken:
             # The next title is a line above dashes.
@@ -174,13 +175,17 @@ def _reports(said: str) -> dict[str, str]:
 
 
 def _arrow(place: str, line: str) -> re.Pattern[str]:
+    """How the planted import begins an illegal chain; inside one it may be there because of another plant."""
     importer = "clary." + place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     words = line.split()
-    imported = words[1] if words[0] == "import" else f"{words[1]}.{words[3]}"
-    # Of a name it is its module that is reported, and of a library its first part.
-    parts = imported.split(".")
-    shorter = ["\\.".join(parts[:length]) for length in range(len(parts), 0, -1)]
-    return re.compile(rf"{re.escape(importer)} -> ({'|'.join(shorter)}) \(l\.")
+    if words[0] == "from":
+        # A name in a module counts as the module, a module in a package as itself.
+        imported = {words[1], f"{words[1]}.{words[3]}"}
+    else:
+        # Of a library only its first part is known.
+        imported = {words[1] if words[1].startswith("clary.") else words[1].partition(".")[0]}
+    names = "|".join(map(re.escape, sorted(imported)))
+    return re.compile(rf"- {re.escape(importer)} -> ({names}) \(l\.")
 
 
 def test_every_planted_import_breaks_its_contract(tmp_path: Path) -> None:
