@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from anyio import fail_after
@@ -85,13 +86,15 @@ async def test_a_program_has_its_own_environment_and_nothing_of_the_server(
 
 
 async def test_each_person_has_a_process_which_ends_with_the_connection(client: McpGateway) -> None:
-    await told(client, at("ada"))
-    await told(client, at("bob"))
-    assert len(running()) == 2
+    mark = uuid4().hex  # the host also runs the programs of tests beside this one
+    program = StdioProgram("prog", "/usr/bin/python3", ("-c", SERVER, mark), ())
+    await told(client, at("ada", program))
+    await told(client, at("bob", program))
+    assert len(running(mark)) == 2
     await client.forget("one", user="ada")
-    assert len(running()) == 1
+    assert len(running(mark)) == 1
     await client.close()
-    assert running() == []
+    assert running(mark) == []
 
 
 async def test_one_that_dies_or_floods_ends_its_call_and_is_started_anew(client: McpGateway) -> None:
@@ -130,14 +133,14 @@ async def test_only_a_list_that_its_owner_alone_may_write_counts(tmp_path: Path)
     assert await programs.find("prog") is None
 
 
-def running() -> list[str]:
-    """Processes of the program on this host."""
+def running(mark: str) -> list[str]:
+    """Processes on this host of the program that was given this mark."""
     found: list[str] = []
     for each in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             words = each.read_bytes().split(b"\0")
         except OSError:
             continue
-        if words[:2] == [b"/usr/bin/python3", b"-c"] and b"a complaint" in words[2]:
+        if words[:2] == [b"/usr/bin/python3", b"-c"] and mark.encode() in words:
             found.append(each.parent.name)
     return found
