@@ -120,6 +120,23 @@ def upgrade() -> None:
     with op.batch_alter_table("files", schema=None) as batch_op:
         batch_op.create_index("ix_files_owner", ["owner_id", "created_at"], unique=False)
 
+    with op.batch_alter_table("conversations", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_conversations_user_updated"))
+        batch_op.create_index(
+            "ix_conversations_listed",
+            ["updated_at", "parent_id"],
+            unique=False,
+            sqlite_where=sa.text("parent_id IS NULL"),
+            postgresql_where=sa.text("parent_id IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_conversations_user_listed",
+            ["user_id", "updated_at", "parent_id"],
+            unique=False,
+            sqlite_where=sa.text("parent_id IS NULL"),
+            postgresql_where=sa.text("parent_id IS NULL"),
+        )
+
     with op.batch_alter_table("knowledge_bases", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column(
@@ -141,6 +158,19 @@ def downgrade() -> None:
 
     with op.batch_alter_table("knowledge_bases", schema=None) as batch_op:
         batch_op.drop_column("forgotten_change")
+
+    with op.batch_alter_table("conversations", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_conversations_user_listed",
+            sqlite_where=sa.text("parent_id IS NULL"),
+            postgresql_where=sa.text("parent_id IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_conversations_listed",
+            sqlite_where=sa.text("parent_id IS NULL"),
+            postgresql_where=sa.text("parent_id IS NULL"),
+        )
+        batch_op.create_index(batch_op.f("ix_conversations_user_updated"), ["user_id", "updated_at"], unique=False)
 
     with op.batch_alter_table("files", schema=None) as batch_op:
         batch_op.drop_index("ix_files_owner")

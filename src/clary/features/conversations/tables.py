@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clary.db.columns import Json, Row, UtcTime
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
+LISTED = text("parent_id IS NULL")
 
 
 class ConversationRow(Row):
@@ -17,7 +18,16 @@ class ConversationRow(Row):
     __tablename__ = "conversations"
     __table_args__ = (
         UniqueConstraint("user_id", "session_id"),
-        Index("ix_conversations_user_updated", "user_id", "updated_at"),
+        # `parent_id` is in them so that SQLite counts in the index alone.
+        Index(
+            "ix_conversations_user_listed",
+            "user_id",
+            "updated_at",
+            "parent_id",
+            sqlite_where=LISTED,
+            postgresql_where=LISTED,
+        ),
+        Index("ix_conversations_listed", "updated_at", "parent_id", sqlite_where=LISTED, postgresql_where=LISTED),
         Index("ix_conversations_session", "session_id"),
         # A deleted conversation's key never names another one: who still holds it must find nothing.
         {"sqlite_autoincrement": True},

@@ -1,4 +1,4 @@
-"""The list of conversations and its search (product.md 2.2): one statement a page, the owner part of it."""
+"""The list of conversations and its search (product.md 2.2): the owner part of every statement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,15 +32,26 @@ async def find_page(
 ) -> tuple[Sequence[ConversationRow], int]:
     """(rows of the page, total)."""
     where = _conditions(identity, query)
-    # The count rides on the page, so that a search reads the messages once and not twice.
-    statement = _ordered(select(ConversationRow, func.count().over()).where(*where), query.sort_by)
-    found = (await session.execute(statement.offset(query.page.offset).limit(query.page.size))).all()
+    statement = _ordered(select(ConversationRow).where(*where), query.sort_by)
+    if query.words:
+        return await _find_and_count(session, statement, query.page, where)
+    rows = (await session.scalars(statement.offset(query.page.offset).limit(query.page.size))).all()
+    return rows, await _count(session, where)
+
+
+async def _find_and_count(
+    session: AsyncSession, statement: "Select[ConversationRow]", page: Page, where: list[ColumnElement[bool]]
+) -> tuple[Sequence[ConversationRow], int]:
+    """The count rides on the page, so that a search reads the messages once and not twice."""
+    counted = statement.add_columns(func.count().over())
+    found = (await session.execute(counted.offset(page.offset).limit(page.size))).all()
     if found:
         return [row for row, _ in found], int(found[0][1])
-    if query.page.number == 1:
-        return [], 0
-    total = await session.scalar(select(func.count()).select_from(ConversationRow).where(*where))
-    return [], int(total or 0)
+    return [], 0 if page.number == 1 else await _count(session, where)
+
+
+async def _count(session: AsyncSession, where: list[ColumnElement[bool]]) -> int:
+    return int(await session.scalar(select(func.count()).select_from(ConversationRow).where(*where)) or 0)
 
 
 async def find_shared(
@@ -113,7 +124,7 @@ def _conditions(identity: Identity, query: ListQuery) -> list[ColumnElement[bool
     return where
 
 
-def _ordered(statement: "Select[ConversationRow, int]", sort_by: SortBy) -> "Select[ConversationRow, int]":
+def _ordered(statement: "Select[ConversationRow]", sort_by: SortBy) -> "Select[ConversationRow]":
     # Several users may hold one session id, so the surrogate key makes the order of an admin's list total.
     ties = (ConversationRow.session_id.asc(), ConversationRow.conversation_id.asc())
     if sort_by == "title":
