@@ -1,5 +1,6 @@
 """Who may do what with a base (product.md 5.1, 13 A20, A21; platform.md 4.8, 7.4)."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -141,3 +142,29 @@ async def test_shared_bases_pass_to_the_admin_who_deletes_their_owner(library: L
     admin_id = (await library.get("admin", "/api/auth/session"))["user"]["userid"]
     info = await library.info("bob", shared)
     assert (info["name"], info["user_id"], info["access"]) == ("shared", admin_id, "read")
+
+
+FIRST_WRITES: dict[str, Callable[[str, str, str], tuple[str, str, object]]] = {
+    "clear": lambda kdb_id, doc_id, task_id: ("POST", "/clear", {"kdb_id": kdb_id}),
+    "redo_all": lambda kdb_id, doc_id, task_id: ("POST", "/redo_all", {"kdb_id": kdb_id}),
+    "share": lambda kdb_id, doc_id, task_id: ("POST", "/auth", {"kdb_id": kdb_id, "grants": []}),
+    "redo": lambda kdb_id, doc_id, task_id: ("PUT", f"/doc/redo/{doc_id}", {}),
+    "delete document": lambda kdb_id, doc_id, task_id: ("DELETE", f"/doc/delete/{doc_id}", None),
+    "redo task": lambda kdb_id, doc_id, task_id: ("POST", "/doc/task_redo", {"kdb_id": kdb_id, "task_id": task_id}),
+    "cancel": lambda kdb_id, doc_id, task_id: ("POST", "/doc/cancel", {"kdb_id": kdb_id, "doc_id": doc_id}),
+    "put questions": lambda kdb_id, doc_id, task_id: ("POST", "/questions", {"kdb_id": kdb_id, "items": []}),
+    "run questions": lambda kdb_id, doc_id, task_id: ("POST", "/questions/run", {"kdb_id": kdb_id}),
+}
+
+
+async def test_an_admins_first_act_on_a_foreign_base_may_be_any_write(library: Library) -> None:
+    bases: list[str] = []
+    for call in FIRST_WRITES.values():
+        bases.append(await library.base("alice"))
+        task_id = await library.upload("alice", bases[-1], a="The walrus sleeps.")
+        (document,) = await library.documents("alice", bases[-1])
+        method, path, body = call(bases[-1], document["id"], task_id)
+        async with asyncio.timeout(8):
+            assert (await library.call("admin", method, PREFIX + path, body))[:2] == (200, None), path
+    items = (await library.get("admin", "/api/audit?action=admin.read&page_size=100"))["items"]
+    assert sorted(each["object"]["id"] for each in items) == sorted(bases)
