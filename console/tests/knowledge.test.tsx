@@ -171,8 +171,8 @@ test("an index that is built anew, its warning and its fault stand on the page",
     ...BASE.index,
     state: "building",
     progress: 40,
-    error: "No answer",
-    warning: "Recall fell",
+    error: { kind: "model_failed", message: "No answer" },
+    warning: { kind: "recall_fell", recall: 0.5, previous: 0.875 },
   };
   serve(table({ ...BASE, index }));
   show();
@@ -180,7 +180,7 @@ test("an index that is built anew, its warning and its fault stand on the page",
   expect(
     screen.getByText("The new index could not be built; the old one stays in use. No answer"),
   ).toBeTruthy();
-  expect(screen.getByText("Recall fell")).toBeTruthy();
+  expect(screen.getByText(/find less than before the last change: 50 % instead of 87\.5 %/)).toBeTruthy();
 });
 
 test("files go up together, and their task is followed to its end", async () => {
@@ -454,6 +454,23 @@ test("questions are saved as a set; one without an answer is pointed at first", 
       { question: "Who signs?", expected: [{ contains: "the head" }] },
     ],
   });
+});
+
+test("a run of no questions has ended, so another may begin", async () => {
+  serve({
+    ...table(),
+    [`GET ${PREFIX}/questions`]: {
+      items: [{ id: "q1", question: "What?", expected: [{ doc_name: "a.pdf" }] }],
+      total: 1,
+    },
+    [`GET ${PREFIX}/questions/results`]: {
+      items: [{ ...RESULT, questions: 0, recall: null, mrr: null, missed: [] }],
+      total: 1,
+    },
+  });
+  show("k1", "questions");
+  expect(await screen.findByText(/0 questions/)).toBeTruthy();
+  expect(screen.getByRole<HTMLButtonElement>("button", { name: "Run the questions" }).disabled).toBe(false);
 });
 
 test("changed questions are not left without a question", async () => {

@@ -92,6 +92,8 @@ export const knowledgeEn = {
   indexBuilding: (percent: number) =>
     `The index is being built anew: ${percent} %. The old one answers until then.`,
   indexFailed: (reason: string) => `The new index could not be built; the old one stays in use. ${reason}`,
+  recallFell: (now: string, before: string) =>
+    `The test questions find less than before the last change: ${now} % instead of ${before} %.`,
   sorting: "Sorted again",
   stillReading: (left: number, total: number) => `${left} of ${total} documents are still being read.`,
 

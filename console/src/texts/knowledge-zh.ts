@@ -92,6 +92,7 @@ export const knowledgeZh: Shape<typeof knowledgeEn> = {
   vectors_waiting: "尚未开始",
   indexBuilding: (percent) => `索引正在重建：${percent} %。完成前旧索引继续使用。`,
   indexFailed: (reason) => `新索引未能建成，旧索引继续使用。${reason}`,
+  recallFell: (now, before) => `测试问题的召回率比上次变更前下降：现为 ${now} %，之前为 ${before} %。`,
   sorting: "重新排序",
   stillReading: (left, total) => `${total} 个文档中还有 ${left} 个正在读取。`,
 

@@ -22,7 +22,8 @@ interface EvaluationsProps {
 
 const PAUSE_MS = 1_500;
 const isFailed = ({ status }: Evaluation): boolean => status === "failed";
-export const isRunning = (each: Evaluation): boolean => each.recall === null && !isFailed(each);
+/** An ended run of an empty set has no recall either. */
+export const isRunning = ({ status }: Evaluation): boolean => status === "pending" || status === "running";
 
 /** Runs of the test questions, the newest first. */
 export function Evaluations({ base, canRun, hasChanges }: EvaluationsProps) {

@@ -4,7 +4,7 @@ import { useWorkshopTexts } from "../../texts/workshop";
 import { Notice } from "../../ui/Notice";
 import { sizeText } from "../workspaces/folders";
 import type { BaseInfo } from "./api";
-import { isBuilding, isInUse, modelText } from "./base-facts";
+import { isBuilding, isInUse, modelText, percentOf } from "./base-facts";
 
 /** How much there is, and how far the index is. */
 export function IndexFacts({ base }: { base: BaseInfo }) {
@@ -42,8 +42,12 @@ export function IndexFacts({ base }: { base: BaseInfo }) {
         <Meter text={k.stillReading(left, base.docNum)} value={base.docNum - left} max={base.docNum} />
       )}
       {isBuilding(index) && <Meter text={k.indexBuilding(index.progress)} value={index.progress} max={100} />}
-      {index.error && <Notice kind="warning">{k.indexFailed(index.error)}</Notice>}
-      {index.warning && <Notice kind="warning">{index.warning}</Notice>}
+      {index.error && <Notice kind="warning">{k.indexFailed(index.error.message)}</Notice>}
+      {index.warning && (
+        <Notice kind="warning">
+          {k.recallFell(percentOf(index.warning.recall), percentOf(index.warning.previous))}
+        </Notice>
+      )}
     </>
   );
 }

@@ -45,8 +45,9 @@ export interface IndexState {
   embedding: { mode: string; model?: string | null; dims?: number | null } | null;
   reranker: { mode: string; model?: string | null } | null;
   vectors: "complete" | "partial" | "none";
-  error?: string | null;
-  warning?: string | null;
+  error?: { kind: string; message: string } | null;
+  /** The test questions find less than with the version before; both are shares. */
+  warning?: { kind: string; recall: number; previous: number } | null;
 }
 
 export interface Counts {
