@@ -59,6 +59,18 @@ class SharedClock(SystemClock):
         return time.time() + self._shift
 
 
+def in_utc(moment: datetime) -> datetime:
+    """A moment that somebody sent; one without a zone is UTC.
+
+    Raises:
+        ValueError: it is outside the calendar in UTC.
+    """
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("outside the calendar") from None
+
+
 def wire_time(moment: datetime | None) -> str | None:
     """UTC ISO 8601 with microseconds and `Z` (platform.md 1.3), or None."""
     if moment is None:

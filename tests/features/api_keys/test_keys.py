@@ -82,6 +82,7 @@ async def test_a_key_is_shown_whole_once_and_is_stored_as_a_hash(keys: Keys) -> 
         {"addresses": ["10.0.0.1"] * 21},
         {"expires_at": "2020-01-01T00:00:00Z"},
         {"expires_at": "soon"},
+        {"expires_at": "9999-12-31T23:59:59-01:00"},
         {"budget": {"tokens_per_day": -1}},
         {"budget": {"currency": "XYZ"}},
     ],

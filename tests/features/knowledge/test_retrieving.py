@@ -116,6 +116,8 @@ async def test_bad_queries_are_refused(library: Library) -> None:
         {"query": "a", "kdb_ids": [kdb_id] * 21},
         {"query": "a", "filters": {"doc_ids": ["0" * 32] * 1001}},
         {"query": "a", "filters": {"created_after": "yesterday"}},
+        {"query": "a", "filters": {"created_after": "0001-01-01T00:00:00+01:00"}},
+        {"query": "a", "filters": {"created_before": "9999-12-31T23:59:59-01:00"}},
         {"query": "a", "filters": {"metadata": {str(number): 1 for number in range(21)}}},
     ]
     for body in bad:

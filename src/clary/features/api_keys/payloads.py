@@ -1,6 +1,6 @@
 """Wire shapes of API keys (platform.md 7.1)."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from clary.features.api_keys.policy import DEFAULT_SCOPES, Scope, require_address
 from clary.http.budget import BudgetBody
 from clary.http.payload import Payload
+from clary.kit.clock import in_utc
 from clary.kit.text import has_control_characters
 
 
@@ -18,16 +19,12 @@ def _clean_name(name: str) -> str:
     return cleaned
 
 
-def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 Name = Annotated[str, Field(max_length=64), AfterValidator(_clean_name)]
 Scopes = Annotated[list[Scope], Field(min_length=1, max_length=5)]
 Agents = Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=50)]
 Address = Annotated[str, Field(max_length=64), AfterValidator(require_address)]
 Addresses = Annotated[list[Address], Field(max_length=20)]
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+Moment = Annotated[datetime, AfterValidator(in_utc)]
 
 
 class KeyCreateRequest(Payload):

@@ -1,13 +1,13 @@
 """Wire shapes of the slice."""
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
-from pydantic import field_validator
+from pydantic import AfterValidator
 
 from clary.features.conversations.tables import ConversationRow, MessageRow, ShareRow
 from clary.http.payload import Payload
-from clary.kit.clock import wire_time
+from clary.kit.clock import in_utc, wire_time
 from clary.runtime.tools import Todo
 
 Json = dict[str, Any]
@@ -22,19 +22,8 @@ class RenameRequest(Payload):
 class ShareRequest(Payload):
     """Body of a share, all of it optional."""
 
-    expires_at: datetime | None = None
+    expires_at: Annotated[datetime, AfterValidator(in_utc)] | None = None
     secret: bool = False
-
-    @field_validator("expires_at")
-    @classmethod
-    def _in_utc(cls, moment: datetime | None) -> datetime | None:
-        """A time without a zone is UTC."""
-        if moment is None:
-            return None
-        try:
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        except OverflowError:
-            raise ValueError("outside the calendar") from None
 
 
 def message_of_row(row: MessageRow, session_id: str) -> Json:

@@ -1,6 +1,6 @@
 """Wire shapes of queries (contract product 5.6)."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from clary.features.knowledge.policy.filters import Filters
 from clary.features.knowledge.policy.questions import Question
 from clary.http.payload import Payload
+from clary.kit.clock import in_utc
 
 Id = Annotated[str, Field(max_length=64)]
 Mode = Literal["hybrid", "lexical", "vector"]
@@ -15,13 +16,9 @@ Value = str | bool | int | float
 MAX_BASES, MAX_IDS, MAX_KEYS = 20, 1000, 20
 
 
-def _in_utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 Words = Annotated[str, Field(min_length=1, max_length=4000)]
 Name = Annotated[str, Field(max_length=255)]
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+Moment = Annotated[datetime, AfterValidator(in_utc)]
 
 
 class RetrieveFilters(Payload):
