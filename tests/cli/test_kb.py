@@ -80,12 +80,14 @@ def test_without_a_server_a_folder_is_taken_in_searched_and_judged(tmp_path: Pat
     clary(tmp_path, "user", "add", "max", "--password-stdin", stdin=PASSWORD)
     mine = ("--user", "pia")
     taken = clary(tmp_path, "kb", "import", str(folder), "Sea", *mine, "--create")
+    unasked = clary(tmp_path, "kb", "eval", "Sea", *mine)
     found = clary(tmp_path, "kb", "query", "Sea", "how often does the sea rise", *mine, "--json", "--mode", "lexical")
     shown = clary(tmp_path, "kb", "query", "Sea", "phases", *mine, "--top-k", "1", "--mode", "lexical")
     judged = clary(tmp_path, "kb", "eval", "Sea", *mine, "--questions", str(questions), "--mode", "lexical")
     failed = clary(tmp_path, "kb", "eval", "Sea", *mine, "--mode", "lexical", "--at-least", "0.9", "--json")
     foreign = clary(tmp_path, "kb", "query", "Sea", "phases", "--user", "max")
     assert (taken.exit_code, taken.stdout) == (0, "2 taken in, 0 there already, 0 refused\n"), taken.stderr
+    assert (unasked.exit_code, unasked.stderr) == (1, "the base has no questions: write some with --questions\n")
     assert found.exit_code == 0, found.stderr
     assert json.loads(found.stdout)["results"][0]["title"] == "tides.md"
     assert "moon - phases.txt" in shown.stdout
@@ -101,6 +103,8 @@ def test_without_a_server_a_folder_is_taken_in_searched_and_judged(tmp_path: Pat
         (("query", "Sea", "x", "--mode", "best"), "a mode is one of hybrid, lexical, vector"),
         (("query", "Sea", "x"), "User not found"),
         (("eval", "Sea", "--questions", "bad.jsonl"), "line 2 of bad.jsonl is no question"),
+        (("eval", "Sea", "--questions", "wide.jsonl"), "wide.jsonl is not UTF-8"),
+        (("eval", "Sea", "--questions", "empty.jsonl"), "empty.jsonl has no questions"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(
@@ -108,6 +112,8 @@ def test_what_cannot_be_done_is_one_line(
 ) -> None:
     good = json.dumps({"question": "q", "expected": [{"contains": "x"}]})
     (tmp_path / "bad.jsonl").write_text(f"{good}\n{{}}\n", "utf-8")
+    (tmp_path / "wide.jsonl").write_text(good, "utf-16")
+    (tmp_path / "empty.jsonl").write_text("\n", "utf-8")
     monkeypatch.chdir(tmp_path)
     done = clary(tmp_path, "kb", *arguments, "--user", "nobody")
     assert (done.exit_code, done.stderr) == (1, line + "\n")

@@ -120,12 +120,14 @@ def evaluate(
     result = run_on_services(work)
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False))
-    elif result["status"] == "completed":
+    elif result["recall"] is not None:
         typer.echo(f"recall {result['recall']:.4f}, mrr {result['mrr']:.4f}, {result['questions']} questions")
         for missed in result["missed"]:
             typer.echo(f"missed\t{missed['question']}")
     if result["status"] != "completed":
         fail("the evaluation failed")
+    if result["recall"] is None:
+        fail("the base has no questions: write some with --questions")
     if result["recall"] < at_least:
         raise typer.Exit(1)
 
@@ -138,10 +140,14 @@ def _require_mode(mode: str | None) -> None:
 def _questions_in(path: Path) -> list[Any]:
     """The lines of a question file.
 
-    Exits when a line is none.
+    Exits when a line is none, or there is no line at all: an empty file would only take the present set away.
     """
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError:
+        fail(f"{path.name} is not UTF-8")
     items: list[Any] = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         try:
@@ -151,6 +157,8 @@ def _questions_in(path: Path) -> list[Any]:
         if not _is_question(item):
             fail(f"line {number} of {path.name} is no question")
         items.append(item)
+    if not items:
+        fail(f"{path.name} has no questions")
     return items
 
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from clary.features.permissions.service import Identity
 from clary.jobs.worker import JobWorker, Kind
-from clary.wiring.knowledge import EVALUATE
+from clary.wiring.knowledge import EVALUATE, PATIENCE
 from clary.wiring.services import Services
 
 
@@ -22,7 +22,7 @@ async def working_beside(services: Services) -> AsyncGenerator[None]:
         process_id=services.process_id,
         sole_process=False,
     )
-    evaluations.register(Kind(EVALUATE, services.knowledge.question_runs.do, slots=1))
+    evaluations.register(Kind(EVALUATE, services.knowledge.question_runs.do, slots=1, max_attempts=PATIENCE))
     worker = services.knowledge.documents.worker
     await worker.start(beside=True)
     await evaluations.start()
