@@ -141,12 +141,12 @@ class Library(Crowd):
                 await asyncio.sleep(0.05)
                 self.house.clock.move(seconds=step)
 
-    async def until_ready(self, name: str, kdb_id: str, version: int) -> Json:
-        """Waits until a version answers and all its vectors are there; the base has a model."""
+    async def until_ready(self, name: str, kdb_id: str, version: int, *, vectors: str = "complete") -> Json:
+        """Waits until a version answers with these vectors: all that a base with a model has."""
 
         async def is_ready() -> bool:
             index = (await self.info(name, kdb_id))["index"]
-            return (index["version"], index["state"]) == (version, "ready") and index["vectors"] == "complete"
+            return (index["version"], index["state"]) == (version, "ready") and index["vectors"] == vectors
 
         await self.until(is_ready)
         return await self.info(name, kdb_id)

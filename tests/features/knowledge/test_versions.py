@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from clary.adapters.text_analysis import FoldingAnalyzer
 from clary.features.accounts.ports import Heir
 from features.knowledge.library import PREFIX, FakeSource, Library, library_in
 from support.calls import provider_body
@@ -256,6 +257,27 @@ async def test_a_providers_address_inside_is_refused(tmp_path: Path) -> None:
         )
         assert answer[:2] == (400, "outbound_blocked")
         assert library.source.calls == []
+
+
+async def test_a_server_model_that_fails_at_the_start_keeps_the_version_and_stops_no_other_base(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with library_in(tmp_path) as library:
+        fixed = await library.base("admin", kdb_setting={"embedding": {"mode": "none"}})
+        library.house.clock.move(seconds=1)
+        kdb_id = await library.base("admin")
+        for each in (fixed, kdb_id):
+            await library.upload("admin", each, a=LONG)
+    source = FakeSource()
+    source.failure = "provider_unreachable"
+    monkeypatch.setattr(FoldingAnalyzer, "version", FoldingAnalyzer.version + 1)
+    settings = {"embedding": "provider", "embedding_base_url": "http://127.0.0.1:9/v1", "embedding_model": "big"}
+    async with library_in(tmp_path, source=source, **settings) as library:
+        await library.until_ready("admin", fixed, 2, vectors="none")
+        index = (await library.info("admin", kdb_id))["index"]
+        assert (index["version"], index["state"], index["error"]["kind"]) == (1, "ready", "provider_unreachable")
+        source.failure = None
+        assert "error" not in (await library.until_ready("admin", kdb_id, 2))["index"]
 
 
 async def test_bases_of_mode_server_follow_the_operator_at_the_next_start(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class KnowledgeIndexRow(Row):
 
     `embedding`: `{mode, provider_id?, model, dims}` as resolved when the version was made (`mode` `none`: words only);
     `chunk`: `{target_chars, overlap_chars}`; `analyzer_version`: of the words its passages are found by. `task_id`
-    names the rebuild to the person; `error` says why it failed.
+    names the rebuild to the person; `error` says why it failed, or why no other version follows the one that answers.
     """
 
     __tablename__ = "knowledge_indexes"

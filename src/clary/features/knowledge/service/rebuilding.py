@@ -1,7 +1,7 @@
 """Builds versions of indexes out of kept texts (contract product 5.7). Queries and ingestion go on meanwhile."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -22,8 +22,8 @@ from clary.features.knowledge.service.indexing import PassageIndexing
 from clary.features.knowledge.service.models import KnowledgeModels
 from clary.features.knowledge.service.questions import QuestionSets
 from clary.features.knowledge.service.vectors import VectorBatches
-from clary.features.knowledge.service.versions import IndexVersions
-from clary.features.knowledge.tables import KnowledgeIndexRow
+from clary.features.knowledge.service.versions import IndexVersions, reason_of
+from clary.features.knowledge.tables import KnowledgeBaseRow, KnowledgeIndexRow
 from clary.jobs.job import RetryLaterError
 from clary.jobs.queue import JobQueue
 from clary.jobs.work import Work
@@ -36,6 +36,7 @@ MAX_ATTEMPTS = 5
 WAITS = (5.0, 30.0, 120.0, 300.0)
 PORTION = 20
 REMOVED_AT_ONCE = 1000
+CHECK_AGAIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class IndexBuilder:
             row = await VersionRepository(db).find(kdb_id, version)
             if row is not None and row.state == "building":
                 row.state = "failed"
-                row.error = {"slug": problem.slug, "zh": problem.message.zh, "en": problem.message.en}
+                row.error = reason_of(problem)
                 await BaseRepository(db).save(row)
         await self.clean(work, kdb_id)
 
@@ -254,6 +255,14 @@ class IndexBuilder:
         return True
 
 
+@dataclass(slots=True)
+class _Pass:
+    """One look at all bases. `failed`: why the server's model could not be asked; it is asked once."""
+
+    tried: set[str] = field(default_factory=set[str])
+    failed: KnowledgeModelFailedError | None = None
+
+
 class ServerFollower:
     """Brings bases to what this server has: one at a time, last queried first.
 
@@ -281,27 +290,37 @@ class ServerFollower:
             await self._queue.add(db, kind=FOLLOW_KIND, owner_id=FOLLOW_OWNER, payload={}, most_open=1)
 
     async def do(self, work: Work) -> Any:
-        """The handler."""
-        tried: set[str] = set()
-        while (next_one := await self._find_next(work, tried)) is not None:
+        """The handler.
+
+        Raises:
+            RetryLaterError: the server's model does not answer; what can do without it is done.
+        """
+        look = _Pass()
+        while (next_one := await self._find_next(work, look)) is not None:
             kdb_id, version = next_one
-            tried.add(kdb_id)
             try:
                 await self._builder.build(work, kdb_id, version)
             except EmbeddingFailedError as failed:
                 await self._builder.fail(work, kdb_id, version, KnowledgeModelFailedError(failed.kind))
             await self._builder.clean(work, kdb_id)
-        return {"bases": len(tried)}
+        if look.failed is not None:
+            raise RetryLaterError(CHECK_AGAIN_SECONDS, look.failed)
+        return {"bases": len(look.tried)}
 
-    async def _find_next(self, work: Work, tried: set[str]) -> tuple[str, int] | None:
+    async def _find_next(self, work: Work, look: _Pass) -> tuple[str, int] | None:
         async with self._database.read() as db:
             rows = await VersionRepository(db).list_followers()
         for row in rows:
-            if row.id in tried:
+            if row.id in look.tried:
                 continue
-            wanted = await self._wanted(row.owner_id, row.settings)
+            wanted = await self._wanted(row, look)
+            if wanted is None and look.failed is not None and _follows(row.settings):
+                look.tried.add(row.id)
+                await self._note_failure(work, row.id, look.failed)
+                continue
             version = await self._ensure(work, row.id, wanted)
             if version is not None:
+                look.tried.add(row.id)
                 return row.id, version
         return None
 
@@ -322,14 +341,23 @@ class ServerFollower:
             built = await versions.find_rebuild(kdb_id, task_id) if task_id else None
             return None if built is None else built.version
 
-    async def _wanted(self, owner_id: str, settings: dict[str, Any]) -> IndexPlan | None:
-        if not _follows(settings):
+    async def _wanted(self, row: KnowledgeBaseRow, look: _Pass) -> IndexPlan | None:
+        if not _follows(row.settings) or look.failed is not None:
             return None
         try:
-            embedding = await self._models.resolve_embedding(owner_id, embedding_of(settings))
+            embedding = await self._models.resolve_embedding(row.owner_id, embedding_of(row.settings))
         except KnowledgeModelFailedError as failed:
-            raise RetryLaterError(60, failed) from None
-        return IndexPlan(embedding, chunk_of(settings))
+            look.failed = failed
+            return None
+        return IndexPlan(embedding, chunk_of(row.settings))
+
+    async def _note_failure(self, work: Work, kdb_id: str, failed: KnowledgeModelFailedError) -> None:
+        """The version that answers goes on and says why nothing follows it."""
+        async with self._database.write() as db:
+            await work.require_held(db)
+            base = await BaseRepository(db).find_for_change(kdb_id)
+            if base is not None and _follows(base.settings):
+                await self._versions.note_failure(db, base, failed)
 
 
 def _follows(settings: dict[str, Any]) -> bool:

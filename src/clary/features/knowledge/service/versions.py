@@ -3,6 +3,7 @@
 from typing import Any
 
 from clary.db.session import Session
+from clary.errors import ProblemError
 from clary.features.knowledge.policy.settings import IndexPlan, chunk_of, embedding_of
 from clary.features.knowledge.ports import ResolvedEmbedding
 from clary.features.knowledge.repository.bases import BaseRepository
@@ -50,7 +51,7 @@ class IndexVersions:
         if building is not None:
             building.state = "abandoned"
             await bases.save(building)
-        current = next((each for each in indexes if each.version == row.index_version), None)
+        current = next((each for each in indexes if _answers(each, row)), None)
         if current is not None and self._is_kept_by(current, wanted):
             await self._forget_failures(db, row, indexes)
             if building is not None and with_job:
@@ -87,7 +88,7 @@ class IndexVersions:
         indexes = await bases.list_indexes(base.id)
         current = next(each for each in indexes if each.version == base.index_version)
         building = _building(indexes, base.index_version)
-        failed = next((each for each in reversed(indexes) if each.state == "failed"), None)
+        error = _error(indexes, current)
         passages, with_vector = await bases.count_passages(base.id, current.version)
         kept = ResolvedEmbedding.from_kept(current.embedding)
         follows = building is None and embedding_of(base.settings)["mode"] == "server"
@@ -100,12 +101,16 @@ class IndexVersions:
         }
         if building is not None:
             index["reindex_task_id"] = building.task_id
-        elif failed is not None and failed.error is not None:
-            index["error"] = {
-                "kind": failed.error["slug"],
-                "message": Text(failed.error["zh"], failed.error["en"]).render(),
-            }
+        elif error is not None:
+            index["error"] = {"kind": error["slug"], "message": Text(error["zh"], error["en"]).render()}
         return passages, index
+
+    async def note_failure(self, db: Session, row: KnowledgeBaseRow, problem: ProblemError) -> None:
+        """Says at the version that answers why there is no other one; the base is locked."""
+        current = next((each for each in await BaseRepository(db).list_indexes(row.id) if _answers(each, row)), None)
+        if current is not None and current.error != reason_of(problem):
+            current.error = reason_of(problem)
+            await BaseRepository(db).save(current)
 
     def _next(self, row: KnowledgeBaseRow, indexes: list[KnowledgeIndexRow], wanted: IndexPlan) -> KnowledgeIndexRow:
         return KnowledgeIndexRow(
@@ -123,11 +128,28 @@ class IndexVersions:
     async def _forget_failures(self, db: Session, row: KnowledgeBaseRow, indexes: list[KnowledgeIndexRow]) -> None:
         failed = [each for each in indexes if each.state == "failed"]
         for each in failed:
-            each.error, each.state = None, "abandoned"
-        await BaseRepository(db).save(*failed)
+            each.state = "abandoned"
+        told = [each for each in indexes if each.error is not None]
+        for each in told:
+            each.error = None
+        await BaseRepository(db).save(*failed, *told)
 
     async def _add_job(self, db: Session, kdb_id: str, version: int) -> None:
         await self._queue.add(db, kind=KIND, owner_id=job_owner(kdb_id), payload={"kdb_id": kdb_id, "version": version})
+
+
+def reason_of(problem: ProblemError) -> Json:
+    """A refusal as it is kept with a version, for readers of both languages."""
+    return {"slug": problem.slug, "zh": problem.message.zh, "en": problem.message.en}
+
+
+def _answers(index: KnowledgeIndexRow, row: KnowledgeBaseRow) -> bool:
+    return index.version == row.index_version
+
+
+def _error(indexes: list[KnowledgeIndexRow], current: KnowledgeIndexRow) -> Json | None:
+    failed = next((each for each in reversed(indexes) if each.state == "failed"), current)
+    return failed.error or current.error
 
 
 def _building(indexes: list[KnowledgeIndexRow], current: int) -> KnowledgeIndexRow | None:
