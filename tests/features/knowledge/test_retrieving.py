@@ -296,6 +296,31 @@ async def test_the_reranker_has_the_last_word_and_may_be_left_out(library: Libra
     assert len(failed["warnings"]) == len(fused["warnings"]) + 1
 
 
+async def test_passages_go_to_no_reranker_that_their_owner_did_not_choose(library: Library) -> None:
+    library.source.prefers = "mica"
+    await library.client("bob")
+    _, _, provider = await library.call(
+        "bob", "POST", "/api/llm-provider/create", provider_body("https://models.example.com/v1")
+    )
+    reranker = {"mode": "provider", "provider_id": provider["id"]}
+    settings = {"embedding": {"mode": "none"}, "reranker": reranker}
+    ranked, same = [await library.base("bob", kdb_setting=settings) for _ in range(2)]
+    await library.client("ann")
+    for kdb_id in (ranked, same):
+        await library.grant("bob", kdb_id, "user", library.ids["ann"], "read")
+    await library.upload("bob", ranked, granite=STONES["granite"])
+    mine = await stones(library)
+
+    async def scores(*kdb_ids: str, **more: Any) -> tuple[set[float | None], list[str]]:
+        body = {"kdb_ids": list(kdb_ids), "query": "quartz gold", "mode": "lexical", "explain": True, **more}
+        _, _, data = await library.call("ann", "POST", f"{PREFIX}/retrieve", body)
+        return {each["scores"]["rerank"] for each in data["results"]}, data["warnings"]
+
+    assert await scores(ranked, same) == ({0.9}, [])
+    assert await scores(ranked, mine) == ({None}, [])
+    assert await scores(mine, ranked, rerank=True) == ({None}, ["所选知识库的重排模型不同，已使用融合排序"])
+
+
 async def test_files_that_know_of_rows_nobody_has_are_begun_anew(library: Library) -> None:
     kdb_id = await stones(library)
     assert len(await titles(library, kdb_id, "quartz")) == 2

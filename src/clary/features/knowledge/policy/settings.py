@@ -42,6 +42,14 @@ def reranker_of(settings: Mapping[str, Any]) -> Json:
     return {**SERVER, **_present(settings.get("reranker"))}
 
 
+def reranker_choice(settings: Mapping[str, Any], owner_id: str) -> tuple[str, ...]:
+    """What two bases have in common when the same one judges their passages: a provider is one owner's choice."""
+    chosen = reranker_of(settings)
+    if chosen["mode"] != "provider":
+        return (chosen["mode"],)
+    return ("provider", owner_id, chosen.get("provider_id") or "", chosen.get("model") or "")
+
+
 def chunk_of(settings: Mapping[str, Any]) -> dict[str, int]:
     """`{target_chars, overlap_chars}` as chosen."""
     chosen = _present(settings.get("chunk"))

@@ -18,6 +18,9 @@ LEAST_DEPTH: Final = 150
 NO_VECTORS = Text("该知识库没有向量，已使用全文检索", "There are no vectors here; full text was searched")
 MODEL_DOWN = Text("向量模型暂不可用，已使用全文检索", "The embedding model is not available; full text was searched")
 RERANKER_DOWN = Text("重排模型暂不可用，已使用融合排序", "The reranker is not available; the fused order is shown")
+RERANKERS_DIFFER = Text(
+    "所选知识库的重排模型不同，已使用融合排序", "These bases have different rerankers; the fused order is shown"
+)
 
 
 class Answer(NamedTuple):

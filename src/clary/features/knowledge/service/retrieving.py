@@ -18,7 +18,7 @@ from clary.db.session import Session
 from clary.features.knowledge.errors import KdbNotFoundError, QueryEmptyError, RetrievalTimeoutError
 from clary.features.knowledge.policy.findings import Candidate, Facts, in_order, without_repeats
 from clary.features.knowledge.policy.ranking import Evidence, Found, fuse, words_weight
-from clary.features.knowledge.policy.settings import reranker_of
+from clary.features.knowledge.policy.settings import reranker_choice, reranker_of
 from clary.features.knowledge.ports import (
     Analyzer,
     Embedder,
@@ -37,6 +37,7 @@ from clary.features.knowledge.service.asked import (
     MODEL_DOWN,
     NO_VECTORS,
     RERANKER_DOWN,
+    RERANKERS_DIFFER,
     Answer,
     Asked,
     Question,
@@ -156,7 +157,7 @@ class Retriever:
                 if asked.mode != "lexical":
                     for source in sources:
                         source.embedder = await self._find_embedder(db, asked, source)
-                asked.reranker = await self._find_reranker(db, asked, sources[0])
+                asked.reranker = await self._find_reranker(db, asked, sources)
         finally:
             asked_words = await words
         asked.words = asked_words
@@ -171,13 +172,21 @@ class Retriever:
         except EmbeddingFailedError:
             return None
 
-    async def _find_reranker(self, db: Session, asked: Asked, source: Source) -> Reranker | None:
+    async def _find_reranker(self, db: Session, asked: Asked, sources: Sequence[Source]) -> Reranker | None:
+        """The one that all of the bases have: passages of a base go to nobody that its owner did not choose."""
         if asked.question.rerank is False:
             return None
+        chosen = [reranker_choice(source.now.settings, source.base.owner_id) for source in sources]
+        if any(each != chosen[0] for each in chosen):
+            if asked.question.rerank:
+                asked.warn(RERANKERS_DIFFER)
+            return None
         try:
-            chosen = reranker_of(source.now.settings)
             return await self._models.reranker_for(
-                db, owner_id=source.base.owner_id, reranker=chosen, payer=asked.payer
+                db,
+                owner_id=sources[0].base.owner_id,
+                reranker=reranker_of(sources[0].now.settings),
+                payer=asked.payer,
             )
         except EmbeddingFailedError:
             asked.warn(RERANKER_DOWN)
