@@ -20,6 +20,8 @@ log = structlog.get_logger()
 SWEEP_SECONDS = 600.0
 AUDIT_SECONDS = 60.0
 BUDGETS_SECONDS = 10.0
+INDEXES_SECONDS = 30.0
+"""What is deleted leaves derived files within a minute (product.md 5.5)."""
 SETTINGS_SECONDS = 0.9
 """A change made elsewhere acts within a second (platform.md 9.3)."""
 TENDS_PER_HEAD = 60
@@ -55,7 +57,7 @@ class Upkeep:
     async def start(self) -> None:
         """Begins, and goes on with what an ended process left."""
         await self._identity.deletion.resume()
-        duties = (self._sweep(), self._tend_audit(), self._read_settings(), self._tend_budgets())
+        duties = (self._sweep(), self._tend_audit(), self._read_settings(), self._tend_budgets(), self._tend_indexes())
         self._tasks = [asyncio.create_task(duty) for duty in duties]
 
     async def stop(self) -> None:
@@ -73,7 +75,6 @@ class Upkeep:
                 await self._workspaces.sweep()
                 await self._skills.sweep()
                 await self._objects.sweep()
-                await self._knowledge.retrieval.follower.forget_unsearched()
                 await self._identity.accounts.sweep()
                 await self._identity.oauth.server.clients.sweep()
                 await self._identity.deletion.resume()
@@ -98,6 +99,14 @@ class Upkeep:
                 await self._usage.gate.tend()
             except UnavailableError:
                 log.warning("budget_tending_put_off")
+
+    async def _tend_indexes(self) -> None:
+        while True:
+            await asyncio.sleep(INDEXES_SECONDS)
+            try:
+                await self._knowledge.retrieval.follower.tend()
+            except UnavailableError:
+                log.warning("index_tending_put_off")
 
     async def _tend_audit(self) -> None:
         for tends in itertools.count(1):

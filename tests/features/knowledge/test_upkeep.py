@@ -31,7 +31,7 @@ async def titles(library: Library, kdb_id: str, query: str, *, name: str = "ann"
 
 
 async def test_index_files_of_deleted_bases_go_with_the_upkeep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(upkeep, "INDEXES_SECONDS", 0.05)
     async with library_in(tmp_path) as library:
         kept, gone = [await library.base("ann", kdb_setting=WORDS) for _ in range(2)]
         for kdb_id in (kept, gone):
@@ -46,6 +46,23 @@ async def test_index_files_of_deleted_bases_go_with_the_upkeep(tmp_path: Path, m
 
         await library.until(is_tidy)
         assert await titles(library, kept, "walrus") == ["a.txt"]
+
+
+async def test_what_is_cleared_leaves_the_files_though_nobody_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "INDEXES_SECONDS", 0.05)
+    async with library_in(tmp_path) as library:
+        index = library.house.services.knowledge.search_index
+        kdb_id = await library.base("ann", kdb_setting=WORDS)
+        await library.upload("ann", kdb_id, a="The walrus sleeps.")
+        assert await titles(library, kdb_id, "walrus") == ["a.txt"]
+        assert (await library.call("ann", "POST", f"{PREFIX}/clear", {"kdb_id": kdb_id}))[0] == 200
+
+        async def is_gone() -> bool:
+            return not await index.search_words(IndexKey(kdb_id, 1), ["walrus"], since=0, limit=10)
+
+        await library.until(is_gone)
 
 
 async def test_who_missed_forgotten_removals_begins_anew(library: Library) -> None:

@@ -102,12 +102,13 @@ class MilvusIndex:
         """See the port. First the state goes, so that nobody believes what is left."""
         await self._write(lambda: self._remove(_name(key)))
 
-    async def keep_only(self, keys: Sequence[IndexKey]) -> None:
+    async def keep_only(self, keys: Sequence[IndexKey]) -> list[IndexKey]:
         """See the port."""
-        wanted = {_name(key) for key in keys}
+        wanted = {_name(key): key for key in keys}
         there = await self._write(lambda: self._records.list_indexes() | self._contents.list_indexes())
-        for base in there - wanted:
+        for base in there - wanted.keys():
             await self._write(lambda gone=base: self._remove(gone))
+        return [key for name, key in wanted.items() if name in there]
 
     async def check(self) -> None:
         """Whether Milvus answers; for readiness."""

@@ -96,13 +96,14 @@ class EmbeddedIndex:
             entry.dropped = True
             await self._discard_if_idle(entry)
 
-    async def keep_only(self, keys: Sequence[IndexKey]) -> None:
+    async def keep_only(self, keys: Sequence[IndexKey]) -> list[IndexKey]:
         """See the port; also tidies up after processes that are gone."""
-        wanted = set(keys)
-        for key in await _run(self._writer, self._list):
+        wanted, there = set(keys), await _run(self._writer, self._list)
+        for key in there:
             if key not in wanted:
                 await self.drop(key)
         await _run(self._writer, lambda: self._folder.remove_stale())
+        return [key for key in there if key in wanted]
 
     async def close(self) -> None:
         """Closes every index and leaves the folder to another process."""

@@ -320,8 +320,8 @@ class SearchIndex(Protocol):
         """Removes the files of one version."""
         ...
 
-    async def keep_only(self, keys: Sequence[IndexKey]) -> None:
-        """Removes the files of everything else, for instance of bases that are gone."""
+    async def keep_only(self, keys: Sequence[IndexKey]) -> list[IndexKey]:
+        """Removes the files of everything else, for instance of bases that are gone; returns those that are there."""
         ...
 
 

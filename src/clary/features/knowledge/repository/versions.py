@@ -44,11 +44,11 @@ class VersionRepository:
         query = select(_I).where(_I.kdb_id == kdb_id, _I.version == version)
         return await self._session.scalar(query.execution_options(populate_existing=True))
 
-    async def list_searched(self) -> list[tuple[str, int]]:
-        """(base, version) of every version that answers or is going to."""
+    async def list_searched(self) -> list[tuple[str, int, int]]:
+        """(base, version, change number of the base) of every version that answers or is going to."""
         answers = or_(_I.version == _B.index_version, _I.state == "building")
-        query = select(_I.kdb_id, _I.version).join(_B, _B.id == _I.kdb_id).where(answers)
-        return [(row.kdb_id, row.version) for row in await self._session.execute(query)]
+        query = select(_I.kdb_id, _I.version, _B.change_number).join(_B, _B.id == _I.kdb_id).where(answers)
+        return [(row.kdb_id, row.version, row.change_number) for row in await self._session.execute(query)]
 
     async def find_rebuild(self, kdb_id: str, task_id: str) -> KnowledgeIndexRow | None:
         """The version that a task builds or has built."""

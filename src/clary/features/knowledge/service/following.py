@@ -28,6 +28,7 @@ class IndexFollower:
         self._database = database
         self._index = index
         self._running: dict[IndexKey, asyncio.Task[None]] = {}
+        self._tended: dict[IndexKey, int] = {}
 
     async def follow(self, key: IndexKey, change_number: int) -> int:
         """Waits until the index has followed up to this change; returns how far it is then.
@@ -42,11 +43,31 @@ class IndexFollower:
             await self._catch_up(key)
         raise IndexLostError
 
-    async def forget_unsearched(self) -> None:
-        """Removes the files of bases and versions that nobody asks any more; what is wanted after all is built anew."""
+    async def tend(self) -> None:
+        """Takes out of the files what is gone from the rows, though nobody asks (contract product 5.5).
+
+        Files of bases and versions that nobody asks any more go as a whole; what is wanted after all is built anew.
+
+        Raises:
+            UnavailableError
+        """
         async with self._database.read() as db:
             searched = await VersionRepository(db).list_searched()
-        await self._index.keep_only([IndexKey(*each) for each in searched])
+        changes = {IndexKey(kdb_id, version): change for kdb_id, version, change in searched}
+        there = await self._index.keep_only(list(changes))
+        self._tended = {key: change for key, change in self._tended.items() if key in there}
+        for key in there:
+            if self._tended.get(key) != changes[key]:
+                await self._follow_if_there(key, changes[key])
+
+    async def _follow_if_there(self, key: IndexKey, change_number: int) -> None:
+        try:
+            await self.follow(key, change_number)
+        except (IndexLostError, KdbNotFoundError):
+            # The next query or the next round sees to it; the others must not wait.
+            log.info("index_not_tended", kdb_id=key.kdb_id)
+        else:
+            self._tended[key] = change_number
 
     async def close(self) -> None:
         """Ends what is under way; another time goes on from there."""
