@@ -147,6 +147,10 @@ def upgrade() -> None:
             )
         )
 
+    with op.batch_alter_table("knowledge_evaluations", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("top_k", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("mode", sa.String(length=16), nullable=True))
+
     with op.batch_alter_table("knowledge_indexes", schema=None) as batch_op:
         batch_op.add_column(sa.Column("analyzer_version", sa.Integer(), server_default="1", nullable=False))
 
@@ -155,6 +159,10 @@ def downgrade() -> None:
     """Back."""
     with op.batch_alter_table("knowledge_indexes", schema=None) as batch_op:
         batch_op.drop_column("analyzer_version")
+
+    with op.batch_alter_table("knowledge_evaluations", schema=None) as batch_op:
+        batch_op.drop_column("mode")
+        batch_op.drop_column("top_k")
 
     with op.batch_alter_table("knowledge_bases", schema=None) as batch_op:
         batch_op.drop_column("forgotten_change")

@@ -120,3 +120,37 @@ async def test_redo_all_runs_the_set_when_its_documents_have_ended(library: Libr
     (result,) = await results(library, kdb_id, 1)
     assert (result["trigger"], result["recall"]) == ("reindex", 1.0)
     assert {each["status"] for each in await library.documents("alice", kdb_id)} == {2}
+
+
+async def test_only_runs_that_were_asked_alike_are_compared(library: Library) -> None:
+    finder = KnownAnswers(heron=[HERON], walrus=[HERON, WALRUS])
+    library.house.services.knowledge.question_runs.finder = finder
+    kdb_id = await library.base("alice")
+    await put(library, kdb_id, ITEMS[:2])
+
+    async def run(**how: Any) -> None:
+        body = {"kdb_id": kdb_id, **how}
+        assert (await library.call("alice", "POST", f"{PREFIX}/questions/run", body))[0] == 200
+
+    async def warning() -> Json | None:
+        return (await library.info("alice", kdb_id))["index"].get("warning")
+
+    # Of version 1 and asked as after a switch, then otherwise.
+    await run()
+    await results(library, kdb_id, 1)
+    finder.answers["walrus"] = []
+    await run(mode="vector")
+    await results(library, kdb_id, 2)
+    await run(top_k=1)
+    await results(library, kdb_id, 3)
+    await library.update("alice", kdb_id, kdb_setting={"chunk": {"target_chars": 300}})
+    await results(library, kdb_id, 4)
+    assert await warning() == {"kind": "recall_fell", "recall": 0.5, "previous": 1.0}
+    # A better run by hand of this version is nothing a redo is compared with, the last run by itself is.
+    finder.answers["walrus"] = [WALRUS]
+    await run()
+    await results(library, kdb_id, 5)
+    finder.answers["walrus"] = []
+    await library.call("alice", "POST", f"{PREFIX}/redo_all", {"kdb_id": kdb_id})
+    await results(library, kdb_id, 6)
+    assert await warning() is None

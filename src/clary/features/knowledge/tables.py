@@ -220,7 +220,10 @@ class KnowledgeQuestionRow(Row):
 
 
 class KnowledgeEvaluationRow(Row):
-    """One run of the question set. `missed`: `[{id, question}]`; `recall` and `mrr` are there when it has ended."""
+    """One run of the question set. `missed`: `[{id, question}]`; `recall` and `mrr` are there when it has ended.
+
+    `top_k`, `mode`: how it was asked; only runs that were asked alike are compared.
+    """
 
     __tablename__ = "knowledge_evaluations"
     __table_args__ = (Index("ix_knowledge_evaluations_base", "kdb_id", "created_at"),)
@@ -230,6 +233,8 @@ class KnowledgeEvaluationRow(Row):
     status: Mapped[str] = mapped_column(String(16))
     trigger: Mapped[str] = mapped_column(String(16))
     index_version: Mapped[int] = mapped_column(Integer)
+    top_k: Mapped[int | None] = mapped_column(Integer)
+    mode: Mapped[str | None] = mapped_column(String(16))
     questions: Mapped[int] = mapped_column(Integer)
     recall: Mapped[float | None] = mapped_column(Float(53))
     mrr: Mapped[float | None] = mapped_column(Float(53))

@@ -54,12 +54,17 @@ class QuestionRepository:
         query = select(_E).where(_E.id == evaluation_id, _E.kdb_id == kdb_id)
         return await self._session.scalar(query.execution_options(populate_existing=True))
 
-    async def find_previous(self, row: KnowledgeEvaluationRow) -> KnowledgeEvaluationRow | None:
-        """The last one that ended before another began."""
+    async def find_previous(self, row: KnowledgeEvaluationRow, *, same_version: bool) -> KnowledgeEvaluationRow | None:
+        """The last one before another that was asked alike: of an earlier version, or the last that ran by itself.
+
+        `same_version`: the documents were read again, but no other version answers now.
+        """
         query = select(_E).where(
             _E.kdb_id == row.kdb_id, _E.status == "completed", _E.id != row.id, _E.recall.is_not(None)
         )
-        query = query.where(_E.created_at <= row.created_at)
+        query = query.where(_E.created_at <= row.created_at, _E.top_k == row.top_k)
+        query = query.where(_E.mode.is_not_distinct_from(row.mode))
+        query = query.where(_E.trigger == "reindex" if same_version else _E.index_version < row.index_version)
         return await self._session.scalar(query.order_by(_E.created_at.desc(), _E.id.desc()).limit(1))
 
     async def list_evaluations(

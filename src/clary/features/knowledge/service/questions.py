@@ -117,6 +117,8 @@ class QuestionSets:
             status="pending",
             trigger=trigger,
             index_version=version,
+            top_k=payload["top_k"],
+            mode=payload["mode"],
             questions=await questions.count(kdb_id),
             missed=[],
             created_at=self._clock.now(),
@@ -183,7 +185,8 @@ class QuestionRuns:
             row.missed = [{"id": each.question_id, "question": each.question} for each in scores if each.rank is None]
             await QuestionRepository(db).save(row)
             if row.trigger == "reindex":
-                previous = await QuestionRepository(db).find_previous(row)
+                is_redo = work.job.payload.get("after_task") is not None
+                previous = await QuestionRepository(db).find_previous(row, same_version=is_redo)
                 before = previous.recall if previous is not None else None
                 has_gone = has_fallen(row.recall, before)
                 base.warning = {"kind": "recall_fell", "recall": row.recall, "previous": before} if has_gone else None
