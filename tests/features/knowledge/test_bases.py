@@ -83,6 +83,7 @@ async def test_names_types_and_settings_are_checked(library: Library) -> None:
         assert answer == (400, "name_empty", None)
     bad = [
         *({"name": "n"}, {"type": "rag"}, {"name": "x" * 129}, {"name": "n", "type": "a b"}),
+        *({"name": "n\x01", "type": "rag"}, {"name": "a\nb", "type": "rag"}),
         *({"name": "n", "type": "x" * 53}, {"name": "n", "type": "rag", "intro": "x" * 1025}),
         {"name": "n", "type": "rag", "kdb_setting": {"chunk": {"target_chars": 199}}},
         {"name": "n", "type": "rag", "kdb_setting": {"embedding": {"mode": "magic"}}},
@@ -92,7 +93,7 @@ async def test_names_types_and_settings_are_checked(library: Library) -> None:
     for body in bad:
         assert (await library.call("alice", "POST", f"{PREFIX}/add", body))[:2] == (422, "validation_error"), body
     message = (
-        await (await library.client("alice")).post(f"{PREFIX}/add", json=bad[6], headers={"X-Locale": "en-US"})
+        await (await library.client("alice")).post(f"{PREFIX}/add", json=bad[8], headers={"X-Locale": "en-US"})
     ).json()["message"]
     assert "\n" not in message
     assert "chunk.target_chars" in message

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from clary.features.knowledge.errors import NameEmptyError
 from clary.http.payload import Payload, require_size
+from clary.kit.text import has_control_characters
 
 Json = dict[str, Any]
 Id = Annotated[str, Field(max_length=64)]
@@ -19,9 +20,11 @@ def clean_name(name: str) -> str:
     """Trimmed, NFC.
 
     Raises:
-        ValueError: it is too long.
+        ValueError: it is too long, or has control characters.
     """
     cleaned = normalize("NFC", name).strip()
+    if has_control_characters(cleaned):
+        raise ValueError("must not contain control characters")
     if len(cleaned) > MAX_NAME:
         raise ValueError(f"must not be longer than {MAX_NAME} characters")
     return cleaned
