@@ -44,7 +44,7 @@ async def met(library: Library, name: str, kdb_id: str) -> dict[str, tuple[int, 
 async def test_a_stranger_meets_a_base_that_does_not_exist(library: Library) -> None:
     kdb_id = await library.base("alice")
     assert set((await met(library, "bob", kdb_id)).values()) == {UNKNOWN}
-    for odd in ("x", "..", "a" * 33, kdb_id.upper() + "0"):
+    for odd in ("x", "..", "a" * 33, "a" * 65, kdb_id.upper() + "0"):
         assert (await library.call("bob", "GET", f"{PREFIX}/info?kdb_id={odd}"))[:2] == UNKNOWN
     assert (await library.get("bob", f"{PREFIX}/list"))["total"] == 0
     assert (await library.info("alice", kdb_id))["name"] == "base"
@@ -78,7 +78,8 @@ async def test_a_group_lets_its_members_in_until_it_does_not(library: Library) -
 async def test_grants_replace_all_and_ignore_unknown_ids_and_the_owner(library: Library) -> None:
     kdb_id = await library.base("alice")
     bob, carol = await library.add("bob", "carol")
-    wanted = [(bob, "read"), ("nobody-here", "write"), (library.ids["alice"], "write"), (carol, "write")]
+    unknown = [("nobody-here", "write"), ("n" * 65, "write")]
+    wanted = [(bob, "read"), *unknown, (library.ids["alice"], "write"), (carol, "write")]
     body = {
         "kdb_id": kdb_id,
         "grants": [{"kind": "user", "id": each, "permission": permission} for each, permission in wanted],

@@ -56,6 +56,8 @@ async def test_unknown_and_foreign_documents_and_tasks_look_alike(stacks: Stacks
         (UNKNOWN, row["task_id"], "kdb_not_found"),
         (other, row["task_id"], "task_not_found"),
         (other, UNKNOWN, "task_not_found"),
+        (other, "x" * 65, "task_not_found"),
+        ("x" * 65, UNKNOWN, "kdb_not_found"),
     ):
         query = {"kdb_id": kdb_id, "task_id": task_id}
         assert told(await stacks.call("bob", "GET", "/task_process", params=query))[:2] == (404, refusal)

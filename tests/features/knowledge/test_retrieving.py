@@ -135,6 +135,7 @@ async def test_filters_hold_before_ranking(library: Library) -> None:
     async def kept(**filters: Any) -> set[str]:
         return set(await titles(library, kdb_id, "marble", filters=filters, top_k=5))
 
+    assert await kept(doc_ids=["x" * 65]) == set()
     assert await kept(doc_ids=[ids["a.txt"], ids["b.txt"]]) == {"a.txt", "b.txt"}
     assert await kept(doc_names=["b.txt"], types=[".TXT"]) == {"b.txt"}
     assert await kept(doc_names=["B.txt"]) == set()

@@ -6,11 +6,11 @@ from unicodedata import normalize
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from clary.features.knowledge.errors import NameEmptyError
+from clary.features.knowledge.payloads.ids import Id
 from clary.http.payload import Payload, require_size
 from clary.kit.text import has_control_characters
 
 Json = dict[str, Any]
-Id = Annotated[str, Field(max_length=64)]
 Intro = Annotated[str, Field(max_length=1024)]
 MAX_NAME = 128
 MAX_SETTINGS_BYTES = 64 * 1024

@@ -1,13 +1,13 @@
 """Wire shapes of documents (contract product 5.4)."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
+from clary.features.knowledge.payloads.ids import Id
 from clary.features.knowledge.policy.documents import TaskCounts
 from clary.http.payload import Payload
 
-Id = Annotated[str, Field(max_length=64)]
 Json = dict[str, Any]
 Status = Literal[0, 1, 2, 3]
 Outcome = Literal["ok", "unsupported", "encrypted", "damaged", "too_large", "empty"]

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from clary.features.knowledge.payloads.ids import Id
 from clary.http.payload import Payload
 
-Id = Annotated[str, Field(max_length=64)]
 Mode = Literal["hybrid", "lexical", "vector"]
 
 

@@ -5,12 +5,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from clary.features.knowledge.payloads.ids import Id
 from clary.features.knowledge.policy.filters import Filters
 from clary.features.knowledge.policy.questions import Question
 from clary.http.payload import Payload
 from clary.kit.clock import in_utc
 
-Id = Annotated[str, Field(max_length=64)]
 Mode = Literal["hybrid", "lexical", "vector"]
 Value = str | bool | int | float
 MAX_BASES, MAX_IDS, MAX_KEYS = 20, 1000, 20

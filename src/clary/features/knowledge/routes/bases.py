@@ -18,6 +18,7 @@ from clary.features.knowledge.payloads.bases import (
     KdbUpdateRequest,
     KdbUpdateResponse,
 )
+from clary.features.knowledge.payloads.ids import Id
 from clary.features.knowledge.service import BaseChanges, NewBase, WantedGrant
 from clary.features.permissions.guards import CurrentUser
 from clary.http.access import needs
@@ -27,8 +28,6 @@ from clary.http.routing import slice_router
 from clary.http.unit_of_work import ReadUnit, UnitOfWork
 
 router = slice_router("/api/knowledge-base", "knowledge")
-
-Id = Annotated[str, Query(max_length=64)]
 
 
 @router.post("/add", summary="Create a knowledge base", openapi_extra=needs("write"))

@@ -19,6 +19,7 @@ from clary.features.knowledge.payloads.documents import (
     TaskRequest,
     UploadAnswer,
 )
+from clary.features.knowledge.payloads.ids import Id
 from clary.features.permissions.guards import CurrentUser
 from clary.http.access import UPLOAD_BYTES, needs
 from clary.http.envelope import Envelope, answer
@@ -32,7 +33,6 @@ from clary.kit.file_names import content_type_of, disposition
 
 router = slice_router("/api/knowledge-base/doc", "knowledge")
 
-Id = Annotated[str, Query(max_length=64)]
 FILES: Final = {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": 200, "required": True}
 STATUSES: Final = frozenset("0123")
 KEPT_PRIVATE: Final = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
@@ -47,7 +47,7 @@ async def list_documents(
     page: PageOf20,
     query_name: Annotated[str | None, Query(max_length=255)] = None,
     query_status: Annotated[list[str] | None, Query(max_length=16)] = None,
-    task_id: Annotated[str | None, Query(max_length=64)] = None,
+    task_id: Id | None = None,
 ) -> Envelope[DocumentList]:
     """The newest upload first, each in its order. Statuses are repeated or divided by commas. Refusals: E-KDB."""
     found = await documents.list_documents(

@@ -1,10 +1,7 @@
 """Question sets (contract product 5.9)."""
 
-from typing import Annotated
-
-from fastapi import Query
-
 from clary.features.knowledge.guards import Questions
+from clary.features.knowledge.payloads.ids import Id
 from clary.features.knowledge.payloads.questions import (
     CountResponse,
     EvaluationPage,
@@ -21,8 +18,6 @@ from clary.http.routing import slice_router
 from clary.http.unit_of_work import ReadUnit, UnitOfWork
 
 router = slice_router("/api/knowledge-base/questions", "knowledge")
-
-Id = Annotated[str, Query(max_length=64)]
 
 
 @router.get("", summary="Read the question set of a knowledge base", openapi_extra=needs("read"))
