@@ -147,6 +147,9 @@ def upgrade() -> None:
             )
         )
 
+    with op.batch_alter_table("knowledge_documents", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("name_folded", sa.Text(), nullable=True))
+
     with op.batch_alter_table("knowledge_evaluations", schema=None) as batch_op:
         batch_op.add_column(sa.Column("top_k", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("mode", sa.String(length=16), nullable=True))
@@ -163,6 +166,9 @@ def downgrade() -> None:
     with op.batch_alter_table("knowledge_evaluations", schema=None) as batch_op:
         batch_op.drop_column("mode")
         batch_op.drop_column("top_k")
+
+    with op.batch_alter_table("knowledge_documents", schema=None) as batch_op:
+        batch_op.drop_column("name_folded")
 
     with op.batch_alter_table("knowledge_bases", schema=None) as batch_op:
         batch_op.drop_column("forgotten_change")

@@ -89,6 +89,9 @@ async def test_the_list_pages_and_filters(stacks: Stacks) -> None:
     for query, count in counts:
         assert len(await stacks.docs("alice", kdb, **query)) == count, query
     assert (await stacks.call("alice", "GET", "/list", params={"kdb_id": kdb, "query_status": "7"}))["code"] == 422
+    await stacks.add("alice", kdb, {"ÜBERSICHT Straße.txt": "text"})
+    for part in ("übersicht", "STRASSE"):
+        assert len(await stacks.docs("alice", kdb, query_name=part)) == 1, part
 
 
 async def test_files_that_give_no_text_say_why_in_the_callers_language(stacks: Stacks) -> None:

@@ -23,6 +23,10 @@ from clary.db.columns import Json, Row, UtcTime
 BIG = BigInteger().with_variant(Integer, "sqlite")
 
 
+def _folded_name(context: Any) -> str:
+    return context.get_current_parameters()["name"].casefold()
+
+
 class KnowledgeBaseRow(Row):
     """One knowledge base. `settings`: `kdbSetting` as the person sees it (contract product 5.3).
 
@@ -91,7 +95,7 @@ class KnowledgeDocumentRow(Row):
     and `lease_expires_at` are epoch seconds. `replaces_id`: the document this one takes the place of once it is ready.
     `place` is its order within its upload; `file_key` names the original in the store, None: its bytes are not kept.
     `text_ready`: a text of an earlier attempt is there and searchable, whatever the status says. `losses`: attempts
-    that ended with their process.
+    that ended with their process. `name_folded`: the name for searching, case-folded; None in rows that are older.
     """
 
     __tablename__ = "knowledge_documents"
@@ -116,6 +120,7 @@ class KnowledgeDocumentRow(Row):
     task_id: Mapped[str] = mapped_column(String(64))
     place: Mapped[int] = mapped_column(Integer)
     name: Mapped[str] = mapped_column(String(255))
+    name_folded: Mapped[str | None] = mapped_column(Text, default=_folded_name)
     extension: Mapped[str] = mapped_column(String(16))
     size: Mapped[int] = mapped_column(BIG)
     file_key: Mapped[str | None] = mapped_column(String(255))

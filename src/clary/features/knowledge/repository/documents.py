@@ -166,7 +166,9 @@ def _chosen(*, doc_id: str | None = None, of_task: str | None = None) -> list[Co
 def _conditions(kdb_id: str, wanted: DocumentFilter) -> list[ColumnElement[bool]]:
     conditions = [_Doc.kdb_id == kdb_id]
     if wanted.name is not None:
-        conditions.append(_Doc.name.icontains(wanted.name, autoescape=True))
+        # Folded here: SQLite folds the case of ASCII letters only.
+        folded = func.coalesce(_Doc.name_folded, func.lower(_Doc.name))
+        conditions.append(folded.contains(wanted.name.casefold(), autoescape=True))
     if wanted.statuses is not None:
         conditions.append(_Doc.status.in_(list(wanted.statuses)))
     if wanted.task_id is not None:
