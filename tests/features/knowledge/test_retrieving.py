@@ -255,7 +255,8 @@ async def test_rows_of_a_qa_base_are_found_by_question_and_by_answer(library: Li
     client = await library.client("ann")
     file = (
         "qa.csv",
-        b"question,answer,shelf\nHow hot is tea?,Eighty degrees,7\nWhat is mica?,A mineral,8\n",
+        b"question,answer,shelf,kdb_id,question,shelf\n"
+        b"How hot is tea?,Eighty degrees,7,foreign,other,9\nWhat is mica?,A mineral,8\n",
         "text/csv",
     )
     answer = (await client.post(f"{PREFIX}/doc/add_by_files", data={"kdb_id": kdb_id}, files=[("files", file)])).json()
@@ -267,6 +268,8 @@ async def test_rows_of_a_qa_base_are_found_by_question_and_by_answer(library: Li
 
     assert (by_answer["title"], by_answer["metadata"]["answer"]) == ("How hot is tea?", "Eighty degrees")
     assert [each["metadata"]["question"] for each in by_shelf] == ["What is mica?"]
+    columns = ("kdb_id", "question", "column_4", "column_5", "column_6")
+    assert [by_answer["metadata"].get(each) for each in columns] == [kdb_id, "How hot is tea?", "foreign", "other", "9"]
 
 
 async def _is_done(library: Library, kdb_id: str) -> bool:

@@ -10,7 +10,7 @@ from clary.adapters.parsers.confined.names import ending_of
 from clary.adapters.parsers.confined.old_office import sheets_of
 from clary.adapters.parsers.confined.plain import rows_of, text_of
 from clary.adapters.parsers.confined.xlsx import Workbook
-from clary.features.knowledge.ports import DocumentRefusedError, QaFormatError, QaRow
+from clary.features.knowledge.ports import RESERVED_METADATA, DocumentRefusedError, QaFormatError, QaRow
 
 ENDINGS: Final = ("csv", "xlsx", "xls")
 _HEADS: Final = frozenset({("question", "answer"), ("问题", "答案"), ("问", "答"), ("q", "a")})
@@ -50,11 +50,13 @@ def read_rows(content: bytes, name: str, limits: Limits, most_rows: int | None) 
 
 def _details(cells: list[str], heads: list[str] | None) -> dict[str, Any]:
     heads = heads or []
-    return {
-        (heads[index] if index < len(heads) and heads[index] else f"column_{index + 1}"): cell
-        for index, cell in enumerate(cells[2:_MAX_COLUMNS], 2)
-        if cell
-    }
+    details: dict[str, Any] = {}
+    for index, cell in enumerate(cells[2:_MAX_COLUMNS], 2):
+        if cell:
+            head = heads[index] if index < len(heads) else ""
+            is_free = head and head not in RESERVED_METADATA and head not in heads[2:index]
+            details[head if is_free else f"column_{index + 1}"] = cell
+    return details
 
 
 def _table(content: bytes, name: str, limits: Limits) -> Iterator[tuple[int, list[str]]]:

@@ -26,13 +26,16 @@ class Filters:
 
 
 def document_metadata(kdb_id: str, doc_id: str, name: str, kind: str, details: Mapping[str, Any]) -> Json:
-    """`metadata` of a result, as far as it is the same for all passages of a document. `kind`: `file`, `qa`, `eml`."""
+    """`metadata` of a result but for its place. `kind`: `file`, `qa`, `eml`.
+
+    `details`: of the document and of the passage. None of them takes the place of what every result says.
+    """
     return {**details, "doc_name": name, "type": kind, "kdb_id": kdb_id, "main_doc_id": doc_id}
 
 
-def passage_metadata(page: int | None, part: str | None, details: Mapping[str, Any]) -> Json:
-    """`metadata` of a result, as far as it is the passage's own."""
-    return {**details, "page": page} | ({} if part is None else {"part": part})
+def place_metadata(page: int | None, part: str | None) -> Json:
+    """`metadata` of a result, as far as it says where in its document a passage is."""
+    return {"page": page} | ({} if part is None else {"part": part})
 
 
 def matches(wanted: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from clary.features.knowledge.ports.calls import CallMeter as CallMeter
 from clary.features.knowledge.ports.calls import CallMeters as CallMeters
@@ -44,8 +44,20 @@ class Table(NamedTuple):
     end: int
 
 
+RESERVED_METADATA: Final = frozenset(
+    {
+        *("doc_name", "type", "kdb_id", "main_doc_id", "page", "part", "also_in", "segment_ids"),
+        *("question", "answer", "row_index", "skipped_rows"),
+    }
+)
+"""Keys that mean the same in every result: no column of a file is called so."""
+
+
 class QaRow(NamedTuple):
-    """One row of a QA file: `row_index` counts from 1 in the file as its author sees it."""
+    """One row of a QA file: `row_index` counts from 1 in the file as its author sees it.
+
+    `details`: further columns by their header; `column_<n>` without one, or if it is taken or reserved.
+    """
 
     row_index: int
     question: str

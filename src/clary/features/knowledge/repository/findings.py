@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, func, or_, select
 
 from clary.db.session import Session
 from clary.features.knowledge.policy.documents import kind_of
-from clary.features.knowledge.policy.filters import Filters, document_metadata, matches, passage_metadata
+from clary.features.knowledge.policy.filters import Filters, document_metadata, matches, place_metadata
 from clary.features.knowledge.policy.findings import Facts
 from clary.features.knowledge.policy.ranking import Key
 from clary.features.knowledge.tables import (
@@ -87,9 +87,9 @@ class FindingRepository:
                     row.doc_id,
                     row.name,
                     kind_of(extension=row.extension, base_type=base_type),
-                    row.document,
+                    row.document | row.details,
                 )
-                | passage_metadata(row.page, row.part, row.details),
+                | place_metadata(row.page, row.part),
             )
         ]
 

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from clary.db.session import Session
 from clary.features.knowledge.policy.documents import kind_of
-from clary.features.knowledge.policy.filters import document_metadata, passage_metadata
+from clary.features.knowledge.policy.filters import document_metadata, place_metadata
 from clary.features.knowledge.policy.findings import (
     MAX_TITLE,
     Candidate,
@@ -112,8 +112,9 @@ async def _parts(db: Session, stretches: Sequence[Stretch]) -> list[_Part] | Non
 def _result(base: SearchedBase, part: _Part) -> Json:
     best, shown = part.stretch.best, part.shown
     kind = kind_of(extension=shown.extension, base_type=base.type)
-    metadata = document_metadata(base.id, best.facts.doc_id, shown.doc_name, kind, shown.document_details)
-    metadata |= passage_metadata(shown.page, shown.part, shown.details)
+    details = shown.document_details | shown.details
+    metadata = document_metadata(base.id, best.facts.doc_id, shown.doc_name, kind, details)
+    metadata |= place_metadata(shown.page, shown.part)
     if best.also_in:
         metadata["also_in"] = list(best.also_in)
     if part.stretch.others:
