@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from clary.features.knowledge.ports import Payer
+from clary.features.knowledge.service import RunBase
+from clary.features.permissions.service import Identity
 from features.knowledge.library import PREFIX, Library
 
 pytestmark = pytest.mark.anyio
@@ -169,3 +172,19 @@ async def test_an_admins_first_act_on_a_foreign_base_may_be_any_write(library: L
             assert (await library.call("admin", method, PREFIX + path, body))[:2] == (200, None), path
     items = (await library.get("admin", "/api/audit?action=admin.read&page_size=100"))["items"]
     assert sorted(each["object"]["id"] for each in items) == sorted(bases)
+
+
+async def test_what_tools_show_an_admin_of_foreign_bases_is_in_the_audit_log(library: Library) -> None:
+    foreign, granted = await library.base("alice"), await library.base("alice")
+    admin = (await library.get("admin", f"{PREFIX}/list"))["user_id"]
+    own = await library.base("admin")
+    await library.grant("alice", granted, "user", admin, "read")
+    await library.upload("alice", foreign, a="The walrus sleeps.")
+    runs = library.house.services.knowledge.for_runs
+    caller = Identity(admin, "admin", "admin", "access_token")
+    found = await runs.search_own(caller=caller, kdb_ids=[foreign, granted, own], query="walrus", top_k=5)
+    assert [each.title for each in found.passages] == ["a.txt"]
+    lent = [RunBase(foreign, "", "", lent_by=library.ids["alice"])]
+    await runs.search(caller=caller, bases=lent, query="walrus", top_k=5, payer=Payer(admin))
+    items = (await library.get("admin", "/api/audit?action=admin.read&page_size=100"))["items"]
+    assert [each["object"]["id"] for each in items] == [foreign]

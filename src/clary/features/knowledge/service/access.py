@@ -77,6 +77,11 @@ class KnowledgeAccess:
         rows = {row.id: row for row in await BaseRepository(db).list_visible_among(identity, _well_formed(wanted))}
         return await self.describe(db, identity=identity, rows=[rows[each] for each in wanted if each in rows])
 
+    async def note_admin_reads(self, *, identity: Identity, bases: Sequence[KnowledgeBase]) -> None:
+        """Notes what an administrator is about to read of others; has its own transactions."""
+        for base in bases:
+            await self._audit.record_admin_read(identity, AuditObject("kdb", base.id, base.owner_id))
+
     async def describe(
         self, db: Session, *, identity: Identity, rows: Sequence[KnowledgeBaseRow]
     ) -> list[KnowledgeBase]:

@@ -111,7 +111,7 @@ class RunKnowledge:
         """Those of the wanted bases that a run of the caller may search, in that order."""
         named = set(agent_base_ids)
         wanted = [RunBase(each, "", "", agent_owner_id if each in named else "") for each in dict.fromkeys(wanted_ids)]
-        usable = await self._usable(db, caller, wanted)
+        usable, _ = await self._usable(db, caller, wanted)
         lent = {each.id: each.lent_by for each in wanted}
         return [RunBase(base.id, base.name, base.intro, lent[base.id]) for base in usable]
 
@@ -124,7 +124,8 @@ class RunKnowledge:
             QueryEmptyError, RetrievalTimeoutError
         """
         async with self._database.read() as db:
-            usable = await self._usable(db, caller, bases)
+            usable, by_role = await self._usable(db, caller, bases)
+        await self._access.note_admin_reads(identity=caller, bases=by_role)
         return await self._found(payer, usable, query, top_k)
 
     async def search_own(self, *, caller: Identity, kdb_ids: Sequence[str], query: str, top_k: int) -> GivenPassages:
@@ -134,9 +135,11 @@ class RunKnowledge:
             KdbNotFoundError: one is unknown or foreign. QueryEmptyError, RetrievalTimeoutError
         """
         async with self._database.read() as db:
-            readable = await self._access.find_many(db, identity=caller, kdb_ids=kdb_ids)
+            wanted = [RunBase(each, "", "") for each in dict.fromkeys(kdb_ids)]
+            readable, by_role = await self._usable(db, caller, wanted)
         if len(readable) < len(set(kdb_ids)):
             raise KdbNotFoundError
+        await self._access.note_admin_reads(identity=caller, bases=by_role)
         return await self._found(Payer(caller.user_id, caller.key_id, caller.client_id), readable, query, top_k)
 
     async def find_existing(self, db: Session, doc_ids: Sequence[str]) -> frozenset[str]:
@@ -150,18 +153,25 @@ class RunKnowledge:
         passages, warnings = await self.passages.find(bases, query=query, top_k=top_k, payer=payer)
         return GivenPassages(passages, names, warnings)
 
-    async def _usable(self, db: Session, caller: Identity, wanted: Sequence[RunBase]) -> list[KnowledgeBase]:
+    async def _usable(
+        self, db: Session, caller: Identity, wanted: Sequence[RunBase]
+    ) -> tuple[list[KnowledgeBase], list[KnowledgeBase]]:
+        """(those that may be searched, those among them that only an administrator may)."""
         caller = replace(caller, group_ids=await self._groups.groups_of(db, user_id=caller.user_id))
-        found = {
-            base.id: base
-            for base in await self._access.find_many(db, identity=caller, kdb_ids=[each.id for each in wanted])
-        }
+        ids = [each.id for each in wanted]
+        own = await self._access.find_many(db, identity=replace(caller, role="user"), kdb_ids=ids)
+        found = {base.id: base for base in own}
         for lender in {each.lent_by for each in wanted if each.lent_by}:
             lent = [each.id for each in wanted if each.lent_by == lender and each.id not in found]
             for base in await self._access.find_many(db, identity=_person(lender, frozenset()), kdb_ids=lent):
                 if base.owner_id == lender:
                     found[base.id] = base
-        return [found[each.id] for each in wanted if each.id in found]
+        by_role: list[KnowledgeBase] = []
+        if caller.is_admin:
+            rest = [each for each in ids if each not in found]
+            by_role = await self._access.find_many(db, identity=caller, kdb_ids=rest)
+            found |= {base.id: base for base in by_role}
+        return [found[each.id] for each in wanted if each.id in found], by_role
 
 
 def _person(user_id: str, group_ids: frozenset[str]) -> Identity:
