@@ -1,9 +1,14 @@
 """Documents over HTTP: taken in, listed, read, fetched, redone, called off, deleted (contract product 5.4, 5.5)."""
 
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from clary.db.database import READERS
 from features.knowledge.stacks import UNKNOWN, Stacks, stacks_in, told
 
 pytestmark = pytest.mark.anyio
@@ -223,3 +228,26 @@ async def test_what_was_deleted_or_cleared_is_found_by_no_search(stacks: Stacks)
     cleared = await (await stacks.as_("alice")).post("/api/knowledge-base/clear", json={"kdb_id": kdb})
     assert cleared.json()["code"] == 200
     assert await found() == []
+
+
+async def test_no_transaction_waits_for_the_store_while_a_file_is_fetched(
+    stacks: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kdb = await stacks.base("alice")
+    row = (await stacks.add("alice", kdb, {"a.txt": "alfa"}))["a.txt"]
+    files, database = stacks.house.services.knowledge.documents.files, stacks.database
+    fetch, fetched = files.open_local, list[str]()
+
+    async def slow(key: str) -> Path:
+        # Every connection that reads is free for others.
+        async with AsyncExitStack() as stack:
+            for _ in range(READERS):
+                session = await stack.enter_async_context(database.read())
+                await session.execute(text("SELECT 1"))
+        fetched.append(key)
+        return await fetch(key)
+
+    monkeypatch.setattr(files, "open_local", slow)
+    async with asyncio.timeout(8):
+        answer = await (await stacks.as_("alice")).get(f"/api/knowledge-base/doc/download/{row['id']}")
+    assert (answer.status_code, answer.content, len(fetched)) == (200, b"alfa", 1)

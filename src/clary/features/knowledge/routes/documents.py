@@ -147,9 +147,9 @@ async def read_content(
 
 
 @router.get("/download/{doc_id}", summary="Download a document", openapi_extra=needs("read", answers="file"))
-async def download(doc_id: str, request: Request, user: CurrentUser, documents: Documents, db: ReadUnit) -> Response:
+async def download(doc_id: str, request: Request, user: CurrentUser, documents: Documents) -> Response:
     """The file as it was uploaded, always as an attachment. Refusals: E-DOC."""
-    found = await documents.find_original(db, identity=user, doc_id=doc_id)
+    found = await documents.find_original(identity=user, doc_id=doc_id)
     headers = {"Content-Disposition": disposition(found.name), **KEPT_PRIVATE}
     kind = content_type_of(found.name)
     return answer_file(found.content, found.version, asked=request.headers, headers=headers, media_type=kind)

@@ -216,13 +216,14 @@ class DocumentService:
             ],
         }
 
-    async def find_original(self, db: Session, *, identity: Identity, doc_id: str) -> OriginalFile:
-        """The original of a document, as it was uploaded.
+    async def find_original(self, *, identity: Identity, doc_id: str) -> OriginalFile:
+        """The original of a document, as it was uploaded. No transaction is open while it is fetched from the store.
 
         Raises:
             DocNotFoundError: also when its bytes are not kept.
         """
-        _, row = await self._access.get_document(db, identity=identity, doc_id=doc_id, right="read")
+        async with self._database.read() as db:
+            _, row = await self._access.get_document(db, identity=identity, doc_id=doc_id, right="read")
         if row.file_key is None:
             raise DocNotFoundError
         try:
