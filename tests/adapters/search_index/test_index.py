@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clary.adapters.search_index import EmbeddedIndex
+from clary.db.database import UnavailableError
 from clary.features.knowledge.ports import IndexedPassage, IndexKey, IndexLostError
 
 pytestmark = pytest.mark.anyio
@@ -268,3 +269,13 @@ async def test_dropping_an_index_in_use_disturbs_nobody(index: EmbeddedIndex) ->
         group.start_soon(index.drop, KEY)
     await index.drop(KEY)
     assert await index.position(KEY) == -1
+
+
+async def test_a_disk_in_trouble_makes_an_index_unavailable_and_not_lost(index: EmbeddedIndex, tmp_path: Path) -> None:
+    await fill(index, passage(1, "x"))
+    other = IndexKey("b" * 32, 1)
+    # Cannot be opened, as when no file may be made any more.
+    (tmp_path / "indexes" / "p0" / f"{other.kdb_id}.1" / "words.db").mkdir(parents=True)
+    with pytest.raises(UnavailableError):
+        await index.position(other)
+    assert await index.position(KEY) == 1

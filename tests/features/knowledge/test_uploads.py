@@ -193,6 +193,18 @@ async def test_one_bad_question_file_refuses_the_whole_upload(
     assert (await stacks.docs("alice", kdb), stacks.stored()) == ([], [])
 
 
+async def test_a_question_file_that_cannot_be_read_now_may_be_sent_again(
+    stacks: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_arguments: Any, **_more: Any) -> None:
+        raise OSError("no process")
+
+    monkeypatch.setattr(stacks.house.services.knowledge.parser, "parse_qa", fail)
+    kdb = await stacks.base("alice", kind="qa")
+    assert told(await stacks.send("alice", kdb, {"good.csv": PAIRS}))[:2] == (503, "unavailable")
+    assert (await stacks.docs("alice", kdb), stacks.stored()) == ([], [])
+
+
 async def test_clearing_and_removing_a_base_leaves_nothing_and_touches_no_other(stacks: Stacks) -> None:
     kdb, other = await stacks.base("alice"), await stacks.base("alice")
     for base in (kdb, other):

@@ -14,10 +14,15 @@ import apsw
 
 from clary.adapters.search_index.vectors import TornFileError, VectorView, append, empty_view, open_view, rewrite
 from clary.adapters.search_index.words import FORMAT, State, WordFile
+from clary.db.database import UnavailableError
 from clary.features.knowledge.ports import Hit, IndexedPassage, IndexLostError
 
 _LEAST_WASTE: Final = 1000
 _BROKEN: Final = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.IOError, TypeError, TornFileError)
+
+
+_AWAY: Final = (apsw.FullError, apsw.CantOpenError, apsw.ReadOnlyError, OSError)
+"""The disk is in trouble, not the files: beginning anew would not help."""
 
 
 class BrokenIndexError(IndexLostError):
@@ -30,6 +35,8 @@ def _lost_if_broken() -> Generator[None]:
         yield
     except (*_BROKEN, FileNotFoundError) as error:
         raise BrokenIndexError from error
+    except _AWAY as error:
+        raise UnavailableError from error
 
 
 class IndexFiles:
@@ -90,12 +97,15 @@ class IndexFiles:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _open(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            self._open_files()
-        except _BROKEN:
-            self._wipe()
-            self._open_files()
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                self._open_files()
+            except _BROKEN:
+                self._wipe()
+                self._open_files()
+        except _AWAY as error:
+            raise UnavailableError from error
 
     def _open_files(self) -> None:
         words = WordFile(self._folder / "words.db")

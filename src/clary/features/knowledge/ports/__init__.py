@@ -114,6 +114,7 @@ class DocumentParser(Protocol):
         Raises:
             QaFormatError
             DocumentRefusedError: It is of the right kind, but encrypted, damaged or too large.
+            OSError: The file cannot be read, or no process can be begun that reads it.
         """
         ...
 
@@ -281,7 +282,8 @@ class IndexLostError(Exception):
 class SearchIndex(Protocol):
     """Full text and vectors, derived from rows. Losing it loses nothing. Safe for concurrent callers.
 
-    Every method but `drop` and `keep_only` may raise `IndexLostError`.
+    Every method but `drop` and `keep_only` may raise `IndexLostError`; each may raise `UnavailableError`: its disk or
+    server is in trouble.
     """
 
     async def position(self, key: IndexKey) -> int:

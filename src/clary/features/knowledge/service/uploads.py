@@ -205,6 +205,8 @@ class DocumentUploads:
             if problem.outcome == "unsupported":
                 raise QaFileTypeError(file.name) from None
             raise QaFileFormatError(file.name, qa_reason(problem.outcome)) from None
+        except OSError as error:
+            raise UnavailableError from error
         finally:
             await self._files.release(path)
 
