@@ -1,10 +1,12 @@
 """Question sets (product.md 5.9)."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from clary.db.database import UnavailableError
+from clary.features.knowledge.errors import RetrievalTimeoutError
 from clary.features.knowledge.ports import FoundPassage
 from features.knowledge.library import PREFIX, Library
 
@@ -154,3 +156,21 @@ async def test_only_runs_that_were_asked_alike_are_compared(library: Library) ->
     await library.call("alice", "POST", f"{PREFIX}/redo_all", {"kdb_id": kdb_id})
     await results(library, kdb_id, 6)
     assert await warning() is None
+
+
+async def test_a_question_that_times_out_is_missed_and_a_server_in_trouble_is_asked_again(library: Library) -> None:
+    class Troubled(KnownAnswers):
+        faults: ClassVar[list[Exception]] = [UnavailableError(), RetrievalTimeoutError()]
+
+        async def find(self, *, kdb_id: str, query: str, top_k: int, mode: str | None) -> Sequence[FoundPassage]:
+            if self.faults:
+                raise self.faults.pop(0)
+            return await super().find(kdb_id=kdb_id, query=query, top_k=top_k, mode=mode)
+
+    library.house.services.knowledge.question_runs.finder = Troubled(heron=[HERON], walrus=[WALRUS])
+    kdb_id = await library.base("alice")
+    await put(library, kdb_id, ITEMS[:2])
+    assert (await library.call("alice", "POST", f"{PREFIX}/questions/run", {"kdb_id": kdb_id}))[0] == 200
+    (result,) = await results(library, kdb_id, 1)
+    assert (result["status"], result["recall"]) == ("completed", 0.5)
+    assert [each["question"] for each in result["missed"]] == ["heron"]

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from clary.db.database import Database
+import structlog
+
+from clary.db.database import Database, UnavailableError
 from clary.db.session import Session
 from clary.errors import ProblemError
-from clary.features.knowledge.errors import KdbTaskNotFoundError
+from clary.features.knowledge.errors import KdbTaskNotFoundError, RetrievalTimeoutError
 from clary.features.knowledge.policy.evaluating import Score, has_fallen, mrr_of, rank_of, recall_of
-from clary.features.knowledge.ports import PassageFinder
+from clary.features.knowledge.ports import FoundPassage, PassageFinder
 from clary.features.knowledge.repository.bases import BaseRepository
 from clary.features.knowledge.repository.questions import QuestionRepository
 from clary.features.knowledge.service.access import KnowledgeAccess, KnowledgeBase
@@ -21,6 +23,8 @@ from clary.jobs.queue import JobQueue
 from clary.jobs.work import Work
 from clary.kit.clock import Clock, wire_time
 from clary.kit.ids import new_hex
+
+log = structlog.get_logger()
 
 Json = dict[str, Any]
 Trigger = Literal["manual", "reindex"]
@@ -148,6 +152,9 @@ class QuestionRuns:
             return None
         try:
             scores = [await self._ask(kdb_id, question, payload) for question in questions]
+        except UnavailableError:
+            # The job is repeated.
+            raise
         except ProblemError:
             await self._change(work, status="failed")
             raise
@@ -155,9 +162,14 @@ class QuestionRuns:
         return None
 
     async def _ask(self, kdb_id: str, question: KnowledgeQuestionRow, payload: Json) -> Score:
-        found = await self.finder.find(
-            kdb_id=kdb_id, query=question.question, top_k=payload["top_k"], mode=payload["mode"]
-        )
+        found: Sequence[FoundPassage] = ()
+        try:
+            found = await self.finder.find(
+                kdb_id=kdb_id, query=question.question, top_k=payload["top_k"], mode=payload["mode"]
+            )
+        except RetrievalTimeoutError:
+            # Whoever asks it gets no answer either.
+            log.info("question_timed_out", kdb_id=kdb_id)
         return Score(question.id, question.question, rank_of(question.expected, found))
 
     async def _change(self, work: Work, **values: Any) -> bool:
