@@ -1,13 +1,19 @@
 """What becomes of index files and versions as time goes by (product.md 5.7)."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select, update
 
 from clary.adapters.text_analysis import FoldingAnalyzer
+from clary.db.database import UnavailableError
 from clary.features.knowledge.ports import IndexKey
+from clary.features.knowledge.service import sweeping, vectors
 from clary.features.knowledge.tables import KnowledgeBaseRow, KnowledgeRemovalRow
 from clary.wiring import upkeep
 from features.knowledge.library import PREFIX, FakeSource, Library, library_in
@@ -121,3 +127,38 @@ async def test_words_of_a_newer_analyzer_are_built_beside_without_asking_the_mod
         assert f"{words_only}.2" in folders(library)
     async with library_in(tmp_path, source=source) as library:
         assert (await library.info("admin", with_model))["index"]["version"] == 2
+
+
+class Faulty:
+    """Stands for whatever loops ask; fails in a way nobody foresaw, then says that it was asked again."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.again = asyncio.Event()
+
+    async def sweep(self) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            raise ZeroDivisionError
+        self.again.set()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[None]:
+        await self.sweep()
+        raise UnavailableError
+        yield
+
+
+async def test_an_unforeseen_fault_ends_no_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (sweeping, vectors):
+        monkeypatch.setattr(module, "SWEEP_SECONDS" if module is sweeping else "LOOK_SECONDS", 0.01)
+    removal, database = Faulty(), Faulty()
+    sweep = sweeping.KnowledgeSweep(cast("Any", removal))
+    filling = vectors.VectorFilling(database=cast("Any", database), queue=cast("Any", None), batches=cast("Any", None))
+    sweep.start()
+    await filling.start()
+    async with asyncio.timeout(5):
+        await removal.again.wait()
+        await database.again.wait()
+    await sweep.stop()
+    await filling.stop()

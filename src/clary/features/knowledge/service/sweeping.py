@@ -38,4 +38,7 @@ class KnowledgeSweep:
                 log.warning("knowledge_sweep_put_off")
             except OSError as error:
                 log.warning("knowledge_files_not_swept", errno=error.errno)
+            except Exception as error:
+                # Nobody else would begin it again.
+                log.error("knowledge_sweep_fault", exc_info=error)
             await asyncio.sleep(SWEEP_SECONDS)

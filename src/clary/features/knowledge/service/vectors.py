@@ -191,6 +191,9 @@ class VectorFilling:
                 await self._have_filled()
             except UnavailableError:
                 log.warning("vectors_put_off")
+            except Exception as error:
+                # The one loop that must not end: every base would wait for its vectors without a word.
+                log.error("vectors_fault", exc_info=error)
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._woken.wait()
