@@ -50,8 +50,8 @@ export function ModelChoice({ values, onChange }: ModelChoiceProps) {
             label={k.dims}
             hint={k.dimsHint}
             type="number"
-            min={1}
-            max={8192}
+            min={32}
+            max={4096}
             value={values.dims}
             onChange={(dims) => onChange({ dims })}
           />
