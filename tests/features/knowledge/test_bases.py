@@ -28,7 +28,7 @@ async def test_a_new_base_has_the_documented_info(library: Library) -> None:
             "embedding": {"mode": "server"},
             "reranker": {"mode": "server"},
             "chunk": {"target_chars": 800, "overlap_chars": 100},
-            "retrieval": {},
+            "retrieval": {"top_k": 10, "mode": "hybrid", "min_score": 0},
         },
         "user_id": library.ids["alice"],
         "docNum": 0,

@@ -11,6 +11,7 @@ Json = dict[str, Any]
 LANGUAGE = "zh-cn"
 TARGET_CHARS, OVERLAP_CHARS = 800, 100
 SERVER: Json = {"mode": "server"}
+RETRIEVAL: Json = {"top_k": 10, "mode": "hybrid", "min_score": 0}
 
 
 def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> Json:
@@ -28,7 +29,7 @@ def shown(settings: Mapping[str, Any]) -> Json:
         "embedding": embedding_of(settings),
         "reranker": reranker_of(settings),
         "chunk": chunk_of(settings),
-        "retrieval": settings.get("retrieval") or {},
+        "retrieval": {**RETRIEVAL, **_present(settings.get("retrieval"))},
     }
 
 
