@@ -1,4 +1,4 @@
-"""The uploaded files of knowledge bases, in a folder. An object store would be another module here, of the same port.
+"""The uploaded files of knowledge bases, in a folder; `object_store` fills the same port with a bucket.
 
 A file is written beside its place and renamed, so that it is there whole or not at all. What a dead process left half
 written is listed under the key it was meant for, and removed with it.

@@ -1,6 +1,6 @@
 """Kinds of documents, by the ends of their names and by their media types.
 
-The old binary `doc` is left out: no parser here reads Chinese text in it correctly.
+The old binary `doc` is left out: its parser is one of knowledge bases' confined ones, which this reader does not ask.
 """
 
 from typing import Final

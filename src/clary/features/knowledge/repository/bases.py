@@ -134,10 +134,6 @@ class BaseRepository:
         total, with_vector = (await self._session.execute(query)).one()
         return total, with_vector
 
-    async def find_index(self, kdb_id: str, version: int) -> KnowledgeIndexRow | None:
-        """A version of a base."""
-        return await self._session.scalar(select(_I).where(_I.kdb_id == kdb_id, _I.version == version))
-
     async def list_indexes(self, kdb_id: str) -> list[KnowledgeIndexRow]:
         """All versions of a base, oldest first."""
         query = select(_I).where(_I.kdb_id == kdb_id).order_by(_I.version)

@@ -99,7 +99,7 @@ class DocumentRepository:
         await self._session.flush()
 
     async def begin_again(self, kdb_id: str, *, task_id: str, due_at: float, now: datetime, **chosen: str) -> int:
-        """Puts documents of a base back into the queue under a new task; `id` or `task` chooses among them."""
+        """Puts documents of a base back into the queue under a new task; `doc_id` or `of_task` chooses among them."""
         return await self._change(
             _Doc.kdb_id == kdb_id,
             *_chosen(**chosen),
@@ -148,10 +148,6 @@ class DocumentRepository:
         """The file keys of documents that exist."""
         query = select(_Doc.file_key).where(_Doc.id.in_(doc_ids), _Doc.file_key.is_not(None))
         return {key for key in await self._session.scalars(query) if key is not None}
-
-    async def hand_over(self, kdb_ids: Collection[str], owner_id: str) -> None:
-        """The documents of bases belong to somebody else from now on."""
-        await self._change(_Doc.kdb_id.in_(list(kdb_ids)), owner_id=owner_id)
 
     async def _change(self, *conditions: ColumnElement[bool], **values: Any) -> int:
         statement = update(_Doc).where(*conditions).values(**values).execution_options(synchronize_session=False)

@@ -75,10 +75,6 @@ class PassageRepository:
         if numbers:
             await self._remove(kdb_id, numbers, await self._next_change(kdb_id))
 
-    async def find_change_number(self, kdb_id: str) -> int | None:
-        """The number of the newest change; None: the base is gone."""
-        return await self._session.scalar(select(_B.change_number).where(_B.id == kdb_id))
-
     async def changes_since(self, kdb_id: str, version: int, after: Place, *, limit: int) -> Changes | None:
         """Passages written after a place, oldest first, and what was removed after its change. None: no such base.
 

@@ -54,13 +54,8 @@ class VersionRepository:
         """The version that a task builds or has built."""
         return await self._session.scalar(select(_I).where(_I.kdb_id == kdb_id, _I.task_id == task_id))
 
-    async def list_texts(self, kdb_id: str, *, after: str, limit: int) -> list[str]:
-        """Documents with a text, by id, after one."""
-        query = select(_D.id).join(_T, _T.doc_id == _D.id).where(_D.kdb_id == kdb_id, _D.id > after)
-        return list(await self._session.scalars(query.order_by(_D.id).limit(limit)))
-
     async def list_unbuilt(self, kdb_id: str, version: int, *, after: str, limit: int) -> list[str]:
-        """Those among them that have no passage in a version."""
+        """Documents with a text but no passage in a version, by id, after one."""
         query = select(_D.id).join(_T, _T.doc_id == _D.id)
         query = query.where(_D.kdb_id == kdb_id, _D.id > after, ~_has_passage(version))
         return list(await self._session.scalars(query.order_by(_D.id).limit(limit)))
