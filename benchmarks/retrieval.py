@@ -216,7 +216,9 @@ class Server:
                 form.add_field("files", text.encode(), filename=f"{text_id}.txt", content_type="text/plain")
             task = (await self._call("POST", "/doc/add_by_files", data=form))["taskId"]
             await self._until("/doc/task_process", {"task_id": task}, lambda data: data["taskProcess"] >= 100)
-        await self._until("/info", {}, lambda data: data["index"]["vectors"] != "partial")
+        # A base with a model has no vectors at first, which is not yet the state that is measured.
+        wanted = "none" if self._mode == "none" else "complete"
+        await self._until("/info", {}, lambda data: data["index"]["vectors"] == wanted)
 
     async def fill(self, collection: Collection, passages: int) -> None:
         """Makes so many passages of the collection, one document for each hundred, and asks questions meanwhile."""
