@@ -39,6 +39,7 @@ _UNKNOWN = Text(
     "The server restarted while this tool was running, so its outcome is unknown; check the actual state before "
     "trying again",
 )
+_NOT_NOW = Text("工具 {name} 在当前阶段不可用", "The tool {name} may not be used in the present phase of the run")
 _INTERRUPTED = Text("工具执行已被用户中断", "The tool was interrupted by the user")
 
 
@@ -108,14 +109,20 @@ class ToolRunner:
             await self._save_whole(call_id, text)
         self._kept.add(call_id)
 
-    async def run(self, pending: Sequence[PendingCall]) -> AsyncGenerator[ToolEvent]:
-        """Events of all calls, one `ToolStepDone` each. Closing the generator ends every running tool first."""
+    async def run(
+        self, pending: Sequence[PendingCall], allowed: Callable[[str], bool] = lambda _: True
+    ) -> AsyncGenerator[ToolEvent]:
+        """Events of all calls, one `ToolStepDone` each. Closing the generator ends every running tool first.
+
+        Tools that are not `allowed` in the present phase do not run, whatever the model was offered: it may call one
+        that it only read of.
+        """
         queue: Events = asyncio.Queue()
         slots = asyncio.Semaphore(MAX_PARALLEL)
         tasks: list[asyncio.Task[None]] = []
         for position, item in enumerate(pending):
             before = [tasks[other] for other in range(position) if self._must_wait(pending[other].call, item.call)]
-            tasks.append(asyncio.create_task(self._one(item, before, slots, queue)))
+            tasks.append(asyncio.create_task(self._one(item, before, slots, queue, allowed)))
         for task in tasks:
             task.add_done_callback(lambda done: _pass_on_fault(done, queue))
         left = len(tasks)
@@ -148,6 +155,7 @@ class ToolRunner:
         before: Sequence["asyncio.Task[None]"],
         slots: asyncio.Semaphore,
         queue: "Events",
+        allowed: Callable[[str], bool],
     ) -> None:
         async def tell(event: ToolEvent) -> None:
             handled = asyncio.Event()
@@ -160,7 +168,7 @@ class ToolRunner:
             with _span_of(item.call) as span:
                 outcome = "interrupted"
                 try:
-                    result: dict[str, Any] | str = await self._attempt(item, tell)
+                    result: dict[str, Any] | str = await self._attempt(item, tell, allowed)
                     is_error, outcome = False, "ok"
                 except ToolFailedError as error:
                     result, is_error, outcome = error_content(error, item.call.name), True, "error"
@@ -170,7 +178,9 @@ class ToolRunner:
                 span.content("gen_ai.tool.call.result", lambda: json_text.dumps_text(result))
             await tell(await self._done(item.call, result, is_error=is_error))
 
-    async def _attempt(self, item: PendingCall, tell: Callable[[ToolEvent], Awaitable[None]]) -> dict[str, Any] | str:
+    async def _attempt(
+        self, item: PendingCall, tell: Callable[[ToolEvent], Awaitable[None]], allowed: Callable[[str], bool]
+    ) -> dict[str, Any] | str:
         call = item.call
         tool = self._tools.get(call.name)
         if tool is None:
@@ -178,6 +188,8 @@ class ToolRunner:
         effect = tool.spec.effect
         if item.state == "maybe_begun" and effect != "read":
             raise ToolFailedError(words(_UNKNOWN, self._language), "OUTCOME_UNKNOWN")
+        if not allowed(call.name):
+            raise ToolFailedError(words(_NOT_NOW.fill(name=call.name[:64]), self._language), "PERMISSION_DENIED")
         if _is_too_long(call.arguments):
             needed, text = tool.spec.required, words(_TOO_LONG, self._language)
             raise ToolFailedError(text, "INVALID_ARGUMENTS", required_params=needed, provided_params=[])
