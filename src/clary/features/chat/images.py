@@ -35,7 +35,8 @@ class RunImages:
         """See the port."""
         recorder = self._recorder
         config, provider = recorder.config, recorder.config.provider
-        if not config.accepts_images:
+        # Whether the pictures of messages are shown is the agent's choice; here a tool was asked to look.
+        if not provider.supports_multimodal:
             raise ToolFailedError(_NO_IMAGES.render(config.locale))
         # Calls of one response may look at several pictures at once: each has a model of its own.
         model = recorder.booking.model_of_its_own(self._client, provider, self._budget)
