@@ -148,6 +148,15 @@ async def test_a_body_that_says_nothing_or_the_wrong_thing_is_a_422(
     assert (await chat.alice.data("GET", "/api/conversations"))["total"] == 0
 
 
+@pytest.mark.parametrize(
+    "body", [{"agent_mode": "x" * 65}, {"available_sub_agent_ids": ["a"] * 1001}], ids=["mode", "targets"]
+)
+async def test_a_rerun_has_the_limits_of_a_start(chat: Chat, body: dict[str, Any]) -> None:
+    await chat.alice.say("x")
+    status, slug, _ = await refused(chat, "/api/conversations/s1/rerun-stream", body)
+    assert (status, slug) == (422, "validation_error")
+
+
 async def test_chat_needs_an_agent_and_the_others_do_not(chat: Chat) -> None:
     status, slug, _ = await refused(chat, "/api/chat", said("x"))
     assert (status, slug) == (422, "validation_error")

@@ -10,6 +10,7 @@ from clary.http.payload import Payload
 MAX_INLINE_AGENTS = 20
 MAX_RUN_SERVERS = 10
 Names = Annotated[list[str], Field(max_length=1000)]
+ModeName = Annotated[str, Field(max_length=64)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Workflows = dict[str, list[str]]
 MODEL_KEYS = frozenset(
@@ -106,7 +107,7 @@ class StreamRequest(ChatRequest):
     """
 
     agent_name: Annotated[str, Field(max_length=128)] | None = None
-    agent_mode: Annotated[str, Field(max_length=64)] | None = None
+    agent_mode: ModeName | None = None
     multi_agent: bool | None = None
     max_loop_count: int | None = None
     deep_thinking: bool | None = None
