@@ -17,6 +17,7 @@ from clary.features.chat.overriding import (
     context_budget,
     merged_context,
     mode_of,
+    own_model,
     strictest,
     warn,
     with_model_override,
@@ -24,6 +25,7 @@ from clary.features.chat.overriding import (
 from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.payloads.overrides import InlineAgent, StreamRequest
 from clary.features.chat.things import GivenThings, RunThings, WantedThings
+from clary.features.llm_providers.errors import ProviderMissingError
 from clary.features.llm_providers.ports import ProviderSnapshot
 from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.permissions.service import Identity
@@ -118,7 +120,7 @@ class RunResolver:
         request = asked.request
         wanted = request if isinstance(request, StreamRequest) else StreamRequest(messages=[])
         warnings: Warnings = []
-        provider, fast = await self._provider_pair(db, identity, agent, request)
+        provider, fast = await self._provider_pair(db, identity, agent, wanted, request)
         provider = self._overridden(provider, wanted, identity, warnings)
         context, saved = merged_context(
             request.system_context, dict(agent.system_context), asked.saved_context, warnings
@@ -218,26 +220,28 @@ class RunResolver:
             warn(resolved.warnings, "provider_id", provider.model, "unpriced_model")
 
     async def _provider_pair(
-        self, db: Session, identity: Identity, agent: AgentSnapshot, request: ChatRequest
+        self, db: Session, identity: Identity, agent: AgentSnapshot, wanted: StreamRequest, request: ChatRequest
     ) -> tuple[ProviderSnapshot, ProviderSnapshot | None]:
         """The main model, and the small one where there is one of its own."""
-        provider = await self._providers.resolve(
-            db,
-            user_id=identity.user_id,
-            requested_id=request.provider_id,
-            agent_provider_id=agent.provider_id,
-            agent_owner_id=agent.owner_id,
-        )
+
+        async def found(requested_id: str | None, of_agent: str | None) -> ProviderSnapshot:
+            return await self._providers.resolve(
+                db,
+                user_id=identity.user_id,
+                requested_id=requested_id,
+                agent_provider_id=of_agent,
+                agent_owner_id=agent.owner_id,
+            )
+
+        # Who brings a model along needs none that is stored; one that is named has to exist all the same.
+        brought = None if request.provider_id else own_model(wanted.llm_model_config, identity.user_id)
+        provider = brought or await found(request.provider_id, agent.provider_id)
         if not (request.fast_provider_id or agent.fast_provider_id):
             return provider, None
-        fast = await self._providers.resolve(
-            db,
-            user_id=identity.user_id,
-            requested_id=request.fast_provider_id,
-            agent_provider_id=agent.fast_provider_id,
-            agent_owner_id=agent.owner_id,
-        )
-        return provider, fast
+        try:
+            return provider, await found(request.fast_provider_id, agent.fast_provider_id)
+        except ProviderMissingError:
+            return provider, None
 
     def _overridden(
         self, provider: ProviderSnapshot, wanted: StreamRequest, identity: Identity, warnings: Warnings

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from clary.features.chat.payloads import MAX_PREFIX_BYTES, ChatRequest
+from clary.features.llm_providers.service import normal_address
 from clary.http.payload import Payload
 
 MAX_INLINE_AGENTS = 20
@@ -31,6 +32,11 @@ class ModelOverride(Payload):
     max_model_len: int | None = Field(None, ge=1024, le=100_000_000)
     base_url: Annotated[str, Field(max_length=2048)] | None = None
     api_key: Annotated[str, Field(max_length=4096)] | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        return normal_address(value) if value else value
 
     @model_validator(mode="after")
     def _pair_goes_together(self) -> "ModelOverride":
