@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from clary.kit import json_text, measures, traces
+from clary.kit import json_text, measures, safe_paths, traces
 from clary.kit.clock import Clock
 from clary.kit.text import Text
 from clary.runtime.events import ToolProgressed, ToolStepBegan, ToolStepDone
@@ -120,8 +120,13 @@ class ToolRunner:
         queue: Events = asyncio.Queue()
         slots = asyncio.Semaphore(MAX_PARALLEL)
         tasks: list[asyncio.Task[None]] = []
+        files = [self._files_of(item.call) for item in pending]
         for position, item in enumerate(pending):
-            before = [tasks[other] for other in range(position) if self._must_wait(pending[other].call, item.call)]
+            before = [
+                tasks[other]
+                for other in range(position)
+                if files[other] & files[position] or self._keep_order(pending[other].call, item.call)
+            ]
             tasks.append(asyncio.create_task(self._one(item, before, slots, queue, allowed)))
         for task in tasks:
             task.add_done_callback(lambda done: _pass_on_fault(done, queue))
@@ -140,14 +145,23 @@ class ToolRunner:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _must_wait(self, earlier: ToolCall, later: ToolCall) -> bool:
-        """Calls that are not parallel-safe keep the model's order; calls on the same file never overlap."""
+    def _keep_order(self, earlier: ToolCall, later: ToolCall) -> bool:
+        """Whether both are calls that never overlap with others of their kind."""
         first, second = self._tools.get(earlier.name), self._tools.get(later.name)
-        if first is None or second is None:
-            return False
-        if not first.spec.parallel_safe and not second.spec.parallel_safe:
-            return True
-        return bool(_paths(first, earlier) & _paths(second, later))
+        return first is not None and second is not None and not (first.spec.parallel_safe or second.spec.parallel_safe)
+
+    def _files_of(self, call: ToolCall) -> frozenset[str]:
+        """The workspace files that a call touches, each spelled in one way."""
+        tool = self._tools.get(call.name)
+        if tool is None or _is_too_long(call.arguments):
+            return frozenset()
+        spec = tool.spec
+        if not spec.path_arguments and spec.files_in is None:
+            return frozenset()
+        arguments = parse_arguments(call.arguments) or {}
+        named = [str(arguments[name]) for name in spec.path_arguments if arguments.get(name)]
+        named += spec.files_in(arguments) if spec.files_in is not None else ()
+        return frozenset(found for each in named if (found := _spelled(each)))
 
     async def _one(
         self,
@@ -306,9 +320,10 @@ def is_object_text(raw: str) -> bool:
         return False
 
 
-def _paths(tool: Tool, call: ToolCall) -> set[str]:
-    if not tool.spec.path_arguments:
-        return set()
-    arguments = parse_arguments(call.arguments) or {}
-    values = [arguments.get(name) for name in tool.spec.path_arguments]
-    return {"/".join(part for part in str(value).split("/") if part not in ("", ".")) for value in values if value}
+def _spelled(path: str) -> str:
+    """A path as all its spellings are compared; `""` for one that no tool accepts."""
+    try:
+        # A first part `workspace/` may mean the root or a folder of that name: better one call too many waits.
+        return safe_paths.normalise("/" + safe_paths.normalise(path))
+    except safe_paths.PathDeniedError:
+        return ""
