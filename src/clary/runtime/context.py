@@ -32,6 +32,7 @@ PROMPT_TOKENS = 300
 SUMMARY_LINE_CHARACTERS = (100_000, 20_000, 4_000, 2_000, 1_000, 500, 200, 100)
 """How much of each message a summary is written from: the most that fits."""
 QUESTIONNAIRE = "questionnaire"
+USER_WORDS = "\n\nWhat the user said, word for word:\n"
 OVERSIZED = "[A message of {n} characters is left out here: it did not fit into the context.]"
 
 SUMMARY_PROMPT = (
@@ -266,34 +267,34 @@ class ContextBudget:
         model: str,
         new_id: Callable[[], str],
         covered_before: int = 0,
+        earlier: str | None = None,
     ) -> ContextCompacted:
         """The record of a summary. What the user said is kept word for word within the history share.
 
-        `covered_before`: how far the summary before this one reached.
+        `earlier`, `covered_before`: the summary before this one, whose words of the user stay, and how far it reached.
         """
         rows = [entry.row_id for entry in covered if entry.row_id is not None]
         return ContextCompacted(
             call_id="auto_compress_" + new_id().replace("-", "")[:8],
             call_message_id=new_id(),
             result_message_id=new_id(),
-            summary=self._with_user_words(covered, text),
+            summary=self._with_user_words(covered, text, earlier or ""),
             covers_from=min(rows, default=0),
             covers_to=max([covered_before, *rows]),
             model=model,
             covers_before=kept[0].message_id if kept else None,
         )
 
-    def _with_user_words(self, covered: Sequence[Entry], text: str) -> str:
-        text = _cut_to(text.strip(), self.summary_tokens)
+    def _with_user_words(self, covered: Sequence[Entry], text: str, earlier: str) -> str:
+        text = _cut_to(text.strip().replace(USER_WORDS, ""), self.summary_tokens)
         room = self._history_share - estimate_tokens(text) * self._calibration
         kept: list[str] = []
-        for words in reversed(_statements(covered)):
-            room -= estimate_tokens(words) * self._calibration
+        for line in reversed([*_kept_lines(earlier), *(f"- {words}" for words in _statements(covered))]):
+            room -= estimate_tokens(line) * self._calibration
             if room < 0:
                 break
-            kept.append(f"- {words}")
-        statements = "\n\nWhat the user said, word for word:\n" + "\n".join(reversed(kept)) if kept else ""
-        return text + statements
+            kept.append(line)
+        return text + USER_WORDS + "\n".join(reversed(kept)) if kept else text
 
 
 def _is_said(entry: Entry) -> bool:
@@ -331,6 +332,18 @@ def _tighter(one: Limits, other: Limits) -> Limits:
     """The smaller limit of each entry."""
     both = ([each for each in pair if each is not None] for pair in zip(one, other, strict=True))
     return [min(pair, default=None) for pair in both]
+
+
+def _kept_lines(summary: str) -> list[str]:
+    """The statements that a summary holds word for word, in order; each of their lines but the first goes on one."""
+    _, _, listed = summary.partition(USER_WORDS)
+    found: list[str] = []
+    for line in listed.split("\n") if listed else ():
+        if line.startswith("- ") or not found:
+            found.append(line)
+        else:
+            found[-1] += f"\n{line}"
+    return found
 
 
 def _shortened(entries: Sequence[Entry], limits: Limits) -> list[Entry]:
