@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from clary.adapters.scripted_provider import Call, CallTools, Say
 from clary.features.usage.tables import UsageRow
+from clary.runtime import plan
 from features.chat.people import told
 from features.chat.world import Chat, chat_in, end_of
 
@@ -152,6 +153,18 @@ async def test_the_tool_looks_in_a_run_also_where_pictures_of_messages_are_not_s
     assert lines[1]["content"]["data"]["description"] == "Plainly."
     assert asked[0]["content"] == [text("What? [[play:plain]]"), image(INLINE)]
     assert first[1]["content"] == [text("Look [[play:look]]"), text("[image: cat.png]")]
+
+
+async def test_looking_is_a_model_call_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "MAX_MODEL_CALLS", 3)
+    looks = CallTools([Call("analyze_image", {"image_path": "cat.png", "prompt": "[[play:plain]]"})] * 3)
+    async with chat_in(tmp_path, {"look": [looks, Say("Done.")]}) as chat:
+        agent = await with_eyes(chat)
+        lines = await chat.alice.say("[[play:look]]", agent_id=agent, available_tools=["analyze_image"])
+        failure = next(line["error_info"]["kind"] for line in lines if line.get("error_info"))
+        calls = len(chat.provider.requests)
+    assert (end_of(lines)[0], failure) == ("failed", "limit")
+    assert calls <= 3
 
 
 async def test_a_model_without_eyes_refuses_a_direct_call_in_words(tmp_path: Path) -> None:
