@@ -75,6 +75,22 @@ async def test_words_that_are_no_mode_mean_simple_or_fibre(tmp_path: Path) -> No
     assert found == ["simple", "simple", "simple", "fibre", "fibre", "team", "simple"]
 
 
+async def test_an_agent_saved_without_a_mode_is_fibre_when_it_is_saved_with_many(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        agents = [
+            await chat.alice.agent(name=f"A{at}", **fields)
+            for at, fields in enumerate(({"multiAgent": True}, {}, {"multiAgent": True, "agentMode": "simple"}))
+        ]
+        found: list[tuple[str, str]] = []
+        for agent in agents:
+            lines = await chat.alice.say("hello", agent_id=agent)
+            mode = (await chat.alice.run(lines[-1]["run_id"]))["agent_mode"]
+            found.append((mode, (await chat.alice.data("GET", f"/api/agent/{agent}"))["agentMode"]))
+        version = await chat.alice.data("GET", f"/api/agent/{agents[0]}/versions/1")
+    assert found == [("fibre", "simple"), ("simple", "simple"), ("simple", "simple")]
+    assert version["config"]["agentMode"] == "simple"
+
+
 @pytest.mark.parametrize(
     ("verdict", "reason"), [("completed", "answered"), ("failed", "answered"), ("need_user_input", "need_user_input")]
 )

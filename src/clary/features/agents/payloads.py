@@ -137,7 +137,7 @@ class AgentRequest(Payload):
     llm_provider_id: str | None = None
     enable_multimodal: bool = Field(False, alias="enableMultimodal")
     multi_agent: bool = Field(False, alias="multiAgent")
-    agent_mode: str = Field("simple", alias="agentMode", max_length=32)
+    agent_mode: str | None = Field(None, alias="agentMode", max_length=32)
     description: str = Field("", max_length=2000)
 
     thinking_level: ThinkingLevel | None = Field(None, alias="thinkingLevel")
