@@ -289,3 +289,19 @@ async def test_a_run_spawns_twenty_agents_and_no_more(tmp_path: Path) -> None:
     results = [line["content"] for line in lines if line.get("role") == "tool"]
     assert [isinstance(each, str) for each in results] == [True] * 20 + [False]
     assert results[20]["error_type"] == "EXECUTION_ERROR"
+
+
+async def test_tools_that_a_run_does_not_have_are_warned_of(tmp_path: Path) -> None:
+    listed = ["file_read", "execute_shell_command", "search_knowledge_base", "search_web_page", "questionnaire"]
+    delegating = ["sys_delegate_task", "sys_finish_task", "sys_none"]
+    found: list[list[tuple[str, str]]] = []
+    async with chat_in(tmp_path) as chat:
+        for session, mode in (("s1", "simple"), ("s2", "fibre")):
+            tools = [*listed, *delegating]
+            lines = await chat.alice.say("hello", session, agent_mode=mode, available_tools=tools)
+            run = await chat.alice.run(lines[-1]["run_id"])
+            found.append([(each["value"], each["reason"]) for each in run["warnings"]])
+            assert {each["field"] for each in run["warnings"]} == {"available_tools"}
+    lost = [(name, "not_usable") for name in listed[1:4]]
+    ended = [("sys_finish_task", "not_usable"), ("sys_none", "unknown")]
+    assert found == [[*lost, ("sys_delegate_task", "not_usable"), *ended], [*lost, *ended]]

@@ -1,6 +1,6 @@
 """What a request resolves to: agent, providers, prompt, tools; everything fixed for the whole run (9.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from clary.features.agents.service import AgentResolver
 from clary.features.chat.config import Caller, Json, Member, RunConfig
 from clary.features.chat.control_tags import ControlTags
 from clary.features.chat.errors import ModelOverrideForbiddenError
-from clary.features.chat.offering import known_names
+from clary.features.chat.offering import known_names, offered_names
 from clary.features.chat.overriding import (
     ContextShares,
     Warnings,
@@ -35,6 +35,7 @@ from clary.kit.ids import new_hex
 from clary.kit.text import current_locale
 from clary.runtime.prompt import prompt_language
 from clary.runtime.prompts import persona
+from clary.runtime.tools import Sandbox
 
 DEFAULT_ANSWER_LANGUAGE = "zh-CN(简体中文)"
 
@@ -80,6 +81,7 @@ class RunResolver:
         agents: AgentResolver,
         providers: ProviderResolver,
         toolbox: Toolbox,
+        sandbox: Callable[[], Sandbox],
         things: RunThings,
         shares: ContextShares,
         limits: LoopLimits,
@@ -89,6 +91,7 @@ class RunResolver:
         self._agents = agents
         self._providers = providers
         self._toolbox = toolbox
+        self._sandbox = sandbox
         self._things = things
         self._shares = shares
         self._limits = limits
@@ -142,6 +145,7 @@ class RunResolver:
             mode=mode,
             members=members,
         )
+        self._warn_of_lost_tools(wanted.available_tools or agent.tools, config, warnings)
         return Resolved(config, agent, mode, warnings, saved)
 
     def _config(
@@ -273,6 +277,17 @@ class RunResolver:
         """Known tools of the allow-list in its order; names that mean none were warned of already."""
         built_in = [canonical_name(name) for name in known_names(wanted) if self._toolbox.find(name) is not None]
         return tuple(dict.fromkeys([*(name for name in built_in if not name.startswith("sys_")), *foreign]))
+
+    def _warn_of_lost_tools(self, wanted: Sequence[str], config: RunConfig, warnings: Warnings) -> None:
+        """Built-in names of the allow-list that come to nothing here; MCP servers have told of theirs."""
+        offered, sandbox = frozenset(offered_names(config)), self._sandbox()
+        for name in known_names(wanted):
+            known = canonical_name(name)
+            if self._toolbox.find(name) is None:
+                if name.startswith("sys_"):
+                    warn(warnings, "available_tools", name, "unknown")
+            elif known not in offered or self._toolbox.unavailable_reason(known, sandbox) is not None:
+                warn(warnings, "available_tools", name, "not_usable")
 
     async def _members(
         self,
