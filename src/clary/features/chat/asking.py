@@ -209,8 +209,8 @@ class CallApprovals:
             raise ToolFailedError(_DENIED.render(config.locale), "APPROVAL_DENIED")
 
     async def _decision(self, call: ToolCall, tool_name: str, arguments: Json, category: Category) -> str:
-        fingerprint = command_hash(tool_name, arguments)
         """What was decided, now or before the process that asked was gone; readers are told of it once."""
+        fingerprint = command_hash(tool_name, arguments)
         known = await self._known(call, fingerprint)
         if known is None:
             row = self._row(call, tool_name, arguments, category, fingerprint)
