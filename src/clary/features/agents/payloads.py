@@ -61,7 +61,10 @@ Command = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class ContextBudgetBody(Payload):
-    """`contextBudgetConfig`: keys of stream-runtime.md 3.2; what is absent stays with the server's settings."""
+    """`contextBudgetConfig`, and `context_budget_config` of a request (stream-runtime.md 3.2).
+
+    What is absent stays with the agent or the server's settings.
+    """
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clary.features.agents.ports import AgentSnapshot
+from clary.features.agents.service import ContextBudgetBody
 from clary.features.chat.config import ApprovalMode, Json
-from clary.features.chat.payloads.overrides import ContextBudgetOverride, ModelOverride
+from clary.features.chat.payloads.overrides import ModelOverride
 from clary.features.llm_providers.ports import DEFAULT_MAX_MODEL_LEN, DEFAULT_MAX_TOKENS, ProviderSnapshot
 from clary.runtime.plan import Mode
 
@@ -102,7 +103,7 @@ def own_model(wanted: ModelOverride | None, caller_id: str, model: str = "") -> 
 
 def context_budget(
     agent: AgentSnapshot,
-    wanted: ContextBudgetOverride | None,
+    wanted: ContextBudgetBody | None,
     provider: ProviderSnapshot,
     asked_length: int | None,
     shares: ContextShares,

@@ -69,11 +69,6 @@ def questionnaire_id_of(session_id: str, tool_call_id: str) -> str:
     return f"{session_id}__questionnaire__{tool_call_id}"
 
 
-def completed_arguments(arguments: Mapping[str, Any], questionnaire_id: str) -> Json:
-    """Arguments of the call as they are announced (stream-runtime.md 4.5 rule 7)."""
-    return {**arguments, "questionnaire_id": questionnaire_id}
-
-
 def form_of(arguments: Mapping[str, Any]) -> Form:
     """The stored form of the arguments of `questionnaire` and `questionnaire_async`.
 
