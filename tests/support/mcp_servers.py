@@ -26,7 +26,7 @@ class City(BaseModel):
     """What the friend asks for."""
 
     city: str
-    sure: bool
+    sure: bool = True
 
 
 class Secret(BaseModel):

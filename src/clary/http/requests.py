@@ -1,12 +1,10 @@
 """Request bodies: counted while read, parsed strictly (platform.md 1.3)."""
 
 import asyncio
-from collections.abc import Coroutine
 from email.message import Message
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import Request
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from clary.http.problems import (
@@ -16,8 +14,6 @@ from clary.http.problems import (
     UnsupportedMediaTypeError,
 )
 from clary.kit import json_text
-
-T = TypeVar("T")
 
 PARSE_IN_THREAD_BYTES = 256 * 1024
 
@@ -84,31 +80,6 @@ class CountedRequest(Request):
             raise InvalidTextError from None
         except ValueError:
             raise InvalidJsonError from None
-
-
-async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Does something as long as the client is there; when it hangs up, the work is cancelled and has ended.
-
-    To be called when the body has been read.
-
-    Raises:
-        ClientDisconnect
-    """
-    doing, leaving = asyncio.create_task(work), asyncio.create_task(_hangs_up(request))
-    try:
-        await asyncio.wait((doing, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not doing.done():
-            raise ClientDisconnect
-        return await doing
-    finally:
-        doing.cancel()
-        leaving.cancel()
-        await asyncio.wait((doing, leaving))
-
-
-async def _hangs_up(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def _declares_more(length: str, most: int) -> bool:

@@ -297,6 +297,19 @@ def parse_allow(entries: Sequence[str]) -> tuple[_Rule, ...]:
     return tuple(_parse_rule(entry.strip()) for entry in entries)
 
 
+def is_web_address(url: str) -> bool:
+    """Whether it can be asked for at all: http(s), a host that has a spelling on the wire, a port that exists.
+
+    Says nothing of whether the server may; that is decided at each connection.
+    """
+    try:
+        parsed = _parse(url)
+        return parsed.scheme in ("http", "https") and bool(parsed.host and parsed.raw_host) and parsed.port != 0
+    except (OutboundBlockedError, ValueError):
+        # A host is decoded lazily; what IDNA cannot spell shows here.
+        return False
+
+
 def _parse(url: str | URL) -> URL:
     if isinstance(url, str):
         if "\\" in url or any(ord(char) <= 32 or ord(char) == 127 for char in url):

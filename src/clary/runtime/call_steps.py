@@ -48,12 +48,20 @@ class CallSteps:
             return None
         return "answered" if self.ended_by == "finished" else "need_user_input"
 
-    async def run(self) -> AsyncGenerator[RunEvent]:
-        """Runs the open calls; their results enter the context in the model's order."""
+    async def run(self, only: frozenset[str] | None = None) -> AsyncGenerator[RunEvent]:
+        """Runs the open calls; their results enter the context in the model's order.
+
+        A phase that has some tools `only` refuses the others; at work those of the planning are refused.
+        """
         pending, self._state.pending = self._state.pending, []
         self.ended_by = self.report = None
         results: dict[str, ToolStepDone] = {}
-        async with aclosing(self._plan.runner.run(pending)) as events:
+        elsewhere = self._plan.planning_only
+
+        def allowed(name: str) -> bool:
+            return name not in elsewhere if only is None else name in only
+
+        async with aclosing(self._plan.runner.run(pending, allowed)) as events:
             async for event in events:
                 if isinstance(event, ToolStepDone):
                     results[event.call.id] = event

@@ -9,9 +9,9 @@ from typing import Literal
 
 from clary.kit import json_text
 from clary.runtime.events import ContextCompacted, RunFailedError
+from clary.runtime.message_sizes import plain_text, raw_estimate
 from clary.runtime.messages import (
     AssistantMessage,
-    ImagePart,
     ModelMessage,
     SystemMessage,
     ToolMessage,
@@ -21,10 +21,10 @@ from clary.runtime.messages import (
 from clary.runtime.prompt import assemble
 from clary.runtime.toolset import estimate_tokens, parse_arguments, whole_result_path
 
-IMAGE_TOKENS = 1000
-MESSAGE_TOKENS = 6
 SHORTENING = ((400, None), (400, 3000), (400, 1000), (400, 400), (100, 100))
 """Tokens left of old outputs of tools, and of those of the latest calls (None: all); the first that fits counts."""
+Limits = list[int | None]
+"""What the outputs of tools are cut to, in tokens, for each entry; None: whole."""
 ANALYSIS_TOKENS = 4000
 SUMMARY_TOKENS = 2000
 PROMPT_TOKENS = 300
@@ -32,6 +32,7 @@ PROMPT_TOKENS = 300
 SUMMARY_LINE_CHARACTERS = (100_000, 20_000, 4_000, 2_000, 1_000, 500, 200, 100)
 """How much of each message a summary is written from: the most that fits."""
 QUESTIONNAIRE = "questionnaire"
+USER_WORDS = "\n\nWhat the user said, word for word:\n"
 OVERSIZED = "[A message of {n} characters is left out here: it did not fit into the context.]"
 
 SUMMARY_PROMPT = (
@@ -85,19 +86,19 @@ class ContextBudget:
 
     def calibrate(self, messages: Sequence[ModelMessage], tools: Sequence[ToolSpec], used: int) -> None:
         """Learns from a call how this model counts."""
-        estimated = _raw_estimate(messages, tools)
+        estimated = raw_estimate(messages, tools)
         # Scripted and odd providers report nonsense; beyond a factor of three it is not believed.
         if estimated > 500 and estimated / 3 < used < estimated * 3:
             self._calibration = used / estimated
 
     def overflowed(self, messages: Sequence[ModelMessage], tools: Sequence[ToolSpec]) -> None:
         """The provider found an input too long: from now on it counts as at least the whole length."""
-        estimated = max(1, _raw_estimate(messages, tools))
+        estimated = max(1, raw_estimate(messages, tools))
         self._calibration = max(self._calibration, self._rules.max_model_len / estimated)
 
     def estimate(self, messages: Sequence[ModelMessage], tools: Sequence[ToolSpec]) -> int:
         """Tokens of an input."""
-        return int(_raw_estimate(messages, tools) * self._calibration)
+        return int(raw_estimate(messages, tools) * self._calibration)
 
     def usable(self, system: SystemMessage, tools: Sequence[ToolSpec]) -> int:
         """Tokens left for messages."""
@@ -115,7 +116,8 @@ class ContextBudget:
         newest = next((entry for entry in reversed(entries) if _is_said(entry)), None)
         if newest is not None and newest.of_this_run and self._is_too_large(newest, usable):
             raise RunFailedError("input_too_large")
-        shown = _shortened(entries)
+        limits = _tighter(self._growth_limits(entries, usable), _age_limits(entries))
+        shown = _shortened(entries, limits)
         size = self.estimate([entry.message for entry in shown], ()) + int(
             estimate_tokens(summary or "") * self._calibration
         )
@@ -136,7 +138,8 @@ class ContextBudget:
             RunFailedError: `context_overflow`.
         """
         room = self._room(system, tools, summary)
-        if not self._fits([entry.message for entry in self._shortened_to(room, entries)], room):
+        growth = self._growth_limits(entries, self.usable(system, tools))
+        if not self._fits([entry.message for entry in self._shortened_to(room, entries, growth)], room):
             raise RunFailedError("context_overflow")
 
     def without_oversized(
@@ -145,7 +148,7 @@ class ContextBudget:
         """Messages of earlier runs that never fitted are only told of (stream-runtime.md 9.8, `input_too_large`)."""
         usable = self.usable(system, tools)
         return [
-            replace(entry, message=UserMessage(OVERSIZED.replace("{n}", str(len(_plain_text(entry.message))))))
+            replace(entry, message=UserMessage(OVERSIZED.replace("{n}", str(len(plain_text(entry.message))))))
             if not entry.of_this_run and _is_said(entry) and self._is_too_large(entry, usable)
             else entry
             for entry in entries
@@ -157,11 +160,23 @@ class ContextBudget:
     def _fits(self, messages: Sequence[ModelMessage], room: int) -> bool:
         return self.estimate(messages, ()) <= max(room, 1)
 
-    def _shortened_to(self, room: int, entries: Sequence[Entry]) -> list[Entry]:
+    def _growth_limits(self, entries: Sequence[Entry], usable: int) -> Limits:
+        """What the outputs of the current turn are cut to, so that they keep to its share; the latest at last."""
+        start = max((at for at, entry in enumerate(entries) if _is_said(entry)), default=-1) + 1
+        share = usable * self._rules.max_new_message_ratio
+        limits: Limits = [None] * len(entries)
+        for old, latest in ((None, None), *SHORTENING):
+            limits = [*limits[:start], *_age_limits(entries, old, latest)[start:]]
+            turn = _shortened(entries[start:], limits[start:])
+            if self.estimate([each.message for each in turn if isinstance(each.message, ToolMessage)], ()) <= share:
+                break
+        return limits
+
+    def _shortened_to(self, room: int, entries: Sequence[Entry], growth: Limits) -> list[Entry]:
         """Outputs of tools are shortened as little as it takes, at last those of one overlong turn too."""
         shown = list(entries)
         for old, latest in SHORTENING:
-            shown = _shortened(entries, old, latest)
+            shown = _shortened(entries, _tighter(growth, _age_limits(entries, old, latest)))
             if self._fits([entry.message for entry in shown], room):
                 break
         return shown
@@ -192,12 +207,17 @@ class ContextBudget:
         entries: Sequence[Entry],
         facts: UserMessage,
     ) -> "FittedInput":
-        """The whole input; tool outputs are shortened when space is short, the old ones first."""
+        """The whole input; tool outputs are shortened when space is short, the old ones first.
+
+        Those of the current turn also when they outgrow its share, however much room there is.
+        """
         whole = [entry.message for entry in entries]
         usable = self.usable(system, tools)
-        if self.estimate(whole, ()) <= usable * self._rules.compression_threshold:
-            return FittedInput(assemble(system, summary, whole, facts), ())
-        shown = [each.message for each in self._shortened_to(self._room(system, tools, summary), entries)]
+        growth = self._growth_limits(entries, usable)
+        shown = [each.message for each in _shortened(entries, growth)]
+        if self.estimate(shown, ()) > usable * self._rules.compression_threshold:
+            room = self._room(system, tools, summary)
+            shown = [each.message for each in self._shortened_to(room, entries, growth)]
         cut = [each for each, short in zip(whole, shown, strict=True) if each is not short]
         outputs = tuple(each for each in cut if isinstance(each, ToolMessage))
         return FittedInput(assemble(system, summary, shown, facts), outputs)
@@ -207,7 +227,7 @@ class ContextBudget:
         kept: list[ModelMessage] = []
         size = 0
         for entry in reversed(entries):
-            if isinstance(entry.message, ToolMessage) or not _plain_text(entry.message):
+            if isinstance(entry.message, ToolMessage) or not plain_text(entry.message):
                 continue
             size += self.estimate([entry.message], ())
             if size > ANALYSIS_TOKENS and kept:
@@ -247,34 +267,34 @@ class ContextBudget:
         model: str,
         new_id: Callable[[], str],
         covered_before: int = 0,
+        earlier: str | None = None,
     ) -> ContextCompacted:
         """The record of a summary. What the user said is kept word for word within the history share.
 
-        `covered_before`: how far the summary before this one reached.
+        `earlier`, `covered_before`: the summary before this one, whose words of the user stay, and how far it reached.
         """
         rows = [entry.row_id for entry in covered if entry.row_id is not None]
         return ContextCompacted(
             call_id="auto_compress_" + new_id().replace("-", "")[:8],
             call_message_id=new_id(),
             result_message_id=new_id(),
-            summary=self._with_user_words(covered, text),
+            summary=self._with_user_words(covered, text, earlier or ""),
             covers_from=min(rows, default=0),
             covers_to=max([covered_before, *rows]),
             model=model,
             covers_before=kept[0].message_id if kept else None,
         )
 
-    def _with_user_words(self, covered: Sequence[Entry], text: str) -> str:
-        text = _cut_to(text.strip(), self.summary_tokens)
+    def _with_user_words(self, covered: Sequence[Entry], text: str, earlier: str) -> str:
+        text = _cut_to(text.strip().replace(USER_WORDS, ""), self.summary_tokens)
         room = self._history_share - estimate_tokens(text) * self._calibration
         kept: list[str] = []
-        for words in reversed(_statements(covered)):
-            room -= estimate_tokens(words) * self._calibration
+        for line in reversed([*_kept_lines(earlier), *(f"- {words}" for words in _statements(covered))]):
+            room -= estimate_tokens(line) * self._calibration
             if room < 0:
                 break
-            kept.append(f"- {words}")
-        statements = "\n\nWhat the user said, word for word:\n" + "\n".join(reversed(kept)) if kept else ""
-        return text + statements
+            kept.append(line)
+        return text + USER_WORDS + "\n".join(reversed(kept)) if kept else text
 
 
 def _is_said(entry: Entry) -> bool:
@@ -298,14 +318,36 @@ def _statements(entries: Sequence[Entry]) -> list[str]:
             if answers:
                 found.append("Answers: " + json_text.dumps_text(answers))
         elif _is_said(entry):
-            found.append(_plain_text(message))
+            found.append(plain_text(message))
     return found
 
 
-def _shortened(entries: Sequence[Entry], old: int = 400, latest: int | None = None) -> list[Entry]:
-    """Tool outputs keep head and tail; those after the last assistant response are the latest."""
+def _age_limits(entries: Sequence[Entry], old: int | None = 400, latest: int | None = None) -> Limits:
+    """The same for all outputs of an age; those after the last assistant response are the latest."""
     last = max((at for at, entry in enumerate(entries) if isinstance(entry.message, AssistantMessage)), default=0)
-    limits = (old if at < last else latest for at in range(len(entries)))
+    return [old if at < last else latest for at in range(len(entries))]
+
+
+def _tighter(one: Limits, other: Limits) -> Limits:
+    """The smaller limit of each entry."""
+    both = ([each for each in pair if each is not None] for pair in zip(one, other, strict=True))
+    return [min(pair, default=None) for pair in both]
+
+
+def _kept_lines(summary: str) -> list[str]:
+    """The statements that a summary holds word for word, in order; each of their lines but the first goes on one."""
+    _, _, listed = summary.partition(USER_WORDS)
+    found: list[str] = []
+    for line in listed.split("\n") if listed else ():
+        if line.startswith("- ") or not found:
+            found.append(line)
+        else:
+            found[-1] += f"\n{line}"
+    return found
+
+
+def _shortened(entries: Sequence[Entry], limits: Limits) -> list[Entry]:
+    """Tool outputs within their limits; what is cut keeps head and tail."""
     return [entry if limit is None else _short(entry, limit) for entry, limit in zip(entries, limits, strict=True)]
 
 
@@ -343,30 +385,6 @@ def _cut_to(text: str, tokens: int) -> str:
     return text if estimated <= tokens else text[: len(text) * tokens // estimated] + "…"
 
 
-def _raw_estimate(messages: Sequence[ModelMessage], tools: Sequence[ToolSpec]) -> int:
-    schemas = sum(estimate_tokens(json_text.dumps_text(tool.parameters) + tool.description) for tool in tools)
-    return schemas + sum(_message_estimate(message) for message in messages)
-
-
-def _message_estimate(message: ModelMessage) -> int:
-    size = MESSAGE_TOKENS + estimate_tokens(_plain_text(message))
-    if isinstance(message, AssistantMessage):
-        size += sum(estimate_tokens(call.name + call.arguments) + MESSAGE_TOKENS for call in message.tool_calls)
-    if isinstance(message, UserMessage) and not isinstance(message.content, str):
-        size += sum(IMAGE_TOKENS for part in message.content if isinstance(part, ImagePart))
-    return size
-
-
-def _plain_text(message: ModelMessage) -> str:
-    if isinstance(message, (SystemMessage, AssistantMessage)):
-        return message.text
-    if isinstance(message, ToolMessage):
-        return message.content
-    if isinstance(message.content, str):
-        return message.content
-    return " ".join(part.text for part in message.content if not isinstance(part, ImagePart))
-
-
 def _without_calls(message: ModelMessage) -> ModelMessage:
     return AssistantMessage(message.text) if isinstance(message, AssistantMessage) else message
 
@@ -376,5 +394,5 @@ def _as_text(message: ModelMessage) -> str:
         calls = "".join(f"\n[call {call.name} {call.arguments[:500]}]" for call in message.tool_calls)
         return f"Assistant: {message.text}{calls}"
     if isinstance(message, ToolMessage):
-        return f"Result: {_plain_text(_short(Entry(message)).message)}"
-    return f"User: {_plain_text(message)}"
+        return f"Result: {plain_text(_short(Entry(message)).message)}"
+    return f"User: {plain_text(message)}"

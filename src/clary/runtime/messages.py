@@ -1,5 +1,6 @@
 """What a model is shown: the one message protocol inside; vendors translate at their rim."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -77,6 +78,8 @@ class ToolSpec:
     """None: the tool bounds itself."""
     path_arguments: tuple[str, ...] = field(default=())
     """Arguments that name workspace files; calls touching the same file never overlap."""
+    files_in: Callable[[Mapping[str, Any]], Sequence[str]] | None = None
+    """Workspace files that arguments name in another way, as a patch does."""
     ends_run: Literal["finished", "need_user_input"] | None = None
     """A successful call ends the run: a child reports (9.7), or the answer comes as the next message (9.12)."""
 

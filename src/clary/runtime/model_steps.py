@@ -219,7 +219,7 @@ class ModelSteps:
         yield self.silent("history_compaction", usage)
         covered, kept = state.entries[:cut], state.entries[cut:]
         event = budget.compacted(
-            covered, kept, text, self._plan.judge_model.model_name, self._plan.new_id, state.covered_rows
+            covered, kept, text, self._plan.judge_model.model_name, self._plan.new_id, state.covered_rows, state.summary
         )
         skills = [entry for entry in covered if entry.skill is not None]
         state.summary, state.entries, state.covered_rows = event.summary, [*skills, *kept], event.covers_to

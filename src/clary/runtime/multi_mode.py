@@ -15,6 +15,7 @@ from clary.runtime.plan import LoopPlan, LoopState
 from clary.runtime.rounds import Rounds
 
 MAX_ROUNDS_PER_STEP: Final = 10
+OBSERVING_TOOLS: Final = frozenset({"todo_write"})
 PLANNING: Final = (
     "State the next step towards the goal in one or two sentences: what will be done and how you will know that it "
     "worked. Do not do it yet."
@@ -95,7 +96,8 @@ class MultiMode:
             self._state.phase = "observing"
 
     async def _tools(self) -> AsyncGenerator[RunEvent]:
-        async with aclosing(self._calls.run()) as events:
+        only = OBSERVING_TOOLS if self._state.phase == "observing" else None
+        async with aclosing(self._calls.run(only)) as events:
             async for event in events:
                 yield event
         self.end = self._calls.end or ("repetition" if self._calls.is_stuck else None)
@@ -107,7 +109,7 @@ class MultiMode:
             self._state.phase = "judging"
 
     async def _observe(self) -> AsyncGenerator[RunEvent]:
-        tools = [spec for spec in self._models.offered() if spec.name == "todo_write"]
+        tools = [spec for spec in self._models.offered() if spec.name in OBSERVING_TOOLS]
         async with aclosing(self._speak("observation", tools, OBSERVING, "observation")) as events:
             async for event in events:
                 yield event

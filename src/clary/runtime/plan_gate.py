@@ -125,7 +125,7 @@ class PlanGate:
         yield ServerCalled(announced)
 
     async def _tools(self) -> AsyncGenerator[RunEvent]:
-        async with aclosing(self._calls.run()) as events:
+        async with aclosing(self._calls.run(READING_TOOLS)) as events:
             async for event in events:
                 yield event
         for done in self._calls.results:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from clary.kit import json_text, measures, traces
+from clary.kit import json_text, measures, safe_paths, traces
 from clary.kit.clock import Clock
 from clary.kit.text import Text
 from clary.runtime.events import ToolProgressed, ToolStepBegan, ToolStepDone
@@ -39,6 +39,7 @@ _UNKNOWN = Text(
     "The server restarted while this tool was running, so its outcome is unknown; check the actual state before "
     "trying again",
 )
+_NOT_NOW = Text("工具 {name} 在当前阶段不可用", "The tool {name} may not be used in the present phase of the run")
 _INTERRUPTED = Text("工具执行已被用户中断", "The tool was interrupted by the user")
 
 
@@ -108,14 +109,25 @@ class ToolRunner:
             await self._save_whole(call_id, text)
         self._kept.add(call_id)
 
-    async def run(self, pending: Sequence[PendingCall]) -> AsyncGenerator[ToolEvent]:
-        """Events of all calls, one `ToolStepDone` each. Closing the generator ends every running tool first."""
+    async def run(
+        self, pending: Sequence[PendingCall], allowed: Callable[[str], bool] = lambda _: True
+    ) -> AsyncGenerator[ToolEvent]:
+        """Events of all calls, one `ToolStepDone` each. Closing the generator ends every running tool first.
+
+        Tools that are not `allowed` in the present phase do not run, whatever the model was offered: it may call one
+        that it only read of.
+        """
         queue: Events = asyncio.Queue()
         slots = asyncio.Semaphore(MAX_PARALLEL)
         tasks: list[asyncio.Task[None]] = []
+        files = [self._files_of(item.call) for item in pending]
         for position, item in enumerate(pending):
-            before = [tasks[other] for other in range(position) if self._must_wait(pending[other].call, item.call)]
-            tasks.append(asyncio.create_task(self._one(item, before, slots, queue)))
+            before = [
+                tasks[other]
+                for other in range(position)
+                if files[other] & files[position] or self._keep_order(pending[other].call, item.call)
+            ]
+            tasks.append(asyncio.create_task(self._one(item, before, slots, queue, allowed)))
         for task in tasks:
             task.add_done_callback(lambda done: _pass_on_fault(done, queue))
         left = len(tasks)
@@ -133,14 +145,23 @@ class ToolRunner:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _must_wait(self, earlier: ToolCall, later: ToolCall) -> bool:
-        """Calls that are not parallel-safe keep the model's order; calls on the same file never overlap."""
+    def _keep_order(self, earlier: ToolCall, later: ToolCall) -> bool:
+        """Whether both are calls that never overlap with others of their kind."""
         first, second = self._tools.get(earlier.name), self._tools.get(later.name)
-        if first is None or second is None:
-            return False
-        if not first.spec.parallel_safe and not second.spec.parallel_safe:
-            return True
-        return bool(_paths(first, earlier) & _paths(second, later))
+        return first is not None and second is not None and not (first.spec.parallel_safe or second.spec.parallel_safe)
+
+    def _files_of(self, call: ToolCall) -> frozenset[str]:
+        """The workspace files that a call touches, each spelled in one way."""
+        tool = self._tools.get(call.name)
+        if tool is None or _is_too_long(call.arguments):
+            return frozenset()
+        spec = tool.spec
+        if not spec.path_arguments and spec.files_in is None:
+            return frozenset()
+        arguments = parse_arguments(call.arguments) or {}
+        named = [str(arguments[name]) for name in spec.path_arguments if arguments.get(name)]
+        named += spec.files_in(arguments) if spec.files_in is not None else ()
+        return frozenset(found for each in named if (found := _spelled(each)))
 
     async def _one(
         self,
@@ -148,6 +169,7 @@ class ToolRunner:
         before: Sequence["asyncio.Task[None]"],
         slots: asyncio.Semaphore,
         queue: "Events",
+        allowed: Callable[[str], bool],
     ) -> None:
         async def tell(event: ToolEvent) -> None:
             handled = asyncio.Event()
@@ -160,7 +182,7 @@ class ToolRunner:
             with _span_of(item.call) as span:
                 outcome = "interrupted"
                 try:
-                    result: dict[str, Any] | str = await self._attempt(item, tell)
+                    result: dict[str, Any] | str = await self._attempt(item, tell, allowed)
                     is_error, outcome = False, "ok"
                 except ToolFailedError as error:
                     result, is_error, outcome = error_content(error, item.call.name), True, "error"
@@ -170,7 +192,9 @@ class ToolRunner:
                 span.content("gen_ai.tool.call.result", lambda: json_text.dumps_text(result))
             await tell(await self._done(item.call, result, is_error=is_error))
 
-    async def _attempt(self, item: PendingCall, tell: Callable[[ToolEvent], Awaitable[None]]) -> dict[str, Any] | str:
+    async def _attempt(
+        self, item: PendingCall, tell: Callable[[ToolEvent], Awaitable[None]], allowed: Callable[[str], bool]
+    ) -> dict[str, Any] | str:
         call = item.call
         tool = self._tools.get(call.name)
         if tool is None:
@@ -178,6 +202,8 @@ class ToolRunner:
         effect = tool.spec.effect
         if item.state == "maybe_begun" and effect != "read":
             raise ToolFailedError(words(_UNKNOWN, self._language), "OUTCOME_UNKNOWN")
+        if not allowed(call.name):
+            raise ToolFailedError(words(_NOT_NOW.fill(name=call.name[:64]), self._language), "PERMISSION_DENIED")
         if _is_too_long(call.arguments):
             needed, text = tool.spec.required, words(_TOO_LONG, self._language)
             raise ToolFailedError(text, "INVALID_ARGUMENTS", required_params=needed, provided_params=[])
@@ -294,9 +320,10 @@ def is_object_text(raw: str) -> bool:
         return False
 
 
-def _paths(tool: Tool, call: ToolCall) -> set[str]:
-    if not tool.spec.path_arguments:
-        return set()
-    arguments = parse_arguments(call.arguments) or {}
-    values = [arguments.get(name) for name in tool.spec.path_arguments]
-    return {"/".join(part for part in str(value).split("/") if part not in ("", ".")) for value in values if value}
+def _spelled(path: str) -> str:
+    """A path as all its spellings are compared; `""` for one that no tool accepts."""
+    try:
+        # A first part `workspace/` may mean the root or a folder of that name: better one call too many waits.
+        return safe_paths.normalise("/" + safe_paths.normalise(path))
+    except safe_paths.PathDeniedError:
+        return ""

@@ -5,7 +5,7 @@ that window is read back from the log.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
@@ -207,7 +207,8 @@ class ViewWatcher(Protocol):
 class View:
     """A reader: a cursor into one log."""
 
-    def __init__(self, hub: "Hub", live: LiveLog, cursor: int) -> None:
+    def __init__(self, hub: "Hub", live: LiveLog, cursor: int, viewer: str) -> None:
+        self.viewer = viewer
         self._hub = hub
         self._live = live
         self._closed = False
@@ -266,6 +267,7 @@ class Hub:
         self.log = log
         self._live: dict[int, LiveLog] = {}
         self._views: dict[int, int] = {}
+        self._viewers: Counter[tuple[int, str]] = Counter()
         self._writers: set[int] = set()
         self._watcher: ViewWatcher | None = None
         self._gathering: list[Callable[[], None]] = []
@@ -318,14 +320,15 @@ class Hub:
             live.wake()
         self._drop_unused(log_id)
 
-    async def view(self, log_id: int, cursor: int) -> View | None:
+    async def view(self, log_id: int, cursor: int, viewer: str = "") -> View | None:
         """Opens a view at a cursor, clamped to what the log holds; None when the log is gone."""
         live = await self._find(log_id)
         if live is None:
             return None
         self._views[log_id] = self._views.get(log_id, 0) + 1
+        self._viewers[log_id, viewer] += 1
         self._tell(log_id)
-        return View(self, live, min(max(cursor, 0), live.length))
+        return View(self, live, min(max(cursor, 0), live.length), viewer)
 
     def forget(self, view: View, live: LiveLog) -> None:
         """A view was closed."""
@@ -334,12 +337,15 @@ class Hub:
             self._views[live.log_id] = count
         else:
             self._views.pop(live.log_id, None)
+        self._viewers[live.log_id, view.viewer] -= 1
+        if self._viewers[live.log_id, view.viewer] <= 0:
+            del self._viewers[live.log_id, view.viewer]
         self._tell(live.log_id)
         self._drop_unused(live.log_id)
 
-    def view_count(self, log_id: int) -> int:
-        """Open views of a log in this process."""
-        return self._views.get(log_id, 0)
+    def view_count(self, log_id: int, viewer: str | None = None) -> int:
+        """Open views of a log in this process, of one viewer or of all."""
+        return self._views.get(log_id, 0) if viewer is None else self._viewers[log_id, viewer]
 
     def close_all(self) -> None:
         """Ends every view without a last line; clients resume."""

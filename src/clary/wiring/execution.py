@@ -220,6 +220,7 @@ class ExecutionServices:
             agents=self.agent_resolver,
             providers=self.provider_resolver,
             toolbox=self.toolbox,
+            sandbox=lambda: self.sandbox,
             things=self.things,
             shares=shares,
             limits=LoopLimits(settings.default_max_loop_count, settings.max_loop_count),

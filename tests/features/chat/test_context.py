@@ -236,3 +236,15 @@ async def test_one_overlong_turn_goes_on_with_its_latest_results_cut_and_kept_wh
     assert end_of(lines) == ("completed", "answered")
     assert ["characters left out" in each for each in results] == [True] * 4
     assert (is_paired(last), kept.json()["content"]) == (True, long("0.txt", 1500))
+
+
+async def test_notes_in_the_workspace_are_cut_however_long_they_are(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        agent = await chat.alice.agent()
+        for name, text in (("AGENT.md", "行" * 50_000), ("USER.md", "u" * 4001)):
+            path = f"/api/agent/{agent}/file_workspace/upload"
+            await chat.alice.upload(path, text.encode(), name=name)
+        await chat.alice.say("[[play:plain]]", agent_id=agent)
+        head = chat.asked()["messages"][0]["content"]
+    assert ("行" * 8000 in head, "行" * 8001 in head) == (True, False)
+    assert ("u" * 1000 in head, "u" * 1001 in head) == (True, False)

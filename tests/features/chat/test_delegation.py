@@ -325,6 +325,8 @@ async def test_the_longest_session_id_has_children_that_can_be_read(tmp_path: Pa
         (member,) = await people(chat, "Sales")
         lines = await ask(chat, await lead(chat, member), task(member, "plain"), session=session)
         child = await chat.alice.history(f"{session}_sub_1")
+        again = await chat.alice.call("POST", f"/api/conversations/{session}_sub_1/rerun-stream", {})
+    assert (again.status_code, again.json()["error_detail"]) == (422, "validation_error")
     assert result_of(lines, session=session) == block(member, f"{session}_sub_1", "Plainly.")
     assert [each["type"] for each in child] == ["normal", "do_subtask_result"]
 

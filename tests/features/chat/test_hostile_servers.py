@@ -203,7 +203,11 @@ async def test_ten_thousand_tools_are_too_many(chat: Chat, server: Stranger) -> 
     refused = (await chat.alice.call("POST", "/api/mcp/add", body)).json()
     assert (refused["code"], refused["error_detail"]) == (502, "mcp_unreachable")
     lines = await run(chat, "call", extra_mcp_config={"evil": {"url": server.url}})
-    assert [line["error_info"]["kind"] for line in lines if line["type"] == "error"] == ["mcp_unreachable"]
+    [shown] = [line for line in lines if line["type"] == "error"]
+    assert shown["error_info"]["kind"] == "mcp_unreachable"
+    # It is told of, and then it is over: nothing of it stays in the history.
+    kept = [each["type"] for each in await chat.alice.history()]
+    assert kept == ["normal", "tool_call", "tool_call_result", "do_subtask_result"]
     assert (end_of(lines), [kind_of(each) for each in results(lines)]) == (
         ("completed", "answered"),
         ["TOOL_NOT_FOUND"],

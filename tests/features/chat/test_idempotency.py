@@ -86,7 +86,7 @@ async def test_a_key_is_1_to_255_visible_ascii_characters(chat: Chat, key: str) 
 
 async def test_fifty_requests_with_one_key_at_one_moment_are_one_run(tmp_path: Path, gate: Gate) -> None:
     body = said("[[play:slow]]", None)
-    async with chat_in(tmp_path, {"slow": [gate]}) as chat:
+    async with chat_in(tmp_path, {"slow": [gate]}, max_views_per_run=50) as chat:
         streams = await asyncio.gather(*(chat.alice.open("/api/web-stream", body, **KEY) for _ in range(50)))
         gate.open()
         answers = [await stream.lines() for stream in streams]

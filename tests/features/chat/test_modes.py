@@ -75,6 +75,22 @@ async def test_words_that_are_no_mode_mean_simple_or_fibre(tmp_path: Path) -> No
     assert found == ["simple", "simple", "simple", "fibre", "fibre", "team", "simple"]
 
 
+async def test_an_agent_saved_without_a_mode_is_fibre_when_it_is_saved_with_many(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        agents = [
+            await chat.alice.agent(name=f"A{at}", **fields)
+            for at, fields in enumerate(({"multiAgent": True}, {}, {"multiAgent": True, "agentMode": "simple"}))
+        ]
+        found: list[tuple[str, str]] = []
+        for agent in agents:
+            lines = await chat.alice.say("hello", agent_id=agent)
+            mode = (await chat.alice.run(lines[-1]["run_id"]))["agent_mode"]
+            found.append((mode, (await chat.alice.data("GET", f"/api/agent/{agent}"))["agentMode"]))
+        version = await chat.alice.data("GET", f"/api/agent/{agents[0]}/versions/1")
+    assert found == [("fibre", "simple"), ("simple", "simple"), ("simple", "simple")]
+    assert version["config"]["agentMode"] == "simple"
+
+
 @pytest.mark.parametrize(
     ("verdict", "reason"), [("completed", "answered"), ("failed", "answered"), ("need_user_input", "need_user_input")]
 )
@@ -273,3 +289,19 @@ async def test_a_run_spawns_twenty_agents_and_no_more(tmp_path: Path) -> None:
     results = [line["content"] for line in lines if line.get("role") == "tool"]
     assert [isinstance(each, str) for each in results] == [True] * 20 + [False]
     assert results[20]["error_type"] == "EXECUTION_ERROR"
+
+
+async def test_tools_that_a_run_does_not_have_are_warned_of(tmp_path: Path) -> None:
+    listed = ["file_read", "execute_shell_command", "search_knowledge_base", "search_web_page", "questionnaire"]
+    delegating = ["sys_delegate_task", "sys_finish_task", "sys_none"]
+    found: list[list[tuple[str, str]]] = []
+    async with chat_in(tmp_path) as chat:
+        for session, mode in (("s1", "simple"), ("s2", "fibre")):
+            tools = [*listed, *delegating]
+            lines = await chat.alice.say("hello", session, agent_mode=mode, available_tools=tools)
+            run = await chat.alice.run(lines[-1]["run_id"])
+            found.append([(each["value"], each["reason"]) for each in run["warnings"]])
+            assert {each["field"] for each in run["warnings"]} == {"available_tools"}
+    lost = [(name, "not_usable") for name in listed[1:4]]
+    ended = [("sys_finish_task", "not_usable"), ("sys_none", "unknown")]
+    assert found == [[*lost, ("sys_delegate_task", "not_usable"), *ended], [*lost, *ended]]

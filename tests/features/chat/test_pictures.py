@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from clary.adapters.scripted_provider import Call, CallTools, Say
 from clary.features.usage.tables import UsageRow
+from clary.runtime import plan
+from features.chat.people import told
 from features.chat.world import Chat, chat_in, end_of
 
 pytestmark = pytest.mark.anyio
@@ -26,11 +29,11 @@ def text(content: str) -> dict[str, Any]:
     return {"type": "text", "text": content}
 
 
-async def with_eyes(chat: Chat, *, sees: bool = True) -> str:
+async def with_eyes(chat: Chat, *, sees: bool = True, shows: bool = True) -> str:
     """An agent with pictures in its workspace, on a model that takes images or does not."""
     row = {"base_url": chat.provider.url, "api_keys": ["sk-x"], "model": "m", "supports_multimodal": sees}
     provider = (await chat.alice.data("POST", "/api/llm-provider/create", row))["id"]
-    agent = await chat.alice.agent(llm_provider_id=provider, enableMultimodal=True)
+    agent = await chat.alice.agent(llm_provider_id=provider, enableMultimodal=shows)
     for name, content in (("cat.png", PNG), ("note.png", b"no picture")):
         await chat.alice.upload(FILES.format(agent=agent), content, name=name)
     return agent
@@ -137,6 +140,31 @@ async def test_a_person_has_a_picture_looked_at_without_a_run_and_it_is_booked(t
         async with chat.house.services.database.read() as db:
             (booked,) = (await db.scalars(select(UsageRow).where(UsageRow.step_name == "image_analysis"))).all()
         assert (booked.user_id, booked.agent_id, booked.outcome) == (chat.alice.user_id, agent, "ok")
+
+
+async def test_the_tool_looks_in_a_run_also_where_pictures_of_messages_are_not_shown(tmp_path: Path) -> None:
+    look = Call("analyze_image", {"image_path": "cat.png", "prompt": "What? [[play:plain]]"})
+    async with chat_in(tmp_path, {"look": [CallTools([look]), Say("Done.")]}) as chat:
+        agent = await with_eyes(chat, shows=False)
+        content = [text("Look [[play:look]]"), image("/workspace/cat.png")]
+        lines = await chat.alice.say(content, agent_id=agent, available_tools=["analyze_image"])
+        first, asked = (each.body["messages"] for each in chat.provider.requests[:2])
+    assert told(lines)[:2] == ["call analyze_image", "result ok"]
+    assert lines[1]["content"]["data"]["description"] == "Plainly."
+    assert asked[0]["content"] == [text("What? [[play:plain]]"), image(INLINE)]
+    assert first[1]["content"] == [text("Look [[play:look]]"), text("[image: cat.png]")]
+
+
+async def test_looking_is_a_model_call_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "MAX_MODEL_CALLS", 3)
+    looks = CallTools([Call("analyze_image", {"image_path": "cat.png", "prompt": "[[play:plain]]"})] * 3)
+    async with chat_in(tmp_path, {"look": [looks, Say("Done.")]}) as chat:
+        agent = await with_eyes(chat)
+        lines = await chat.alice.say("[[play:look]]", agent_id=agent, available_tools=["analyze_image"])
+        failure = next(line["error_info"]["kind"] for line in lines if line.get("error_info"))
+        calls = len(chat.provider.requests)
+    assert (end_of(lines)[0], failure) == ("failed", "limit")
+    assert calls <= 3
 
 
 async def test_a_model_without_eyes_refuses_a_direct_call_in_words(tmp_path: Path) -> None:

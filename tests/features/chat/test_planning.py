@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from clary.adapters.scripted_provider import Call, CallTools, Gate, Say, Step
-from features.chat.people import question, submit, told
+from features.chat.people import lines_to, question, submit, told
 from features.chat.world import Chat, chat_in, end_of, said
 from support.open_stream import OpenStream
 
@@ -107,11 +107,14 @@ async def test_a_plan_has_at_most_ten_calls_and_tools_that_write_do_not_run(tmp_
     async with chat_in(tmp_path, scripts()) as chat:
         endless = await chat.alice.say(f"{TAG}[[play:endless]]", **TOOLS)
         calls = len(chat.provider.requests)
-        stream, form = await asked(chat, "sneaky", session_id="s2")
+        stream = await chat.alice.open("/api/web-stream", said(f"{TAG}[[play:sneaky]]", "s2", **TOOLS))
+        before = await lines_to(stream, "tool_call_result")
+        form = await question(stream)
         await submit(chat, form, {"decision": ""})
         await stream.lines()
         listed = await chat.alice.data("POST", "/api/agent/default_agent/file_workspace?session_id=s2")
     assert (calls, end_of(endless)) == (10, ("failed", "model_error"))
+    assert told(before)[-2:] == ["call file_write", "result PERMISSION_DENIED"]
     assert listed["files"] == []
 
 

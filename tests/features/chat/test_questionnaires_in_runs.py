@@ -11,6 +11,7 @@ from clary.features.chat import waiting
 from clary.features.runs.service import RunRepository
 from features.chat.people import lines_to, parked, question, submit, told
 from features.chat.world import Chat, chat_in, end_of, said, until
+from support.mcp_servers import friend, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -207,3 +208,20 @@ async def test_a_call_of_questionnaire_that_was_not_offered_asks_nobody(tmp_path
         answer = await chat.alice.call("POST", path, {"answers": {"color": "red"}})
     assert told(lines)[0] == "result TOOL_NOT_FOUND"
     assert answer.status_code == 404
+
+
+async def test_a_server_asks_the_person_in_a_call_that_the_model_never_sees(tmp_path: Path) -> None:
+    go = [CallTools([Call("ask", {})]), Say("Went.")]
+    async with serving(friend().streamable_http_app()) as origin, chat_in(tmp_path, {"go": go}) as chat:
+        address = {"protocol": "streamable_http", "streamable_http_url": f"{origin}/mcp"}
+        await chat.alice.data("POST", "/api/mcp/add", {"name": "one", **address})
+        stream = await chat.alice.open("/api/web-stream", said("[[play:go]]", available_tools=["ask"]))
+        form = await question(stream)
+        await submit(chat, form, {"city": "Rome"})
+        lines = await stream.lines()
+        seen = [each["role"] for each in chat.asked()["messages"]]
+        await chat.alice.call("DELETE", "/api/mcp/one")
+    assert (form["title"], [each.get("default") for each in form["questions"]]) == ("one: Where to?", [None, "true"])
+    assert [each["content"] for each in lines if each["type"] == "tool_call_result"][-1] == "accept Rome True"
+    assert seen.count("tool") == 1
+    assert end_of(lines) == ("completed", "answered")

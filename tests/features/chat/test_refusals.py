@@ -148,6 +148,47 @@ async def test_a_body_that_says_nothing_or_the_wrong_thing_is_a_422(
     assert (await chat.alice.data("GET", "/api/conversations"))["total"] == 0
 
 
+@pytest.mark.parametrize(
+    "body", [{"agent_mode": "x" * 65}, {"available_sub_agent_ids": ["a"] * 1001}], ids=["mode", "targets"]
+)
+async def test_a_rerun_has_the_limits_of_a_start(chat: Chat, body: dict[str, Any]) -> None:
+    await chat.alice.say("x")
+    status, slug, _ = await refused(chat, "/api/conversations/s1/rerun-stream", body)
+    assert (status, slug) == (422, "validation_error")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://[bad",
+        "http://h:99999",
+        "http://h:0",
+        "ftp://h/v1",
+        "h/v1",
+        "http://",
+        "http://ä..b",
+        "http://u:p@h",
+        "http://h?x=1",
+    ],
+)
+async def test_an_own_model_at_no_address_is_a_422(chat: Chat, address: str) -> None:
+    own = {"base_url": address, "api_key": "sk-own-000000", "model": "m"}
+    status, slug, _ = await refused(chat, "/api/web-stream", said("x", llm_model_config=own))
+    assert (status, slug) == (422, "validation_error")
+
+
+async def test_an_own_model_needs_no_stored_provider(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, demo_model=False) as chat:
+        await chat.alice.call("DELETE", f"/api/llm-provider/delete/{chat.alice.provider_id}")
+        own = {"base_url": chat.provider.url, "api_key": "sk-own-000000", "model": "mine"}
+        lines = await chat.alice.say("[[play:plain]]", llm_model_config=own)
+        model = chat.asked()["model"]
+        half = {"base_url": chat.provider.url, "api_key": "sk-own-000000"}
+        told = await refused(chat, "/api/web-stream", said("x", "s2", llm_model_config=half))
+    assert (end_of(lines), model) == (("completed", "answered"), "mine")
+    assert told[:2] == (400, "provider_missing")
+
+
 async def test_chat_needs_an_agent_and_the_others_do_not(chat: Chat) -> None:
     status, slug, _ = await refused(chat, "/api/chat", said("x"))
     assert (status, slug) == (422, "validation_error")

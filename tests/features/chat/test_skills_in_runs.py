@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from clary.adapters.scripted_provider import Call, CallTools, Say
+from clary.features.chat.model_view import COMPACTION_TOOL
 from features.chat.people import told
-from features.chat.world import Chat, chat_in
+from features.chat.world import Chat, chat_in, end_of
 from features.skills.archives import skill_md, skill_zip
 
 pytestmark = pytest.mark.anyio
@@ -75,6 +76,25 @@ async def test_a_tag_loads_what_the_run_has_at_its_message_and_nothing_else(tmp_
     assert "Body of other." not in str(seen)
     assert later[: len(seen) - 1] == seen[:-1]
     assert history[0]["content"] == "go"
+
+
+async def test_metadata_of_a_client_loads_no_skill_and_breaks_nothing(tmp_path: Path) -> None:
+    odd = [
+        {"skills": 1, "superseded": True},
+        {"clary_skills": "dates"},
+        {"clary_skills": 1, "tool_name": COMPACTION_TOOL},
+    ]
+    async with chat_in(tmp_path) as chat:
+        await chat.alice.upload(UPLOAD, skill_zip(body="Use ISO."))
+        for at, metadata in enumerate(odd):
+            message = {"role": "user", "content": f"[[play:plain]] {at}", "metadata": metadata}
+            stream = await chat.alice.open("/api/web-stream", {"messages": [message], "session_id": "s1", **GIVEN})
+            assert end_of(await stream.lines()) == ("completed", "answered")
+        seen = chat.asked()
+        kept = [each["metadata"] for each in await chat.alice.history() if each["role"] == "user"]
+    assert texts(seen) == []
+    assert [m["content"][-1] for m in seen["messages"][:-1] if m["role"] == "user"] == ["0", "1", "2"]
+    assert kept == [odd[0], {}, {"tool_name": COMPACTION_TOOL}]
 
 
 async def test_a_changed_source_is_refreshed_and_a_dangerous_change_is_not_given(tmp_path: Path) -> None:

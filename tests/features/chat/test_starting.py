@@ -193,6 +193,7 @@ async def test_unknown_tools_are_dropped_with_a_warning_and_never_fail_the_run(c
     assert offered(chat) == ["file_read", "todo_write", "todo_read"]
     assert run["warnings"] == [
         {"field": "available_tools", "value": "no_such_tool", "reason": "unknown"},
+        {"field": "available_tools", "value": "sys_spawn_agent", "reason": "not_usable"},
     ]
 
 

@@ -137,6 +137,7 @@ async def chat_in(
 
 def said(text: Any, session: str | None = "s1", **more: Any) -> Json:
     """A body with one message."""
+    assert "session_id" not in more, "the session has a parameter of its own"
     body: Json = {"messages": [{"role": "user", "content": text}], **more}
     return body if session is None else {**body, "session_id": session}
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clary.features.interventions.service import form_of
 from clary.features.mcp_servers.policy import (
     OwnedTool,
     definitions_hash,
@@ -85,6 +86,29 @@ def test_a_form_becomes_questions_and_its_answers_get_their_types() -> None:
     answers = {"name": "n", "count": "3", "kind": "a", "many": ["x"], "sure": "false"}
     assert content_of(FORM, answers) == {"name": "n", "count": 3, "kind": "a", "many": ["x"], "sure": False}
     assert content_of(FORM, {"count": "3"}) is None
+    assert [each.get("default") for each in questions] == [None, None, None, None, "true"]
+
+
+@pytest.mark.parametrize(
+    ("field", "default"),
+    [
+        ({"type": "boolean", "default": False}, "false"),
+        ({"type": "boolean", "default": "maybe"}, None),
+        ({"type": "string", "enum": ["a", "b"], "default": "c"}, None),
+        ({"enum": [True, False], "default": True}, "true"),
+        ({"type": "integer", "default": 3}, "3"),
+        ({"type": "string", "default": "x" * 1001}, None),
+        ({"type": "string", "default": {"a": 1}}, None),
+        ({"type": "array", "items": {"enum": ["x", "y"]}, "default": ["y"]}, ["y"]),
+        ({"type": "array", "items": {"enum": ["x", "y"]}, "default": ["z"]}, None),
+    ],
+)
+def test_a_default_is_an_answer_to_its_question_or_left_out(field: Json, default: Any) -> None:
+    questions = questions_of({"properties": {"x": field}})
+    assert questions is not None
+    assert questions[0].get("default") == default
+    # What is left is a form that may be put.
+    form_of({"title": "t", "questions": questions})
 
 
 @pytest.mark.parametrize(

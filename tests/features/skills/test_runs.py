@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clary.features.skills.ports import RunSkill
-from clary.features.skills.service import RunShelf, RunSkills, SkillQuestion
+from clary.features.skills.service import RunSkills, SkillQuestion
 from features.skills.archives import program, skill_md, skill_zip, zipped
 from features.skills.shelf import Shelf
 
@@ -74,12 +73,7 @@ async def test_only_approved_and_whole_versions_reach_a_run(shelf: Shelf) -> Non
     store = shelf.folder / first["hash"][:2] / first["hash"]
     (store / "SKILL.md").write_text(skill_md("both", body=INJECTION))
     assert await resolved(shelf, question, "both") == ([], [("both", "not_usable")])
-    shelf_of_run = RunShelf([RunSkill("both", "first", first["hash"], "user")], skills_of(shelf))
-    assert (shelf_of_run.names, await shelf_of_run.read("both"), await shelf_of_run.read("waits")) == (
-        ["both"],
-        None,
-        None,
-    )
+    assert await skills_of(shelf).read_text(first["hash"]) is None
     assert waiting["state"] == "quarantined"
 
 
@@ -91,11 +85,10 @@ async def test_a_shared_agent_opens_of_its_owners_skills_only_those_it_grants(sh
     assert await resolved(shelf, by_bob, "given", "private") == ([("user", "given")], [("private", "unknown")])
 
 
-async def test_the_shelf_of_a_run_reads_whole_texts_by_the_hash_it_was_given(shelf: Shelf) -> None:
+async def test_a_run_reads_whole_texts_by_the_hash_it_was_given(shelf: Shelf) -> None:
     made = await shelf.bring("ann", skill_zip())
-    run = RunShelf([RunSkill("dates", "Formats dates.", made["hash"], "user")], skills_of(shelf))
     await shelf.put("ann", name="dates", content=skill_md(body="later"))
-    assert await run.read("dates") == skill_md()
+    assert await skills_of(shelf).read_text(made["hash"]) == skill_md()
 
 
 async def test_copies_are_read_only_and_made_right_again_whatever_was_done_to_them(

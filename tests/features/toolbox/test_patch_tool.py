@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from clary.features.toolbox.patch_tool import ApplyPatchTool
 from clary.features.toolbox.patching import PatchError, patched, read_patch
 from clary.runtime.tools import ToolFailedError
 
@@ -112,3 +113,11 @@ def test_a_file_of_equal_lines_is_given_up_instead_of_searched_for_ever() -> Non
     (file,) = read_patch(f"*** Begin Patch\n*** Update File: x\n{hunk}\n*** End Patch")
     with pytest.raises(PatchError):
         patched("x\n" * 200_000, file)
+
+
+def test_the_files_of_a_patch_are_known_before_it_runs() -> None:
+    named = ApplyPatchTool.definition.spec("en").files_in
+    assert named is not None
+    patch = "*** Begin Patch\n*** Add File: /workspace/a.md\n+x\n*** Delete File: b.md\n*** End Patch\n"
+    assert named({"patch": patch}) == ["/workspace/a.md", "b.md"]
+    assert (named({"patch": "none"}), named({})) == ([], [])

@@ -61,7 +61,10 @@ Command = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class ContextBudgetBody(Payload):
-    """`contextBudgetConfig`: keys of stream-runtime.md 3.2; what is absent stays with the server's settings."""
+    """`contextBudgetConfig`, and `context_budget_config` of a request (stream-runtime.md 3.2).
+
+    What is absent stays with the agent or the server's settings.
+    """
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
@@ -137,7 +140,7 @@ class AgentRequest(Payload):
     llm_provider_id: str | None = None
     enable_multimodal: bool = Field(False, alias="enableMultimodal")
     multi_agent: bool = Field(False, alias="multiAgent")
-    agent_mode: str = Field("simple", alias="agentMode", max_length=32)
+    agent_mode: str | None = Field(None, alias="agentMode", max_length=32)
     description: str = Field("", max_length=2000)
 
     thinking_level: ThinkingLevel | None = Field(None, alias="thinkingLevel")

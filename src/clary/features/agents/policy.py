@@ -9,6 +9,7 @@ from clary.features.agents.ports import AgentAccess, AgentSnapshot
 
 BUILT_IN_ID = "default_agent"
 BUILT_IN_NAME = "Clary Assistant"
+DEFAULT_MODE = "simple"
 FIXED_WORDS = ("list", "create", "template", "tasks", "abilities", "auto-generate", "system-prompt", "workspace")
 """Path words that are never agent ids (product.md 3.2)."""
 
@@ -156,10 +157,19 @@ def built_in_configuration(limits: AgentLimits) -> dict[str, Any]:
         "llm_provider_id": None,
         "enableMultimodal": False,
         "multiAgent": False,
-        "agentMode": "simple",
+        "agentMode": None,
         "description": "",
         **EXTRA_DEFAULTS,
     }
+
+
+def shown(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """A saved configuration as people see it: an agent without a mode is `simple` to them (product.md 3.1).
+
+    In a run it is not the same: without a mode, `multiAgent` decides (stream-runtime.md 3.2).
+    """
+    mode = configuration["agentMode"]
+    return {**configuration, "agentMode": DEFAULT_MODE if mode is None else mode}
 
 
 def snapshot_of(

@@ -47,7 +47,7 @@ class AgentSnapshot:
     enable_multimodal: bool
     more_suggest: bool
     multi_agent: bool
-    agent_mode: str
+    agent_mode: str | None
     context_budget: Mapping[str, Any] | None
     tool_approval_mode: ApprovalMode
     denied_commands: tuple[str, ...]

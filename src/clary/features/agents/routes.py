@@ -27,8 +27,8 @@ from clary.features.agents.policy import FIXED_WORDS
 from clary.features.agents.service import Author, ListScope
 from clary.features.permissions.guards import CurrentUser
 from clary.http.access import needs, public
-from clary.http.connection import while_connected
 from clary.http.envelope import Envelope, answer, said
+from clary.http.leaving import unless_gone
 from clary.http.paging import PageOf20
 from clary.http.problems import MethodNotAllowedError
 from clary.http.routing import slice_router
@@ -67,7 +67,7 @@ async def draft_agent(
     body: DraftRequest, request: Request, user: CurrentUser, generation: Generation
 ) -> Envelope[DraftResponse]:
     """A model's draft for a description; nothing is saved. Refusals: E-PROVIDER, E-MODEL."""
-    return answer(await while_connected(request, generation.draft(author=Author.of(user), wanted=body)))
+    return answer(await unless_gone(request, generation.draft(author=Author.of(user), wanted=body)))
 
 
 @router.post("/system-prompt/optimize", summary="Optimize instructions", openapi_extra=needs("write"))
@@ -75,7 +75,7 @@ async def optimize_prompt(
     body: OptimizeRequest, request: Request, user: CurrentUser, generation: Generation
 ) -> Envelope[OptimizeResponse]:
     """Better instructions, written by a model. Refusals: E-PROVIDER, E-MODEL."""
-    return answer(await while_connected(request, generation.optimize(author=Author.of(user), wanted=body)))
+    return answer(await unless_gone(request, generation.optimize(author=Author.of(user), wanted=body)))
 
 
 @router.post("/abilities", summary="What an agent can do", openapi_extra=needs("chat"))
@@ -83,7 +83,7 @@ async def suggest_abilities(
     body: AbilitiesRequest, request: Request, user: CurrentUser, abilities: Abilities
 ) -> Envelope[AbilitiesResponse]:
     """Suggestions of what to ask it, written by a model. Refusals: E-AGENT, E-PROVIDER, E-MODEL."""
-    return answer(await while_connected(request, abilities.suggest(identity=user, wanted=body)))
+    return answer(await unless_gone(request, abilities.suggest(identity=user, wanted=body)))
 
 
 @router.post("/auto-generate/submit", summary="Draft an agent in the background", openapi_extra=needs("write"))

@@ -102,16 +102,20 @@ class Asker:
         return [lambda connection: open_questionnaire(connection, opened)]
 
     async def ask_in_own_call(self, call_id: str, form: Json, *, approval_id: str | None = None) -> Json:
-        """Asks by a questionnaire call of the server, which the model never sees."""
+        """Asks by a questionnaire call of the server, which the model never sees.
+
+        Raises:
+            ToolFailedError: the questions are not right; nothing was shown.
+        """
         recorder = self.recorder
         form = {**form, "questionnaire_id": questionnaire_id_of(recorder.lines.session_id, call_id)}
         call = ToolCall(call_id, "questionnaire", json_text.dumps_text(form))
         if call_id not in recorder.open_calls:
+            opened = self._opened(call_id, form, approval_id)
             recorder.open_calls[call_id] = call
             recorder.hidden_calls.add(call_id)
             shown = [call_object(AnnouncedCall("", call))]
             message = recorder.own_message(new_uuid(), "tool_call", None, tool_calls=shown, hidden_from_model=True)
-            opened = self._opened(call_id, form, approval_id)
             recorder.show(message, lambda connection: open_questionnaire(connection, opened))
         result = await self.ask(call_id, form, approval_id=approval_id)
         recorder.open_calls.pop(call_id, None)
@@ -122,12 +126,17 @@ class Asker:
         return result
 
     async def ask_for_server(self, title: str, questions: Sequence[Json]) -> Mapping[str, Any] | None:
-        """Puts a question of an MCP server to the person; None: nobody answered (product.md 8.6).
+        """Puts a question of an MCP server to the person (product.md 8.6).
+
+        None: nobody answered, or nobody could.
 
         The server's call goes on meanwhile, so the run keeps its worker.
         """
         form: Json = {"title": title, "questions": list(questions)}
-        result = await self.ask_in_own_call(f"elicit_{new_uuid()}", form)
+        try:
+            result = await self.ask_in_own_call(f"elicit_{new_uuid()}", form)
+        except ToolFailedError:
+            return None
         if not result.get("success") or result.get("is_auto_submit"):
             return None
         return cast("Mapping[str, Any]", result.get("answers") or {})
@@ -200,8 +209,8 @@ class CallApprovals:
             raise ToolFailedError(_DENIED.render(config.locale), "APPROVAL_DENIED")
 
     async def _decision(self, call: ToolCall, tool_name: str, arguments: Json, category: Category) -> str:
-        fingerprint = command_hash(tool_name, arguments)
         """What was decided, now or before the process that asked was gone; readers are told of it once."""
+        fingerprint = command_hash(tool_name, arguments)
         known = await self._known(call, fingerprint)
         if known is None:
             row = self._row(call, tool_name, arguments, category, fingerprint)

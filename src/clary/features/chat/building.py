@@ -278,7 +278,7 @@ class LoopBuilder:
         budget: ContextBudget,
     ) -> ToolRunner:
         config, user_id = recorder.config, asker.tree.root.user_id
-        images = self._things.image_reader(recorder, budget)
+        images = self._things.image_reader(recorder, budget, asker.tree.meter)
         session_id = asker.tree.root.session_id
         notes = self._things.notebook(user_id, config, session_id) if config.memory_type == "user" else None
         past = self._things.past(recorder.conversation_id, record)

@@ -16,6 +16,7 @@ from clary.runtime.context import ContextBudget
 from clary.runtime.failure_texts import KIND_TEXTS
 from clary.runtime.messages import ImagePart, TextPart, UserMessage
 from clary.runtime.model import AttemptLost, ModelClient, ModelFailedError, ModelRequest, TextDelta
+from clary.runtime.plan import CallMeter
 from clary.runtime.tools import ImageReader, ToolFailedError
 
 STEP_NAME: Final = "image_analysis"
@@ -26,17 +27,24 @@ _NO_IMAGES = Text("当前模型不支持图片", "The model takes no images here
 class RunImages:
     """Implements `runtime.tools.ImageReader` for a run; each call is booked on it."""
 
-    def __init__(self, client: ModelClient, recorder: RunRecorder, budget: ContextBudget) -> None:
+    def __init__(self, client: ModelClient, recorder: RunRecorder, budget: ContextBudget, meter: CallMeter) -> None:
         self._client = client
         self._recorder = recorder
         self._budget = budget
+        self._meter = meter
 
     async def describe(self, image_url: str, prompt: str) -> str:
-        """See the port."""
+        """See the port.
+
+        Raises:
+            RunFailedError: `limit`; a look is a model call of the run like any other (stream-runtime.md 9.3).
+        """
         recorder = self._recorder
         config, provider = recorder.config, recorder.config.provider
-        if not config.accepts_images:
+        # Whether the pictures of messages are shown is the agent's choice; here a tool was asked to look.
+        if not provider.supports_multimodal:
             raise ToolFailedError(_NO_IMAGES.render(config.locale))
+        self._meter.count()
         # Calls of one response may look at several pictures at once: each has a model of its own.
         model = recorder.booking.model_of_its_own(self._client, provider, self._budget)
         try:

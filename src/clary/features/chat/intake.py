@@ -197,7 +197,9 @@ class _Taken:
         content, self.tags = untagged(plain_content(message.content))
         if not has_content(content):
             raise _invalid(_EMPTY)
-        self._put(message.message_id, "user", "normal", content, metadata=dict(message.metadata))
+        # What the server notes itself is read back later; clients do not write it.
+        metadata = {key: value for key, value in message.metadata.items() if key != TAGGED_SKILLS}
+        self._put(message.message_id, "user", "normal", content, metadata=metadata)
 
     def _add_answer(self, message: ChatMessage) -> None:
         """Text and calls of a seeded answer are messages of their own, one call each (4.4)."""

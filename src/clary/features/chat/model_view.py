@@ -21,8 +21,8 @@ from clary.runtime.toolset import parse_arguments
 
 UNSEEN_TYPES = frozenset({"reasoning_content", "normal", "query_suggest"})
 COMPACTION_TOOL = "compress_conversation_history"
-TAGGED_SKILLS = "skills"
-"""Metadata key of a user message: skills that its tags loaded (stream-runtime.md 3.4)."""
+TAGGED_SKILLS = "clary_skills"
+"""Metadata key of a user message that is the server's own: skills that its tags loaded (stream-runtime.md 3.4)."""
 
 
 def entries_of(
@@ -98,11 +98,14 @@ def open_calls(rows: Sequence[MessageRow], *, run_id: str, begun: frozenset[str]
 def is_seen(row: MessageRow) -> bool:
     """Whether the model is shown a message (stream-runtime.md 9.4)."""
     details = row.details
-    if row.hidden_from_model or details.get("superseded") or row.error_info is not None or _is_draft(row):
+    if row.hidden_from_model or row.error_info is not None or _is_draft(row):
         return False
-    if details.get("tool_name") == COMPACTION_TOOL:
+    if row.role == "user":
+        # Its metadata is the client's own and says nothing to the server.
+        return True
+    if details.get("superseded") or details.get("tool_name") == COMPACTION_TOOL:
         return False
-    return row.role in ("user", "tool") or (row.role == "assistant" and row.type not in UNSEEN_TYPES)
+    return row.role == "tool" or (row.role == "assistant" and row.type not in UNSEEN_TYPES)
 
 
 def _is_draft(row: MessageRow) -> bool:

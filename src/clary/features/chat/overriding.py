@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clary.features.agents.ports import AgentSnapshot
+from clary.features.agents.service import ContextBudgetBody
 from clary.features.chat.config import ApprovalMode, Json
-from clary.features.chat.payloads.overrides import ContextBudgetOverride, ModelOverride
+from clary.features.chat.payloads.overrides import ModelOverride
 from clary.features.llm_providers.ports import DEFAULT_MAX_MODEL_LEN, DEFAULT_MAX_TOKENS, ProviderSnapshot
 from clary.runtime.plan import Mode
 
@@ -72,29 +73,37 @@ def with_model_override(provider: ProviderSnapshot, wanted: ModelOverride | None
     """
     if wanted is None:
         return provider
-    if wanted.base_url and wanted.api_key:
-        return ProviderSnapshot(
-            id=INLINE_PROVIDER_ID,
-            kind="openai",
-            owner_id=caller_id,
-            name="",
-            base_url=wanted.base_url,
-            api_key=wanted.api_key,
-            model=wanted.model or provider.model,
-            max_tokens=wanted.max_tokens or DEFAULT_MAX_TOKENS,
-            max_model_len=wanted.max_model_len or DEFAULT_MAX_MODEL_LEN,
-            temperature=wanted.temperature,
-            top_p=wanted.top_p,
-            presence_penalty=wanted.presence_penalty,
-        )
+    own = own_model(wanted, caller_id, provider.model)
+    if own is not None:
+        return own
     named = ("model", "max_tokens", "temperature", "top_p", "presence_penalty", "max_model_len")
     changes = {name: getattr(wanted, name) for name in named if getattr(wanted, name) not in (None, "")}
     return replace(provider, **changes)
 
 
+def own_model(wanted: ModelOverride | None, caller_id: str, model: str = "") -> ProviderSnapshot | None:
+    """The provider that a request brings along itself, if it does; `model` stands in where it names none."""
+    if wanted is None or not (wanted.base_url and wanted.api_key and (wanted.model or model)):
+        return None
+    return ProviderSnapshot(
+        id=INLINE_PROVIDER_ID,
+        kind="openai",
+        owner_id=caller_id,
+        name="",
+        base_url=wanted.base_url,
+        api_key=wanted.api_key,
+        model=wanted.model or model,
+        max_tokens=wanted.max_tokens or DEFAULT_MAX_TOKENS,
+        max_model_len=wanted.max_model_len or DEFAULT_MAX_MODEL_LEN,
+        temperature=wanted.temperature,
+        top_p=wanted.top_p,
+        presence_penalty=wanted.presence_penalty,
+    )
+
+
 def context_budget(
     agent: AgentSnapshot,
-    wanted: ContextBudgetOverride | None,
+    wanted: ContextBudgetBody | None,
     provider: ProviderSnapshot,
     asked_length: int | None,
     shares: ContextShares,

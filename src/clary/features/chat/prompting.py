@@ -104,9 +104,9 @@ def notes_of(workspace: Path) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for name, length in NOTE_FILES:
         try:
-            raw = safe_paths.read_bytes(workspace, name, 4 * length)
-        except safe_paths.PathTooLargeError:
-            continue
+            with safe_paths.open_for_read(workspace, name) as file:
+                # A character has up to four bytes; what follows is cut anyhow.
+                raw = file.read(4 * length)
         except safe_paths.PathError:
             continue
         text = raw.decode("utf-8", "replace").strip()

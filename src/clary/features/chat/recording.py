@@ -162,10 +162,12 @@ class RunRecorder:
             self.show(self.own_message(event.message_id, "query_suggest", listed, metadata=details))
 
     def change_config(self, config: RunConfig, warnings: Sequence[Json], troubles: Sequence[NewMessage]) -> None:
-        """Goes on with another configuration; `troubles` are shown. All of it commits together."""
+        """Goes on with another configuration; `troubles` are shown, but are no messages (stream-runtime.md 8, stored).
+
+        All of it commits together.
+        """
         self.config = config
-        lines = [self.lines.trouble(each) for each in troubles]
-        self._write(lines, [*(self._stored(each) for each in troubles), self._keep_config(config, warnings)])
+        self._write([self.lines.trouble(each) for each in troubles], [self._keep_config(config, warnings)])
 
     def own_message(self, message_id: str, kind: str, content: Any, **more: Any) -> NewMessage:
         """A message of this run, of the agent unless `role` says otherwise."""

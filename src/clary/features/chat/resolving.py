@@ -1,6 +1,6 @@
 """What a request resolves to: agent, providers, prompt, tools; everything fixed for the whole run (9.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,13 +10,14 @@ from clary.features.agents.service import AgentResolver
 from clary.features.chat.config import Caller, Json, Member, RunConfig
 from clary.features.chat.control_tags import ControlTags
 from clary.features.chat.errors import ModelOverrideForbiddenError
-from clary.features.chat.offering import known_names
+from clary.features.chat.offering import known_names, offered_names
 from clary.features.chat.overriding import (
     ContextShares,
     Warnings,
     context_budget,
     merged_context,
     mode_of,
+    own_model,
     strictest,
     warn,
     with_model_override,
@@ -24,6 +25,7 @@ from clary.features.chat.overriding import (
 from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.payloads.overrides import InlineAgent, StreamRequest
 from clary.features.chat.things import GivenThings, RunThings, WantedThings
+from clary.features.llm_providers.errors import ProviderMissingError
 from clary.features.llm_providers.ports import ProviderSnapshot
 from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.permissions.service import Identity
@@ -33,6 +35,7 @@ from clary.kit.ids import new_hex
 from clary.kit.text import current_locale
 from clary.runtime.prompt import prompt_language
 from clary.runtime.prompts import persona
+from clary.runtime.tools import Sandbox
 
 DEFAULT_ANSWER_LANGUAGE = "zh-CN(简体中文)"
 
@@ -78,6 +81,7 @@ class RunResolver:
         agents: AgentResolver,
         providers: ProviderResolver,
         toolbox: Toolbox,
+        sandbox: Callable[[], Sandbox],
         things: RunThings,
         shares: ContextShares,
         limits: LoopLimits,
@@ -87,6 +91,7 @@ class RunResolver:
         self._agents = agents
         self._providers = providers
         self._toolbox = toolbox
+        self._sandbox = sandbox
         self._things = things
         self._shares = shares
         self._limits = limits
@@ -118,7 +123,7 @@ class RunResolver:
         request = asked.request
         wanted = request if isinstance(request, StreamRequest) else StreamRequest(messages=[])
         warnings: Warnings = []
-        provider, fast = await self._provider_pair(db, identity, agent, request)
+        provider, fast = await self._provider_pair(db, identity, agent, wanted, request)
         provider = self._overridden(provider, wanted, identity, warnings)
         context, saved = merged_context(
             request.system_context, dict(agent.system_context), asked.saved_context, warnings
@@ -140,6 +145,7 @@ class RunResolver:
             mode=mode,
             members=members,
         )
+        self._warn_of_lost_tools(wanted.available_tools or agent.tools, config, warnings)
         return Resolved(config, agent, mode, warnings, saved)
 
     def _config(
@@ -218,26 +224,28 @@ class RunResolver:
             warn(resolved.warnings, "provider_id", provider.model, "unpriced_model")
 
     async def _provider_pair(
-        self, db: Session, identity: Identity, agent: AgentSnapshot, request: ChatRequest
+        self, db: Session, identity: Identity, agent: AgentSnapshot, wanted: StreamRequest, request: ChatRequest
     ) -> tuple[ProviderSnapshot, ProviderSnapshot | None]:
         """The main model, and the small one where there is one of its own."""
-        provider = await self._providers.resolve(
-            db,
-            user_id=identity.user_id,
-            requested_id=request.provider_id,
-            agent_provider_id=agent.provider_id,
-            agent_owner_id=agent.owner_id,
-        )
+
+        async def found(requested_id: str | None, of_agent: str | None) -> ProviderSnapshot:
+            return await self._providers.resolve(
+                db,
+                user_id=identity.user_id,
+                requested_id=requested_id,
+                agent_provider_id=of_agent,
+                agent_owner_id=agent.owner_id,
+            )
+
+        # Who brings a model along needs none that is stored; one that is named has to exist all the same.
+        brought = None if request.provider_id else own_model(wanted.llm_model_config, identity.user_id)
+        provider = brought or await found(request.provider_id, agent.provider_id)
         if not (request.fast_provider_id or agent.fast_provider_id):
             return provider, None
-        fast = await self._providers.resolve(
-            db,
-            user_id=identity.user_id,
-            requested_id=request.fast_provider_id,
-            agent_provider_id=agent.fast_provider_id,
-            agent_owner_id=agent.owner_id,
-        )
-        return provider, fast
+        try:
+            return provider, await found(request.fast_provider_id, agent.fast_provider_id)
+        except ProviderMissingError:
+            return provider, None
 
     def _overridden(
         self, provider: ProviderSnapshot, wanted: StreamRequest, identity: Identity, warnings: Warnings
@@ -269,6 +277,17 @@ class RunResolver:
         """Known tools of the allow-list in its order; names that mean none were warned of already."""
         built_in = [canonical_name(name) for name in known_names(wanted) if self._toolbox.find(name) is not None]
         return tuple(dict.fromkeys([*(name for name in built_in if not name.startswith("sys_")), *foreign]))
+
+    def _warn_of_lost_tools(self, wanted: Sequence[str], config: RunConfig, warnings: Warnings) -> None:
+        """Built-in names of the allow-list that come to nothing here; MCP servers have told of theirs."""
+        offered, sandbox = frozenset(offered_names(config)), self._sandbox()
+        for name in known_names(wanted):
+            known = canonical_name(name)
+            if self._toolbox.find(name) is None:
+                if name.startswith("sys_"):
+                    warn(warnings, "available_tools", name, "unknown")
+            elif known not in offered or self._toolbox.unavailable_reason(known, sandbox) is not None:
+                warn(warnings, "available_tools", name, "not_usable")
 
     async def _members(
         self,

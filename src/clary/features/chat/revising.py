@@ -64,7 +64,8 @@ class RevisingService:
             SessionNotFoundError, NothingToAnswerError, and the refusals of stream-runtime.md 2.
         """
         async with self._database.read() as db:
-            await self._own(db, identity, session_id)
+            # Also before the request is made of it: the id of a child may be longer than one a client may choose.
+            require_no_child(await self._own(db, identity, session_id))
         start = request.as_start(session_id)
         take = self._taking_guidance(start, request.guidance_id) if start.messages else self._take_again
         return await self._chat.start(

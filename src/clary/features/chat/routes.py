@@ -17,7 +17,7 @@ from clary.features.permissions.guards import CurrentUser
 from clary.features.runs.service import Endpoint
 from clary.http.access import CHAT_BYTES, needs
 from clary.http.envelope import Envelope, answer
-from clary.http.requests import unless_gone
+from clary.http.leaving import unless_gone
 from clary.http.routing import slice_router
 from clary.http.streaming import StreamResponse
 from clary.kit.text import Text

@@ -138,7 +138,7 @@ class ChatService:
             run = await self._create_or_replace(start)
             self._hub.adopt(run.log_id)
             self._supervisor.launch(run)
-            return await self._open(run, 0)
+            return await self._open(run, 0, start.identity)
 
     async def _create_or_replace(self, start: Start) -> RunRow:
         for _ in range(MOST_REPLACEMENTS):
@@ -176,9 +176,7 @@ class ChatService:
             raise SessionNotFoundError(session_id)
         if run is None:
             return self._nothing_left(session_id, None)
-        if self._hub.view_count(run.log_id) >= self._limits.views_per_run:
-            raise TooManyViewsError
-        return await self._open(run, last_index)
+        return await self._open(run, last_index, identity)
 
     async def interrupt(
         self, *, identity: Identity, session_id: str, user_id: str | None, message: str | None, run_id: str | None
@@ -244,7 +242,7 @@ class ChatService:
             return None
         if known.content_hash != content_hash:
             raise IdempotencyMismatchError
-        return await self._open(run, 0)
+        return await self._open(run, 0, identity)
 
     def session_lock(self, identity: Identity, session_id: str) -> asyncio.Lock:
         """The one that guards start, replace and edit of a session (6.9)."""
@@ -377,10 +375,15 @@ class ChatService:
             last_activity=self._clock.epoch(),
         )
 
-    async def _open(self, run: RunRow, cursor: int) -> OpenedView:
-        view = await self._hub.view(run.log_id, cursor) if run.log_id else None
+    async def _open(self, run: RunRow, cursor: int, identity: Identity) -> OpenedView:
+        viewer = identity.user_id
+        view = await self._hub.view(run.log_id, cursor, viewer) if run.log_id else None
         if view is None:
             return self._nothing_left(run.session_id, run)
+        # Counted afterwards, so that of many that open at once no more than allowed stay.
+        if self._hub.view_count(run.log_id, viewer) > self._limits.views_per_run:
+            view.close()
+            raise TooManyViewsError
         nothing = self._nothing_left(run.session_id, run)
         # A live run that ends without more lines (shutdown) is no end: the client resumes.
         ended = not is_active(run.status)

@@ -31,6 +31,7 @@ from clary.features.skills.ports import RunSkill
 from clary.features.skills.service import RunSkills, SkillQuestion
 from clary.features.toolbox.ports import TaskBooks
 from clary.runtime.context import ContextBudget
+from clary.runtime.plan import CallMeter
 from clary.runtime.prompt import prompt_language
 from clary.runtime.tools import ImageReader, KnowledgeSearch, NoteBook, PastMessages, TaskBook, Tool
 from clary.runtime.toolset import Language
@@ -213,9 +214,9 @@ class RunThings:
         """What was said earlier in the conversation."""
         return RecordedPast(record)
 
-    def image_reader(self, recorder: RunRecorder, budget: ContextBudget) -> ImageReader:
+    def image_reader(self, recorder: RunRecorder, budget: ContextBudget, meter: CallMeter) -> ImageReader:
         """The run's model looking at pictures."""
-        return RunImages(self._models.client(recorder.config.provider), recorder, budget)
+        return RunImages(self._models.client(recorder.config.provider), recorder, budget, meter)
 
     async def groups_of(self, db: Session, user_id: str) -> frozenset[str]:
         """Groups a person is in now."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_seriali
 
 from clary.features.llm_providers.ports import ThinkingStyle
 from clary.http.payload import Payload
+from clary.kit.safe_http import is_web_address
 from clary.kit.text import has_control_characters
 
 MAX_URL = 2048
@@ -35,7 +36,7 @@ def normal_address(url: str) -> str:
     if has_control_characters(url) or any(char.isspace() or char == "\\" for char in url):
         raise ValueError("must not contain spaces or control characters")
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+    if not parts.hostname or parts.port == 0 or not is_web_address(url):
         raise ValueError("must be an http or https address")
     if "@" in parts.netloc or "?" in url or "#" in url:
         raise ValueError("must not contain user info, a query or a fragment")

@@ -146,24 +146,6 @@ class RunSkills:
         )
 
 
-class RunShelf:
-    """The skills of one run, by the hashes it was given them with; fills `SkillShelf` of the runtime."""
-
-    def __init__(self, skills: Sequence[RunSkill], source: RunSkills) -> None:
-        self._skills = {skill.name: skill for skill in skills}
-        self._source = source
-
-    @property
-    def names(self) -> Sequence[str]:
-        """What can be loaded, in order."""
-        return list(self._skills)
-
-    async def read(self, name: str) -> str | None:
-        """The whole `SKILL.md` of a skill of the run; None for any other name."""
-        skill = self._skills.get(name)
-        return await self._source.read_text(skill.hash) if skill is not None else None
-
-
 def _may_reach(question: SkillQuestion, dimension: str, key: str) -> bool:
     is_owner = bool(question.owner_id) and question.owner_id == question.caller_id
     return dimension != "user" or is_owner or key in {name_key(name) for name in question.granted}

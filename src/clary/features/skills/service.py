@@ -22,7 +22,7 @@ from clary.features.skills.errors import (
     SkillStaleError,
 )
 from clary.features.skills.importing import SkillImports
-from clary.features.skills.in_use import ResolvedSkills, RunShelf, RunSkills, SkillQuestion
+from clary.features.skills.in_use import ResolvedSkills, RunSkills, SkillQuestion
 from clary.features.skills.installing import Installed, SkillInstaller, SkillLimits, approve
 from clary.features.skills.policy.approval import may_approve
 from clary.features.skills.policy.front_matter import SKILL_FILE, name_key
@@ -37,7 +37,6 @@ from clary.kit.clock import Clock, wire_time
 
 __all__ = [
     "ResolvedSkills",
-    "RunShelf",
     "RunSkills",
     "SkillImports",
     "SkillInstaller",

@@ -1,6 +1,6 @@
 """How a built-in tool is described, once for all languages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -32,6 +32,7 @@ class ToolDefinition:
     parallel_safe: bool = True
     timeout_seconds: float | None = BUILT_IN_SECONDS
     path_arguments: tuple[str, ...] = field(default=())
+    files_in: Callable[[Mapping[str, Any]], Sequence[str]] | None = None
 
     def spec(self, language: Language) -> ToolSpec:
         """The tool as a model is shown it."""
@@ -50,6 +51,7 @@ class ToolDefinition:
             parallel_safe=self.parallel_safe,
             timeout_seconds=self.timeout_seconds,
             path_arguments=self.path_arguments,
+            files_in=self.files_in,
         )
 
 

@@ -34,6 +34,7 @@ class AnalyzeImageTool(DefinedTool):
             Parameter("prompt", {"type": "string"}, Text("想知道什么", "What to look for")),
         ),
         effect="read",
+        path_arguments=("image_path",),
     )
 
     def __init__(self, pictures: Pictures) -> None:

@@ -1,6 +1,7 @@
 """apply_patch."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -39,6 +40,14 @@ class _Change:
     removed: int
 
 
+def _files_in(arguments: Mapping[str, Any]) -> list[str]:
+    """The paths that a patch names; none where it is no patch, which the call itself says."""
+    try:
+        return [file.path for file in read_patch(str(arguments.get("patch") or ""))]
+    except PatchError:
+        return []
+
+
 class ApplyPatchTool(DefinedTool):
     """Several changes to files, all or none."""
 
@@ -57,6 +66,7 @@ class ApplyPatchTool(DefinedTool):
         ),
         effect="write",
         parallel_safe=False,
+        files_in=_files_in,
     )
 
     def __init__(self, room: Room) -> None:

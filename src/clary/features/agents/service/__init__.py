@@ -1,5 +1,6 @@
 """The door of the slice: the agents page, and what a run needs of an agent."""
 
+from clary.features.agents.payloads import ContextBudgetBody
 from clary.features.agents.policy import AgentLimits
 from clary.features.agents.ports import AgentSnapshot, AgentThings, FixedTools, SubAgents
 from clary.features.agents.service.abilities import AgentAbilities
@@ -18,6 +19,7 @@ from clary.features.agents.service.tasks import TASK_TYPES, GenerationTasks
 from clary.features.agents.service.versions import AgentVersions
 
 __all__ = [
+    "ContextBudgetBody",
     "TASK_TYPES",
     "AgentAbilities",
     "AgentBudgets",

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from clary.features.agents.payloads import AgentResponse, AgentWarning, WarningReason
-from clary.features.agents.policy import BUILT_IN_ID, AgentLimits, Remark, built_in_configuration
+from clary.features.agents.policy import BUILT_IN_ID, AgentLimits, Remark, built_in_configuration, shown
 from clary.features.agents.ports import AgentAccess
 from clary.features.agents.repository import configuration_of
 from clary.features.agents.tables import AgentRow
@@ -65,7 +65,7 @@ def _response(
     created_at, updated_at = times
     return AgentResponse.model_validate(
         {
-            **configuration,
+            **shown(configuration),
             "id": agent_id,
             "user_id": owner_id,
             "access": access,

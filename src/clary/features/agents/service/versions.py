@@ -5,7 +5,7 @@ from typing import Any
 from clary.db.session import Session
 from clary.features.agents.errors import MAY_NOT_CHANGE, VersionNotFoundError
 from clary.features.agents.payloads import SavedAgent, VersionItem, VersionPage, VersionResponse
-from clary.features.agents.policy import AgentLimits, built_in_configuration, version_number
+from clary.features.agents.policy import AgentLimits, built_in_configuration, shown, version_number
 from clary.features.agents.repository import AgentRepository
 from clary.features.agents.service.agents import AgentService, get_for
 from clary.features.agents.tables import AgentRow, AgentVersionRow
@@ -46,7 +46,7 @@ class AgentVersions:
         """
         row = await self._readable(session, identity, agent_id)
         found = await _find(session, row, version)
-        return VersionResponse.model_validate({**_item(found), "config": self._whole(found)})
+        return VersionResponse.model_validate({**_item(found), "config": shown(self._whole(found))})
 
     async def restore(self, session: Session, *, identity: Identity, agent_id: str, version: str) -> SavedAgent:
         """Saves the configuration of a version as a new one, after all checks of a change.

@@ -4,13 +4,15 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from clary.features.agents.service import ContextBudgetBody
 from clary.features.chat.payloads import MAX_PREFIX_BYTES, ChatRequest
+from clary.features.llm_providers.service import normal_address
 from clary.http.payload import Payload
 
 MAX_INLINE_AGENTS = 20
 MAX_RUN_SERVERS = 10
 Names = Annotated[list[str], Field(max_length=1000)]
-Ratio = Annotated[float, Field(ge=0, le=1)]
+ModeName = Annotated[str, Field(max_length=64)]
 Workflows = dict[str, list[str]]
 MODEL_KEYS = frozenset(
     {"model", "max_tokens", "temperature", "top_p", "presence_penalty", "max_model_len", "base_url", "api_key"}
@@ -31,6 +33,11 @@ class ModelOverride(Payload):
     base_url: Annotated[str, Field(max_length=2048)] | None = None
     api_key: Annotated[str, Field(max_length=4096)] | None = None
 
+    @field_validator("base_url")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        return normal_address(value) if value else value
+
     @model_validator(mode="after")
     def _pair_goes_together(self) -> "ModelOverride":
         if bool(self.base_url) != bool(self.api_key):
@@ -41,27 +48,6 @@ class ModelOverride(Payload):
     def unknown(self) -> list[str]:
         """Keys that have no effect."""
         return sorted(set(self.model_extra or {}) - MODEL_KEYS)
-
-
-class ContextBudgetOverride(Payload):
-    """`context_budget_config`; what is absent stays with the agent or the server."""
-
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
-
-    max_model_len: int | None = Field(None, ge=1024, le=100_000_000)
-    history_ratio: Ratio | None = None
-    active_ratio: Ratio | None = None
-    max_new_message_ratio: Ratio | None = None
-    recent_turns: int | None = Field(None, ge=0, le=1000)
-    compression_threshold: float | None = Field(None, gt=0, le=1)
-
-    @model_validator(mode="after")
-    def _shares_fit(self) -> "ContextBudgetOverride":
-        shares = (self.history_ratio, self.active_ratio, self.max_new_message_ratio)
-        # The tolerance is for binary fractions: 0.2 + 0.3 + 0.5 must pass however it is added up.
-        if sum(share or 0 for share in shares) > 1 + 1e-9:
-            raise ValueError("the three ratios must not exceed 1 together")
-        return self
 
 
 class InlineAgent(Payload):
@@ -106,7 +92,7 @@ class StreamRequest(ChatRequest):
     """
 
     agent_name: Annotated[str, Field(max_length=128)] | None = None
-    agent_mode: Annotated[str, Field(max_length=64)] | None = None
+    agent_mode: ModeName | None = None
     multi_agent: bool | None = None
     max_loop_count: int | None = None
     deep_thinking: bool | None = None
@@ -121,7 +107,7 @@ class StreamRequest(ChatRequest):
     custom_sub_agents: Annotated[list[InlineAgent], Field(max_length=MAX_INLINE_AGENTS)] | None = None
     memory_type: str | None = None
     llm_model_config: ModelOverride | None = None
-    context_budget_config: ContextBudgetOverride | None = None
+    context_budget_config: ContextBudgetBody | None = None
     extra_mcp_config: Annotated[dict[str, RunServer], Field(max_length=MAX_RUN_SERVERS)] | None = None
     sandbox_approval_mode: str | None = None
     command_policy: Any = None

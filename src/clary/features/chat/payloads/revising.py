@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from clary.features.chat.payloads import SessionId, StreamOptions
-from clary.features.chat.payloads.overrides import StreamRequest
+from clary.features.chat.payloads.overrides import ModeName, Names, StreamRequest
 from clary.http.content import Content
 from clary.http.payload import Payload
 
@@ -14,10 +14,10 @@ class RerunRequest(Payload):
     """`POST …/rerun-stream`: what is missing comes from the conversation's agent (stream-runtime.md 10.1)."""
 
     agent_id: str | None = None
-    agent_mode: str | None = None
+    agent_mode: ModeName | None = None
     more_suggest: bool | None = None
     max_loop_count: int | None = None
-    available_sub_agent_ids: Annotated[list[str], Field(max_length=1000)] | None = None
+    available_sub_agent_ids: Names | None = None
     provider_id: str | None = None
     fast_provider_id: str | None = None
     stream_options: StreamOptions = Field(default_factory=StreamOptions)

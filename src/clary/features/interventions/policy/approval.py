@@ -80,11 +80,6 @@ def command_of(tool_name: str, arguments: Mapping[str, Any]) -> str:
     return json.dumps(arguments, ensure_ascii=False, indent=2)
 
 
-def strictest(*modes: ApprovalMode) -> ApprovalMode:
-    """The policy of a run: the strictest of server, agent and request."""
-    return MODES[max(map(MODES.index, modes), default=0)]
-
-
 def needs_approval(mode: ApprovalMode, effect: Effect, category: Category) -> bool:
     """Whether a person is asked: in `risky` by category, in `always` also for every call that changes something."""
     if category in RISKY:

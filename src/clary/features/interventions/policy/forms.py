@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from clary.kit import json_text
 from clary.kit.text import Text
 from clary.runtime.tools import ToolFailedError
 
@@ -66,11 +67,6 @@ class Form:
 def questionnaire_id_of(session_id: str, tool_call_id: str) -> str:
     """The id existing clients read; scoped to its owner, as the session id in it is."""
     return f"{session_id}__questionnaire__{tool_call_id}"
-
-
-def completed_arguments(arguments: Mapping[str, Any], questionnaire_id: str) -> Json:
-    """Arguments of the call as they are announced (stream-runtime.md 4.5 rule 7)."""
-    return {**arguments, "questionnaire_id": questionnaire_id}
 
 
 def form_of(arguments: Mapping[str, Any]) -> Form:
@@ -137,7 +133,7 @@ def _options(raw: Any, place: str, arguments: Mapping[str, Any]) -> list[Json]:
         value = option.get("value", label)
         if not isinstance(label, (str, int, float)) or not isinstance(value, (str, int, float)) or str(value) == "":
             raise _invalid(f"{place}: an option has a label and a value", arguments)
-        options.append({"label": str(label), "value": str(value)})
+        options.append({"label": _spelled(label), "value": _spelled(value)})
     values = [option["value"] for option in options]
     if len(set(values)) < len(values):
         raise _invalid(f"{place}: every value may occur once", arguments)
@@ -149,11 +145,16 @@ def _default(question: Json, default: Any, place: str, arguments: Mapping[str, A
     values = frozenset(labels.values())
     listed = cast("list[Any]", default) if isinstance(default, list) else [default]
     # Models like to repeat the label where the value is meant.
-    named = [text if text in values else labels.get(text, text) for text in map(str, listed)]
+    named = [text if text in values else labels.get(text, text) for text in map(_spelled, listed)]
     try:
         return _checked(question, named if isinstance(default, list) else named[0])
     except AnswerRefusedError as refused:
         raise _invalid(f"{place}.default: {refused}", arguments) from None
+
+
+def _spelled(value: Any) -> str:
+    """A value of JSON as text: booleans as JSON has them, for that is how options spell them."""
+    return json_text.dumps_text(value) if isinstance(value, bool) else str(value)
 
 
 def _text(value: Any, place: str, arguments: Mapping[str, Any]) -> str:

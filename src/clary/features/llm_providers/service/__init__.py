@@ -1,5 +1,6 @@
 """The door of the slice: rows of providers, which one a run uses, verification."""
 
+from clary.features.llm_providers.payloads import normal_address
 from clary.features.llm_providers.ports import DefaultProvider, ProviderSnapshot
 from clary.features.llm_providers.service.leaving import ProviderLeaving
 from clary.features.llm_providers.service.money import Money
@@ -17,4 +18,5 @@ __all__ = [
     "ProviderService",
     "ProviderSnapshot",
     "ProviderVerification",
+    "normal_address",
 ]

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from clary.features.mcp_servers.policy import without_hidden
 from clary.features.mcp_servers.ports import Elicit
+from clary.kit import json_text
 from clary.kit.text import cut
 
 Json = dict[str, Any]
@@ -14,6 +15,7 @@ Ask = Callable[[str, Sequence[Json]], Awaitable[Mapping[str, Any] | None]]
 
 MAX_QUESTIONS = 20
 MAX_TITLE = 500
+MAX_DEFAULT = 1000
 _SECRET = re.compile(
     r"pass(?!age|enger|ive)|secret|token|credential|api.?key|private.?key|\bpin\b|\botp\b|\bcvv?\b|card.?number|\bssn\b"
     r"|密码|口令|密钥|令牌|验证码|卡号",
@@ -65,21 +67,51 @@ def _question(name: str, field: Json) -> Json | None:
     if _SECRET.search(re.sub(r"[_-]", " ", f"{name} {words}")) or field.get("format") in ("uri", "password"):
         return None
     title = cut(without_hidden(str(field.get("title") or field.get("description") or name)), MAX_TITLE)
-    made: Json = {"id": name, "title": title, "default": field.get("default")}
+    asked = _asked(field)
+    if asked is None:
+        return None
+    default = _default(field.get("default"), asked)
+    return {"id": name, "title": title, **asked, **({} if default is None else {"default": default})}
+
+
+def _asked(field: Json) -> Json | None:
+    """How a field is asked for: the type of the question, and its options."""
     options = _options(field)
     if options is not None:
-        return {**made, "type": "single_choice", "options": options}
+        return {"type": "single_choice", "options": options}
     match field.get("type"):
         case "boolean":
-            return {**made, "type": "single_choice", "options": [_option("true"), _option("false")]}
+            return {"type": "single_choice", "options": [_option("true"), _option("false")]}
         case "array":
             items: Any = field.get("items")
             many = _options(cast("Json", items)) if isinstance(items, dict) else None
-            return None if many is None else {**made, "type": "multiple_choice", "options": many}
+            return None if many is None else {"type": "multiple_choice", "options": many}
         case "string" | "number" | "integer":
-            return {**made, "type": "text"}
+            return {"type": "text"}
         case _:
             return None
+
+
+def _default(default: Any, asked: Json) -> str | list[str] | None:
+    """The default that a form names, as an answer; None where it is none: the question is put without one."""
+    listed = cast("list[Any]", default) if isinstance(default, list) else [default]
+    if not all(isinstance(each, str | int | float) for each in listed):
+        return None
+    named = [_spelled(each) for each in listed]
+    if asked["type"] == "multiple_choice":
+        return named if _are_options(named, asked) else None
+    if isinstance(default, list) or (asked["type"] == "single_choice" and not _are_options(named, asked)):
+        return None
+    return named[0] if len(named[0]) <= MAX_DEFAULT else None
+
+
+def _are_options(named: Sequence[str], asked: Json) -> bool:
+    return {option["value"] for option in asked["options"]}.issuperset(named)
+
+
+def _spelled(value: Any) -> str:
+    """A value of JSON as people read it and as it comes back in an answer."""
+    return json_text.dumps_text(value) if isinstance(value, bool) else str(value)
 
 
 def _options(field: Json) -> list[Json] | None:
@@ -87,10 +119,12 @@ def _options(field: Json) -> list[Json] | None:
     if isinstance(listed, list):
         choices = [cast("Json", each) for each in cast("list[Any]", listed) if isinstance(each, dict)]
         return [
-            _option(str(each["const"]), str(each.get("title") or each["const"])) for each in choices if "const" in each
+            _option(_spelled(each["const"]), str(each.get("title") or _spelled(each["const"])))
+            for each in choices
+            if "const" in each
         ]
     values: Any = field.get("enum")
-    return [_option(str(value)) for value in cast("list[Any]", values)] if isinstance(values, list) else None
+    return [_option(_spelled(value)) for value in cast("list[Any]", values)] if isinstance(values, list) else None
 
 
 def _option(value: str, label: str = "") -> Json:
