@@ -253,3 +253,11 @@ async def test_limits_and_what_a_task_may_not_hold(tmp_path: Path) -> None:
         made = (await chat.alice.data("POST", "/api/user/keys", key))["key"]
         async with chat.house.browser(Authorization=f"Bearer {made}") as narrow:
             assert (await narrow.post("/tasks", json=fields)).json()["error_detail"] == "forbidden"
+
+
+async def test_words_of_a_query_that_mean_nothing_find_nothing(desk: Desk) -> None:
+    await desk.make("@daily")
+    for word in ("active", "x" * 16, "x" * 17, "x" * 64):
+        found = await desk.data("GET", f"?status={word}")
+        assert found["total"] == (1 if word == "active" else 0)
+    assert (await desk.ask("GET", f"?status={'x' * 65}"))["error_detail"] == "validation_error"

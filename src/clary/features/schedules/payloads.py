@@ -94,7 +94,7 @@ class ListQuery(Payload):
     """Filters of the list, as tools give them too."""
 
     task_type: Literal["once", "recurring", "all"] = "all"
-    status: str | None = Field(default=None, max_length=16)
+    status: str | None = Field(default=None, max_length=64)
     agent_id: str | None = Field(default=None, max_length=64)
     scheduled_after: datetime | None = None
     scheduled_before: datetime | None = None
@@ -182,7 +182,7 @@ class StartedAnswer(BaseModel):
 
 
 def read_as(kind: type[Body], wanted: Mapping[str, Any]) -> Body:
-    """What an agent wants, checked as the body of a request is.
+    """What an agent wants, or a query asks for, checked as the body of a request is.
 
     Raises:
         ValidationFailedError

@@ -19,6 +19,7 @@ from clary.features.schedules.payloads import (
     TaskRequest,
     TaskResponse,
     TaskRunResponse,
+    read_as,
     task_of,
     task_run_of,
 )
@@ -65,14 +66,15 @@ async def list_tasks(
     user_id: Word = None,
 ) -> Envelope[TaskPage]:
     """The next due first, then the newest. `user_id` is heeded from administrators only."""
-    query = ListQuery(
-        task_type=task_type,
-        status=status,
-        agent_id=agent_id,
-        scheduled_after=scheduled_after,
-        scheduled_before=scheduled_before,
-        q=q,
-    )
+    wanted: Json = {
+        "task_type": task_type,
+        "status": status,
+        "agent_id": agent_id,
+        "scheduled_after": scheduled_after,
+        "scheduled_before": scheduled_before,
+        "q": q,
+    }
+    query = read_as(ListQuery, wanted)
     rows, total = await tasks.list_page(db, identity=user, query=query, user_id=user_id, page=page)
     return answer(TaskPage(items=[task_of(row) for row in rows], total=total))
 
