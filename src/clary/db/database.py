@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from clary.db.one_hop import one_hop_driver
 from clary.db.postgresql import NotConnectedError, TurnSession, passes_by_itself, postgresql_engine
+from clary.db.session import WRITES
 from clary.errors import UpstreamError
 from clary.kit import traces
 from clary.kit.text import Text
@@ -84,6 +85,7 @@ class Database:
             UnavailableError: the database cannot be reached or stays locked.
         """
         async with self._session(self._writer, takes_turn=not beside and not self.is_sqlite) as session:
+            session.info[WRITES] = True
             yield session
             await session.commit()
 

@@ -16,6 +16,15 @@ Connection = sqlalchemy.Connection
 """The event log's transaction, as work that commits with lines gets it."""
 
 
+WRITES = "clary_writes"
+"""Where a transaction keeps that it may change things."""
+
+
+def is_writing(session: Session) -> bool:
+    """Whether the transaction may change things: in such a one a second one would wait for the first for ever."""
+    return WRITES in session.info
+
+
 async def add_unless_taken(session: Session, row: Row) -> bool:
     """Adds a row, written at once; False when something unique in it was taken in the same moment."""
     try:

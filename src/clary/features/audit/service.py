@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from clary.db.database import Database
-from clary.db.session import Session, after_commit
+from clary.db.session import Session, after_commit, is_writing
 from clary.features.audit.policy import (
     ANONYMOUS,
     CLI,
@@ -84,20 +84,30 @@ class AuditLog:
             async with self._database.write() as db:
                 await self._append(db, act, origin)
 
-    async def record_once(self, act: Act) -> None:
-        """Appends an entry in a transaction of its own, unless the same person did the same to this object lately."""
+    async def record_once(self, act: Act, *, within: Session | None = None) -> None:
+        """Appends an entry, unless the same person did the same to this object lately.
+
+        `within`: the transaction the caller has open. If it writes, the entry is part of it, because a second one would
+        wait for it; otherwise the entry gets a transaction of its own.
+        """
         since = self._clock.now() - ONCE
+        if within is not None and is_writing(within):
+            await self._record_unless_recorded(within, act, since)
+            return
         async with self._database.read() as db:
             if await AuditRepository(db).was_recorded(act, since=since):
                 return
         async with self._database.write() as db:
-            if not await AuditRepository(db).was_recorded(act, since=since):
-                await self.record(db, act)
+            await self._record_unless_recorded(db, act, since)
 
-    async def record_admin_read(self, identity: Identity, target: AuditObject) -> None:
-        """Notes that an administrator looked at an object of somebody else, once an hour."""
+    async def record_admin_read(self, identity: Identity, target: AuditObject, *, within: Session | None = None) -> None:
+        """Notes that an administrator looked at an object of somebody else, once an hour. See `record_once`."""
         if identity.is_admin and target.owner_id and target.owner_id != identity.user_id:
-            await self.record_once(Act("admin.read", Actor.of(identity), target))
+            await self.record_once(Act("admin.read", Actor.of(identity), target), within=within)
+
+    async def _record_unless_recorded(self, db: Session, act: Act, since: datetime) -> None:
+        if not await AuditRepository(db).was_recorded(act, since=since):
+            await self.record(db, act)
 
     async def was_recorded(self, db: Session, act: Act, *, since: datetime, address: str | None = None) -> bool:
         """Whether the same actor did the same to the same object since then, from this address if one is named."""

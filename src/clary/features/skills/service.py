@@ -115,7 +115,7 @@ class SkillService:
             SkillNotFoundError
         """
         found = await self._selector.get_readable(db, identity=identity, wanted=wanted)
-        await self._note_reading(identity, found)
+        await self._note_reading(db, identity, found)
         standing = await self._standing(db, found.row)
         version = await self._whole(db, found.row, standing.version.hash)
         try:
@@ -138,7 +138,7 @@ class SkillService:
             SkillNotFoundError
         """
         found = await self._selector.get_readable(db, identity=identity, wanted=wanted)
-        await self._note_reading(identity, found)
+        await self._note_reading(db, identity, found)
         version = (await self._standing(db, found.row)).version
         try:
             content = await asyncio.to_thread(self._store.packed, version.hash, version.name)
@@ -260,8 +260,9 @@ class SkillService:
             raise SkillNotFoundError(row.name_key)
         return version
 
-    async def _note_reading(self, identity: Identity, found: Found) -> None:
-        await self._audit.record_admin_read(identity, AuditObject("skill", found.row.id, found.place.owner_id))
+    async def _note_reading(self, db: Session, identity: Identity, found: Found) -> None:
+        target = AuditObject("skill", found.row.id, found.place.owner_id)
+        await self._audit.record_admin_read(identity, target, within=db)
 
     async def _record(self, db: Session, identity: Identity, action: str, found: Found, version: str) -> None:
         target = AuditObject("skill", found.row.id, found.place.owner_id)

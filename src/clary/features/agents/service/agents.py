@@ -90,7 +90,7 @@ class AgentService:
         row = await AgentRepository(session).find_visible(agent_id, identity) if is_agent_id(agent_id) else None
         if row is None:
             raise AgentNotFoundError(agent_id)
-        await self._audit.record_admin_read(identity, AuditObject("agent", row.id, row.owner_id))
+        await self._audit.record_admin_read(identity, AuditObject("agent", row.id, row.owner_id), within=session)
         return await self._describe(session, row, identity)
 
     async def create(self, session: Session, *, identity: Identity, wanted: AgentRequest) -> SavedAgent:

@@ -63,7 +63,7 @@ class AgentVersions:
 
     async def _readable(self, session: Session, identity: Identity, agent_id: str) -> AgentRow:
         row = await get_for(session, identity, agent_id, "write", MAY_NOT_CHANGE, lock=False)
-        await self._audit.record_admin_read(identity, AuditObject("agent", row.id, row.owner_id))
+        await self._audit.record_admin_read(identity, AuditObject("agent", row.id, row.owner_id), within=session)
         return row
 
     def _whole(self, version: AgentVersionRow) -> dict[str, Any]:

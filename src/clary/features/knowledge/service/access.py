@@ -68,7 +68,7 @@ class KnowledgeAccess:
         for base in bases:
             if not await self._may(db, identity, base, right):
                 raise KdbForbiddenError
-            await self._audit.record_admin_read(identity, AuditObject("kdb", base.id, base.owner_id))
+            await self._audit.record_admin_read(identity, AuditObject("kdb", base.id, base.owner_id), within=db)
         return bases
 
     async def find_many(self, db: Session, *, identity: Identity, kdb_ids: Sequence[str]) -> list[KnowledgeBase]:

@@ -179,7 +179,7 @@ class TaskService:
             TaskNotFoundError
         """
         row = await self._seen(db, identity, task_id)
-        await self._audit.record_admin_read(identity, AuditObject("task", row.task_id, row.user_id))
+        await self._audit.record_admin_read(identity, AuditObject("task", row.task_id, row.user_id), within=db)
         return row
 
     async def list_page(
