@@ -100,7 +100,9 @@ class AuditLog:
         async with self._database.write() as db:
             await self._record_unless_recorded(db, act, since)
 
-    async def record_admin_read(self, identity: Identity, target: AuditObject, *, within: Session | None = None) -> None:
+    async def record_admin_read(
+        self, identity: Identity, target: AuditObject, *, within: Session | None = None
+    ) -> None:
         """Notes that an administrator looked at an object of somebody else, once an hour. See `record_once`."""
         if identity.is_admin and target.owner_id and target.owner_id != identity.user_id:
             await self.record_once(Act("admin.read", Actor.of(identity), target), within=within)
