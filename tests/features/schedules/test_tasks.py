@@ -11,6 +11,7 @@ import pytest
 from clary.adapters.model_api import client
 from clary.adapters.model_api.config import NO_RETRY
 from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say
+from clary.db.database import UnavailableError
 from clary.features.accounts.ports import MailError
 from features.chat.test_worked_examples import agent_named
 from features.chat.world import Chat, chat_in
@@ -261,3 +262,23 @@ async def test_words_of_a_query_that_mean_nothing_find_nothing(desk: Desk) -> No
         found = await desk.data("GET", f"?status={word}")
         assert found["total"] == (1 if word == "active" else 0)
     assert (await desk.ask("GET", f"?status={'x' * 65}"))["error_detail"] == "validation_error"
+
+
+async def test_what_is_away_for_a_moment_costs_no_task_its_start(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = await desk.make("2026-01-02T04:00:00Z"), await desk.make("2026-01-02T04:00:00Z")
+    chat, away = desk.chat.house.services.execution.chat, [first]
+    start = chat.start
+
+    async def start_unless_away(**wanted: Any) -> Any:
+        metadata = wanted["request"].messages[0].metadata
+        if metadata["task_id"] in away:
+            raise UnavailableError
+        return await start(**wanted)
+
+    monkeypatch.setattr(chat, "start", start_unless_away)
+    await desk.tick(minutes=56)
+    assert [len(await desk.history(each)) for each in (first, second)] == [0, 1]
+    assert (await desk.task(first))["next_run_at"] == "2026-01-02T04:00:00.000000Z"
+    away.clear()
+    (started,) = await desk.ended(first)
+    assert (started["status"], started["attempt"], started["error"]) == ("completed", 1, None)

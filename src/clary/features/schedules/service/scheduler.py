@@ -1,7 +1,7 @@
 """The clock of tasks: looks every second what is due, what ended, what waits. Any number of processes may do it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -97,7 +97,7 @@ class Scheduler:
         for start in running:
             run = known.get(start.run_id or "")
             if run is None or not is_active(run.status):
-                await self._end(start, run)
+                await _tried(start.task_id, self._end(start, run))
 
     async def _end(self, seen: TaskRunRow, run: RunRow | None) -> None:
         async with self._database.write() as db:
@@ -123,7 +123,8 @@ class Scheduler:
             for task in due:
                 # Nothing of somebody who is locked out starts; later the rule of missed times counts.
                 if task.user_id in owners:
-                    await self._start_one(owners[task.user_id], task, now, is_busy=is_busy[task.task_id])
+                    start = self._start_one(owners[task.user_id], task, now, is_busy=is_busy[task.task_id])
+                    await _tried(task.task_id, start)
             if len(due) < AT_ONCE:
                 return
             after = due[-1].row_id
@@ -164,7 +165,7 @@ class Scheduler:
         for start in queued:
             task = found[start.task_id]
             if task is not None and task.enabled and task.user_id in owners and task.task_id not in busy:
-                await self._starts.start_queued(owners[task.user_id], task, start)
+                await _tried(task.task_id, self._starts.start_queued(owners[task.user_id], task, start))
 
     async def _owners_of(self, db: Session, tasks: Sequence[TaskRow]) -> dict[str, Identity]:
         found: dict[str, Identity] = {}
@@ -173,6 +174,14 @@ class Scheduler:
             if owner is not None:
                 found[user_id] = owner
         return found
+
+
+async def _tried(task_id: str, step: Awaitable[None]) -> None:
+    """A step for one task; what is away for it is no reason to leave the others out. The next look does it again."""
+    try:
+        await step
+    except UnavailableError:
+        log.warning("task_put_off", task_id=task_id)
 
 
 def _schedule_of(task: TaskRow) -> Schedule:

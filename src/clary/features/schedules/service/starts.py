@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from clary.db.database import Database
+from clary.db.database import Database, UnavailableError
 from clary.db.session import Session
 from clary.errors import ProblemError
 from clary.features.chat.service import ChatService, Intake, StreamRequest, read_messages
@@ -75,7 +75,11 @@ class TaskStarts:
         self._new_id = new_id
 
     async def start_due(self, owner: Identity, task: TaskRow, plan: DuePlan) -> None:
-        """Does what a plan says about a due time; a refusal of the run is recorded as a failure."""
+        """Does what a plan says about a due time; a refusal of the run is recorded as a failure.
+
+        Raises:
+            UnavailableError: nothing is recorded.
+        """
         due, found = task.next_run_at, plan.start
         if found is None:
             await self._only_record(task, plan)
@@ -118,7 +122,11 @@ class TaskStarts:
         return await self._begin(owner, begin)
 
     async def start_queued(self, owner: Identity, task: TaskRow, queued: TaskRunRow) -> None:
-        """Starts what waited: another attempt, or a time that came while a run went on."""
+        """Starts what waited: another attempt, or a time that came while a run went on.
+
+        Raises:
+            UnavailableError: it waits on.
+        """
 
         async def claim(db: Session, run_id: str | None) -> tuple[TaskRow, TaskRunRow]:
             tasks = TaskRepository(db)
@@ -159,6 +167,9 @@ class TaskStarts:
             await self._begin(owner, begin)
         except ClaimLostError:
             return
+        except UnavailableError:
+            # Says nothing about the task: it stays as it was, and the next look tries again.
+            raise
         except ProblemError as problem:
             await self._record_refusal(begin, problem.slug)
 
