@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from clary.adapters.model_api import client
 from clary.adapters.model_api.config import NO_RETRY
 from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say
 from clary.db.database import UnavailableError
 from clary.features.accounts.ports import MailError
+from clary.features.schedules.tables import TaskRow
 from features.chat.test_worked_examples import agent_named
 from features.chat.world import Chat, chat_in
 from permissions.objects import caller
@@ -282,3 +284,21 @@ async def test_what_is_away_for_a_moment_costs_no_task_its_start(desk: Desk, mon
     away.clear()
     (started,) = await desk.ended(first)
     assert (started["status"], started["attempt"], started["error"]) == ("completed", 1, None)
+
+
+async def test_what_is_saved_and_can_no_longer_be_read_fails_alone(desk: Desk) -> None:
+    options, schedule, sound = [await desk.make("*/5 * * * *") for _ in range(3)]
+    async with desk.chat.house.services.database.write() as db:
+        for task_id, column, value in (
+            (options, "run_options", {"max_loop_count": "many"}),
+            (schedule, "schedule", "?"),
+        ):
+            await db.execute(update(TaskRow).where(TaskRow.task_id == task_id).values({column: value}))
+    await desk.tick(minutes=1)
+    assert [each["error"] for each in await desk.history(options)] == ["validation_error"]
+    assert [each["error"] for each in await desk.history(schedule)] == ["schedule_invalid"]
+    paused = await desk.task(schedule)
+    assert (paused["status"], paused["last_status"], paused["next_run_at"]) == ("paused", "schedule_invalid", None)
+    (start,) = await desk.ended(sound)
+    assert start["status"] == "completed"
+    assert (await desk.ask("POST", f"/{options}/run"))["error_detail"] == "validation_error"

@@ -15,10 +15,12 @@ from clary.features.schedules.policy import LATE, DuePlan, Reason, Schedule, pla
 from clary.features.schedules.policy.schedule import saved_schedule
 from clary.features.schedules.ports import Owners
 from clary.features.schedules.repository import TaskRepository
+from clary.features.schedules.service.notices import SCHEDULE_UNREADABLE
 from clary.features.schedules.service.settling import Outcome, Settling
 from clary.features.schedules.service.starts import TaskStarts
 from clary.features.schedules.tables import TaskRow, TaskRunRow
 from clary.kit.clock import Clock
+from clary.kit.duties import Duty
 
 log = structlog.get_logger()
 
@@ -51,26 +53,23 @@ class Scheduler:
         self._history = timedelta(days=history_days)
         self._since = clock.now()
         self._looked_at = self._since
-        self._loop: asyncio.Task[None] | None = None
+        self._duty = Duty("scheduler", self._look_on)
 
     def start(self) -> None:
         """Begins to look."""
         self._since = self._looked_at = self._clock.now()
-        self._loop = asyncio.create_task(self._look_on())
+        self._duty.start()
 
     async def stop(self) -> None:
         """Ends it; what was claimed is a run, and goes on as one."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
-            self._loop = None
+        await self._duty.stop()
 
     async def _look_on(self) -> None:
         while True:
             try:
                 await self.tick()
-            except UnavailableError:
-                log.warning("tasks_not_looked_at")
+            except (UnavailableError, OSError) as error:
+                log.warning("tasks_not_looked_at", error=type(error).__name__)
             await asyncio.sleep(TICK_SECONDS)
 
     async def tick(self) -> None:
@@ -130,18 +129,21 @@ class Scheduler:
             after = due[-1].row_id
 
     async def _start_one(self, owner: Identity, task: TaskRow, now: datetime, *, is_busy: bool) -> None:
-        plan = self._plan(task, now)
-        if plan is None:
+        due = task.next_run_at
+        if due is None or (due < self._since and now - due < LEFT_TO_OTHERS):
+            return
+        try:
+            plan = self._plan(task, due, now)
+        except Reason:
+            # It was read when it was saved; a program of another version may know other words.
+            await self._starts.refuse_due(task, due, SCHEDULE_UNREADABLE)
             return
         if is_busy and plan.start is not None:
             await self._starts.record_overlap(task, plan)
         else:
             await self._starts.start_due(owner, task, plan)
 
-    def _plan(self, task: TaskRow, now: datetime) -> DuePlan | None:
-        due = task.next_run_at
-        if due is None or (due < self._since and now - due < LEFT_TO_OTHERS):
-            return None
+    def _plan(self, task: TaskRow, due: datetime, now: datetime) -> DuePlan:
         return plan_due(
             _schedule_of(task),
             due,
@@ -180,16 +182,17 @@ async def _tried(task_id: str, step: Awaitable[None]) -> None:
     """A step for one task; what is away for it is no reason to leave the others out. The next look does it again."""
     try:
         await step
-    except UnavailableError:
-        log.warning("task_put_off", task_id=task_id)
+    except (UnavailableError, OSError) as error:
+        log.warning("task_put_off", task_id=task_id, error=type(error).__name__)
 
 
 def _schedule_of(task: TaskRow) -> Schedule:
     try:
-        return saved_schedule(task.schedule, read_zone(task.timezone))
+        zone = read_zone(task.timezone)
     except Reason:
         # A time zone that is gone from the machine: the task keeps its time in UTC rather than never run.
-        return saved_schedule(task.schedule, read_zone("UTC"))
+        zone = read_zone("UTC")
+    return saved_schedule(task.schedule, zone)
 
 
 def _outcome_of(run: RunRow | None) -> Outcome:

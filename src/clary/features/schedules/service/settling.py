@@ -7,7 +7,7 @@ from datetime import datetime
 from clary.db.session import Session
 from clary.features.schedules.policy import GIVE_UP_AFTER, retry_delay, status_of
 from clary.features.schedules.repository import TaskRepository
-from clary.features.schedules.service.notices import AGENT_GONE, GIVEN_UP, Notices
+from clary.features.schedules.service.notices import GIVEN_UP, PAUSING, Notices
 from clary.features.schedules.tables import TaskRow, TaskRunRow
 
 
@@ -45,8 +45,8 @@ class Settling:
         again = await self._retry(db, task, start, outcome, now)
         if not task.is_recurring and task.next_run_at is None and task.closed is None and not again:
             task.closed = "failed" if outcome.status == "failed" else "completed"
-        if outcome.error == AGENT_GONE:
-            await self._pause(db, task, AGENT_GONE, now)
+        if outcome.error in PAUSING:
+            await self._pause(db, task, outcome.error, now)
         elif outcome.status == "failed" and task.failure_count >= GIVE_UP_AFTER:
             await self._pause(db, task, GIVEN_UP, now)
         await self.refresh(db, task)

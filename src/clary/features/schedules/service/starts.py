@@ -12,6 +12,7 @@ from clary.features.chat.service import ChatService, Intake, StreamRequest, read
 from clary.features.conversations.service import ConversationRow
 from clary.features.permissions.service import Identity
 from clary.features.schedules.errors import TaskBusyError, TaskNotFoundError
+from clary.features.schedules.payloads import read_as
 from clary.features.schedules.policy import DuePlan
 from clary.features.schedules.repository import TaskRepository
 from clary.features.schedules.service.settling import Outcome, Settling
@@ -46,20 +47,23 @@ class _Begin:
     claim: Callable[[Session, str | None], Awaitable[tuple[TaskRow, TaskRunRow]]]
 
     def request(self) -> StreamRequest:
-        """What the owner would have sent."""
+        """What the owner would have sent.
+
+        Raises:
+            ValidationFailedError: what is saved is no longer what a run takes.
+        """
         metadata: dict[str, Any] = {
             "task_id": self.task.task_id,
             "task_run_id": self.task_run_id,
             "scheduled_for": wire_time(self.scheduled_for),
         }
-        return StreamRequest.model_validate(
-            {
-                **self.task.run_options,
-                "messages": [{"role": "user", "content": self.task.description, "metadata": metadata}],
-                "session_id": self.session_id,
-                "agent_id": self.task.agent_id,
-            }
-        )
+        wanted: dict[str, Any] = {
+            **self.task.run_options,
+            "messages": [{"role": "user", "content": self.task.description, "metadata": metadata}],
+            "session_id": self.session_id,
+            "agent_id": self.task.agent_id,
+        }
+        return read_as(StreamRequest, wanted)
 
 
 class TaskStarts:
@@ -80,20 +84,15 @@ class TaskStarts:
         Raises:
             UnavailableError: nothing is recorded.
         """
-        due, found = task.next_run_at, plan.start
-        if found is None:
+        if plan.start is None:
             await self._only_record(task, plan)
-            return
+        else:
+            await self._try(owner, self._begin_due(task, plan.start, plan))
 
-        async def claim(db: Session, run_id: str | None) -> tuple[TaskRow, TaskRunRow]:
-            fresh = await self._claimed(db, task, due, plan)
-            start = self._new_start(begin, plan.trigger, 1, run_id)
-            if not await TaskRepository(db).add_run(start):
-                raise ClaimLostError
-            return fresh, start
-
-        begin = _Begin(task, self._new_id(), found, self._session_of(task), claim)
-        await self._try(owner, begin)
+    async def refuse_due(self, task: TaskRow, due: datetime, slug: str) -> None:
+        """Records that a due time could not be kept for a reason that lies in the task itself."""
+        begin = self._begin_due(task, due, DuePlan(due, "schedule", (), None))
+        await self._record_refusal(begin, slug)
 
     async def start_by_hand(self, owner: Identity, task_id: str) -> Started:
         """Starts a run now; the schedule is untouched.
@@ -161,6 +160,19 @@ class TaskStarts:
                 row.ended_at, row.not_before = None, self._clock.now()
             await tasks.add_run(row)
             await self._settling.refresh(db, fresh)
+
+    def _begin_due(self, task: TaskRow, time: datetime, plan: DuePlan) -> _Begin:
+        due = task.next_run_at
+
+        async def claim(db: Session, run_id: str | None) -> tuple[TaskRow, TaskRunRow]:
+            fresh = await self._claimed(db, task, due, plan)
+            start = self._new_start(begin, plan.trigger, 1, run_id)
+            if not await TaskRepository(db).add_run(start):
+                raise ClaimLostError
+            return fresh, start
+
+        begin = _Begin(task, self._new_id(), time, self._session_of(task), claim)
+        return begin
 
     async def _try(self, owner: Identity, begin: _Begin) -> None:
         try:
