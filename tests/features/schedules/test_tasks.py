@@ -14,6 +14,7 @@ from clary.adapters.model_api.config import NO_RETRY
 from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say
 from clary.db.database import UnavailableError
 from clary.features.accounts.ports import MailError
+from clary.features.schedules.service import scheduler as scheduling
 from clary.features.schedules.tables import TaskRow
 from features.chat.test_worked_examples import agent_named
 from features.chat.world import Chat, chat_in
@@ -204,6 +205,20 @@ async def test_ten_failures_in_a_row_pause_a_task_and_its_owner_gets_one_mail(de
     assert ("它已连续失败多次。" in text, "It has failed many times in a row." in text) == (True, True)
 
 
+async def test_many_that_wait_for_a_run_keep_nobody_else_waiting(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduling, "AT_ONCE", 1)
+    blocked, other = [await desk.make("* * * * *", "[[play:gate]]", overlap="queue") for _ in range(2)]
+    for task_id in (blocked, other):
+        await desk.data("POST", f"/{task_id}/run")
+    await desk.tick(minutes=1)
+    (running,) = [each for each in await desk.history(other) if each["status"] == "running"]
+    await desk.chat.alice.data("POST", f"/api/sessions/{running['session_id']}/interrupt", {})
+    await desk.ended(other)
+    await desk.tick()
+    assert await desk.statuses(other) == ["running", "interrupted"]
+    assert await desk.statuses(blocked) == ["queued", "running"]
+
+
 async def test_nothing_of_a_disabled_owner_starts(desk: Desk) -> None:
     task_id = await desk.make("*/5 * * * *")
     async with caller(desk.chat.house, "admin") as admin:
@@ -256,6 +271,9 @@ async def test_limits_and_what_a_task_may_not_hold(tmp_path: Path) -> None:
         made = (await chat.alice.data("POST", "/api/user/keys", key))["key"]
         async with chat.house.browser(Authorization=f"Bearer {made}") as narrow:
             assert (await narrow.post("/tasks", json=fields)).json()["error_detail"] == "forbidden"
+            (task,) = (await narrow.get("/tasks")).json()["data"]["items"]
+            started = await narrow.post(f"/tasks/{task['task_id']}/run")
+            assert started.json()["error_detail"] == "forbidden"
 
 
 async def test_words_of_a_query_that_mean_nothing_find_nothing(desk: Desk) -> None:
@@ -302,3 +320,24 @@ async def test_what_is_saved_and_can_no_longer_be_read_fails_alone(desk: Desk) -
     (start,) = await desk.ended(sound)
     assert start["status"] == "completed"
     assert (await desk.ask("POST", f"/{options}/run"))["error_detail"] == "validation_error"
+
+
+async def test_an_attempt_that_waits_is_no_run_and_its_end_is_the_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "RetryPolicy", lambda: NO_RETRY)
+    once = await desk.make("2026-01-02T03:05:00Z", "[[play:broken]]", max_retries=5)
+    often = await desk.make("*/5 * * * *", "[[play:broken]]", max_retries=5)
+    await desk.tick(minutes=1)
+    for task_id in (once, often):
+        assert [each["status"] for each in await desk.ended(task_id)] == ["queued", "failed"]
+    await desk.data("PUT", f"/{once}", {"description": "[[play:plain]]"})
+    assert (await desk.task(once))["status"] == "failed"
+    assert await desk.statuses(once) == ["skipped", "failed"]
+    await desk.tick(minutes=1)
+    assert [each["attempt"] for each in await desk.ended(often, 2)] == [3, 2, 1]
+    # The third attempt waits for five minutes, in which a time of its own comes.
+    await desk.tick(minutes=4)
+    triggers = [each["trigger"] for each in await desk.ended(often, 3)]
+    assert triggers == ["retry", "catch_up", "retry", "retry", "schedule"]
+    await desk.data("POST", f"/{often}/run")

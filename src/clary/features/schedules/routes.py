@@ -130,7 +130,7 @@ async def enable_task(
 
 @_at("POST", "/{task_id}/run", "Start a task now", "write")
 async def run_task(task_id: str, user: CurrentUser, starts: Starts) -> Envelope[StartedAnswer]:
-    """The schedule is untouched. Refusals: `task_not_found`, `task_busy`, and those of a chat."""
+    """Needs the scopes write and chat; the schedule is untouched. Refusals: `task_not_found`, `task_busy`, a chat's."""
     started = await starts.start_by_hand(user, task_id)
     return answer(StartedAnswer(task_run_id=started.task_run_id, run_id=started.run_id, session_id=started.session_id))
 

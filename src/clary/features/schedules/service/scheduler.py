@@ -18,6 +18,7 @@ from clary.features.schedules.repository import TaskRepository
 from clary.features.schedules.service.notices import SCHEDULE_UNREADABLE
 from clary.features.schedules.service.settling import Outcome, Settling
 from clary.features.schedules.service.starts import TaskStarts
+from clary.features.schedules.service.waiting import is_in_the_way, is_running
 from clary.features.schedules.tables import TaskRow, TaskRunRow
 from clary.kit.clock import Clock
 from clary.kit.duties import Duty
@@ -115,7 +116,7 @@ class Scheduler:
                 due = await TaskRepository(db).list_due(now, after=after, limit=AT_ONCE)
                 owners = await self._owners_of(db, due)
                 is_busy = {
-                    task.task_id: bool(await TaskRepository(db).list_open_of(task.task_id))
+                    task.task_id: is_in_the_way(await TaskRepository(db).list_open_of(task.task_id))
                     for task in due
                     if task.user_id in owners
                 }
@@ -154,20 +155,21 @@ class Scheduler:
         )
 
     async def _start_queued(self, now: datetime) -> None:
-        async with self._database.read() as db:
-            tasks = TaskRepository(db)
-            queued = await tasks.list_queued(now, limit=AT_ONCE)
-            found = {each.task_id: await tasks.find(each.task_id, user_id=None) for each in queued}
-            owners = await self._owners_of(db, [task for task in found.values() if task is not None])
-            busy = {
-                task_id
-                for task_id in found
-                if any(start.status == "running" for start in await tasks.list_open_of(task_id))
-            }
-        for start in queued:
-            task = found[start.task_id]
-            if task is not None and task.enabled and task.user_id in owners and task.task_id not in busy:
-                await _tried(task.task_id, self._starts.start_queued(owners[task.user_id], task, start))
+        after = 0
+        while True:
+            async with self._database.read() as db:
+                tasks = TaskRepository(db)
+                queued = await tasks.list_queued(now, after=after, limit=AT_ONCE)
+                found = {each.task_id: await tasks.find(each.task_id, user_id=None) for each in queued}
+                owners = await self._owners_of(db, [task for task in found.values() if task is not None])
+                busy = {task_id for task_id in found if is_running(await tasks.list_open_of(task_id))}
+            for start in queued:
+                task = found[start.task_id]
+                if task is not None and task.enabled and task.user_id in owners and task.task_id not in busy:
+                    await _tried(task.task_id, self._starts.start_queued(owners[task.user_id], task, start))
+            if len(queued) < AT_ONCE:
+                return
+            after = queued[-1].row_id
 
     async def _owners_of(self, db: Session, tasks: Sequence[TaskRow]) -> dict[str, Identity]:
         found: dict[str, Identity] = {}

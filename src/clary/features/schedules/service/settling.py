@@ -55,6 +55,9 @@ class Settling:
         """Makes the status say what is so."""
         await db.flush()
         starts = await TaskRepository(db).list_open_of(task.task_id)
+        if not (task.is_recurring or task.next_run_at or task.closed or starts):
+            # Its time has passed and the attempt that waited was cancelled: nothing will ever happen again.
+            task.closed = "failed"
         task.status = status_of(
             is_recurring=task.is_recurring,
             enabled=task.enabled,

@@ -16,6 +16,8 @@ from clary.features.schedules.payloads import read_as
 from clary.features.schedules.policy import DuePlan
 from clary.features.schedules.repository import TaskRepository
 from clary.features.schedules.service.settling import Outcome, Settling
+from clary.features.schedules.service.tasks import require_chat
+from clary.features.schedules.service.waiting import is_in_the_way, is_running
 from clary.features.schedules.tables import TaskRow, TaskRunRow
 from clary.kit.clock import Clock, wire_time
 
@@ -98,8 +100,9 @@ class TaskStarts:
         """Starts a run now; the schedule is untouched.
 
         Raises:
-            TaskNotFoundError, TaskBusyError, and the refusals of a chat (stream-runtime.md 2).
+            RoleMissingError, TaskNotFoundError, TaskBusyError, and the refusals of a chat (stream-runtime.md 2).
         """
+        require_chat(owner)
         async with self._database.read() as db:
             task = await TaskRepository(db).find(task_id, user_id=owner.user_id)
         if task is None:
@@ -110,7 +113,7 @@ class TaskStarts:
             fresh = await tasks.lock(task_id)
             if fresh is None or fresh.user_id != owner.user_id:
                 raise TaskNotFoundError
-            if await tasks.list_open_of(task_id):
+            if is_running(await tasks.list_open_of(task_id)):
                 raise TaskBusyError
             start = self._new_start(begin, "manual", 1, run_id)
             if not await tasks.add_run(start):
@@ -132,7 +135,7 @@ class TaskStarts:
             fresh, start = await tasks.lock(task.task_id), await tasks.find_run(queued.task_run_id)
             if fresh is None or start is None or start.status != "queued" or not fresh.enabled:
                 raise ClaimLostError
-            if any(each.status == "running" for each in await tasks.list_open_of(task.task_id)):
+            if is_running(await tasks.list_open_of(task.task_id)):
                 raise ClaimLostError
             start.status, start.run_id, start.session_id = "running", run_id, begin.session_id
             start.started_at, start.not_before = self._clock.now(), None
@@ -227,7 +230,7 @@ class TaskStarts:
         fresh = await tasks.lock(task.task_id)
         if fresh is None or fresh.next_run_at != due or not fresh.enabled or fresh.closed is not None:
             raise ClaimLostError
-        if not may_be_open and plan.start is not None and await tasks.list_open_of(task.task_id):
+        if not may_be_open and plan.start is not None and is_in_the_way(await tasks.list_open_of(task.task_id)):
             raise ClaimLostError
         for time in plan.missed:
             if not await tasks.add_run(self._record(task.task_id, time, "schedule", "missed")):
