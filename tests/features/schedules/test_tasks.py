@@ -113,6 +113,9 @@ async def test_times_that_passed_meanwhile_are_caught_up_once_or_recorded(desk: 
     assert (items[0]["status"], items[0]["trigger"]) == ("completed", "catch_up")
     assert [each["status"] for each in items[1:]] == ["missed", "missed"]
     assert [each["status"] for each in await desk.history(skipped)] == ["missed"] * 3
+    text, _ = await desk.chat.house.services.observability.metrics.render(accept="", gauges=[])
+    counted = {line.decode() for line in text.splitlines() if line.startswith(b"clary_tasks_total{")}
+    assert counted == {'clary_tasks_total{status="completed"} 1.0', 'clary_tasks_total{status="missed"} 5.0'}
     await desk.data("POST", f"/{paused}/enable")
     await desk.tick()
     assert await desk.history(paused) == []

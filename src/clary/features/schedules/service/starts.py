@@ -15,7 +15,7 @@ from clary.features.schedules.errors import TaskBusyError, TaskNotFoundError
 from clary.features.schedules.payloads import read_as
 from clary.features.schedules.policy import DuePlan
 from clary.features.schedules.repository import TaskRepository
-from clary.features.schedules.service.settling import Outcome, Settling
+from clary.features.schedules.service.settling import Outcome, Settling, count_ended
 from clary.features.schedules.service.tasks import require_chat
 from clary.features.schedules.service.waiting import is_in_the_way, is_running
 from clary.features.schedules.tables import TaskRow, TaskRunRow
@@ -161,7 +161,8 @@ class TaskStarts:
             row = self._record(task.task_id, for_time, plan.trigger, "queued" if waits else "skipped")
             if waits:
                 row.ended_at, row.not_before = None, self._clock.now()
-            await tasks.add_run(row)
+            if await tasks.add_run(row) and not waits:
+                count_ended(db, "skipped")
             await self._settling.refresh(db, fresh)
 
     def _begin_due(self, task: TaskRow, time: datetime, plan: DuePlan) -> _Begin:
@@ -235,6 +236,7 @@ class TaskStarts:
         for time in plan.missed:
             if not await tasks.add_run(self._record(task.task_id, time, "schedule", "missed")):
                 raise ClaimLostError
+            count_ended(db, "missed")
         fresh.next_run_at = plan.next if fresh.is_recurring else None
         return fresh
 
