@@ -1,7 +1,6 @@
 """`/tasks/*`, and the same below `/api` (platform.md 15.1)."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Query
@@ -27,6 +26,7 @@ from clary.http.access import Scope, needs
 from clary.http.envelope import Envelope, answer
 from clary.http.paging import PageOf20
 from clary.http.routing import slice_router
+from clary.http.span import Instant
 from clary.http.unit_of_work import ReadUnit, UnitOfWork
 from clary.kit.clock import wire_time
 from clary.kit.text import Text
@@ -60,8 +60,8 @@ async def list_tasks(
     task_type: Literal["once", "recurring", "all"] = "all",
     status: Word = None,
     agent_id: Word = None,
-    scheduled_after: datetime | None = None,
-    scheduled_before: datetime | None = None,
+    scheduled_after: Instant | None = None,
+    scheduled_before: Instant | None = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
     user_id: Word = None,
 ) -> Envelope[TaskPage]:
