@@ -39,3 +39,11 @@ def test_every_spoken_measure_is_a_metric_of_this_kind_with_these_labels() -> No
     ]
     assert wrong == []
     assert len(spoken()) > 15
+
+
+def test_every_metric_of_the_contract_is_spoken_or_set_when_somebody_reads() -> None:
+    set_on_reading = {
+        *("clary_build_info", "clary_ready", "clary_process_resident_memory_bytes"),
+        *("clary_runs_active", "clary_jobs", "clary_jobs_oldest_seconds"),
+    }
+    assert {name for _, _, name, _ in spoken()} | set_on_reading == set(METRICS)

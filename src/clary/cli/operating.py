@@ -34,7 +34,9 @@ def backup(
         typer.echo(WITHOUT_KEY, err=True)
     if settings.object_store == "s3":
         typer.echo(
-            "stored files lie in the bucket and are not in it: back up the bucket, or use clary export", err=True
+            "what lies in the bucket (stored files, originals of documents, versions of skills) is not in it: "
+            "back up the bucket, or use clary export",
+            err=True,
         )
 
 
@@ -64,7 +66,7 @@ def export_archive(
         done = _run(export_instance(settings, target.absolute(), with_key=with_secret_key, told=told))
     typer.echo(f"exported revision {done.revision}: {done.rows} rows, {done.files} files")
     if done.missing:
-        typer.echo(f"{done.missing} files that rows name were not in the store", err=True)
+        typer.echo(f"{done.missing} contents that rows name were not in the store", err=True)
     if not with_secret_key:
         typer.echo(WITHOUT_KEY, err=True)
 
@@ -79,6 +81,8 @@ def import_archive(
     with _one_line(), _progress() as told:
         done = _run(import_instance(settings, source, told))
     typer.echo(f"imported revision {done.revision}: {done.rows} rows, {done.files} files")
+    if done.missing:
+        typer.echo(f"{done.missing} contents that rows name were not in the archive", err=True)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

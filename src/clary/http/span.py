@@ -2,21 +2,45 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Query
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
+
+Moment = TypeVar("Moment", bound=date)
+
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 9000
+"""Far enough from the ends of the calendar for every zone, and for every span that is added or taken away."""
+
+
+def in_calendar(moment: Moment) -> Moment:
+    """A day or a moment that can be reckoned with.
+
+    Raises:
+        ValueError
+    """
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"the year must be between {FIRST_YEAR} and {LAST_YEAR}")
+    return moment
+
+
+def in_utc(moment: datetime) -> datetime:
+    """A moment that can be reckoned with; without a zone it is in UTC.
+
+    Raises:
+        ValueError
+    """
+    in_calendar(moment)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def _edge(value: Any) -> Any:
-    """A day, or a moment; without a zone it is in UTC."""
+    """A day, or a moment."""
     if not isinstance(value, str):
         return value
     text = value.strip()
-    if len(text) == 10:
-        return date.fromisoformat(text)
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return in_calendar(date.fromisoformat(text)) if len(text) == 10 else in_utc(datetime.fromisoformat(text))
 
 
 Edge = Annotated[datetime | date, BeforeValidator(_edge)]
@@ -39,3 +63,8 @@ async def _span(
 
 SpanAsked = Annotated[Span, Depends(_span)]
 """`from` and `to` of a query."""
+
+Instant = Annotated[datetime, AfterValidator(in_utc)]
+"""A moment of a query or a body, in UTC."""
+Day = Annotated[date, AfterValidator(in_calendar)]
+"""A day of a query or a body."""

@@ -247,6 +247,7 @@ class ServiceParts:
                 "knowledge_bases": self.knowledge.bases.count_bases,
                 "documents": self.knowledge.bases.count_documents,
             },
+            stored={"files": self.objects.files.sum_bytes, "knowledge": self.knowledge.bases.sum_bytes},
             jobs=self.background.queue,
             system=self.system,
             rules=self.permission_explainer,

@@ -15,15 +15,14 @@ from clary.db.migrate import schema_state, sync_folder
 from clary.db.session import Session
 from clary.db.table_rows import allow_pauses, last_numbers, plain_tables, portions_of, to_line
 from clary.features.audit.service import CLI, Act
-from clary.features.files.ports import ObjectMissingError, ObjectStore, StoreUnavailableError
 from clary.kit.crypto import key_fingerprint
 from clary.kit.file_trees import TreeFile, files_below, open_unlinked
 from clary.settings import Settings
 from clary.settings.data_dir import secret_key
 from clary.wiring.archive_format import FORMAT, HEADER, KEY, ArchiveError, ArchiveWriter
 from clary.wiring.backups import Told, encoded_key, rooms_of
+from clary.wiring.bucket_contents import Bucket, Named
 from clary.wiring.identity import audit_log
-from clary.wiring.objects import object_store
 
 _FILES: Final = "files"
 
@@ -83,7 +82,8 @@ class _Export:
         self._told = told
         self._revision = revision
         self._seen: dict[str, TreeFile] = {}
-        self._contents: list[tuple[str, int]] = []
+        self._named = Named()
+        self._is_in_bucket = settings.object_store != "file"
         self._rows = 0
         self._missing = 0
 
@@ -107,15 +107,17 @@ class _Export:
                 await allow_pauses(db)
                 manifest = await self._add_rows(db, archive)
             await asyncio.to_thread(self._add_files, archive)
-            if self._settings.object_store != "file":
-                await self._add_contents(archive, object_store(self._settings))
+            if self._is_in_bucket:
+                await self._add_contents(archive)
             archive.finish(manifest)
         return Exported(self._revision, self._rows, len(self._seen), self._missing)
 
     def _add_files(self, archive: ArchiveWriter) -> None:
         """What is new or changed since it was last added."""
         for room, root in rooms_of(self._settings).items():
-            for file in files_below(root):
+            # Beside a bucket that folder holds copies of what is just being read.
+            is_scratch = self._is_in_bucket and room == "knowledge"
+            for file in () if is_scratch else files_below(root):
                 name = f"{_FILES}/{room}/{file.path}"
                 if self._seen.get(name) == file:
                     continue
@@ -137,28 +139,23 @@ class _Export:
                 await asyncio.to_thread(archive.add, f"rows/{table.name}/{number:06}.jsonl", lines)
                 number += 1
                 counts[table.name] += len(portion.rows)
-                if table.name == _FILES:
-                    blob, size = portion.columns.index("blob"), portion.columns.index("size")
-                    self._contents += [(row[blob], row[size]) for row in portion.rows]
+                self._named.note(table.name, portion.columns, portion.rows)
             self._rows += counts[table.name]
             self._told("rows", done, len(tables))
         return {"rows": counts, "last_numbers": await last_numbers(db, tables)}
 
-    async def _add_contents(self, archive: ArchiveWriter, store: ObjectStore) -> None:
-        """What lies in a bucket; one at a time on this machine's disk."""
-        for done, (blob, size) in enumerate(self._contents, 1):
-            name = f"{_FILES}/objects/{blob}"
-            with tempfile.TemporaryFile() as scratch:
-                try:
-                    async with aclosing(store.read(blob, 0, size)) as pieces:
-                        async for piece in pieces:
-                            await asyncio.to_thread(scratch.write, piece)
-                except ObjectMissingError:
-                    self._missing += 1
-                    continue
-                except StoreUnavailableError as error:
-                    raise ArchiveError("the object store does not answer") from error
-                scratch.seek(0)
-                await asyncio.to_thread(archive.add_stream, name, scratch, size)
-            self._seen[name] = TreeFile(blob, size, 0, is_executable=False)
-            self._told("objects", done, len(self._contents))
+    async def _add_contents(self, archive: ArchiveWriter) -> None:
+        """What lies in a bucket."""
+        with tempfile.TemporaryDirectory(prefix="clary-export-") as scratch:
+            async with aclosing(Bucket(self._settings, Path(scratch)).read(self._named)) as contents:
+                async for content in contents:
+                    if content.path is None:
+                        self._missing += 1
+                        continue
+                    size, name = content.path.stat().st_size, f"{_FILES}/{content.name}"
+                    with content.path.open("rb") as file:
+                        await asyncio.to_thread(
+                            archive.add_stream, name, file, size, is_executable=content.is_executable
+                        )
+                    self._seen[name] = TreeFile(content.name, size, 0, content.is_executable)
+                    self._told("bucket", len(self._seen), 0)

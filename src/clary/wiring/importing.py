@@ -28,28 +28,25 @@ from clary.db.table_rows import (
     plain_tables,
     portions_of,
     reflected_tables,
-    rows_of,
     set_last_numbers,
 )
 from clary.features.audit.service import CLI, Act
-from clary.features.files.ports import ObjectStore, StoreUnavailableError
-from clary.features.files.service import is_shown
-from clary.kit.file_names import disposition
 from clary.kit.file_trees import UNFINISHED, is_empty, write_hashed
 from clary.settings import Settings
 from clary.settings.data_dir import prepare_data_dir
 from clary.wiring.archive_format import FILES, FORMAT, HEADER, KEY, ROWS, ArchiveError, ArchiveReader, Entry, shown
 from clary.wiring.backups import Told, check_key, place_key, rooms_of
+from clary.wiring.bucket_contents import Bucket, keep_contents
 from clary.wiring.identity import audit_log
-from clary.wiring.objects import object_store
 
 
 class Imported(NamedTuple):
-    """What came in, and the revision of the archive."""
+    """What came in, and the revision of the archive. `missing`: contents that rows name and it has not."""
 
     revision: str
     rows: int
     files: int
+    missing: int
 
 
 async def import_instance(settings: Settings, source: Path, told: Told) -> Imported:
@@ -80,6 +77,7 @@ class _Import:
         self._key: bytes | None = None
         self._counts: dict[str, int] = {}
         self._files = 0
+        self._missing = 0
 
     async def run(self, database: Database, file: BinaryIO) -> Imported:
         """Reads all of it, then keeps all of it."""
@@ -103,7 +101,7 @@ class _Import:
                 await self._keep_files(db, undo)
             # Committed: what is there stays.
             undo.pop_all()
-        return Imported(header["revision"], sum(self._counts.values()), self._files)
+        return Imported(header["revision"], sum(self._counts.values()), self._files, self._missing)
 
     @asynccontextmanager
     async def _place_for_rows(
@@ -174,8 +172,14 @@ class _Import:
 
     async def _keep_files(self, db: Session, undo: AsyncExitStack) -> None:
         """Gives the folders their names, and the bucket its contents."""
-        if self._settings.object_store != "file":
-            await self._fill_store(db, object_store(self._settings), undo)
+        beside = {name: _beside(root) for name, root in self._rooms.items()}
+        with tempfile.TemporaryDirectory(prefix="clary-import-") as scratch:
+            bucket = None if self._settings.object_store == "file" else Bucket(self._settings, Path(scratch))
+            self._missing = await keep_contents(db, beside, bucket, undo, lambda done: self._told("contents", done, 0))
+        if bucket is not None:
+            # Versions of skills stay as well: folders of them are what a machine works with.
+            for name in ("objects", "knowledge"):
+                shutil.rmtree(beside[name], ignore_errors=True)
         for root in self._rooms.values():
             beside = _beside(root)
             if beside.exists():
@@ -185,20 +189,6 @@ class _Import:
                 undo.callback(shutil.rmtree, root, ignore_errors=True)
         if self._key is not None:
             place_key(self._settings, self._key)
-
-    async def _fill_store(self, db: Session, store: ObjectStore, undo: AsyncExitStack) -> None:
-        folder = _beside(self._rooms["objects"])
-        wanted = ("blob", "content_type", "filename")
-        async for blob, content_type, name in rows_of(db, "files", wanted):
-            if not (folder / blob).is_file():
-                continue
-            shown_as = disposition(name, inline=is_shown(content_type))
-            undo.push_async_callback(store.remove, blob)
-            try:
-                await store.put(blob, folder / blob, content_type=content_type, disposition=shown_as)
-            except StoreUnavailableError as error:
-                raise ArchiveError("the object store does not answer") from error
-        shutil.rmtree(folder, ignore_errors=True)
 
     def _remove_unfinished(self) -> None:
         for root in self._rooms.values():

@@ -35,6 +35,7 @@ from clary.features.permissions.service import Identity
 from clary.features.toolbox.ports import ForeignTool
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
+from clary.kit.duties import Duty
 from clary.kit.ids import new_hex
 from clary.kit.safe_http import OutboundGuard
 from clary.runtime.tools import Sandbox, Tool, ToolFailedError
@@ -106,7 +107,7 @@ class McpParts:
         )
         self.leaving = McpServerLeaving(database=database, client=client, clock=clock)
         self._place = OwnPlace(settings.public_url or "", settings.api_prefix, settings.web_base_path)
-        self._task: asyncio.Task[None] | None = None
+        self._duty = Duty("mcp_tending", self._tend)
 
     def publish(self, state: Any) -> None:
         """Puts the services where routes find them."""
@@ -116,12 +117,11 @@ class McpParts:
 
     def start(self) -> None:
         """Begins to look after unreachable servers."""
-        self._task = asyncio.create_task(self._tend())
+        self._duty.start()
 
     async def stop(self) -> None:
         """Ends connections and what is under way."""
-        if self._task is not None:
-            self._task.cancel()
+        await self._duty.stop()
         await self.contacts.close()
 
     async def _tend(self) -> None:

@@ -9,6 +9,7 @@ from clary import __version__
 from clary.adapters.metrics import Known, PrometheusMetrics
 from clary.adapters.traces import ExporterMissingError, TraceRules, Tracing, start_tracing
 from clary.db.database import Database
+from clary.db.session import Session
 from clary.features.observability.ports import Count
 from clary.features.observability.service import (
     GateRules,
@@ -33,7 +34,7 @@ DEMO_MODEL = "clary-demo"
 
 
 class ObservabilityServices:
-    """The services of the slice. `counts`: what statistics count, by name."""
+    """The services of the slice. `counts`: what statistics count, by name; `stored`: bytes that rows name."""
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class ObservabilityServices:
         execution: ExecutionServices,
         usage: BudgetServices,
         counts: Mapping[str, Count],
+        stored: Mapping[str, Count],
         jobs: JobQueue,
         system: SystemService,
         rules: PermissionExplainer,
@@ -54,7 +56,7 @@ class ObservabilityServices:
             runs=execution.run_reports,
             usage=usage.reports,
             counts=counts,
-            sizes=DiskSizes(settings, database),
+            sizes=Sizes(settings, database, stored),
             calendar=usage.calendar,
             clock=clock,
         )
@@ -137,22 +139,21 @@ def known_models(settings: Settings) -> frozenset[str]:
     return frozenset({DEMO_MODEL, *settings.price_list, *([default] if default else [])})
 
 
-class DiskSizes:
-    """Fills `StorageSizes` from the folders of this machine."""
+class Sizes:
+    """Fills `StorageSizes`: contents as rows say, which may lie in a bucket; the rest from folders of this machine."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
-        self._folders: dict[str, tuple[Path, ...]] = {
-            "files": (settings.data_dir / "files",),
-            "workspaces": (settings.workspaces,),
-            "knowledge": (settings.originals, settings.search_indexes),
-        }
+    def __init__(self, settings: Settings, database: Database, stored: Mapping[str, Count]) -> None:
+        self._folders = {"workspaces": settings.workspaces, "knowledge": settings.search_indexes}
         self._database = database
+        self._stored = stored
 
-    async def measure(self) -> dict[str, int]:
+    async def measure(self, db: Session) -> dict[str, int]:
         """See the port."""
-        sizes = {name: await asyncio.to_thread(_size_of, folders) for name, folders in self._folders.items()}
+        sizes = {name: await count(db) for name, count in self._stored.items()}
+        for name, folder in self._folders.items():
+            sizes[name] = sizes.get(name, 0) + await asyncio.to_thread(_size_of, folder)
         return sizes | {"database": await self._database.size_bytes()}
 
 
-def _size_of(folders: tuple[Path, ...]) -> int:
-    return sum(safe_folders.measure(folder).bytes for folder in folders)
+def _size_of(folder: Path) -> int:
+    return safe_folders.measure(folder).bytes

@@ -2,12 +2,14 @@
 
 import asyncio
 import itertools
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from clary.db.database import UnavailableError
 from clary.features.runs.service import RunReports, RunService
 from clary.features.workspaces.service import WorkspaceService
+from clary.kit.duties import Duty
 from clary.wiring.budgets import BudgetServices
 from clary.wiring.identity import IdentityServices
 from clary.wiring.knowledge import KnowledgeServices
@@ -28,7 +30,7 @@ TENDS_PER_HEAD = 60
 
 
 class Upkeep:
-    """Sweeps what has lost its meaning; tends the audit log. A database that is away puts it off."""
+    """Sweeps what has lost its meaning; tends the audit log. A database or a disk that is away puts it off."""
 
     def __init__(
         self,
@@ -52,68 +54,71 @@ class Upkeep:
         self._identity = identity
         self._usage = usage
         self._schedules = schedules
-        self._tasks: list[asyncio.Task[None]] = []
+        self._duties = (
+            Duty("sweep", self._sweep),
+            Duty("audit_tending", self._tend_audit),
+            Duty("settings", self._read_settings),
+            Duty("budget_tending", self._tend_budgets),
+            Duty("index_tending", self._tend_indexes),
+        )
 
     async def start(self) -> None:
         """Begins, and goes on with what an ended process left."""
         await self._identity.deletion.resume()
-        duties = (self._sweep(), self._tend_audit(), self._read_settings(), self._tend_budgets(), self._tend_indexes())
-        self._tasks = [asyncio.create_task(duty) for duty in duties]
+        for duty in self._duties:
+            duty.start()
 
     async def stop(self) -> None:
         """Ends it."""
-        for task in self._tasks:
-            task.cancel()
+        await asyncio.gather(*(duty.stop() for duty in self._duties))
         await self._identity.deletion.stop()
 
     async def _sweep(self) -> None:
+        steps: dict[str, Callable[[], Awaitable[object]]] = {
+            "event_log": self._runs.sweep_expired_logs,
+            "run_reports": self._run_reports.prune,
+            "workspaces": self._workspaces.sweep,
+            "skills": self._skills.sweep,
+            "objects": self._objects.sweep,
+            "accounts": self._identity.accounts.sweep,
+            "oauth_clients": self._identity.oauth.server.clients.sweep,
+            "deletions": self._identity.deletion.resume,
+            "usage": self._usage.keeping.prune,
+            "task_history": self._schedules.scheduler.prune,
+        }
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            try:
-                await self._runs.sweep_expired_logs()
-                await self._run_reports.prune()
-                await self._workspaces.sweep()
-                await self._skills.sweep()
-                await self._objects.sweep()
-                await self._identity.accounts.sweep()
-                await self._identity.oauth.server.clients.sweep()
-                await self._identity.deletion.resume()
-                await self._usage.keeping.prune()
-                await self._schedules.scheduler.prune()
-            except UnavailableError:
-                log.warning("sweep_put_off")
+            for name, step in steps.items():
+                # A disk that takes nothing must not keep the database from being swept.
+                await _put_off_when_away(f"sweep_{name}", step)
 
     async def _read_settings(self) -> None:
         while True:
             await asyncio.sleep(SETTINGS_SECONDS)
-            try:
-                await self._identity.live.refresh()
-                await self._usage.places.refresh()
-            except UnavailableError:
-                log.warning("settings_not_read")
+            await _put_off_when_away("settings", self._identity.live.refresh)
+            await _put_off_when_away("budget_places", self._usage.places.refresh)
 
     async def _tend_budgets(self) -> None:
         while True:
             await asyncio.sleep(BUDGETS_SECONDS)
-            try:
-                await self._usage.gate.tend()
-            except UnavailableError:
-                log.warning("budget_tending_put_off")
+            await _put_off_when_away("budget_tending", self._usage.gate.tend)
 
     async def _tend_indexes(self) -> None:
         while True:
             await asyncio.sleep(INDEXES_SECONDS)
-            try:
-                await self._knowledge.retrieval.follower.tend()
-            except UnavailableError:
-                log.warning("index_tending_put_off")
+            await _put_off_when_away("index_tending", self._knowledge.retrieval.follower.tend)
 
     async def _tend_audit(self) -> None:
         for tends in itertools.count(1):
             await asyncio.sleep(AUDIT_SECONDS)
-            try:
-                await self._identity.audit.tend()
-                if tends % TENDS_PER_HEAD == 0:
-                    await self._identity.audit.log_head()
-            except UnavailableError:
-                log.warning("audit_tending_put_off")
+            await _put_off_when_away("audit_tending", self._identity.audit.tend)
+            if tends % TENDS_PER_HEAD == 0:
+                await _put_off_when_away("audit_head", self._identity.audit.log_head)
+
+
+async def _put_off_when_away(name: str, step: Callable[[], Awaitable[object]]) -> None:
+    """One step; a database or a disk that is away puts it off to the next round."""
+    try:
+        await step()
+    except (UnavailableError, OSError) as error:
+        log.warning("upkeep_put_off", step=name, error=type(error).__name__)

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from clary.adapters.metrics import METRICS, Known, PrometheusMetrics
+from clary.features.observability.ports import Gauge
 from clary.kit.ids import new_hex
 from features.chat.world import Chat, chat_in
 from features.observability.conftest import SCRIPTS, TOOLS
@@ -148,3 +149,12 @@ async def test_metrics_are_there_while_the_database_is_away(guarded: House) -> N
     assert answer.status_code == 200
     assert "clary_ready 0.0" in answer.text
     assert "clary_runs_active{" not in answer.text
+
+
+async def test_a_gauge_that_nobody_has_a_value_for_any_more_is_gone() -> None:
+    metrics = PrometheusMetrics(version="1", known=Known())
+    gauges = [Gauge("clary_jobs", 3, ("mail", "pending")), Gauge("clary_jobs_oldest_seconds", 60, ("mail",))]
+    first, _ = await metrics.render(accept="", gauges=gauges)
+    second, _ = await metrics.render(accept="", gauges=[Gauge("clary_jobs", 1, ("mail", "running"))])
+    assert [b"clary_jobs_oldest_seconds{" in text for text in (first, second)] == [True, False]
+    assert [b'state="pending"' in text for text in (first, second)] == [True, False]

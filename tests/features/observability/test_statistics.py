@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from clary.db.columns import Row
+from clary.features.knowledge.tables import KnowledgeDocumentRow
 from features.chat.world import Chat
 from features.observability.conftest import TOOLS
+from operation.instances import value_of
 from support.house import ADMIN_PASSWORD, login
 
 pytestmark = pytest.mark.anyio
@@ -40,6 +43,22 @@ async def test_used_tools_are_counted_for_their_owner(chat: Chat) -> None:
     assert await as_admin(chat, "POST", USED, {"days": 7}) == {"usage": {}}
     of_alice = {"days": 7, "user_id": chat.alice.user_id}
     assert (await as_admin(chat, "POST", USED, of_alice))["usage"]["list_dir"] == 2
+
+
+async def test_what_is_stored_is_summed_wherever_it_lies(chat: Chat) -> None:
+    body = {"name": "base", "type": "document", "kdb_setting": {"embedding": {"mode": "none"}}}
+    kdb_id = (await chat.alice.data("POST", "/api/knowledge-base/add", body))["kdb_id"]
+    async with chat.house.browser() as admin:
+        await login(admin, "admin", ADMIN_PASSWORD)
+        for content in (b"12345", b"678"):
+            answer = await admin.post("/api/oss/upload", files={"file": ("a.txt", content)})
+            assert answer.json()["code"] == 200, answer.text
+    before = (await as_admin(chat, "GET", "/api/system/stats"))["storage_bytes"]
+    async with chat.house.services.database.write() as db:
+        values = {column.name: value_of(column, 0) for column in Row.metadata.tables["knowledge_documents"].columns}
+        db.add(KnowledgeDocumentRow(**{**values, "kdb_id": kdb_id, "size": 1000, "status": 2, "details": {}}))
+    after = (await as_admin(chat, "GET", "/api/system/stats"))["storage_bytes"]
+    assert (before["files"], after["files"], after["knowledge"] - before["knowledge"]) == (8, 8, 1000)
 
 
 async def test_an_admin_sees_figures_of_the_whole_server(chat: Chat) -> None:

@@ -4,7 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from clary.features.usage.tables import UsageRow
 from features.chat.people import decide, lines_to
 from features.chat.world import Chat, said
 from features.observability.conftest import TOOLS
@@ -105,6 +107,16 @@ async def test_a_failed_call_names_the_kind_of_its_error(chat: Chat) -> None:
     await chat.alice.say("[[play:broken]] go")
     [step] = (await timeline(chat))["steps"]
     assert (step["status"], step["detail"]["error_kind"]) == ("error", "provider_auth")
+
+
+async def test_a_call_that_streams_nothing_has_null_for_what_only_a_stream_has(chat: Chat) -> None:
+    await chat.alice.say("[[play:look]] go", available_tools=TOOLS)
+    async with chat.house.services.database.write() as db:
+        # As a judge is booked: in the ledger, and in no step.
+        await db.execute(update(UsageRow).values(step_name="judge"))
+    step = next(each for each in (await timeline(chat))["steps"] if each["name"] == "judge")
+    absent = object()
+    assert [step["detail"].get(name, absent) for name in ("finish_reason", "first_token_ms")] == [None, None]
 
 
 async def test_others_find_nothing_and_admins_everything(chat: Chat) -> None:

@@ -85,13 +85,23 @@ def test_of_missed_times_the_latest_is_caught_up_once_or_all_are_recorded() -> N
     assert plan(once, due, now=late, since=late) == (None, "catch_up", 1, None)
 
 
-def test_a_clock_that_jumps_by_years_writes_few_rows() -> None:
+@pytest.mark.parametrize("days", [1, 70, 5 * 365])
+def test_after_any_downtime_the_latest_time_is_caught_up_and_few_rows_are_written(days: int) -> None:
     due = datetime(2026, 1, 2, 4, 0, tzinfo=UTC)
-    later = due + timedelta(days=5 * 365)
-    start, trigger, missed, following = plan("* * * * *", due, now=later, since=later)
-    assert (trigger, missed) == ("catch_up", 100) or start is None
-    assert isinstance(following, datetime)
-    assert following > later
+    latest = due + timedelta(days=days, minutes=7)
+    now = latest + timedelta(seconds=30)
+    assert plan("* * * * *", due, now=now, since=now) == (latest, "catch_up", 100, latest + timedelta(minutes=1))
+
+
+def test_of_times_that_are_rare_each_is_found() -> None:
+    due = datetime(2026, 2, 1, tzinfo=UTC)
+    now = datetime(2026, 5, 1, 2, tzinfo=UTC)
+    assert plan("@monthly", due, now=now, since=now) == (
+        now - timedelta(hours=2),
+        "catch_up",
+        3,
+        datetime(2026, 6, 1, tzinfo=UTC),
+    )
 
 
 def test_retries_wait_longer_and_end() -> None:

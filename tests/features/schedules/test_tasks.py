@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from clary.adapters.model_api import client
 from clary.adapters.model_api.config import NO_RETRY
 from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say
+from clary.db.database import UnavailableError
 from clary.features.accounts.ports import MailError
+from clary.features.schedules.service import scheduler as scheduling
+from clary.features.schedules.tables import TaskRow
 from features.chat.test_worked_examples import agent_named
 from features.chat.world import Chat, chat_in
 from permissions.objects import caller
@@ -109,6 +113,9 @@ async def test_times_that_passed_meanwhile_are_caught_up_once_or_recorded(desk: 
     assert (items[0]["status"], items[0]["trigger"]) == ("completed", "catch_up")
     assert [each["status"] for each in items[1:]] == ["missed", "missed"]
     assert [each["status"] for each in await desk.history(skipped)] == ["missed"] * 3
+    text, _ = await desk.chat.house.services.observability.metrics.render(accept="", gauges=[])
+    counted = {line.decode() for line in text.splitlines() if line.startswith(b"clary_tasks_total{")}
+    assert counted == {'clary_tasks_total{status="completed"} 1.0', 'clary_tasks_total{status="missed"} 5.0'}
     await desk.data("POST", f"/{paused}/enable")
     await desk.tick()
     assert await desk.history(paused) == []
@@ -201,6 +208,20 @@ async def test_ten_failures_in_a_row_pause_a_task_and_its_owner_gets_one_mail(de
     assert ("它已连续失败多次。" in text, "It has failed many times in a row." in text) == (True, True)
 
 
+async def test_many_that_wait_for_a_run_keep_nobody_else_waiting(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduling, "AT_ONCE", 1)
+    blocked, other = [await desk.make("* * * * *", "[[play:gate]]", overlap="queue") for _ in range(2)]
+    for task_id in (blocked, other):
+        await desk.data("POST", f"/{task_id}/run")
+    await desk.tick(minutes=1)
+    (running,) = [each for each in await desk.history(other) if each["status"] == "running"]
+    await desk.chat.alice.data("POST", f"/api/sessions/{running['session_id']}/interrupt", {})
+    await desk.ended(other)
+    await desk.tick()
+    assert await desk.statuses(other) == ["running", "interrupted"]
+    assert await desk.statuses(blocked) == ["queued", "running"]
+
+
 async def test_nothing_of_a_disabled_owner_starts(desk: Desk) -> None:
     task_id = await desk.make("*/5 * * * *")
     async with caller(desk.chat.house, "admin") as admin:
@@ -253,3 +274,73 @@ async def test_limits_and_what_a_task_may_not_hold(tmp_path: Path) -> None:
         made = (await chat.alice.data("POST", "/api/user/keys", key))["key"]
         async with chat.house.browser(Authorization=f"Bearer {made}") as narrow:
             assert (await narrow.post("/tasks", json=fields)).json()["error_detail"] == "forbidden"
+            (task,) = (await narrow.get("/tasks")).json()["data"]["items"]
+            started = await narrow.post(f"/tasks/{task['task_id']}/run")
+            assert started.json()["error_detail"] == "forbidden"
+
+
+async def test_words_of_a_query_that_mean_nothing_find_nothing(desk: Desk) -> None:
+    await desk.make("@daily")
+    for word in ("active", "x" * 16, "x" * 17, "x" * 64):
+        found = await desk.data("GET", f"?status={word}")
+        assert found["total"] == (1 if word == "active" else 0)
+    assert (await desk.ask("GET", f"?status={'x' * 65}"))["error_detail"] == "validation_error"
+
+
+async def test_what_is_away_for_a_moment_costs_no_task_its_start(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = await desk.make("2026-01-02T04:00:00Z"), await desk.make("2026-01-02T04:00:00Z")
+    chat, away = desk.chat.house.services.execution.chat, [first]
+    start = chat.start
+
+    async def start_unless_away(**wanted: Any) -> Any:
+        metadata = wanted["request"].messages[0].metadata
+        if metadata["task_id"] in away:
+            raise UnavailableError
+        return await start(**wanted)
+
+    monkeypatch.setattr(chat, "start", start_unless_away)
+    await desk.tick(minutes=56)
+    assert [len(await desk.history(each)) for each in (first, second)] == [0, 1]
+    assert (await desk.task(first))["next_run_at"] == "2026-01-02T04:00:00.000000Z"
+    away.clear()
+    (started,) = await desk.ended(first)
+    assert (started["status"], started["attempt"], started["error"]) == ("completed", 1, None)
+
+
+async def test_what_is_saved_and_can_no_longer_be_read_fails_alone(desk: Desk) -> None:
+    options, schedule, sound = [await desk.make("*/5 * * * *") for _ in range(3)]
+    async with desk.chat.house.services.database.write() as db:
+        for task_id, column, value in (
+            (options, "run_options", {"max_loop_count": "many"}),
+            (schedule, "schedule", "?"),
+        ):
+            await db.execute(update(TaskRow).where(TaskRow.task_id == task_id).values({column: value}))
+    await desk.tick(minutes=1)
+    assert [each["error"] for each in await desk.history(options)] == ["validation_error"]
+    assert [each["error"] for each in await desk.history(schedule)] == ["schedule_invalid"]
+    paused = await desk.task(schedule)
+    assert (paused["status"], paused["last_status"], paused["next_run_at"]) == ("paused", "schedule_invalid", None)
+    (start,) = await desk.ended(sound)
+    assert start["status"] == "completed"
+    assert (await desk.ask("POST", f"/{options}/run"))["error_detail"] == "validation_error"
+
+
+async def test_an_attempt_that_waits_is_no_run_and_its_end_is_the_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "RetryPolicy", lambda: NO_RETRY)
+    once = await desk.make("2026-01-02T03:05:00Z", "[[play:broken]]", max_retries=5)
+    often = await desk.make("*/5 * * * *", "[[play:broken]]", max_retries=5)
+    await desk.tick(minutes=1)
+    for task_id in (once, often):
+        assert [each["status"] for each in await desk.ended(task_id)] == ["queued", "failed"]
+    await desk.data("PUT", f"/{once}", {"description": "[[play:plain]]"})
+    assert (await desk.task(once))["status"] == "failed"
+    assert await desk.statuses(once) == ["skipped", "failed"]
+    await desk.tick(minutes=1)
+    assert [each["attempt"] for each in await desk.ended(often, 2)] == [3, 2, 1]
+    # The third attempt waits for five minutes, in which a time of its own comes.
+    await desk.tick(minutes=4)
+    triggers = [each["trigger"] for each in await desk.ended(often, 3)]
+    assert triggers == ["retry", "catch_up", "retry", "retry", "schedule"]
+    await desk.data("POST", f"/{often}/run")

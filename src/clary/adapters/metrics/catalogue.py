@@ -51,6 +51,8 @@ METRICS: dict[str, Metric] = {
     "clary_outbound_blocked_total": Metric("counter", "Addresses that the outbound guard refused."),
     "clary_otlp_dropped_total": Metric("counter", "Spans that could not be exported."),
 }
+READ_ANEW = ("clary_runs_active", "clary_jobs", "clary_jobs_oldest_seconds")
+"""Labelled gauges that the database answers at each reading."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
-from clary.adapters.metrics.catalogue import METRICS, MOST_VALUES, OTHER, Known, Metric
+from clary.adapters.metrics.catalogue import METRICS, MOST_VALUES, OTHER, READ_ANEW, Known, Metric
 from clary.features.observability.ports import Gauge as GaugeValue
 
 MAX_LABEL = 128
@@ -73,7 +73,8 @@ class PrometheusMetrics:
     def _render(self, accept: str, gauges: list[GaugeValue]) -> tuple[bytes, str]:
         encode, content_type = choose_encoder(accept)
         with self._lock:
-            for name in {each.name for each in gauges if each.labels}:
+            for name in READ_ANEW:
+                # Also those that nobody has a value for any more: yesterday's is no answer.
                 self._metrics[name].clear()
             for each in gauges:
                 metric = self._metrics[each.name]

@@ -1,7 +1,6 @@
 """The audit log (platform.md 7.3). No route changes or removes an entry."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
@@ -15,23 +14,20 @@ from clary.http.access import needs
 from clary.http.envelope import Envelope, answer
 from clary.http.paging import PageOf20
 from clary.http.routing import slice_router
+from clary.http.span import Instant
 from clary.http.unit_of_work import ReadUnit, UnitOfWork
 
 router = slice_router("/api", "audit")
 Json = dict[str, Any]
 Word = Annotated[str | None, Query(max_length=160)]
-Moment = datetime | None
+Moment = Instant | None
 READS_FILE = needs("admin", answers="file")
 
 
 async def _range(
     since: Annotated[Moment, Query(alias="from")] = None, until: Annotated[Moment, Query(alias="to")] = None
 ) -> Filters:
-    return Filters(since=_in_utc(since), until=_in_utc(until))
-
-
-def _in_utc(moment: Moment) -> Moment:
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+    return Filters(since=since, until=until)
 
 
 Range = Annotated[Filters, Depends(_range)]

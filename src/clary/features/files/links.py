@@ -68,7 +68,9 @@ class FileLinks:
             return None
         for prefix in (self._own.api_prefix + ROUTE, ROUTE):
             if path.startswith(prefix):
-                return Named(unquote(path[len(prefix) :]), parse_qs(query).get("s", [""])[0])
+                key = unquote(path[len(prefix) :])
+                # No object has such a key, and PostgreSQL does not take it.
+                return None if "\0" in key else Named(key, parse_qs(query).get("s", [""])[0])
         return None
 
 

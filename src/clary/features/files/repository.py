@@ -40,6 +40,10 @@ class FileRepository:
         )
         return int(await self._session.scalar(query) or 0)
 
+    async def sum_bytes(self) -> int:
+        """What all objects take, bundles too."""
+        return int(await self._session.scalar(select(func.coalesce(func.sum(FileRow.size), 0))) or 0)
+
     async def lock_place(self, place: str) -> None:
         """Makes others who change objects of the same place wait until the transaction ends."""
         if await self._session.get(FilePlaceRow, place) is None:

@@ -173,6 +173,10 @@ class FileService:
             "quota_bytes": self._limits.quota_mb * MIB,
         }
 
+    async def sum_bytes(self, db: Session) -> int:
+        """How much everything takes that is stored."""
+        return await FileRepository(db).sum_bytes()
+
     async def find_target(self, db: Session, *, object_id: str) -> Target | None:
         """What the rule has to know of an object, by its key."""
         row = await FileRepository(db).find(object_id)

@@ -160,6 +160,8 @@ class Timeline:
                 continue
             ended = call.at.timestamp()
             detail: Json = {name: getattr(call, name) for name in FIGURES} | {"step_name": call.step_name}
+            # What only a stream has (platform.md 12.4).
+            detail |= {"finish_reason": None, "first_token_ms": None}
             if call.outcome == "error":
                 detail["error_kind"] = call.note
             yield self._shape(

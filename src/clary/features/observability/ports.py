@@ -29,9 +29,9 @@ class Exposition(Protocol):
 
 
 class StorageSizes(Protocol):
-    """What is on the disk."""
+    """What is stored: as rows say, and where none do, as the disks of this machine say."""
 
-    async def measure(self) -> Mapping[str, int]:
+    async def measure(self, db: Session) -> Mapping[str, int]:
         """Bytes by `files`, `workspaces`, `knowledge` and `database`."""
         ...
 

@@ -42,7 +42,7 @@ class TaskLimitError(ConflictError):
 
 
 class TaskBusyError(ConflictError):
-    """A run of the task goes on, or waits to be tried again."""
+    """A run of the task goes on."""
 
     slug = "task_busy"
     code = 409

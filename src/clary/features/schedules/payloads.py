@@ -1,7 +1,7 @@
 """Bodies and answers of tasks (platform.md 15.1, 15.2)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator
@@ -10,6 +10,7 @@ from clary.features.chat.service import OVERRIDES, StreamRequest
 from clary.features.schedules.tables import TaskRow, TaskRunRow
 from clary.http.payload import Payload, require_size
 from clary.http.problems import ValidationFailedError
+from clary.http.span import Instant
 from clary.kit.clock import wire_time
 
 NEVER_SAVED: Final = frozenset(("llm_model_config", "extra_mcp_config"))
@@ -94,17 +95,11 @@ class ListQuery(Payload):
     """Filters of the list, as tools give them too."""
 
     task_type: Literal["once", "recurring", "all"] = "all"
-    status: str | None = Field(default=None, max_length=16)
+    status: str | None = Field(default=None, max_length=64)
     agent_id: str | None = Field(default=None, max_length=64)
-    scheduled_after: datetime | None = None
-    scheduled_before: datetime | None = None
+    scheduled_after: Instant | None = None
+    scheduled_before: Instant | None = None
     q: str | None = Field(default=None, max_length=200)
-
-    @field_validator("scheduled_after", "scheduled_before")
-    @classmethod
-    def _in_utc(cls, value: datetime | None) -> datetime | None:
-        """Without a zone: UTC."""
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 class TaskResponse(BaseModel):
@@ -182,7 +177,7 @@ class StartedAnswer(BaseModel):
 
 
 def read_as(kind: type[Body], wanted: Mapping[str, Any]) -> Body:
-    """What an agent wants, checked as the body of a request is.
+    """What an agent wants, or a query asks for, checked as the body of a request is.
 
     Raises:
         ValidationFailedError

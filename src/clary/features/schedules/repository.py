@@ -96,11 +96,11 @@ class TaskRepository:
         query = select(TaskRunRow).where(TaskRunRow.status == "running").order_by(TaskRunRow.row_id)
         return (await self._session.scalars(query)).all()
 
-    async def list_queued(self, now: datetime, *, limit: int) -> Sequence[TaskRunRow]:
-        """Starts that wait and may begin, the oldest first."""
+    async def list_queued(self, now: datetime, *, after: int, limit: int) -> Sequence[TaskRunRow]:
+        """Starts that wait and may begin, the oldest first, beyond row number `after`."""
         query = (
             select(TaskRunRow)
-            .where(TaskRunRow.status == "queued", TaskRunRow.not_before <= now)
+            .where(TaskRunRow.status == "queued", TaskRunRow.not_before <= now, TaskRunRow.row_id > after)
             .order_by(TaskRunRow.row_id)
             .limit(limit)
         )

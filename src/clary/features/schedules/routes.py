@@ -1,7 +1,6 @@
 """`/tasks/*`, and the same below `/api` (platform.md 15.1)."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Query
@@ -19,6 +18,7 @@ from clary.features.schedules.payloads import (
     TaskRequest,
     TaskResponse,
     TaskRunResponse,
+    read_as,
     task_of,
     task_run_of,
 )
@@ -26,6 +26,7 @@ from clary.http.access import Scope, needs
 from clary.http.envelope import Envelope, answer
 from clary.http.paging import PageOf20
 from clary.http.routing import slice_router
+from clary.http.span import Instant
 from clary.http.unit_of_work import ReadUnit, UnitOfWork
 from clary.kit.clock import wire_time
 from clary.kit.text import Text
@@ -59,20 +60,21 @@ async def list_tasks(
     task_type: Literal["once", "recurring", "all"] = "all",
     status: Word = None,
     agent_id: Word = None,
-    scheduled_after: datetime | None = None,
-    scheduled_before: datetime | None = None,
+    scheduled_after: Instant | None = None,
+    scheduled_before: Instant | None = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
     user_id: Word = None,
 ) -> Envelope[TaskPage]:
     """The next due first, then the newest. `user_id` is heeded from administrators only."""
-    query = ListQuery(
-        task_type=task_type,
-        status=status,
-        agent_id=agent_id,
-        scheduled_after=scheduled_after,
-        scheduled_before=scheduled_before,
-        q=q,
-    )
+    wanted: Json = {
+        "task_type": task_type,
+        "status": status,
+        "agent_id": agent_id,
+        "scheduled_after": scheduled_after,
+        "scheduled_before": scheduled_before,
+        "q": q,
+    }
+    query = read_as(ListQuery, wanted)
     rows, total = await tasks.list_page(db, identity=user, query=query, user_id=user_id, page=page)
     return answer(TaskPage(items=[task_of(row) for row in rows], total=total))
 
@@ -128,7 +130,7 @@ async def enable_task(
 
 @_at("POST", "/{task_id}/run", "Start a task now", "write")
 async def run_task(task_id: str, user: CurrentUser, starts: Starts) -> Envelope[StartedAnswer]:
-    """The schedule is untouched. Refusals: `task_not_found`, `task_busy`, and those of a chat."""
+    """Needs the scopes write and chat; the schedule is untouched. Refusals: `task_not_found`, `task_busy`, a chat's."""
     started = await starts.start_by_hand(user, task_id)
     return answer(StartedAnswer(task_run_id=started.task_run_id, run_id=started.run_id, session_id=started.session_id))
 

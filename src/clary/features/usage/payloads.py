@@ -1,12 +1,12 @@
 """Wire shapes of reports (platform.md 14.2)."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from clary.features.usage.tables import UsageRow
 from clary.http.payload import Payload
+from clary.http.span import Day
 from clary.kit.clock import wire_time
 
 Name = Annotated[str, Field(max_length=255)]
@@ -46,8 +46,8 @@ class TokenUsageRequest(Payload):
     agent_id: Name | None = None
     session_id: Name | None = None
     request_source: Name | None = None
-    start_date: date | None = None
-    end_date: date | None = None
+    start_date: Day | None = None
+    end_date: Day | None = None
 
     @model_validator(mode="after")
     def _has_whole_span(self) -> "TokenUsageRequest":

@@ -53,6 +53,10 @@ class BaseRepository:
         documents = await self._session.scalar(select(func.count()).select_from(_D))
         return int(bases or 0), int(documents or 0)
 
+    async def sum_bytes(self) -> int:
+        """Bytes of all originals that are kept."""
+        return int(await self._session.scalar(select(func.sum(_D.size)).where(_D.file_key.is_not(None))) or 0)
+
     async def find_document(self, doc_id: str) -> KnowledgeDocumentRow | None:
         """A document, whoever may see it."""
         return await self._session.scalar(select(_D).where(_D.id == doc_id))

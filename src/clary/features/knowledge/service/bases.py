@@ -82,6 +82,10 @@ class KnowledgeBases:
         """How many documents all of them hold."""
         return (await BaseRepository(db).count_all())[1]
 
+    async def sum_bytes(self, db: Session) -> int:
+        """How much the originals of all of them take."""
+        return await BaseRepository(db).sum_bytes()
+
     async def add(self, *, identity: Identity, wanted: NewBase) -> str:
         """A new base of the caller; returns its id.
 

@@ -78,7 +78,7 @@ class Statistics:
             "tokens": sum(day.tokens for day in daily.values()),
             "cost": float(sum((day.cost for day in daily.values()), start=ZERO)),
             "currency": self._usage.currency,
-            "storage_bytes": dict(await self._sizes.measure()),
+            "storage_bytes": dict(await self._sizes.measure(db)),
             "daily": [
                 {
                     "date": date,

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Final, Literal
 
 from clary.features.schedules.policy.schedule import Schedule
@@ -16,7 +15,8 @@ RETRY_MINUTES: Final = (1, 5, 15, 15, 15)
 GIVE_UP_AFTER: Final = 10
 MISSED_KEPT: Final = 100
 """Missed times that are written down at once, the latest; a clock that jumps by years would write millions."""
-_TIMES_LOOKED_AT: Final = 100_000
+_FIRST_SPAN: Final = timedelta(hours=2)
+_WIDER: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,20 @@ def plan_due(
 
 
 def _passed(schedule: Schedule, due: datetime, now: datetime) -> tuple[list[datetime], datetime | None]:
-    times = [due]
-    for time in islice(schedule.times_after(due), _TIMES_LOOKED_AT):
-        if time > now:
-            return times, time
-        times.append(time)
-    # Either there is no further time, or far too many passed: go on from now.
-    return times, schedule.after(now)
+    """The times from `due` to `now`, the latest of them if they are many, and the one after."""
+    span = _FIRST_SPAN
+    while True:
+        # Backwards in longer and longer steps: however long nobody looked, little is walked to find the latest.
+        since = due if now - due <= span else now - span
+        times, following = [due] if since == due else [], None
+        for time in schedule.times_after(since):
+            if time > now:
+                following = time
+                break
+            times.append(time)
+        if since == due or len(times) > MISSED_KEPT:
+            return times, following
+        span *= _WIDER
 
 
 def retry_delay(attempt: int, *, max_retries: int) -> timedelta | None:

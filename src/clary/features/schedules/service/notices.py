@@ -17,11 +17,15 @@ KIND: Final = "task_given_up_mail"
 RETRY_SECONDS: Final = 300.0
 GIVEN_UP: Final = "too_many_failures"
 AGENT_GONE: Final = "agent_not_found"
+SCHEDULE_UNREADABLE: Final = "schedule_invalid"
+PAUSING: Final = frozenset((AGENT_GONE, SCHEDULE_UNREADABLE))
+"""What lies in the task itself: the next time would go no better."""
 
 SUBJECT: Final = Text("{name}：任务“{task}”已暂停", "{name}: the task “{task}” is paused")
 _REASONS: Final = {
     GIVEN_UP: Text("它已连续失败多次。", "It has failed many times in a row."),
     AGENT_GONE: Text("它的智能体已不可用。", "Its agent can no longer be used."),
+    SCHEDULE_UNREADABLE: Text("它的计划时间无法识别。", "Its schedule cannot be read."),
 }
 _BODY: Final = Text(
     "您的定时任务“{task}”已暂停。{reason}修正原因后，您可以重新启用它。\n",
@@ -51,7 +55,7 @@ class Notices:
         self._instance_name = instance_name
 
     async def add(self, db: Session, *, user_id: str, task_name: str, reason: str) -> None:
-        """One mail, in the transaction that pauses the task. `reason`: `GIVEN_UP` or `AGENT_GONE`."""
+        """One mail, in the transaction that pauses the task. `reason`: `GIVEN_UP` or one of `PAUSING`."""
         if self.mailer is not None:
             payload = {"name": task_name, "reason": reason}
             await self._queue.add(db, kind=KIND, owner_id=user_id, payload=payload)

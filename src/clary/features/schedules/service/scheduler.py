@@ -1,7 +1,7 @@
 """The clock of tasks: looks every second what is due, what ended, what waits. Any number of processes may do it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,10 +15,13 @@ from clary.features.schedules.policy import LATE, DuePlan, Reason, Schedule, pla
 from clary.features.schedules.policy.schedule import saved_schedule
 from clary.features.schedules.ports import Owners
 from clary.features.schedules.repository import TaskRepository
+from clary.features.schedules.service.notices import SCHEDULE_UNREADABLE
 from clary.features.schedules.service.settling import Outcome, Settling
 from clary.features.schedules.service.starts import TaskStarts
+from clary.features.schedules.service.waiting import is_in_the_way, is_running
 from clary.features.schedules.tables import TaskRow, TaskRunRow
 from clary.kit.clock import Clock
+from clary.kit.duties import Duty
 
 log = structlog.get_logger()
 
@@ -51,26 +54,23 @@ class Scheduler:
         self._history = timedelta(days=history_days)
         self._since = clock.now()
         self._looked_at = self._since
-        self._loop: asyncio.Task[None] | None = None
+        self._duty = Duty("scheduler", self._look_on)
 
     def start(self) -> None:
         """Begins to look."""
         self._since = self._looked_at = self._clock.now()
-        self._loop = asyncio.create_task(self._look_on())
+        self._duty.start()
 
     async def stop(self) -> None:
         """Ends it; what was claimed is a run, and goes on as one."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
-            self._loop = None
+        await self._duty.stop()
 
     async def _look_on(self) -> None:
         while True:
             try:
                 await self.tick()
-            except UnavailableError:
-                log.warning("tasks_not_looked_at")
+            except (UnavailableError, OSError) as error:
+                log.warning("tasks_not_looked_at", error=type(error).__name__)
             await asyncio.sleep(TICK_SECONDS)
 
     async def tick(self) -> None:
@@ -97,7 +97,7 @@ class Scheduler:
         for start in running:
             run = known.get(start.run_id or "")
             if run is None or not is_active(run.status):
-                await self._end(start, run)
+                await _tried(start.task_id, self._end(start, run))
 
     async def _end(self, seen: TaskRunRow, run: RunRow | None) -> None:
         async with self._database.write() as db:
@@ -116,31 +116,35 @@ class Scheduler:
                 due = await TaskRepository(db).list_due(now, after=after, limit=AT_ONCE)
                 owners = await self._owners_of(db, due)
                 is_busy = {
-                    task.task_id: bool(await TaskRepository(db).list_open_of(task.task_id))
+                    task.task_id: is_in_the_way(await TaskRepository(db).list_open_of(task.task_id))
                     for task in due
                     if task.user_id in owners
                 }
             for task in due:
                 # Nothing of somebody who is locked out starts; later the rule of missed times counts.
                 if task.user_id in owners:
-                    await self._start_one(owners[task.user_id], task, now, is_busy=is_busy[task.task_id])
+                    start = self._start_one(owners[task.user_id], task, now, is_busy=is_busy[task.task_id])
+                    await _tried(task.task_id, start)
             if len(due) < AT_ONCE:
                 return
             after = due[-1].row_id
 
     async def _start_one(self, owner: Identity, task: TaskRow, now: datetime, *, is_busy: bool) -> None:
-        plan = self._plan(task, now)
-        if plan is None:
+        due = task.next_run_at
+        if due is None or (due < self._since and now - due < LEFT_TO_OTHERS):
+            return
+        try:
+            plan = self._plan(task, due, now)
+        except Reason:
+            # It was read when it was saved; a program of another version may know other words.
+            await self._starts.refuse_due(task, due, SCHEDULE_UNREADABLE)
             return
         if is_busy and plan.start is not None:
             await self._starts.record_overlap(task, plan)
         else:
             await self._starts.start_due(owner, task, plan)
 
-    def _plan(self, task: TaskRow, now: datetime) -> DuePlan | None:
-        due = task.next_run_at
-        if due is None or (due < self._since and now - due < LEFT_TO_OTHERS):
-            return None
+    def _plan(self, task: TaskRow, due: datetime, now: datetime) -> DuePlan:
         return plan_due(
             _schedule_of(task),
             due,
@@ -151,20 +155,21 @@ class Scheduler:
         )
 
     async def _start_queued(self, now: datetime) -> None:
-        async with self._database.read() as db:
-            tasks = TaskRepository(db)
-            queued = await tasks.list_queued(now, limit=AT_ONCE)
-            found = {each.task_id: await tasks.find(each.task_id, user_id=None) for each in queued}
-            owners = await self._owners_of(db, [task for task in found.values() if task is not None])
-            busy = {
-                task_id
-                for task_id in found
-                if any(start.status == "running" for start in await tasks.list_open_of(task_id))
-            }
-        for start in queued:
-            task = found[start.task_id]
-            if task is not None and task.enabled and task.user_id in owners and task.task_id not in busy:
-                await self._starts.start_queued(owners[task.user_id], task, start)
+        after = 0
+        while True:
+            async with self._database.read() as db:
+                tasks = TaskRepository(db)
+                queued = await tasks.list_queued(now, after=after, limit=AT_ONCE)
+                found = {each.task_id: await tasks.find(each.task_id, user_id=None) for each in queued}
+                owners = await self._owners_of(db, [task for task in found.values() if task is not None])
+                busy = {task_id for task_id in found if is_running(await tasks.list_open_of(task_id))}
+            for start in queued:
+                task = found[start.task_id]
+                if task is not None and task.enabled and task.user_id in owners and task.task_id not in busy:
+                    await _tried(task.task_id, self._starts.start_queued(owners[task.user_id], task, start))
+            if len(queued) < AT_ONCE:
+                return
+            after = queued[-1].row_id
 
     async def _owners_of(self, db: Session, tasks: Sequence[TaskRow]) -> dict[str, Identity]:
         found: dict[str, Identity] = {}
@@ -175,12 +180,21 @@ class Scheduler:
         return found
 
 
+async def _tried(task_id: str, step: Awaitable[None]) -> None:
+    """A step for one task; what is away for it is no reason to leave the others out. The next look does it again."""
+    try:
+        await step
+    except (UnavailableError, OSError) as error:
+        log.warning("task_put_off", task_id=task_id, error=type(error).__name__)
+
+
 def _schedule_of(task: TaskRow) -> Schedule:
     try:
-        return saved_schedule(task.schedule, read_zone(task.timezone))
+        zone = read_zone(task.timezone)
     except Reason:
         # A time zone that is gone from the machine: the task keeps its time in UTC rather than never run.
-        return saved_schedule(task.schedule, read_zone("UTC"))
+        zone = read_zone("UTC")
+    return saved_schedule(task.schedule, zone)
 
 
 def _outcome_of(run: RunRow | None) -> Outcome:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from clary.db.session import Session
+from clary.db.session import Session, after_commit
 from clary.features.schedules.policy import GIVE_UP_AFTER, retry_delay, status_of
 from clary.features.schedules.repository import TaskRepository
-from clary.features.schedules.service.notices import AGENT_GONE, GIVEN_UP, Notices
+from clary.features.schedules.service.notices import GIVEN_UP, PAUSING, Notices
 from clary.features.schedules.tables import TaskRow, TaskRunRow
+from clary.kit import measures
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Settling:
     async def close(self, db: Session, task: TaskRow, start: TaskRunRow, outcome: Outcome, now: datetime) -> None:
         """A start ended, or was refused: figures, another attempt, giving up."""
         start.status, start.error, start.ended_at, start.not_before = outcome.status, outcome.error, now, None
+        count_ended(db, outcome.status)
         task.last_status = outcome.status
         if outcome.status == "completed":
             task.failure_count = 0
@@ -45,8 +47,8 @@ class Settling:
         again = await self._retry(db, task, start, outcome, now)
         if not task.is_recurring and task.next_run_at is None and task.closed is None and not again:
             task.closed = "failed" if outcome.status == "failed" else "completed"
-        if outcome.error == AGENT_GONE:
-            await self._pause(db, task, AGENT_GONE, now)
+        if outcome.error in PAUSING:
+            await self._pause(db, task, outcome.error, now)
         elif outcome.status == "failed" and task.failure_count >= GIVE_UP_AFTER:
             await self._pause(db, task, GIVEN_UP, now)
         await self.refresh(db, task)
@@ -55,6 +57,9 @@ class Settling:
         """Makes the status say what is so."""
         await db.flush()
         starts = await TaskRepository(db).list_open_of(task.task_id)
+        if not (task.is_recurring or task.next_run_at or task.closed or starts):
+            # Its time has passed and the attempt that waited was cancelled: nothing will ever happen again.
+            task.closed = "failed"
         task.status = status_of(
             is_recurring=task.is_recurring,
             enabled=task.enabled,
@@ -84,3 +89,8 @@ class Settling:
         await db.flush()
         await TaskRepository(db).cancel_waiting(task.task_id, now=now)
         await self._notices.add(db, user_id=task.user_id, task_name=task.name, reason=reason)
+
+
+def count_ended(db: Session, status: str) -> None:
+    """A start ended, or did not happen; counted when that is durable."""
+    after_commit(db, lambda: measures.count("clary_tasks_total", status=status))

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from clary.db.database import Database
+from clary.db.database import Database, UnavailableError
 from clary.db.session import Session
 from clary.errors import ProblemError
 from clary.features.chat.service import ChatService, Intake, StreamRequest, read_messages
 from clary.features.conversations.service import ConversationRow
 from clary.features.permissions.service import Identity
 from clary.features.schedules.errors import TaskBusyError, TaskNotFoundError
+from clary.features.schedules.payloads import read_as
 from clary.features.schedules.policy import DuePlan
 from clary.features.schedules.repository import TaskRepository
-from clary.features.schedules.service.settling import Outcome, Settling
+from clary.features.schedules.service.settling import Outcome, Settling, count_ended
+from clary.features.schedules.service.tasks import require_chat
+from clary.features.schedules.service.waiting import is_in_the_way, is_running
 from clary.features.schedules.tables import TaskRow, TaskRunRow
 from clary.kit.clock import Clock, wire_time
 
@@ -46,20 +49,23 @@ class _Begin:
     claim: Callable[[Session, str | None], Awaitable[tuple[TaskRow, TaskRunRow]]]
 
     def request(self) -> StreamRequest:
-        """What the owner would have sent."""
+        """What the owner would have sent.
+
+        Raises:
+            ValidationFailedError: what is saved is no longer what a run takes.
+        """
         metadata: dict[str, Any] = {
             "task_id": self.task.task_id,
             "task_run_id": self.task_run_id,
             "scheduled_for": wire_time(self.scheduled_for),
         }
-        return StreamRequest.model_validate(
-            {
-                **self.task.run_options,
-                "messages": [{"role": "user", "content": self.task.description, "metadata": metadata}],
-                "session_id": self.session_id,
-                "agent_id": self.task.agent_id,
-            }
-        )
+        wanted: dict[str, Any] = {
+            **self.task.run_options,
+            "messages": [{"role": "user", "content": self.task.description, "metadata": metadata}],
+            "session_id": self.session_id,
+            "agent_id": self.task.agent_id,
+        }
+        return read_as(StreamRequest, wanted)
 
 
 class TaskStarts:
@@ -75,28 +81,28 @@ class TaskStarts:
         self._new_id = new_id
 
     async def start_due(self, owner: Identity, task: TaskRow, plan: DuePlan) -> None:
-        """Does what a plan says about a due time; a refusal of the run is recorded as a failure."""
-        due, found = task.next_run_at, plan.start
-        if found is None:
+        """Does what a plan says about a due time; a refusal of the run is recorded as a failure.
+
+        Raises:
+            UnavailableError: nothing is recorded.
+        """
+        if plan.start is None:
             await self._only_record(task, plan)
-            return
+        else:
+            await self._try(owner, self._begin_due(task, plan.start, plan))
 
-        async def claim(db: Session, run_id: str | None) -> tuple[TaskRow, TaskRunRow]:
-            fresh = await self._claimed(db, task, due, plan)
-            start = self._new_start(begin, plan.trigger, 1, run_id)
-            if not await TaskRepository(db).add_run(start):
-                raise ClaimLostError
-            return fresh, start
-
-        begin = _Begin(task, self._new_id(), found, self._session_of(task), claim)
-        await self._try(owner, begin)
+    async def refuse_due(self, task: TaskRow, due: datetime, slug: str) -> None:
+        """Records that a due time could not be kept for a reason that lies in the task itself."""
+        begin = self._begin_due(task, due, DuePlan(due, "schedule", (), None))
+        await self._record_refusal(begin, slug)
 
     async def start_by_hand(self, owner: Identity, task_id: str) -> Started:
         """Starts a run now; the schedule is untouched.
 
         Raises:
-            TaskNotFoundError, TaskBusyError, and the refusals of a chat (stream-runtime.md 2).
+            RoleMissingError, TaskNotFoundError, TaskBusyError, and the refusals of a chat (stream-runtime.md 2).
         """
+        require_chat(owner)
         async with self._database.read() as db:
             task = await TaskRepository(db).find(task_id, user_id=owner.user_id)
         if task is None:
@@ -107,7 +113,7 @@ class TaskStarts:
             fresh = await tasks.lock(task_id)
             if fresh is None or fresh.user_id != owner.user_id:
                 raise TaskNotFoundError
-            if await tasks.list_open_of(task_id):
+            if is_running(await tasks.list_open_of(task_id)):
                 raise TaskBusyError
             start = self._new_start(begin, "manual", 1, run_id)
             if not await tasks.add_run(start):
@@ -118,14 +124,18 @@ class TaskStarts:
         return await self._begin(owner, begin)
 
     async def start_queued(self, owner: Identity, task: TaskRow, queued: TaskRunRow) -> None:
-        """Starts what waited: another attempt, or a time that came while a run went on."""
+        """Starts what waited: another attempt, or a time that came while a run went on.
+
+        Raises:
+            UnavailableError: it waits on.
+        """
 
         async def claim(db: Session, run_id: str | None) -> tuple[TaskRow, TaskRunRow]:
             tasks = TaskRepository(db)
             fresh, start = await tasks.lock(task.task_id), await tasks.find_run(queued.task_run_id)
             if fresh is None or start is None or start.status != "queued" or not fresh.enabled:
                 raise ClaimLostError
-            if any(each.status == "running" for each in await tasks.list_open_of(task.task_id)):
+            if is_running(await tasks.list_open_of(task.task_id)):
                 raise ClaimLostError
             start.status, start.run_id, start.session_id = "running", run_id, begin.session_id
             start.started_at, start.not_before = self._clock.now(), None
@@ -151,14 +161,31 @@ class TaskStarts:
             row = self._record(task.task_id, for_time, plan.trigger, "queued" if waits else "skipped")
             if waits:
                 row.ended_at, row.not_before = None, self._clock.now()
-            await tasks.add_run(row)
+            if await tasks.add_run(row) and not waits:
+                count_ended(db, "skipped")
             await self._settling.refresh(db, fresh)
+
+    def _begin_due(self, task: TaskRow, time: datetime, plan: DuePlan) -> _Begin:
+        due = task.next_run_at
+
+        async def claim(db: Session, run_id: str | None) -> tuple[TaskRow, TaskRunRow]:
+            fresh = await self._claimed(db, task, due, plan)
+            start = self._new_start(begin, plan.trigger, 1, run_id)
+            if not await TaskRepository(db).add_run(start):
+                raise ClaimLostError
+            return fresh, start
+
+        begin = _Begin(task, self._new_id(), time, self._session_of(task), claim)
+        return begin
 
     async def _try(self, owner: Identity, begin: _Begin) -> None:
         try:
             await self._begin(owner, begin)
         except ClaimLostError:
             return
+        except UnavailableError:
+            # Says nothing about the task: it stays as it was, and the next look tries again.
+            raise
         except ProblemError as problem:
             await self._record_refusal(begin, problem.slug)
 
@@ -204,11 +231,12 @@ class TaskStarts:
         fresh = await tasks.lock(task.task_id)
         if fresh is None or fresh.next_run_at != due or not fresh.enabled or fresh.closed is not None:
             raise ClaimLostError
-        if not may_be_open and plan.start is not None and await tasks.list_open_of(task.task_id):
+        if not may_be_open and plan.start is not None and is_in_the_way(await tasks.list_open_of(task.task_id)):
             raise ClaimLostError
         for time in plan.missed:
             if not await tasks.add_run(self._record(task.task_id, time, "schedule", "missed")):
                 raise ClaimLostError
+            count_ended(db, "missed")
         fresh.next_run_at = plan.next if fresh.is_recurring else None
         return fresh
 

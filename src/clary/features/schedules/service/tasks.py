@@ -68,7 +68,7 @@ class TaskService:
         Raises:
             RoleMissingError, ScheduleInvalidError, TaskLimitError; E-AGENT.
         """
-        _require_chat(identity)
+        require_chat(identity)
         await self._agents.resolve_for_run(db, identity=identity, agent_id=wanted.agent_id)
         zone = wanted.timezone or self._limits.timezone
         schedule = self._read(wanted.schedule, zone, wanted.is_recurring)
@@ -116,7 +116,7 @@ class TaskService:
         Raises:
             RoleMissingError, TaskNotFoundError, ScheduleInvalidError; E-AGENT.
         """
-        _require_chat(identity)
+        require_chat(identity)
         row = await self._own(db, identity, task_id)
         given = wanted.model_dump(exclude_none=True)
         if "agent_id" in given:
@@ -281,8 +281,12 @@ class TaskService:
         await self._audit.record(db, Act(f"task.{action}", Actor.of(identity), target, detail=detail))
 
 
-def _require_chat(identity: Identity) -> None:
-    # A task chats in its owner's name: whoever makes one needs both.
+def require_chat(identity: Identity) -> None:
+    """A task chats in its owner's name: whoever makes or starts one needs both scopes.
+
+    Raises:
+        RoleMissingError
+    """
     if not (identity.has_scope("write") and identity.has_scope("chat")):
         raise RoleMissingError
 
