@@ -108,6 +108,7 @@ async def test_everything_else_is_missing_with_the_same_words(desk: Desk) -> Non
         ("bob", f"{plain(made['url'])}?s={signature}"),
         ("bob", f"{plain(made['url'])}?s="),
         ("bob", f"{plain(made['url'])}?s=猫"),
+        ("bob", f"{plain(made['url'])}?s={'a' * 200}"),
         ("ann", gone["url"]),
         ("bob", "/api/oss/object/bundle/none.exe"),
         ("bob", "/api/oss/object/..%2f..%2fclary.db"),

@@ -46,7 +46,7 @@ async def read_object(
     request: Request,
     user: MaybeUser,
     reading: Reading,
-    s: Annotated[str | None, Query(max_length=128)] = None,
+    s: str | None = None,
     download: bool = False,
 ) -> Response:
     """For its owner, admins, and whoever has a signed address; release files for everybody."""
