@@ -4,6 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from support.terminal import clary
 
 
@@ -49,6 +51,12 @@ def test_the_log_is_exported_and_verified(tmp_path: Path) -> None:
     (tmp_path / "none").write_text("not JSON")
     assert "not an export" in run(tmp_path, "audit", "verify", "--file", str(tmp_path / "none"), status=2).stderr
     assert run(tmp_path, "audit", "verify", "--head", "x", status=2).stderr == "head must be SEQ:HASH\n"
+
+
+@pytest.mark.sqlite
+def test_a_log_that_is_not_there_is_not_called_intact(tmp_path: Path) -> None:
+    assert "there is no database" in run(tmp_path, "audit", "verify", status=2).stderr
+    assert "there is no database" in run(tmp_path, "audit", "verify", status=2).stderr
 
 
 def test_a_user_is_deleted_and_the_things_are_handed_on(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`clary serve`: a refused start is one line, a signal ends it well (platform.md 13, abuse case A41)."""
 
 import asyncio
+import base64
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from clary.kit.crypto import SecretBox
 from support.s3_server import s3_server
 from support.schema import stored_rows
 from support.server_process import ServerProcess, running, signed_in
@@ -109,6 +111,26 @@ def test_doctor_shows_where_values_come_from_and_hides_secrets(tmp_path: Path) -
         "ok   object store: a folder in the data directory, made at the first start",
     } <= set(lines)
     assert "Very-Secret" not in done.stdout
+
+
+async def test_doctor_says_whether_the_key_fits_and_mail_is_answered(tmp_path: Path) -> None:
+    async with running(tmp_path / "data"):
+        pass  # a start seals its first secret
+    key = SecretBox(base64.b64decode((tmp_path / "data" / "secret.key").read_text()))
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = str(closed.getsockname()[1])
+    mail = {"CLARY_SMTP_HOST": "127.0.0.1", "CLARY_SMTP_PORT": port, "CLARY_MAIL_FROM": "clary@example.org"}
+    done = clary(tmp_path, "doctor", CLARY_SANDBOX="off", **mail)
+    assert {
+        f"ok   secret key: {key.key_id}, fits the database",
+        f"FAIL mail: 127.0.0.1:{port}: does not answer or refuses",
+    } <= set(done.stdout.splitlines())
+    other = base64.b64encode(bytes(32)).decode()
+    done = clary(tmp_path, "doctor", CLARY_SANDBOX="off", CLARY_SECRET_KEY=other)
+    assert {"FAIL secret key: does not fit the database", "ok   mail: no mail server configured"} <= set(
+        done.stdout.splitlines()
+    )
+    assert done.returncode == 1
 
 
 @pytest.mark.sqlite

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from typing import Annotated, Any
 
 import typer
@@ -65,7 +66,10 @@ def rollback(
 
 
 def doctor() -> None:
-    """Check settings, database, key, disk, object store, sandbox, provider: a line each; exit 1 if one is wrong."""
+    """Check settings, disk, database, key, object store, sandbox, mail, provider: a line each, exit 1 if one is wrong.
+
+    Mail is not sent: the server is only asked to let us in.
+    """
     from clary.settings import sources
 
     settings = settings_or_exit()
@@ -88,20 +92,21 @@ async def _examine(settings: Any) -> int:
         problems += not good
         typer.echo(f"{'ok  ' if good else 'FAIL'} {name}: {text}")
 
-    writable = settings.data_dir.is_dir() and os.access(settings.data_dir, os.W_OK)
-    say("data directory", good=writable or not settings.data_dir.exists(), text=str(settings.data_dir))
+    say("data directory", **_data_directory(settings))
+    is_current = False
     try:
         state = await asyncio.to_thread(schema_state, settings.database)
-        text = "current" if state.is_current else "made or upgraded at the next start"
+        is_current = state.is_current
+        text = "current" if is_current else "made or upgraded at the next start"
         say("database", good=True, text=text)
     except SchemaError as error:
         say("database", good=False, text=str(error))
-    has_key = settings.key_bytes is not None or (settings.data_dir / "secret.key").exists()
-    say("secret key", good=True, text="set" if has_key else "made at the first start")
+    say("secret key", **await _secret_key(settings, with_database=is_current))
     say("object store", **await _object_store(settings))
     sandbox = await make_sandbox("on" if settings.sandbox else "off")
     reason = sandbox.unavailable_reason
     say("sandbox", good=reason is None or not settings.sandbox, text=reason or "works")
+    say("mail", **await _mail(settings))
     programs = visible_programs(("python3", "node"))
     found = [name for program, name in (("python3", "Python"), ("node", "JavaScript")) if program in programs]
     say("code tools", good=True, text=", ".join(found) if found and reason is None else "none")
@@ -114,6 +119,64 @@ async def _examine(settings: Any) -> int:
         text=given or ("none; the demo model answers" if settings.demo_model_on else "none"),
     )
     return problems
+
+
+def _data_directory(settings: Any) -> dict[str, Any]:
+    """Whether something can be written there."""
+    from clary.wiring.readiness import has_room
+
+    folder = settings.data_dir
+    if not folder.exists():
+        return {"good": True, "text": f"{folder}, made at the first start"}
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return {"good": False, "text": f"{folder}: cannot be written"}
+    free = shutil.disk_usage(folder).free // 1024**2
+    return {"good": has_room(folder), "text": f"{folder}, {free} MB free"}
+
+
+async def _secret_key(settings: Any, *, with_database: bool) -> dict[str, Any]:
+    """Whether there is one, and whether it opens what the database holds."""
+    from clary.db.database import Database, UnavailableError
+    from clary.kit.crypto import SecretBox
+    from clary.settings import SettingsError
+    from clary.settings.data_dir import has_secret_key, secret_key
+    from clary.wiring.key_rotation import fits_database
+
+    if not has_secret_key(settings):
+        if with_database:
+            return {"good": False, "text": "is missing; the database was made with one"}
+        return {"good": True, "text": "made at the first start"}
+    try:
+        box = SecretBox(secret_key(settings), settings.old_key_bytes)
+    except SettingsError as error:
+        return {"good": False, "text": str(error)}
+    if not with_database:
+        return {"good": True, "text": "set"}
+    database = Database(settings.database)
+    try:
+        fits = await fits_database(database, box)
+    except UnavailableError:
+        return {"good": True, "text": "set; the database does not answer"}
+    finally:
+        await database.close()
+    return {"good": fits, "text": f"{box.key_id}, fits the database" if fits else "does not fit the database"}
+
+
+async def _mail(settings: Any) -> dict[str, Any]:
+    """Whether the mail server lets us in; nothing is sent."""
+    from clary.adapters.smtp import SmtpMailer
+    from clary.features.accounts.ports import MailError
+    from clary.wiring.arrivals import make_mailer
+
+    mailer = make_mailer(settings)
+    if not isinstance(mailer, SmtpMailer):
+        return {"good": True, "text": "no mail server configured"}
+    where = f"{settings.smtp_host}:{settings.smtp_port}"
+    try:
+        await mailer.greet()
+    except MailError:
+        return {"good": False, "text": f"{where}: does not answer or refuses"}
+    return {"good": True, "text": where}
 
 
 async def _object_store(settings: Any) -> dict[str, Any]:

@@ -25,27 +25,33 @@ def settings_or_exit() -> Any:
     return settings
 
 
-def run_on_services(work: Any) -> Any:
-    """Does work on the services; a refusal is one line and status 1."""
+def run_on_services(work: Any, *, only_reads: bool = False, failed: int = 1) -> Any:
+    """Does work on the services; a refusal is one line and the status `failed`.
+
+    `only_reads`: the database has to be there and current, nothing is made or upgraded for it.
+    """
     from clary.db.migrate import SchemaError
     from clary.errors import ProblemError
     from clary.settings import SettingsError
 
     try:
-        return asyncio.run(_with_services(work))
+        return asyncio.run(_with_services(work, only_reads=only_reads))
     except ProblemError as problem:
-        fail(problem.message.en)
+        fail(problem.message.en, failed)
     except SettingsError as error:
         fail(str(error), 2)
     except SchemaError as error:
-        fail(str(error))
+        fail(str(error), failed)
 
 
-async def _with_services(work: Any) -> Any:
-    from clary.db.migrate import ensure_schema
+async def _with_services(work: Any, *, only_reads: bool) -> Any:
+    from clary.db.migrate import SchemaError, ensure_schema, schema_state
     from clary.wiring import build_services
 
-    services = build_services(settings_or_exit())
+    settings = settings_or_exit()
+    if only_reads and not (await asyncio.to_thread(schema_state, settings.database)).is_current:
+        raise SchemaError("there is no database of this version of the program")
+    services = build_services(settings)
     try:
         await asyncio.to_thread(ensure_schema, services.settings.database)
         return await work(services)

@@ -28,6 +28,11 @@ def prepare_data_dir(settings: Settings) -> None:
         raise SettingsError("CLARY_DATA_DIR", "is not writable")
 
 
+def has_secret_key(settings: Settings) -> bool:
+    """Whether a key is given or was made."""
+    return settings.key_bytes is not None or (settings.data_dir / KEY_FILE).exists()
+
+
 def secret_key(settings: Settings) -> bytes:
     """The server's key: given, or in a file that only its owner may read, made at the first start.
 

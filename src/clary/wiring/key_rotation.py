@@ -26,6 +26,23 @@ class Rotated(NamedTuple):
     left: dict[str, int]
 
 
+async def fits_database(database: Database, box: SecretBox) -> bool:
+    """Whether the keys open what is sealed in the database, judged by one value of each column.
+
+    Raises:
+        UnavailableError
+    """
+    for column in sealed_columns():
+        async with database.read() as db:
+            found = await list_sealed(db, column, beginning="-", after=None, limit=1)
+        try:
+            for value in found:
+                box.open(value.sealed, place=value.place)
+        except DecryptionError:
+            return False
+    return True
+
+
 class KeyRotation:
     """One rotation."""
 

@@ -57,7 +57,7 @@ def make_system(
         return identity.tokens is not None
 
     async def data_dir_is_writable() -> bool:
-        return await asyncio.to_thread(_has_room, settings.data_dir)
+        return await asyncio.to_thread(has_room, settings.data_dir)
 
     return SystemService(
         facts=system_facts(settings, __version__),
@@ -84,7 +84,7 @@ def make_system(
     )
 
 
-def _has_room(folder: Path) -> bool:
+def has_room(folder: Path) -> bool:
     """Whether something can still be written there: a full disk serves nobody, however well it reads."""
     facts = os.statvfs(folder)
     return os.access(folder, os.W_OK) and facts.f_bavail * facts.f_frsize >= LEAST_FREE_BYTES

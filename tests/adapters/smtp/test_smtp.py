@@ -186,3 +186,12 @@ async def test_an_address_never_becomes_more_than_one(to: str) -> None:
 async def test_the_twin_writes_to_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     await send(LoggedMailer())
     assert "123456" in capsys.readouterr().out
+
+
+async def test_greeting_signs_in_and_sends_nothing() -> None:
+    box = Postbox()
+    async with serving(box) as port:
+        await SmtpMailer(host="127.0.0.1", port=port, security="none", sender=SENDER).greet()
+    with pytest.raises(MailError):
+        await SmtpMailer(host="127.0.0.1", port=port, security="none", sender=SENDER).greet()
+    assert box.letters == []

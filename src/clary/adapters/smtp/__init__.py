@@ -63,6 +63,28 @@ class SmtpMailer:
             log.warning("mail_not_sent", error=type(error).__name__)
             raise MailError from error
 
+    async def greet(self) -> None:
+        """Connects and signs in as `send` does, and sends nothing.
+
+        Raises:
+            MailError: the server does not answer, or refuses.
+        """
+        server = aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            username=self._username,
+            password=self._password,
+            timeout=self._timeout_seconds,
+            use_tls=self._security == "tls",
+            start_tls=self._security == "starttls",
+            tls_context=self._tls_context,
+        )
+        try:
+            async with server:
+                await server.noop()
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise MailError from error
+
     def _message(self, to: str, subject: str, text: str) -> EmailMessage:
         name, address = parseaddr(self._sender)
         message = EmailMessage(policy=SMTP_POLICY)
