@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from clary.db.database import Database
+from clary.features.accounts import deletion
 from support import postgresql
 from support.compiled_sql import share_compiled_sql
 from support.crowd import Crowd
@@ -47,6 +48,12 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of the person who runs the tests must not reach them."""
     for name in [name for name in os.environ if name.startswith("CLARY_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def deletions_end_with_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is; a test of those that take longer says so itself."""
+    monkeypatch.setattr(deletion, "ANSWER_SECONDS", 60.0)
 
 
 @pytest.fixture(autouse=True)

@@ -133,7 +133,10 @@ async def test_each_way_names_who_inherits(crowd: Crowd, mode: Any) -> None:
     assert things.asked == [(pia, Heir(mode, wanted))]
 
 
-async def test_a_large_account_is_locked_out_at_once_and_goes_in_the_background(crowd: Crowd) -> None:
+async def test_a_large_account_is_locked_out_at_once_and_goes_in_the_background(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clary.features.accounts.deletion.ANSWER_SECONDS", 0.1)
     deletion, things = with_things(crowd.house)
     (pia,) = await crowd.add("pia")
     await crowd.get("pia", "/api/auth/session")
