@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say, Tokens
+from clary.features.chat.supervisor import RunSupervisor
 from clary.features.runs.service import RunRow
 from features.chat.world import Chat, Speaker, chat_in, end_of, said, until
 from support.schema import stored_bytes
@@ -181,3 +182,28 @@ async def test_terminal_states_are_final(tmp_path: Path) -> None:
     assert (stopped_run["status"], stopped_run["end_reason"]) == ("interrupted", "interrupt_request")
     assert end_of(lines) == ("interrupted", "interrupt_request")
     assert answers[-1]["interrupted"] is False
+
+
+async def test_a_takeover_that_waits_lets_no_lease_of_a_live_run_run_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, is_waiting = Gate(Say(" end"), text="begun"), asyncio.Event()
+
+    async def wait_for_its_turn(_: RunSupervisor, *, everything: bool) -> None:
+        if not everything:
+            is_waiting.set()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(RunSupervisor, "_take_over", wait_for_its_turn)
+    async with chat_in(tmp_path, {"slow": [gate]}, run_lease_seconds=1) as chat:
+        stream = await chat.alice.open("/api/web-stream", said("[[play:slow]]"))
+        run_id = stream.headers["x-clary-run-id"]
+        await is_waiting.wait()
+        chat.house.clock.move(seconds=10)
+
+        async def is_renewed() -> bool:
+            return ((await row_of(chat, run_id)).lease_expires_at or 0) > chat.house.clock.epoch()
+
+        assert await until(is_renewed)
+        gate.open()
+        assert end_of(await stream.lines())[0] == "completed"

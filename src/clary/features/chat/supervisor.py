@@ -18,6 +18,7 @@ from clary.features.chat.tree import RunTree
 from clary.features.runs.service import RunRepository, RunRow, StopReason, is_active
 from clary.kit import measures
 from clary.kit.clock import Clock
+from clary.kit.duties import Duty
 from clary.streams.hub import Hub
 
 log = structlog.get_logger()
@@ -89,7 +90,11 @@ class RunSupervisor:
         self._prepare: Prepare | None = None
         self._due: Due | None = None
         self._waking: set[asyncio.Task[None]] = set()
-        self._keeper: asyncio.Task[None] | None = None
+        # Apart from each other: a takeover that waits for its turn would let the leases of live runs run out.
+        self._duties = (
+            Duty("run_leases", self._keep_leases, restart_seconds=1),
+            Duty("run_takeover", self._look_for_abandoned),
+        )
         self._stopping = False
         self._renewed_at = 0.0
         hub.watch(self)
@@ -100,13 +105,13 @@ class RunSupervisor:
         self._due = due
         self._renewed_at = self._clock.monotonic()
         await self._take_over(everything=self._sole_process)
-        self._keeper = asyncio.create_task(self._keep())
+        for duty in self._duties:
+            duty.start()
 
     async def stop(self) -> None:
         """Gives every run back without an end; clients resume (stream-runtime.md 6.9, shutdown)."""
         self._stopping = True
-        if self._keeper is not None:
-            self._keeper.cancel()
+        await asyncio.gather(*(duty.stop() for duty in self._duties))
         for local in list(self._runs.values()):
             local.stop.abandoned = True
             if local.task is not None:
@@ -301,20 +306,32 @@ class RunSupervisor:
         if prepared is not None:
             await prepared.execution.end_stopped()
 
-    async def _keep(self) -> None:
-        """Renews leases, sweeps for abandoned runs, and stops working before a lease could run out."""
+    async def _keep_leases(self) -> None:
+        """Renews leases, and stops working before one could run out."""
         while True:
-            await asyncio.sleep(min(SWEEP_SECONDS, self._lease_seconds / 3))
+            await asyncio.sleep(self._pause)
             try:
                 async with self._database.write(beside=True) as db:
                     await RunRepository(db).renew_leases(self.process_id, list(self._runs), self.lease_end())
                 self._renewed_at = self._clock.monotonic()
-                await self._take_over(everything=False)
-                await self._wake_due()
             except UnavailableError:
                 log.warning("leases_not_renewed")
             if self._clock.monotonic() - self._renewed_at > self._lease_seconds * 0.9:
                 self._abandon_all()
+
+    async def _look_for_abandoned(self) -> None:
+        """Takes over runs without a live owner, and wakes those whose wait is over."""
+        while True:
+            await asyncio.sleep(self._pause)
+            try:
+                await self._take_over(everything=False)
+                await self._wake_due()
+            except UnavailableError:
+                log.warning("takeover_put_off")
+
+    @property
+    def _pause(self) -> float:
+        return min(SWEEP_SECONDS, self._lease_seconds / 3)
 
     async def _wake_due(self) -> None:
         """Runs whose wait is over go on with what counts then."""
