@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from clary.adapters.scripted_provider import Gate, Say
+from clary.features.chat import active
+from clary.features.chat.active import QUIET_SECONDS
 from features.chat.world import chat_in, said
 from support.open_stream import OpenStream
 
@@ -74,7 +76,12 @@ async def test_the_query_is_plain_text_without_tags_and_images_of_500_characters
     assert item["query"] == ("[[play:slow]] " + "x" * 600)[:500]
 
 
-async def test_a_waiting_run_is_shown_as_queued_and_as_running_once_it_begins(tmp_path: Path) -> None:
+@pytest.mark.parametrize("quiet_seconds", [QUIET_SECONDS, 0])
+async def test_a_waiting_run_is_shown_as_queued_and_as_running_once_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet_seconds: float
+) -> None:
+    # However soon the feed reads: a row that is not yet changed must not be its last word.
+    monkeypatch.setattr(active, "QUIET_SECONDS", quiet_seconds)
     gates = {name: [Gate(Say("done"), text="begun")] for name in ("bob", "mine")}
     async with chat_in(tmp_path, gates, max_active_runs=1) as chat:
         bob = await chat.person("bob")

@@ -5,6 +5,7 @@ The stream-hub supervisor: a fault in one run never reaches another.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -19,11 +20,13 @@ from clary.features.runs.service import RunRepository, RunRow, StopReason, is_ac
 from clary.kit import measures
 from clary.kit.clock import Clock
 from clary.kit.duties import Duty
-from clary.streams.hub import Hub
+from clary.streams.hub import Hub, LogWriter
+from clary.streams.ports import LogFencedError, LogUnavailableError
 
 log = structlog.get_logger()
 
 SWEEP_SECONDS = 5.0
+BEGUN_SECONDS = 0.1
 
 Prepare = Callable[[str, int, Stop, Callable[[], None]], Awaitable[PreparedRun | None]]
 """Builds the execution of a run under a generation; None when there is nothing left to execute.
@@ -275,8 +278,7 @@ class RunSupervisor:
                 prepared = await self._prepare(local.run_id, local.generation, local.stop, lambda: self._park(local))
                 if prepared is not None:
                     local.tree = prepared.tree
-                    # Told again: a queued run that begins has just become a running one.
-                    self._on_change(local.user_id)
+                    self._soon(self._tell_begun(local.user_id, prepared.tree.log.writer))
                     await prepared.run()
         except asyncio.CancelledError:
             # Stopped before it began: whoever prepares writes the end. Given back: nothing is written.
@@ -299,6 +301,15 @@ class RunSupervisor:
             await self._parked(local)
             if local.woken:
                 self.wake(local.run_id)
+
+    async def _tell_begun(self, user_id: str, writer: LogWriter) -> None:
+        """Tells again of a queued run that begins, once its row says so: whoever reads it earlier sees a queued one."""
+        # The change waits a little for lines to come with; it needs no commit of its own.
+        await asyncio.sleep(BEGUN_SECONDS)
+        with suppress(LogFencedError, LogUnavailableError):
+            await writer.flush()
+            if not self._stopping:
+                self._on_change(user_id)
 
     async def _end_unstarted(self, local: LocalRun) -> None:
         assert self._prepare is not None
