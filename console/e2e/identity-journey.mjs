@@ -9,7 +9,7 @@
 import { readFileSync } from "node:fs";
 import { newPage, PHONE, settings, shoot, signIn } from "./browser.mjs";
 import { actOn, button, dialog, gone, open, row } from "./page-acts.mjs";
-import { go, need, step } from "./steps.mjs";
+import { go, need, needCount, step } from "./steps.mjs";
 
 const unique = Date.now().toString(36);
 const focused = (page) => page.evaluate(() => document.activeElement?.textContent?.trim() ?? "");
@@ -88,7 +88,7 @@ async function groups(page) {
   await button(page, "Delete").click();
   await dialog(page).getByRole("button", { name: "Delete" }).click();
   await page.getByRole("heading", { name: "Groups" }).waitFor();
-  need((await row(page, name).count()) === 0, "the deleted group is still listed");
+  await needCount(row(page, name), 0, "the deleted group is still listed");
 }
 
 /** A key is made, its secret survives Escape, what it may spend comes back, and the key is ended. */

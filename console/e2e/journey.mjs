@@ -7,7 +7,7 @@
  * chat, should take three seconds or more.
  */
 import { newPage, PHONE, settings, shoot, signIn } from "./browser.mjs";
-import { go, need, step } from "./steps.mjs";
+import { go, need, needCount, step } from "./steps.mjs";
 
 const SHORT = process.env.CLARY_SHORT_PROMPT ?? "Hello, what can you do here?";
 const LONG = process.env.CLARY_LONG_PROMPT ?? "Please give me a long answer";
@@ -50,7 +50,7 @@ async function makeStarterAgent(page) {
   }
   await page.locator(".picker").click();
   const own = page.getByRole("menuitemradio").nth(1);
-  need((await own.count()) === 1, "no own agent can be chosen");
+  await needCount(own, 1, "no own agent can be chosen");
   await own.click();
 }
 
@@ -60,7 +60,7 @@ async function seeStreamedAnswer(page) {
   await shoot(page, "journey-2-streaming");
   await settle(page);
   need((await answerOf(page)).length > 0, "the answer is empty");
-  need((await page.locator(".notice.error").count()) === 0, "an error is shown beside the first answer");
+  await needCount(page.locator(".notice.error"), 0, "an error is shown beside the first answer");
   await shoot(page, "journey-3-answer");
 }
 
@@ -131,7 +131,7 @@ async function seeHistory(page) {
   await page.locator(".history-row a").first().click();
   await page.locator(".messages .turn").first().waitFor();
   await settle(page);
-  need((await page.locator(".turn").count()) === 2, "the chat opened from the history is not the whole chat");
+  await needCount(page.locator(".turn"), 2, "the chat opened from the history is not the whole chat");
 }
 
 async function switchLanguage(page) {

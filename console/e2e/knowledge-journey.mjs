@@ -8,7 +8,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import { expectRefusal, newPage, PHONE, settings, shoot, signIn, watchAnswers } from "./browser.mjs";
 import { actOn, answer, ask, button, dialog, gone, open, row } from "./page-acts.mjs";
-import { go, need, step } from "./steps.mjs";
+import { go, need, needCount, step } from "./steps.mjs";
 
 const RULES = `# Travel rules
 
@@ -83,7 +83,7 @@ async function documents(page) {
     .locator("input[type=file]")
     .setInputFiles([file("new.md", `${RULES}\n## Receipts\n\nKeep them.\n`)]);
   await page.getByText("All read: 1 of 1").last().waitFor(READING);
-  need((await page.locator(".doc-row").count()) === 1, "the replaced document is still there");
+  await needCount(page.locator(".doc-row"), 1, "the replaced document is still there");
 }
 
 /** The text with its headings, and the original file. */
@@ -194,7 +194,7 @@ async function citing(page) {
   await answer(page, "A night costs 180 EUR");
   const mark = page.locator("a.citation");
   await mark.waitFor();
-  need((await mark.count()) === 1, "a number that nobody gave, or one in a program, has become a link");
+  await needCount(mark, 1, "a number that nobody gave, or one in a program, has become a link");
   places.chat = new URL(page.url()).hash.slice(2);
   await mark.hover();
   await page.getByRole("tooltip").getByText("rules.md").waitFor();
@@ -245,7 +245,7 @@ async function leaving(page) {
   await dialog(page).getByRole("button", { name: "Delete" }).click();
   await gone(page);
   await page.getByRole("link", { name: "Help desk" }).waitFor();
-  need((await row(page, "Travel rules").count()) === 0, "the base is still there");
+  await needCount(row(page, "Travel rules"), 0, "the base is still there");
 }
 
 /** Every page fits a phone in the dark, in both languages. */

@@ -5,6 +5,13 @@ export function need(condition, reason) {
   if (!condition) throw new Error(reason);
 }
 
+/** Pages follow the server a moment later, so a number of things is waited for before it is judged. */
+export async function needCount(things, count, reason) {
+  for (let tries = 0; tries < 100 && (await things.count()) !== count; tries += 1)
+    await new Promise((resume) => setTimeout(resume, 100));
+  need((await things.count()) === count, reason);
+}
+
 export async function step(name, run) {
   try {
     const start = Date.now();

@@ -8,7 +8,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import { expectRefusal, newPage, PHONE, settings, shoot, signIn, watchAnswers } from "./browser.mjs";
 import { answer, button, dialog, gone, open, row } from "./page-acts.mjs";
-import { go, need, step } from "./steps.mjs";
+import { go, need, needCount, step } from "./steps.mjs";
 
 const RUNNING = { timeout: 60_000 };
 /** Where things are, as the steps find out. */
@@ -187,7 +187,7 @@ async function switchedOff(browser) {
   await signIn(page);
   await open(page, "schedules");
   await page.getByText("Scheduled tasks are switched off on this server").waitFor();
-  need((await button(page, "New task").count()) === 0, "a task is offered where none can be");
+  await needCount(button(page, "New task"), 0, "a task is offered where none can be");
   await looks(page, "task-12-scheduler-off");
   return page;
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { shoot } from "./browser.mjs";
 import { actOn, answer, ask, button, dialog, gone, open } from "./page-acts.mjs";
-import { need } from "./steps.mjs";
+import { need, needCount } from "./steps.mjs";
 
 const FIGURES = { name: "figures 2026.csv", mimeType: "text/csv", buffer: Buffer.from("a,b\n1,2\n") };
 
@@ -104,7 +104,7 @@ async function helpers(page) {
   await answer(page, "Both parts are there.");
   const [inner, outer] = [await helper.boundingBox(), await page.locator(".child-rows").boundingBox()];
   need(inner.width <= outer.width, "the row of a helper is wider than its card");
-  need((await page.locator("[data-child][data-state=done]").count()) === 2, "a helper is not finished");
+  await needCount(page.locator("[data-child][data-state=done]"), 2, "a helper is not finished");
 }
 
 /** What is added to a run: changed, taken back, and read. */

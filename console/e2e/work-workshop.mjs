@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { expectRefusal, settings, shoot } from "./browser.mjs";
 import { actOn, answer, ask, button, dialog, gone, open, row } from "./page-acts.mjs";
-import { need } from "./steps.mjs";
+import { need, needCount } from "./steps.mjs";
 
 const archives = process.env.CLARY_ARCHIVES ?? ".";
 const badge = (page, text) => page.locator("h1 .badge", { hasText: text }).waitFor();
@@ -106,7 +106,7 @@ async function servers(page) {
 async function othersServer(page) {
   await open(page, "servers");
   const rows = page.getByRole("link", { name: "Friend", exact: true });
-  need((await rows.count()) === 2, `there are ${await rows.count()} servers called Friend`);
+  await needCount(rows, 2, `there are ${await rows.count()} servers called Friend`);
   await page.locator(".card", { hasText: "Of somebody else" }).getByRole("link").click();
   await badge(page, "Ready");
   await actOn(page, "Friend", "Switch off");
@@ -115,7 +115,7 @@ async function othersServer(page) {
   await dialog(page).getByRole("button", { name: "Delete" }).click();
   await gone(page);
   await page.getByText("Of somebody else").waitFor({ state: "detached" });
-  need((await rows.count()) === 1, "the other server is gone too");
+  await needCount(rows, 1, "the other server is gone too");
 }
 
 async function giveTools(page, names) {
