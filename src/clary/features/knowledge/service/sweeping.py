@@ -7,6 +7,7 @@ import structlog
 
 from clary.db.database import UnavailableError
 from clary.features.knowledge.service.removal import KnowledgeRemoval
+from clary.kit.duties import Duty
 
 log = structlog.get_logger()
 
@@ -18,17 +19,15 @@ class KnowledgeSweep:
 
     def __init__(self, removal: KnowledgeRemoval) -> None:
         self._removal = removal
-        self._task: asyncio.Task[None] | None = None
+        self._duty = Duty("knowledge_sweep", self._run, restart_seconds=SWEEP_SECONDS)
 
     def start(self) -> None:
         """Begins."""
-        self._task = asyncio.create_task(self._run())
+        self._duty.start()
 
     async def stop(self) -> None:
         """Ends it."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._duty.stop()
 
     async def _run(self) -> None:
         while True:
@@ -38,7 +37,4 @@ class KnowledgeSweep:
                 log.warning("knowledge_sweep_put_off")
             except OSError as error:
                 log.warning("knowledge_files_not_swept", errno=error.errno)
-            except Exception as error:
-                # Nobody else would begin it again.
-                log.error("knowledge_sweep_fault", exc_info=error)
             await asyncio.sleep(SWEEP_SECONDS)

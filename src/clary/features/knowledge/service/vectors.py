@@ -16,6 +16,7 @@ from clary.features.knowledge.tables import KnowledgeIndexRow
 from clary.jobs.job import RetryLaterError
 from clary.jobs.queue import JobQueue
 from clary.jobs.work import Work
+from clary.kit.duties import Duty
 
 log = structlog.get_logger()
 
@@ -133,7 +134,7 @@ class VectorFilling:
         self._failures: dict[str, int] = {}
         self._hopeless: dict[str, Any] = {}
         self._woken = asyncio.Event()
-        self._loop: asyncio.Task[None] | None = None
+        self._duty = Duty("vectors", self._look, restart_seconds=LOOK_SECONDS)
 
     def wake(self, _kdb_id: str = "") -> None:
         """A document has come in."""
@@ -141,14 +142,11 @@ class VectorFilling:
 
     async def start(self) -> None:
         """Begins to look."""
-        self._loop = asyncio.create_task(self._look())
+        self._duty.start()
 
     async def stop(self) -> None:
         """Ends it."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
-            self._loop = None
+        await self._duty.stop()
 
     async def do(self, work: Work) -> Any:
         """The handler: some batches of one base."""
@@ -191,9 +189,6 @@ class VectorFilling:
                 await self._have_filled()
             except UnavailableError:
                 log.warning("vectors_put_off")
-            except Exception as error:
-                # The one loop that must not end: every base would wait for its vectors without a word.
-                log.error("vectors_fault", exc_info=error)
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._woken.wait()
