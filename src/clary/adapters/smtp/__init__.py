@@ -47,17 +47,9 @@ class SmtpMailer:
     async def send(self, *, to: str, subject: str, text: str) -> None:
         """See the port."""
         try:
-            await aiosmtplib.send(
-                self._message(to, subject, text),
-                hostname=self._host,
-                port=self._port,
-                username=self._username,
-                password=self._password,
-                timeout=self._timeout_seconds,
-                use_tls=self._security == "tls",
-                start_tls=self._security == "starttls",
-                tls_context=self._tls_context,
-            )
+            message = self._message(to, subject, text)
+            async with self._server() as server:
+                await server.send_message(message)
         except (aiosmtplib.SMTPException, MessageError, OSError, ValueError) as error:
             # The text of the error may hold addresses.
             log.warning("mail_not_sent", error=type(error).__name__)
@@ -69,7 +61,15 @@ class SmtpMailer:
         Raises:
             MailError: the server does not answer, or refuses.
         """
-        server = aiosmtplib.SMTP(
+        try:
+            async with self._server() as server:
+                await server.noop()
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise MailError from error
+
+    def _server(self) -> aiosmtplib.SMTP:
+        """Not yet connected: as a context it connects, signs in and says goodbye."""
+        return aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
             username=self._username,
@@ -79,11 +79,6 @@ class SmtpMailer:
             start_tls=self._security == "starttls",
             tls_context=self._tls_context,
         )
-        try:
-            async with server:
-                await server.noop()
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise MailError from error
 
     def _message(self, to: str, subject: str, text: str) -> EmailMessage:
         name, address = parseaddr(self._sender)
