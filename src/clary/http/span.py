@@ -1,11 +1,13 @@
 """Ends of spans of time in queries (platform.md 12.4, 14.2)."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Query
 from pydantic import AfterValidator, BeforeValidator
+
+from clary.kit.clock import in_utc
 
 Moment = TypeVar("Moment", bound=date)
 
@@ -25,14 +27,8 @@ def in_calendar(moment: Moment) -> Moment:
     return moment
 
 
-def in_utc(moment: datetime) -> datetime:
-    """A moment that can be reckoned with; without a zone it is in UTC.
-
-    Raises:
-        ValueError
-    """
-    in_calendar(moment)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+def _instant(moment: datetime) -> datetime:
+    return in_utc(in_calendar(moment))
 
 
 def _edge(value: Any) -> Any:
@@ -40,7 +36,7 @@ def _edge(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = value.strip()
-    return in_calendar(date.fromisoformat(text)) if len(text) == 10 else in_utc(datetime.fromisoformat(text))
+    return in_calendar(date.fromisoformat(text)) if len(text) == 10 else _instant(datetime.fromisoformat(text))
 
 
 Edge = Annotated[datetime | date, BeforeValidator(_edge)]
@@ -64,7 +60,7 @@ async def _span(
 SpanAsked = Annotated[Span, Depends(_span)]
 """`from` and `to` of a query."""
 
-Instant = Annotated[datetime, AfterValidator(in_utc)]
+Instant = Annotated[datetime, AfterValidator(_instant)]
 """A moment of a query or a body, in UTC."""
 Day = Annotated[date, AfterValidator(in_calendar)]
 """A day of a query or a body."""
