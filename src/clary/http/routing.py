@@ -92,9 +92,7 @@ class GatedRoute(APIRoute):
             counted.require_declared_size()
             gate = cast("Gate", counted.app.state.gate)
             await gate.admit(counted, access, takes_multipart=access.takes_multipart)
-            if ":anything}" not in self.path:
-                # Those refuse odd characters themselves, in their own words.
-                counted.replace_zero_bytes()
+            counted.replace_zero_bytes()
             counted.require_clean_query()
             if access.takes_multipart and not counted.is_multipart():
                 if not (access.takes_json and counted.is_json()):
