@@ -30,6 +30,11 @@ def dumps_text(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
+def spelled(value: Any) -> str:
+    """A single value of JSON as people read and answer it: texts without quotes, booleans as JSON has them."""
+    return dumps_text(value) if isinstance(value, bool) else str(value)
+
+
 def loads(raw: bytes | str) -> Any:
     """Parses JSON that this program wrote."""
     return orjson.loads(raw)

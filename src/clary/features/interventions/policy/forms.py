@@ -133,7 +133,7 @@ def _options(raw: Any, place: str, arguments: Mapping[str, Any]) -> list[Json]:
         value = option.get("value", label)
         if not isinstance(label, (str, int, float)) or not isinstance(value, (str, int, float)) or str(value) == "":
             raise _invalid(f"{place}: an option has a label and a value", arguments)
-        options.append({"label": _spelled(label), "value": _spelled(value)})
+        options.append({"label": json_text.spelled(label), "value": json_text.spelled(value)})
     values = [option["value"] for option in options]
     if len(set(values)) < len(values):
         raise _invalid(f"{place}: every value may occur once", arguments)
@@ -145,16 +145,11 @@ def _default(question: Json, default: Any, place: str, arguments: Mapping[str, A
     values = frozenset(labels.values())
     listed = cast("list[Any]", default) if isinstance(default, list) else [default]
     # Models like to repeat the label where the value is meant.
-    named = [text if text in values else labels.get(text, text) for text in map(_spelled, listed)]
+    named = [text if text in values else labels.get(text, text) for text in map(json_text.spelled, listed)]
     try:
         return _checked(question, named if isinstance(default, list) else named[0])
     except AnswerRefusedError as refused:
         raise _invalid(f"{place}.default: {refused}", arguments) from None
-
-
-def _spelled(value: Any) -> str:
-    """A value of JSON as text: booleans as JSON has them, for that is how options spell them."""
-    return json_text.dumps_text(value) if isinstance(value, bool) else str(value)
 
 
 def _text(value: Any, place: str, arguments: Mapping[str, Any]) -> str:

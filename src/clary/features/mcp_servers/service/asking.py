@@ -97,7 +97,7 @@ def _default(default: Any, asked: Json) -> str | list[str] | None:
     listed = cast("list[Any]", default) if isinstance(default, list) else [default]
     if not all(isinstance(each, str | int | float) for each in listed):
         return None
-    named = [_spelled(each) for each in listed]
+    named = [json_text.spelled(each) for each in listed]
     if asked["type"] == "multiple_choice":
         return named if _are_options(named, asked) else None
     if isinstance(default, list) or (asked["type"] == "single_choice" and not _are_options(named, asked)):
@@ -109,22 +109,19 @@ def _are_options(named: Sequence[str], asked: Json) -> bool:
     return {option["value"] for option in asked["options"]}.issuperset(named)
 
 
-def _spelled(value: Any) -> str:
-    """A value of JSON as people read it and as it comes back in an answer."""
-    return json_text.dumps_text(value) if isinstance(value, bool) else str(value)
-
-
 def _options(field: Json) -> list[Json] | None:
     listed: Any = field.get("oneOf") or field.get("anyOf")
     if isinstance(listed, list):
         choices = [cast("Json", each) for each in cast("list[Any]", listed) if isinstance(each, dict)]
         return [
-            _option(_spelled(each["const"]), str(each.get("title") or _spelled(each["const"])))
+            _option(json_text.spelled(each["const"]), str(each.get("title") or json_text.spelled(each["const"])))
             for each in choices
             if "const" in each
         ]
     values: Any = field.get("enum")
-    return [_option(_spelled(value)) for value in cast("list[Any]", values)] if isinstance(values, list) else None
+    return (
+        [_option(json_text.spelled(value)) for value in cast("list[Any]", values)] if isinstance(values, list) else None
+    )
 
 
 def _option(value: str, label: str = "") -> Json:
