@@ -19,8 +19,6 @@ from clary.features.knowledge.ports import Hit, IndexedPassage, IndexLostError
 
 _LEAST_WASTE: Final = 1000
 _BROKEN: Final = (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, apsw.IOError, TypeError, TornFileError)
-
-
 _AWAY: Final = (apsw.FullError, apsw.CantOpenError, apsw.ReadOnlyError, OSError)
 """The disk is in trouble, not the files: beginning anew would not help."""
 
@@ -30,13 +28,20 @@ class BrokenIndexError(IndexLostError):
 
 
 @contextmanager
-def _lost_if_broken() -> Generator[None]:
+def _unavailable_if_away() -> Generator[None]:
     try:
         yield
-    except (*_BROKEN, FileNotFoundError) as error:
-        raise BrokenIndexError from error
     except _AWAY as error:
         raise UnavailableError from error
+
+
+@contextmanager
+def _lost_if_broken() -> Generator[None]:
+    with _unavailable_if_away():
+        try:
+            yield
+        except (*_BROKEN, FileNotFoundError) as error:
+            raise BrokenIndexError from error
 
 
 class IndexFiles:
@@ -45,7 +50,8 @@ class IndexFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._open()
+        with _unavailable_if_away():
+            self._open()
 
     @property
     def position(self) -> int:
@@ -97,15 +103,12 @@ class IndexFiles:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _open(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            try:
-                self._open_files()
-            except _BROKEN:
-                self._wipe()
-                self._open_files()
-        except _AWAY as error:
-            raise UnavailableError from error
+            self._open_files()
+        except _BROKEN:
+            self._wipe()
+            self._open_files()
 
     def _open_files(self) -> None:
         words = WordFile(self._folder / "words.db")
