@@ -266,8 +266,8 @@ class Hub:
     def __init__(self, log: EventLog) -> None:
         self.log = log
         self._live: dict[int, LiveLog] = {}
-        self._views: dict[int, int] = {}
-        self._viewers: Counter[tuple[int, str]] = Counter()
+        self._views: dict[int, Counter[str]] = {}
+        """Open views of each log, by viewer."""
         self._writers: set[int] = set()
         self._watcher: ViewWatcher | None = None
         self._gathering: list[Callable[[], None]] = []
@@ -325,27 +325,23 @@ class Hub:
         live = await self._find(log_id)
         if live is None:
             return None
-        self._views[log_id] = self._views.get(log_id, 0) + 1
-        self._viewers[log_id, viewer] += 1
+        self._views.setdefault(log_id, Counter())[viewer] += 1
         self._tell(log_id)
         return View(self, live, min(max(cursor, 0), live.length), viewer)
 
     def forget(self, view: View, live: LiveLog) -> None:
         """A view was closed."""
-        count = self._views.get(live.log_id, 1) - 1
-        if count > 0:
-            self._views[live.log_id] = count
-        else:
-            self._views.pop(live.log_id, None)
-        self._viewers[live.log_id, view.viewer] -= 1
-        if self._viewers[live.log_id, view.viewer] <= 0:
-            del self._viewers[live.log_id, view.viewer]
+        views = self._views[live.log_id]
+        views[view.viewer] -= 1
+        if not views.total():
+            del self._views[live.log_id]
         self._tell(live.log_id)
         self._drop_unused(live.log_id)
 
     def view_count(self, log_id: int, viewer: str | None = None) -> int:
         """Open views of a log in this process, of one viewer or of all."""
-        return self._views.get(log_id, 0) if viewer is None else self._viewers[log_id, viewer]
+        views = self._views.get(log_id, Counter[str]())
+        return views.total() if viewer is None else views[viewer]
 
     def close_all(self) -> None:
         """Ends every view without a last line; clients resume."""
@@ -392,7 +388,7 @@ class Hub:
 
     def _tell(self, log_id: int) -> None:
         if self._watcher is not None:
-            self._watcher.views_changed(log_id, self._views.get(log_id, 0))
+            self._watcher.views_changed(log_id, self.view_count(log_id))
 
     def _drop_unused(self, log_id: int) -> None:
         if log_id not in self._writers and log_id not in self._views:
