@@ -114,8 +114,16 @@ def test_doctor_shows_where_values_come_from_and_hides_secrets(tmp_path: Path) -
 
 
 async def test_doctor_says_whether_the_key_fits_and_mail_is_answered(tmp_path: Path) -> None:
+    clary(tmp_path, "migrate")
+    done = clary(tmp_path, "doctor", CLARY_SANDBOX="off")
+    assert "ok   secret key: made at the first start" in done.stdout.splitlines()
     async with running(tmp_path / "data"):
         pass  # a start seals its first secret
+    kept = tmp_path / "data" / "secret.key"
+    kept.rename(tmp_path / "kept")
+    done = clary(tmp_path, "doctor", CLARY_SANDBOX="off")
+    assert "FAIL secret key: is missing; the database was made with one" in done.stdout.splitlines()
+    (tmp_path / "kept").rename(kept)
     key = SecretBox(base64.b64decode((tmp_path / "data" / "secret.key").read_text()))
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = str(closed.getsockname()[1])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support.house import ADMIN_PASSWORD, BASE_URL, House, bearer, house_in, login
+from support.house import ADMIN_PASSWORD, BASE_URL, SECRET_KEY, House, bearer, house_in, login
 
 pytestmark = pytest.mark.anyio
 
@@ -140,7 +140,7 @@ async def test_without_a_list_no_origin_is_allowed(house: House) -> None:
     ],
 )
 async def test_in_production_only_own_hosts_are_answered(tmp_path: Path, host: str, status: int) -> None:
-    values: dict[str, Any] = {"env": "production", "public_url": "https://clary.example.org"}
+    values: dict[str, Any] = {"env": "production", "public_url": "https://clary.example.org", "secret_key": SECRET_KEY}
     async with house_in(tmp_path, **values) as house, house.browser() as client:
         answer = await client.get("/api/health", headers={"Host": host})
     assert answer.status_code == status

@@ -52,6 +52,7 @@ def _upgraded(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.sqlite
 def test_a_rollback_says_what_is_missing_afterwards_and_keeps_the_newer_database(tmp_path: Path) -> None:
     path = _upgraded(tmp_path)
     head, earlier = known_revisions()[-1], known_revisions()[-2]
@@ -92,6 +93,7 @@ def test_without_a_database_there_is_nothing_to_roll_back(tmp_path: Path) -> Non
         plan_rollback(f"sqlite:///{tmp_path / 'clary.db'}")
 
 
+@pytest.mark.sqlite
 def test_a_full_disk_ends_the_upgrade_with_one_line_before_its_first_step(tmp_path: Path) -> None:
     path = _upgraded(tmp_path)
     assert clary(tmp_path, "rollback", "--yes").returncode == 0

@@ -55,6 +55,7 @@ def test_a_backup_is_all_of_it_and_comes_back(tmp_path: Path) -> None:
         make_backup(old, target, with_key=True, told=untold)
 
 
+@pytest.mark.sqlite
 def test_without_the_key_it_says_so_and_wants_the_key_first(tmp_path: Path) -> None:
     old = filled(tmp_path)
     done = clary(tmp_path, "backup", "copy", CLARY_DATA_DIR=str(old.data_dir))
@@ -259,6 +260,7 @@ async def _write_note(person: Person, server: ServerProcess, number: int) -> Non
         assert (await answer.json())["code"] == 200
 
 
+@pytest.mark.sqlite
 @pytest.mark.timeout(300)
 async def test_a_running_server_is_copied_exported_and_comes_back(tmp_path: Path) -> None:
     """People upload all the while; each file that a row of the copy names is in it, and the audit chain holds."""

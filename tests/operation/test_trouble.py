@@ -93,6 +93,7 @@ def fill(disk: Path) -> Path:
     return ballast
 
 
+@pytest.mark.sqlite
 async def test_a_full_disk_refuses_and_recovers(small_disk: Path) -> None:
     async with running(small_disk / "data") as server:
         admin = await signed_in(server)
@@ -129,6 +130,7 @@ def test_a_read_only_disk_ends_the_start_with_one_line(small_disk: Path) -> None
     assert (done.returncode, done.stderr) == (2, "CLARY_DATA_DIR: is not writable\n")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("seconds", [8.0, pytest.param(60.0, marks=pytest.mark.slow)])
 async def test_a_database_that_is_locked_answers_503_and_then_goes_on(tmp_path: Path, seconds: float) -> None:
     async with running(tmp_path / "data") as server:

@@ -1,5 +1,6 @@
 """The whole product in process on a fresh data directory: real SQL, a clock that tests move, a cheap password hash."""
 
+import base64
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from clary.wiring import Services
 from support.schema import database_settings, put_schema
 
 ADMIN_PASSWORD = "First-Admin-4711"
+SECRET_KEY = base64.b64encode(bytes(range(32))).decode()
+"""Of production, where PostgreSQL wants one to be given."""
 PASSWORD = "Some-Person-4711"
 _QUIET = {"bootstrap_admin_password": ADMIN_PASSWORD, "embedding": "none", "ocr": "off"}
 """Nothing that takes long unless a test asks for it."""

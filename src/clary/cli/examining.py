@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -136,15 +137,16 @@ def _data_directory(settings: Any) -> dict[str, Any]:
 
 async def _secret_key(settings: Any, *, with_database: bool) -> dict[str, Any]:
     """Whether there is one, and whether it opens what the database holds."""
-    from clary.db.database import Database, UnavailableError
+    from clary.db.database import UnavailableError
     from clary.kit.crypto import SecretBox
     from clary.settings import SettingsError
     from clary.settings.data_dir import has_secret_key, secret_key
-    from clary.wiring.key_rotation import fits_database
 
     if not has_secret_key(settings):
-        if with_database:
-            return {"good": False, "text": "is missing; the database was made with one"}
+        # A random key fits where nothing is sealed: a database that was made and never served.
+        with suppress(UnavailableError):
+            if with_database and not await _fits(settings, SecretBox(os.urandom(32))):
+                return {"good": False, "text": "is missing; the database was made with one"}
         return {"good": True, "text": "made at the first start"}
     try:
         box = SecretBox(secret_key(settings), settings.old_key_bytes)
@@ -152,14 +154,23 @@ async def _secret_key(settings: Any, *, with_database: bool) -> dict[str, Any]:
         return {"good": False, "text": str(error)}
     if not with_database:
         return {"good": True, "text": "set"}
-    database = Database(settings.database)
     try:
-        fits = await fits_database(database, box)
+        fits = await _fits(settings, box)
     except UnavailableError:
         return {"good": True, "text": "set; the database does not answer"}
+    return {"good": fits, "text": f"{box.key_id}, fits the database" if fits else "does not fit the database"}
+
+
+async def _fits(settings: Any, box: Any) -> bool:
+    """Whether a key opens what the database holds."""
+    from clary.db.database import Database
+    from clary.wiring.key_rotation import fits_database
+
+    database = Database(settings.database)
+    try:
+        return await fits_database(database, box)
     finally:
         await database.close()
-    return {"good": fits, "text": f"{box.key_id}, fits the database" if fits else "does not fit the database"}
 
 
 async def _mail(settings: Any) -> dict[str, Any]:

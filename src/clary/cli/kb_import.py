@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from clary.cli.terminal import fail
+from clary.cli.terminal import fail, progress_bars
 from clary.errors import LimitExceededError, NotFoundError, ProblemError
 from clary.features.knowledge.errors import KdbNotFoundError
 from clary.features.knowledge.service import NewBase
@@ -135,10 +135,6 @@ class FolderImport:
 
     async def run(self, folder: Path, *, wait: bool) -> Imported:
         """Sends what is not there yet, then waits until all of it is read."""
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         there, refused = await self._known()
         if self._replaces:
             there.clear()
@@ -147,7 +143,7 @@ class FolderImport:
         self._done.skipped = len(files) - len(wanted)
         for doc_id in [doc_id for file in wanted for doc_id in refused.pop(file.name, ())]:
             await self._services.knowledge.documents.documents.delete(identity=self._identity, doc_id=doc_id)
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        with progress_bars() as progress:
             bar = progress.add_task("uploading", total=len(wanted))
             for batch in batches(wanted):
                 await self._send(batch)
@@ -287,15 +283,25 @@ async def run_questions(
             if items is not None:
                 await sets.put(db, identity=identity, kdb_id=kdb_id, items=items, replaces=True)
             evaluation_id, _ = await sets.run(db, identity=identity, kdb_id=kdb_id, top_k=top_k, mode=mode)
-        async with working_beside(services):
-            while True:
-                async with services.database.read() as db:
-                    found, _ = await sets.list_results(db, identity=identity, kdb_id=kdb_id, offset=0, limit=PAGE)
-                result = next((each for each in found if each["evaluation_id"] == evaluation_id), None)
-                if result is None:
-                    raise KdbNotFoundError
-                if result["status"] in ("completed", "failed"):
-                    return result
-                await asyncio.sleep(LOOK_SECONDS)
+        with progress_bars() as progress:
+            # How far it is nobody knows before its end: the bar says that it is at work.
+            progress.add_task("asking", total=None)
+            async with working_beside(services):
+                return await _ended(services, identity, kdb_id, evaluation_id)
     finally:
         await services.knowledge.stop()
+
+
+async def _ended(services: Services, identity: Identity, kdb_id: str, evaluation_id: str) -> dict[str, Any]:
+    """The result of an evaluation, once there is one."""
+    while True:
+        async with services.database.read() as db:
+            found, _ = await services.knowledge.questions.list_results(
+                db, identity=identity, kdb_id=kdb_id, offset=0, limit=PAGE
+            )
+        result = next((each for each in found if each["evaluation_id"] == evaluation_id), None)
+        if result is None:
+            raise KdbNotFoundError
+        if result["status"] in ("completed", "failed"):
+            return result
+        await asyncio.sleep(LOOK_SECONDS)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from clary.cli.terminal import fail, settings_or_exit
+from clary.cli.terminal import fail, progress_bars, settings_or_exit
 
 T = TypeVar("T")
 Told = Callable[[str, int, int], None]
@@ -119,13 +119,8 @@ def _one_line() -> Generator[None]:
 
 @contextmanager
 def _progress() -> Generator[Told]:
-    """A bar on the terminal, nothing where there is none."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    """Tells a bar on the terminal how far a copy is."""
+    with progress_bars() as progress:
         bar = progress.add_task("", total=None)
 
         def told(what: str, done: int, total: int) -> None:

@@ -12,6 +12,16 @@ def fail(message: str, status: int = 1) -> NoReturn:
     raise typer.Exit(status)
 
 
+def progress_bars() -> Any:
+    """Bars on the terminal that leave nothing behind, `rich.progress.Progress`; nothing where there is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
 def settings_or_exit() -> Any:
     """The settings; a wrong one ends the program with one line and status 2."""
     from clary.settings import SettingsError, load_settings, setting_warnings

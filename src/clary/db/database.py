@@ -21,10 +21,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session as SyncSession
 
 from clary.db.one_hop import one_hop_driver
 from clary.db.postgresql import NotConnectedError, TurnSession, passes_by_itself, postgresql_engine
-from clary.db.session import WRITES
+from clary.db.session import WRITES, ReadingSession
 from clary.errors import UpstreamError
 from clary.kit import traces
 from clary.kit.text import Text
@@ -32,6 +33,7 @@ from clary.kit.text import Text
 BUSY_TIMEOUT_MS = 5000
 POOL_WAIT_SECONDS = 10
 READERS = 6
+ASIDE = 2
 CLOSING_SECONDS = 10
 SLOW_SECONDS = 0.1
 
@@ -48,11 +50,17 @@ class UnavailableError(UpstreamError):
         super().__init__(headers={"Retry-After": "5"})
 
 
+class NestedTransactionError(RuntimeError):
+    """A transaction was begun by who has one open."""
+
+
 class Database:
     """The transactions of one process."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self._open = 0
+        self._holders: set[asyncio.Task[Any] | None] = set()
+        """Tasks that have a transaction open."""
         self._is_closed = False
         self._left: asyncio.Event | None = None
         self.url = url
@@ -63,15 +71,17 @@ class Database:
             async_url = parsed.set(drivername="sqlite+aiosqlite")
             self._writer = _sqlite_engine(async_url, writes=True)
             self._reader = _sqlite_engine(async_url, writes=False)
+            self._aside = self._writer
         else:
             self.path = None
             self._writer = postgresql_engine(url, pool_size=pool_size)
+            self._aside = postgresql_engine(url, pool_size=ASIDE)
             self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
         """One snapshot; nothing can be changed in it."""
-        async with self._session(self._reader) as session:
+        async with self._session(self._reader, kind=ReadingSession) as session:
             yield session
 
     @asynccontextmanager
@@ -84,19 +94,38 @@ class Database:
         Raises:
             UnavailableError: the database cannot be reached or stays locked.
         """
-        async with self._session(self._writer, takes_turn=not beside and not self.is_sqlite) as session:
-            session.info[WRITES] = True
-            yield session
+        takes_turn = not beside and not self.is_sqlite
+        async with self._session(self._writer, kind=TurnSession if takes_turn else None) as session:
+            yield self._writing(session)
             await session.commit()
 
     @asynccontextmanager
-    async def _session(self, engine: AsyncEngine, *, takes_turn: bool = False) -> AsyncGenerator[AsyncSession]:
+    async def write_aside(self) -> AsyncGenerator[AsyncSession]:
+        """The same for who has a transaction open that only reads: connections of its own wait for nobody's end."""
+        kind = None if self.is_sqlite else TurnSession
+        async with self._session(self._aside, kind=kind, is_inner=True) as session:
+            yield self._writing(session)
+            await session.commit()
+
+    def _writing(self, session: AsyncSession) -> AsyncSession:
+        session.info[WRITES] = True
+        return session
+
+    @asynccontextmanager
+    async def _session(
+        self, engine: AsyncEngine, *, kind: type[SyncSession] | None, is_inner: bool = False
+    ) -> AsyncGenerator[AsyncSession]:
         if self._is_closed:
             raise UnavailableError
+        task = asyncio.current_task()
+        # Ten who hold a connection and want another one wait for each other; SQLite, with two pools, would not show it.
+        if task in self._holders and not is_inner:
+            raise NestedTransactionError
+        if not is_inner:
+            self._holders.add(task)
         self._open += 1
         began = time.monotonic()
         try:
-            kind = TurnSession if takes_turn else None
             async with AsyncSession(engine, sync_session_class=kind, expire_on_commit=False) as session:
                 yield session
         except PoolTimeoutError:
@@ -110,8 +139,10 @@ class Database:
                 raise UnavailableError from error
             raise
         finally:
+            if not is_inner:
+                self._holders.discard(task)
             self._open -= 1
-            _tell_if_slow(time.monotonic() - began, is_writing=engine is self._writer)
+            _tell_if_slow(time.monotonic() - began, is_writing=engine is not self._reader)
             if self._left is not None and not self._open:
                 self._left.set()
 
@@ -120,12 +151,11 @@ class Database:
         async with self.read() as session:
             await session.execute(text("SELECT 1"))
 
-    async def size_bytes(self) -> int:
+    async def size_bytes(self, session: AsyncSession) -> int:
         """What the database takes on its disk."""
         if self.path is not None:
             return await asyncio.to_thread(_file_bytes, self.path)
-        async with self.read() as session:
-            return int(await session.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+        return int(await session.scalar(text("SELECT pg_database_size(current_database())")) or 0)
 
     async def close(self) -> None:
         """Lets open transactions end, begins no more, and closes every connection.
@@ -141,6 +171,8 @@ class Database:
         await self._writer.dispose()
         if self.is_sqlite:
             await self._reader.dispose()
+        else:
+            await self._aside.dispose()
 
 
 def _tell_if_slow(seconds: float, *, is_writing: bool) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import sqlalchemy
-from sqlalchemy import event
+from sqlalchemy import event, orm
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import ORMExecuteState
 
 from clary.db.columns import Row
 
@@ -14,6 +15,22 @@ Session = AsyncSession
 
 Connection = sqlalchemy.Connection
 """The event log's transaction, as work that commits with lines gets it."""
+
+
+class ReadingSession(orm.Session):
+    """A transaction that only reads. Nowhere can it lock rows, though SQLite would not notice."""
+
+
+def _refuse_locks(state: ORMExecuteState) -> None:
+    if getattr(state.statement, "_for_update_arg", None) is not None:
+        raise LockWithoutWriteError
+
+
+event.listen(ReadingSession, "do_orm_execute", _refuse_locks)
+
+
+class LockWithoutWriteError(RuntimeError):
+    """Rows were to be locked by a transaction that may not change them."""
 
 
 WRITES = "clary_writes"

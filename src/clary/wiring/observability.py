@@ -152,7 +152,7 @@ class Sizes:
         sizes = {name: await count(db) for name, count in self._stored.items()}
         for name, folder in self._folders.items():
             sizes[name] = sizes.get(name, 0) + await asyncio.to_thread(_size_of, folder)
-        return sizes | {"database": await self._database.size_bytes()}
+        return sizes | {"database": await self._database.size_bytes(db)}
 
 
 def _size_of(folder: Path) -> int:

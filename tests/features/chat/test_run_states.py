@@ -190,12 +190,12 @@ async def test_a_takeover_that_waits_lets_no_lease_of_a_live_run_run_out(
     gate, is_waiting = Gate(Say(" end"), text="begun"), asyncio.Event()
 
     async def wait_for_its_turn(_: RunSupervisor, *, everything: bool) -> None:
-        if not everything:
-            is_waiting.set()
-            await asyncio.Event().wait()
+        assert not everything
+        is_waiting.set()
+        await asyncio.Event().wait()
 
-    monkeypatch.setattr(RunSupervisor, "_take_over", wait_for_its_turn)
     async with chat_in(tmp_path, {"slow": [gate]}, run_lease_seconds=1) as chat:
+        monkeypatch.setattr(RunSupervisor, "_take_over", wait_for_its_turn)
         stream = await chat.alice.open("/api/web-stream", said("[[play:slow]]"))
         run_id = stream.headers["x-clary-run-id"]
         await is_waiting.wait()

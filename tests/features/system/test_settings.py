@@ -15,7 +15,7 @@ from clary.kit.safe_http import OutboundBlockedError
 from clary.wiring.upkeep import SETTINGS_SECONDS
 from features.chat.world import chat_in, end_of, said
 from support.crowd import Answer, Crowd
-from support.house import House, house_in
+from support.house import SECRET_KEY, House, house_in
 
 pytestmark = pytest.mark.anyio
 
@@ -85,7 +85,7 @@ async def test_every_setting_starts_with_its_default(crowd: Crowd) -> None:
 
 
 async def test_production_starts_without_the_demo_model(tmp_path: Path) -> None:
-    async with crowd_in(tmp_path, env="production", public_url="http://127.0.0.1:8000") as crowd:
+    async with crowd_in(tmp_path, env="production", public_url="http://127.0.0.1:8000", secret_key=SECRET_KEY) as crowd:
         assert crowd.house.services.identity.live.values.demo_model is False
 
 

@@ -63,7 +63,9 @@ async def test_without_a_budget_a_call_costs_no_look_into_the_database(till: Til
     gate, call = gate_of(till, counting, places), await till.planned("alice")
     counting.trips = 0
     granted = [await gate.reserve(call) for _ in range(3)]
-    assert (await gate.require_room(call)).is_unpriced is False
+    async with services.database.read() as db:
+        assert (await gate.require_room(db, call)).is_unpriced is False
+        assert not db.in_transaction()  # It begins with the first statement.
     await counting.close()
     assert ([tuple(each) for each in granted], counting.trips) == ([(None, 900)] * 3, 0)
 
@@ -164,8 +166,10 @@ async def test_the_strictest_decides_and_the_last_to_reset_is_named(till: Till) 
 
 async def test_a_refusal_that_never_resets_says_so(till: Till) -> None:
     await till.set("server/all", tokens_per_run=0)
-    with pytest.raises(BudgetExhaustedError) as told:
-        await till.gate.require_room(await till.planned("alice"))
+    call = await till.planned("alice")
+    async with till.house.services.database.read() as db:
+        with pytest.raises(BudgetExhaustedError) as told:
+            await till.gate.require_room(db, call)
     assert (told.value.message, told.value.headers) == (("预算已用完（运行）", "Budget used up (run)"), {})
 
 

@@ -87,7 +87,8 @@ class Till:
     async def at_start(self, call: PlannedCall) -> bool | str:
         """Whether a run may start (True: with a warning), or what stands in the way."""
         try:
-            return (await self.gate.require_room(call)).is_unpriced
+            async with self.house.services.database.read() as db:
+                return (await self.gate.require_room(db, call)).is_unpriced
         except BudgetExhaustedError as problem:
             return problem.scope
         except ModelUnpricedError as problem:

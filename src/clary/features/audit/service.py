@@ -91,14 +91,17 @@ class AuditLog:
         wait for it; otherwise the entry gets a transaction of its own.
         """
         since = self._clock.now() - ONCE
-        if within is not None and is_writing(within):
+        if within is None:
+            async with self._database.read() as db:
+                if await AuditRepository(db).was_recorded(act, since=since):
+                    return
+            async with self._database.write() as db:
+                await self._record_unless_recorded(db, act, since)
+        elif is_writing(within):
             await self._record_unless_recorded(within, act, since)
-            return
-        async with self._database.read() as db:
-            if await AuditRepository(db).was_recorded(act, since=since):
-                return
-        async with self._database.write() as db:
-            await self._record_unless_recorded(db, act, since)
+        elif not await AuditRepository(within).was_recorded(act, since=since):
+            async with self._database.write_aside() as db:
+                await self._record_unless_recorded(db, act, since)
 
     async def record_admin_read(
         self, identity: Identity, target: AuditObject, *, within: Session | None = None

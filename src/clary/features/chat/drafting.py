@@ -69,11 +69,11 @@ class DraftingService:
                 agent_provider_id=agent.fast_provider_id or agent.provider_id,
                 agent_owner_id=agent.owner_id,
             )
+            owner = CallOwner(identity.user_id, STEP_NAME, identity.key_id, identity.client_id, agent_id=agent.agent_id)
+            model = self._metering.metered(self._models.client(provider), provider, owner)
+            # A stream has begun with its first byte: what cannot be called at all is refused before.
+            await model.require_room(db)
         language = request.language or prompt_language(current_locale.get())
-        owner = CallOwner(identity.user_id, STEP_NAME, identity.key_id, identity.client_id, agent_id=agent.agent_id)
-        model = self._metering.metered(self._models.client(provider), provider, owner)
-        # A stream has begun with its first byte: what cannot be called at all is refused before.
-        await model.require_room()
         return Draft(request, language, _Call(model, provider.max_tokens, self._clock))
 
     async def _agent(self, db: Session, identity: Identity, request: OptimizeRequest) -> AgentSnapshot:

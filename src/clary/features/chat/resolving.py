@@ -197,7 +197,9 @@ class RunResolver:
             recalled=things.recalled,
         )
 
-    async def require_room(self, resolved: Resolved, *, endpoint: str, session_id: str, run_id: str) -> None:
+    async def require_room(
+        self, db: Session, resolved: Resolved, *, endpoint: str, session_id: str, run_id: str
+    ) -> None:
         """Refuses what cannot even start; a model without a price is warned of where money counts (platform.md 14.3).
 
         Raises:
@@ -206,6 +208,7 @@ class RunResolver:
         config = resolved.config
         provider = config.provider
         check = await self._gate.require_room(
+            db,
             PlannedCall(
                 user_id=config.caller.user_id,
                 provider_id=provider.id,
@@ -218,7 +221,7 @@ class RunResolver:
                 session_id=session_id,
                 run_id=run_id,
                 root_run_id=run_id,
-            )
+            ),
         )
         if check.is_unpriced:
             warn(resolved.warnings, "provider_id", provider.model, "unpriced_model")

@@ -296,7 +296,7 @@ class ChatService:
         )
         if known is not None:
             await require_own_words(db, known, intake)
-        await self._resolver.require_room(resolved, endpoint=start.endpoint, session_id=session_id, run_id=run_id)
+        await self._resolver.require_room(db, resolved, endpoint=start.endpoint, session_id=session_id, run_id=run_id)
         # Last of all: a request that is going to be refused must not end what runs.
         await self._require_free(db, known, identity, replaces=replaces)
         name = resolved.config.agent_name

@@ -164,7 +164,7 @@ class MeteredModel(ModelClient, Protocol):
     Beside what `ModelClient` says, a call that does not fit raises the refusal of the budget, as people are told it.
     """
 
-    async def require_room(self) -> None:
+    async def require_room(self, db: Session) -> None:
         """Raises that refusal where a budget is spent already; sends nothing."""
         ...
 

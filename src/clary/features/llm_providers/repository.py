@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import case, delete, func, or_, select, update
 
-from clary.db.session import Session
+from clary.db.session import Session, is_writing
 from clary.features.llm_providers.tables import LlmProviderRow, LlmProviderVerificationRow
 from clary.features.permissions.service import Identity, owned_by, visible_to
 
@@ -52,14 +52,13 @@ class ProviderRepository:
         return (await self._session.scalar(query)) or 0
 
     async def find_seen(self, provider_id: str, identity: Identity) -> LlmProviderRow | None:
-        """A row of the caller, any row for an admin, or a system row; locked until the transaction ends."""
+        """A row of the caller, any row for an admin, or a system row; locked where the transaction may change it."""
         query = (
             select(LlmProviderRow)
             .where(LlmProviderRow.id == provider_id)
             .where(or_(visible_to(identity, LlmProviderRow.owner_id), LlmProviderRow.is_system))
-            .with_for_update()
         )
-        return await self._session.scalar(query)
+        return await self._session.scalar(query.with_for_update() if is_writing(self._session) else query)
 
     async def find_usable(self, provider_id: str, user_id: str) -> LlmProviderRow | None:
         """A row of this person, or a system row."""

@@ -16,6 +16,7 @@ from clary.db.session import Session
 from clary.features.knowledge.errors import DocNotFoundError, KdbNotFoundError
 from clary.features.knowledge.policy.documents import parse_key
 from clary.features.knowledge.ports import OriginalFiles
+from clary.features.knowledge.repository.bases import BaseRepository
 from clary.features.knowledge.repository.documents import DocumentRepository
 from clary.features.knowledge.repository.removals import Removable, RemovalRepository
 from clary.features.knowledge.service.signals import IngestionSignals
@@ -73,7 +74,7 @@ class KnowledgeRemoval:
             KdbNotFoundError
         """
         async with self._database.read() as db:
-            if await RemovalRepository(db).find_base(kdb_id) is None:
+            if await BaseRepository(db).find(kdb_id) is None:
                 raise KdbNotFoundError
             until = await DocumentRepository(db).next_moment(kdb_id, self._clock.now())
         while True:

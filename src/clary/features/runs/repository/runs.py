@@ -100,8 +100,9 @@ class RunRepository:
         await self._session.execute(update(RunRow).where(RunRow.run_id.in_(run_ids)).values(archived=True))
 
     async def list_of_conversation(self, conversation_id: int) -> Sequence[RunRow]:
-        """All runs of a conversation."""
-        return (await self._session.scalars(select(RunRow).where(RunRow.conversation_id == conversation_id))).all()
+        """All runs of a conversation, oldest first."""
+        query = select(RunRow).where(RunRow.conversation_id == conversation_id)
+        return (await self._session.scalars(query.order_by(RunRow.created_at, RunRow.log_id))).all()
 
     async def list_active(self, user_id: str) -> Sequence[RunRow]:
         """A user's active root runs, newest first."""

@@ -71,7 +71,7 @@ class RunService:
         """Run objects of a conversation, oldest first."""
         async with self._database.read() as db:
             runs = await RunRepository(db).list_of_conversation(conversation_id)
-        return [await self.object_of(run) for run in sorted(runs, key=lambda run: run.created_at)]
+        return [await self.object_of(run) for run in runs]
 
     async def find_readable(self, db: Session, *, conversation_id: int, run_id: str | None) -> RunRow | None:
         """The run a reader means: by id, else the active one, else the most recent (stream-runtime.md 6.5)."""

@@ -116,7 +116,7 @@ class BudgetGate:
         BudgetRepository(db).add_reservation(row)
         return granted
 
-    async def require_room(self, call: PlannedCall) -> StartCheck:
+    async def require_room(self, db: Session, call: PlannedCall) -> StartCheck:
         """Refuses what cannot even start: something that counts for it is spent (platform.md 14.3).
 
         `root_run_id` is the id the run is going to have. Reads only, and nothing while there is no budget.
@@ -124,13 +124,12 @@ class BudgetGate:
         Raises:
             BudgetExhaustedError, ModelUnpricedError
         """
-        present = await self._places.present()
+        present = await self._places.present(db)
         if not present.may_bind(call):
             return StartCheck()
-        async with self._database.read() as db:
-            ceilings = await self._places.ceilings_for(db, call, present)
-            self._require_priced(ceilings, _wanted(call))
-            spent = strictest_spent(await self._rooms(db, ceilings, call))
+        ceilings = await self._places.ceilings_for(db, call, present)
+        self._require_priced(ceilings, _wanted(call))
+        spent = strictest_spent(await self._rooms(db, ceilings, call))
         if spent is not None:
             raise self._exhausted(spent)
         return StartCheck(is_unpriced=call.price is None and any(each.unit == "cost" for each in ceilings))

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 
 from clary.db.database import Database
+from clary.db.session import Session
 from clary.features.usage.ports import PlannedCall
 from clary.features.usage.service.budgeted_model import BudgetedModel, Cost, EndedCall, entry_of, measure_call
 from clary.features.usage.service.gate import BudgetGate
@@ -97,13 +98,13 @@ class SelfBookingModel:
         """See `ModelClient`."""
         return self._client.model_name
 
-    async def require_room(self) -> None:
+    async def require_room(self, db: Session) -> None:
         """Refuses before anything is begun what could not be called at all.
 
         Raises:
             BudgetExhaustedError, ModelUnpricedError
         """
-        await self._calls.gate.require_room(self._call)
+        await self._calls.gate.require_room(db, self._call)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelItem]:
         """See `ModelClient.stream`. Each attempt is booked when it is over, also one nobody listened to the end of.

@@ -70,22 +70,33 @@ class BudgetPlaces:
         """Something changed: what there is must be read anew."""
         self._present, self._version = None, self._version + 1
 
-    async def present(self) -> Present:
-        """Which budgets there are; without a look into the database while nothing changed."""
+    async def present(self, within: Session | None = None) -> Present:
+        """Which budgets there are; without a look into the database while nothing changed.
+
+        `within`: a transaction that is open already. A second one beside it would wait for a connection that others
+        hold who wait for this one to end.
+        """
         known = self._present
-        return known if known is not None else await self.refresh()
+        if known is not None:
+            return known
+        if within is None:
+            return await self.refresh()
+        return await self._read_present(within)
 
     async def refresh(self) -> Present:
         """Reads which budgets there are."""
-        version = self._version
         async with self._database.read() as db:
-            found = await self.list_present(db)
+            return await self._read_present(db)
+
+    async def _read_present(self, db: Session) -> Present:
+        version = self._version
+        found = await self.list_present(db)
         if version == self._version:
             self._present = found
         return found
 
     async def list_present(self, db: Session) -> Present:
-        """See `refresh`; in the caller's transaction."""
+        """Which budgets there are, in the caller's transaction."""
         own = {*self.defaults, *_typed(await BudgetRepository(db).list_budgets())}
         objects: dict[Scope, frozenset[str]] = {}
         for scope, each in self.objects.items():
