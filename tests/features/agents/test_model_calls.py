@@ -124,7 +124,7 @@ async def test_what_an_attempt_said_before_it_broke_does_not_count(stage: Stage)
 async def test_a_call_ends_in_time_and_is_booked_as_estimated(stage: Stage) -> None:
     model = PlayedModel([TextDelta("12345678"), None])
     with pytest.raises(ModelCallFailedError) as refused:
-        await calls(stage, model, max_seconds=0.05).ask(ASSIGNMENT, value)
+        await calls(stage, model, max_seconds=1.0).ask(ASSIGNMENT, value)
     assert (refused.value.kind, model.closed) == ("provider_timeout", 1)
     assert await ledger(stage) == [(1, "cut", "estimated", 16, 2, "0.00002000")]
 

@@ -72,17 +72,17 @@ async def added(person: Speaker, url: str, name: str = "evil", **more: Any) -> J
 async def beside(chat: Chat, doing: "asyncio.Task[Lines]") -> Lines:
     """The lines of a run, while somebody else's runs and the health endpoints answer as ever."""
     bob = await chat.person("bob")
-    number = 0
-    while True:
+    took: list[float] = []
+    while not doing.done() or not took:
         begun = time.monotonic()
-        with fail_after(SERVED):
-            assert end_of(await bob.say("[[play:plain]]", f"s{number}")) == ("completed", "answered")
-            for path in ("/api/health", "/api/ready"):
-                assert (await bob.call("GET", path)).status_code == 200
-        number += 1
-        if doing.done() and time.monotonic() - begun < SERVED:
-            return doing.result()
+        assert end_of(await bob.say("[[play:plain]]", f"s{len(took)}")) == ("completed", "answered")
+        for path in ("/api/health", "/api/ready"):
+            assert (await bob.call("GET", path)).status_code == 200
+        took.append(time.monotonic() - begun)
         await asyncio.wait({doing}, timeout=0.02)
+    # A machine may be busy for one of them; who waits for a hanging call waits each time.
+    assert min(took) < SERVED
+    return doing.result()
 
 
 async def run(chat: Chat, script: str, **more: Any) -> Lines:
