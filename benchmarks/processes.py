@@ -144,7 +144,7 @@ async def measure(shape: Shape, servers: list[Target], token: str, agent: str, l
         "headers": {"Authorization": f"Bearer {token}"},
     }
     async with (
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), **options) as session,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True), **options) as session,
         aiohttp.ClientSession(**options) as asking,
     ):
         for _ in range(100):

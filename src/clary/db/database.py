@@ -33,7 +33,7 @@ from clary.kit.text import Text
 BUSY_TIMEOUT_MS = 5000
 POOL_WAIT_SECONDS = 10
 READERS = 6
-ASIDE = 2
+ASIDE = 4
 CLOSING_SECONDS = 10
 SLOW_SECONDS = 0.1
 
@@ -89,13 +89,14 @@ class Database:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         One at a time in the whole deployment, so that what was read in it still counts when it commits. `beside`: it
-        does not wait for its turn, for statements that each hold their whole condition (moving the end of a lease).
+        waits neither for its turn nor for those who wait for theirs, for statements that each hold their whole
+        condition (moving the end of a lease).
 
         Raises:
             UnavailableError: the database cannot be reached or stays locked.
         """
-        takes_turn = not beside and not self.is_sqlite
-        async with self._session(self._writer, kind=TurnSession if takes_turn else None) as session:
+        kind = None if beside or self.is_sqlite else TurnSession
+        async with self._session(self._aside if beside else self._writer, kind=kind) as session:
             yield self._writing(session)
             await session.commit()
 

@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say, Tokens
+from clary.db.database import UnavailableError
 from clary.features.chat.supervisor import RunSupervisor
+from clary.features.runs.repository import RunRepository
 from clary.features.runs.service import RunRow
 from features.chat.world import Chat, Speaker, chat_in, end_of, said, until
 from support.schema import stored_bytes
@@ -207,3 +209,27 @@ async def test_a_takeover_that_waits_lets_no_lease_of_a_live_run_run_out(
         assert await until(is_renewed)
         gate.open()
         assert end_of(await stream.lines())[0] == "completed"
+
+
+@pytest.mark.sqlite
+async def test_who_is_alone_works_on_though_its_leases_ran_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else could take them over, so a process with more to do than it can does not give them back."""
+    gate, tried = Gate(Say(" end"), text="begun"), list[str]()
+
+    async def never(_: RunRepository, process_id: str, *_more: Any) -> None:
+        tried.append(process_id)
+        raise UnavailableError
+
+    monkeypatch.setattr(RunRepository, "renew_leases", never)
+    async with chat_in(tmp_path, {"slow": [gate]}, run_lease_seconds=1) as chat:
+        stream = await chat.alice.open("/api/web-stream", said("[[play:slow]]"))
+        chat.house.clock.move(seconds=60)
+        seen = len(tried)
+
+        async def is_late() -> bool:
+            return len(tried) > seen + 2
+
+        assert await until(is_late)
+        gate.open()
+        assert end_of(await stream.lines())[0] == "completed"
+        assert (await row_of(chat, stream.headers["x-clary-run-id"])).takeovers == 0

@@ -318,7 +318,7 @@ class RunSupervisor:
             await prepared.execution.end_stopped()
 
     async def _keep_leases(self) -> None:
-        """Renews leases, and stops working before one could run out."""
+        """Renews leases, and stops working before one could run out where others could take over."""
         while True:
             await asyncio.sleep(self._pause)
             try:
@@ -327,7 +327,8 @@ class RunSupervisor:
                 self._renewed_at = self._clock.monotonic()
             except UnavailableError:
                 log.warning("leases_not_renewed")
-            if self._clock.monotonic() - self._renewed_at > self._lease_seconds * 0.9:
+            is_late = self._clock.monotonic() - self._renewed_at > self._lease_seconds * 0.9
+            if is_late and not self._sole_process:
                 self._abandon_all()
 
     async def _look_for_abandoned(self) -> None:

@@ -100,7 +100,7 @@ class LeaseKeeper:
         moved = [each for each in held if each.progress > each.told]
         if not due and not moved:
             return
-        async with self._database.write() as db:
+        async with self._database.write(beside=True) as db:
             ingestions = IngestionRepository(db)
             if due:
                 ids = [each.claim.doc_id for each in due]
