@@ -86,7 +86,9 @@ async def follow_stream(session: aiohttp.ClientSession, url: str, figures: Figur
 async def read_ages(session: aiohttp.ClientSession, method: str, url: str, body: Any, ages: list[float]) -> bool:
     """Notes how old each line is when it is read, to the end of the stream; False: not yet there."""
     rest = b""
-    async with session.request(method, url, json=body) as answer:
+    # A start that was refused late may have begun all the same: its key joins that run.
+    headers = {"Idempotency-Key": body["session_id"]} if body else {}
+    async with session.request(method, url, json=body, headers=headers) as answer:
         if answer.status == 503 or (answer.status == 404 and method == "GET"):
             return False
         if answer.status != 200:

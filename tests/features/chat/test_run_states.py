@@ -12,6 +12,8 @@ from clary.db.database import UnavailableError
 from clary.features.chat.supervisor import RunSupervisor
 from clary.features.runs.repository import RunRepository
 from clary.features.runs.service import RunRow
+from clary.features.usage.ports import Reservation
+from clary.features.usage.service.gate import BudgetGate
 from features.chat.world import Chat, Speaker, chat_in, end_of, said, until
 from support.schema import stored_bytes
 
@@ -233,3 +235,28 @@ async def test_who_is_alone_works_on_though_its_leases_ran_out(tmp_path: Path, m
         gate.open()
         assert end_of(await stream.lines())[0] == "completed"
         assert (await row_of(chat, stream.headers["x-clary-run-id"])).takeovers == 0
+
+
+async def test_a_run_that_finds_no_database_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reserve, away = BudgetGate.reserve, asyncio.Event()
+
+    async def away_once(self: BudgetGate, *given: Any, **more: Any) -> Reservation:
+        if not away.is_set():
+            away.set()
+            raise UnavailableError
+        return await reserve(self, *given, **more)
+
+    monkeypatch.setattr(BudgetGate, "reserve", away_once)
+    async with chat_in(tmp_path, {"two": [CallTools([Call("todo_read")]), Say("Done.")]}, run_lease_seconds=3) as chat:
+        agent_id = await chat.alice.agent(availableTools=["todo_read"])
+        stream = await chat.alice.open("/api/web-stream", said("[[play:two]]", agent_id=agent_id))
+        await away.wait()
+
+        async def is_over() -> bool:
+            chat.house.clock.move(seconds=4)
+            return (await row_of(chat, stream.headers["x-clary-run-id"])).status not in ("queued", "running")
+
+        assert await until(is_over)
+        assert end_of(await stream.lines()) == ("completed", "answered")
+        assert (await row_of(chat, stream.headers["x-clary-run-id"])).takeovers == 1
+        assert len(chat.provider.requests) == 2

@@ -8,6 +8,7 @@ from typing import Literal
 
 import structlog
 
+from clary.db.database import UnavailableError
 from clary.features.chat.ending import write_end
 from clary.features.chat.recording import RunRecorder
 from clary.features.chat.run_span import run_span, tell_end
@@ -173,6 +174,9 @@ async def work(make_loop: MakeLoop, recorder: RunRecorder) -> LoopEnded:
         return await follow(await make_loop(), recorder)
     except (RunFailedError, LogFencedError, LogUnavailableError):
         raise
+    except UnavailableError as error:
+        # The database is away, or has no connection left: whoever takes over goes on from the last recorded step.
+        raise LogUnavailableError("database") from error
     except Exception as error:
         # The supervisor's last resort: the person gets an end, the log gets the fault.
         log.error("run_fault", run_id=recorder.run_id, exc_info=error)
