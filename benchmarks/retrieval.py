@@ -259,6 +259,8 @@ class Server:
 
     async def search(self, mode: str, question: str, *, top_k: int = 100) -> list[str]:
         """Names of documents, best first."""
+        if not question.strip():
+            return []  # cmrc-zhs has one; the API refuses to be asked nothing.
         wire = {"words": "lexical", "vectors": "vector", "both": "hybrid"}[mode]
         body = {"kdb_id": self._kdb_id, "query": question[:4000], "top_k": top_k, "mode": wire, "merge": False}
         results = (await self._call("POST", "/retrieve", json=body))["results"]
