@@ -48,11 +48,11 @@ async def test_who_has_a_transaction_open_begins_no_second_one(opened: Database)
                 assert await db.scalar(text("SELECT 1")) == 1
 
 
-async def test_many_readers_write_aside_though_they_hold_every_connection(opened: Database) -> None:
+async def test_many_readers_write_though_they_hold_every_connection(opened: Database) -> None:
     async def look_and_note(number: int) -> None:
         async with opened.read() as db:
             await db.scalar(text("SELECT 1"))
-            async with opened.write_aside() as inner:
+            async with opened.write(while_reading=True) as inner:
                 await inner.execute(text("INSERT INTO things VALUES (:number)"), {"number": number})
 
     async with asyncio.timeout(POOL_WAIT_SECONDS):

@@ -85,32 +85,23 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def write(self, *, beside: bool = False) -> AsyncGenerator[AsyncSession]:
+    async def write(self, *, beside: bool = False, while_reading: bool = False) -> AsyncGenerator[AsyncSession]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         One at a time in the whole deployment, so that what was read in it still counts when it commits. `beside`: it
         waits neither for its turn nor for those who wait for theirs, for statements that each hold their whole
-        condition (moving the end of a lease).
+        condition (moving the end of a lease). `while_reading`: the caller has a transaction open that only reads; this
+        one takes no connection that others wait for while they hold one.
 
         Raises:
             UnavailableError: the database cannot be reached or stays locked.
         """
+        engine = self._aside if beside or while_reading else self._writer
         kind = None if beside or self.is_sqlite else TurnSession
-        async with self._session(self._aside if beside else self._writer, kind=kind) as session:
-            yield self._writing(session)
+        async with self._session(engine, kind=kind, is_inner=while_reading) as session:
+            session.info[WRITES] = True
+            yield session
             await session.commit()
-
-    @asynccontextmanager
-    async def write_aside(self) -> AsyncGenerator[AsyncSession]:
-        """The same for who has a transaction open that only reads: connections of its own wait for nobody's end."""
-        kind = None if self.is_sqlite else TurnSession
-        async with self._session(self._aside, kind=kind, is_inner=True) as session:
-            yield self._writing(session)
-            await session.commit()
-
-    def _writing(self, session: AsyncSession) -> AsyncSession:
-        session.info[WRITES] = True
-        return session
 
     @asynccontextmanager
     async def _session(

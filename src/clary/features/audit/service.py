@@ -100,7 +100,7 @@ class AuditLog:
         elif is_writing(within):
             await self._record_unless_recorded(within, act, since)
         elif not await AuditRepository(within).was_recorded(act, since=since):
-            async with self._database.write_aside() as db:
+            async with self._database.write(while_reading=True) as db:
                 await self._record_unless_recorded(db, act, since)
 
     async def record_admin_read(

@@ -91,7 +91,7 @@ class RunRepository:
                 RunRow.parent_run_id.is_(None),
                 RunRow.archived.is_(False),
             )
-            .order_by(RunRow.created_at.desc())
+            .order_by(RunRow.created_at.desc(), RunRow.log_id.desc())
             .limit(1)
         )
 
@@ -109,7 +109,7 @@ class RunRepository:
         rows = await self._session.scalars(
             select(RunRow)
             .where(RunRow.user_id == user_id, RunRow.status.in_(ACTIVE), RunRow.parent_run_id.is_(None))
-            .order_by(RunRow.created_at.desc())
+            .order_by(RunRow.created_at.desc(), RunRow.log_id.desc())
         )
         return rows.all()
 
