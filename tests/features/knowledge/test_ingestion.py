@@ -10,6 +10,7 @@ from sqlalchemy import event
 from clary.db.database import Database
 from clary.features.knowledge.policy.attempts import MOST_LOSSES, RETRY_SECONDS
 from clary.features.knowledge.repository.documents import DocumentRepository
+from clary.features.knowledge.repository.ingestions import IngestionRepository
 from clary.features.knowledge.tables import KnowledgeIndexRow
 from features.knowledge.stacks import PATIENCE, add_version
 from features.knowledge.workshop import Gate, PlainParser, Workshop, all_done, refused, working
@@ -268,6 +269,31 @@ async def test_leases_are_renewed_and_progress_rises_while_a_document_is_read(
                 workshop.signals.changed.set()
                 await asyncio.sleep(0.02)
         gate.opened.set()
+        assert (await workshop.until(doc_id, 2)).progress == 100
+
+
+async def test_who_cannot_renew_for_whatever_fault_stops_and_later_goes_on(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop = Workshop(database, tmp_path, lease_seconds=0.4)
+    held_up = workshop.parser.before["n"] = Gate()
+    kdb = await workshop.base()
+    doc_id = await workshop.put(kdb, "n", "x")
+
+    async def faulty(*_: object) -> None:
+        raise RuntimeError
+
+    async with working(workshop):
+        async with asyncio.timeout(PATIENCE):
+            await held_up.reached.wait()
+            with monkeypatch.context() as patch:
+                patch.setattr(IngestionRepository, "list_held", faulty)
+                # What it does is stopped, and the free worker reads the next one.
+                await workshop.until(await workshop.put(kdb, "next", "x"), 2)
+        assert workshop.parser.log == ["n", "next"]
+        held_up.opened.set()
+        workshop.clock.move(seconds=1)
+        workshop.signals.waiting.set()
         assert (await workshop.until(doc_id, 2)).progress == 100
 
 

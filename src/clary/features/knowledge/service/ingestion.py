@@ -66,11 +66,6 @@ class IngestionWorker:
         self._claiming = asyncio.Lock()
         self._loops: list[asyncio.Task[None]] = []
 
-    @property
-    def is_working(self) -> bool:
-        """Whether it does what it was set to do."""
-        return not any(loop.done() for loop in self._loops)
-
     async def start(self, *, beside: bool = False) -> None:
         """Begins; goes on with what a dead process left. `beside`: another process may be working all the same."""
         if not self._settings.workers:
@@ -78,8 +73,8 @@ class IngestionWorker:
         if self._settings.sole_process and not beside:
             async with self._database.write() as db:
                 await IngestionRepository(db).end_leases()
-        duties = [self._work() for _ in range(self._settings.workers)]
-        self._loops = [asyncio.create_task(duty) for duty in (*duties, self._keeper.run())]
+        self._loops = [asyncio.create_task(self._work()) for _ in range(self._settings.workers)]
+        self._keeper.start()
 
     async def stop(self) -> None:
         """Stops working and puts back what it holds."""
@@ -87,6 +82,7 @@ class IngestionWorker:
         for task in loops:
             task.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
+        await self._keeper.stop()
         if loops:
             async with self._database.write() as db:
                 await IngestionRepository(db).give_back(self._settings.process_id)

@@ -11,6 +11,7 @@ from clary.db.database import Database, UnavailableError
 from clary.features.knowledge.repository.ingestions import IngestionRepository
 from clary.features.knowledge.service.claims import Claim, ClaimDesk
 from clary.features.knowledge.service.signals import IngestionSignals
+from clary.kit.duties import Duty
 
 log = structlog.get_logger()
 
@@ -57,6 +58,7 @@ class LeaseKeeper:
         self._process_id = process_id
         self._lease_seconds = lease_seconds
         self._held: dict[tuple[str, int], Held] = {}
+        self._duty = Duty("document_leases", self._run, restart_seconds=LOOK_SECONDS)
 
     @contextmanager
     def holding(self, claim: Claim) -> Generator[Held]:
@@ -68,7 +70,15 @@ class LeaseKeeper:
         finally:
             del self._held[(claim.doc_id, claim.generation)]
 
-    async def run(self) -> None:
+    def start(self) -> None:
+        """Begins."""
+        self._duty.start()
+
+    async def stop(self) -> None:
+        """Ends it."""
+        await self._duty.stop()
+
+    async def _run(self) -> None:
         """Renews four times within the length of a lease."""
         while True:
             await self._signals.wait(self._signals.changed, LOOK_SECONDS)
@@ -80,10 +90,9 @@ class LeaseKeeper:
                 await self._write(asyncio.get_running_loop().time())
             except UnavailableError:
                 log.warning("document_leases_not_renewed")
-            except Exception as error:
-                # Without it every document in work would be lost to somebody else.
-                log.error("document_leases_fault", exc_info=error)
-            self._stop_expired(asyncio.get_running_loop().time())
+            finally:
+                # Also after a fault, which may come again each time.
+                self._stop_expired(asyncio.get_running_loop().time())
 
     async def _stop_lost(self) -> None:
         held = list(self._held.values())
