@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import select
 
 from clary.features.agents.answers import Json
 from clary.features.agents.errors import ModelCallFailedError
+from clary.features.agents.service import model_calls
 from clary.features.agents.service.model_calls import Assignment, Author, ModelCalls
 from clary.features.llm_providers.service import Money, ProviderSnapshot
 from clary.features.usage.tables import UsageRow
@@ -45,6 +47,7 @@ class PlayedModel:
         self._calls = list(calls)
         self.requests: list[ModelRequest] = []
         self.closed = 0
+        self.waits = asyncio.Event()
 
     def brief_client(self, provider: ProviderSnapshot) -> ModelClient:
         return self
@@ -56,6 +59,7 @@ class PlayedModel:
                 if isinstance(item, Exception):
                     raise item
                 if item is None:
+                    self.waits.set()
                     await asyncio.Event().wait()
                 else:
                     yield item
@@ -121,11 +125,21 @@ async def test_what_an_attempt_said_before_it_broke_does_not_count(stage: Stage)
     assert await calls(stage, model).ask(ASSIGNMENT, value) == 7
 
 
-async def test_a_call_ends_in_time_and_is_booked_as_estimated(stage: Stage) -> None:
-    model = PlayedModel([TextDelta("12345678"), None])
+async def test_a_call_ends_in_time_and_is_booked_as_estimated(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, deadline, given = PlayedModel([TextDelta("12345678"), None]), asyncio.timeout(None), list[float]()
+
+    def timeout(seconds: float) -> asyncio.Timeout:
+        given.append(seconds)
+        return deadline
+
+    # The time is over when the model has begun, however long a busy machine takes until then.
+    monkeypatch.setattr(model_calls, "asyncio", SimpleNamespace(timeout=timeout, to_thread=asyncio.to_thread))
+    asking = asyncio.create_task(calls(stage, model, max_seconds=7).ask(ASSIGNMENT, value))
+    await model.waits.wait()
+    deadline.reschedule(asyncio.get_running_loop().time())
     with pytest.raises(ModelCallFailedError) as refused:
-        await calls(stage, model, max_seconds=1.0).ask(ASSIGNMENT, value)
-    assert (refused.value.kind, model.closed) == ("provider_timeout", 1)
+        await asking
+    assert (refused.value.kind, model.closed, given) == ("provider_timeout", 1, [7])
     assert await ledger(stage) == [(1, "cut", "estimated", 16, 2, "0.00002000")]
 
 
