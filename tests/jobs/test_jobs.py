@@ -4,10 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from clary.errors import ConflictError
 from clary.jobs.job import JobLostError, RetryLaterError
 from clary.jobs.work import Work
+from clary.jobs.worker import Kind
 from clary.kit.text import Text
 from jobs.conftest import Yard
 
@@ -260,3 +262,43 @@ async def test_a_job_that_ended_is_forgotten_after_a_day_and_with_its_owner(yard
     await yard.ended(await yard.add())
     async with yard.database.write() as db:
         assert [await yard.queue.forget_owner(db, owner_id=name) for name in ("ann", "bob")] == [1, 0]
+
+
+async def test_one_look_asks_once_for_all_kinds(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clary.jobs.worker.LOOK_SECONDS", 60.0)
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.append(statement)
+
+    worker = await yard.worker(Holes())
+    for number in range(20):
+        worker.register(Kind(f"rest {number}", Holes()))
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        worker.wake()
+        async with asyncio.timeout(20):
+            while not any("jobs.due_at" in each for each in asked):
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len([each for each in asked if "jobs.due_at" in each]) == 1
+
+
+async def test_kinds_do_not_wait_for_each_other(yard: Yard) -> None:
+    digging, filling = Holes(), Holes()
+    worker = await yard.worker(digging, slots=1)
+    worker.register(Kind("fill", filling, slots=1))
+    first, _ = await yard.add(payload=1), await yard.add(payload=2)
+    async with yard.database.write() as db:
+        await yard.queue.add(db, kind="fill", owner_id="ann", payload=3)
+    async with asyncio.timeout(20):
+        while not (digging.begun and filling.begun):
+            await asyncio.sleep(0.01)
+    assert (digging.begun, filling.begun) == ([1], [3])
+    digging.go_on.set()
+    await yard.ended(first)
+    async with asyncio.timeout(20):
+        while digging.begun != [1, 2]:
+            await asyncio.sleep(0.01)

@@ -63,16 +63,23 @@ class JobRepository:
         query = select(JobRow.owner_id).where(JobRow.kind == kind, JobRow.status.in_(OPEN)).distinct()
         return set(await self._session.scalars(query))
 
-    async def list_due(self, kind: str, now: float) -> list[Due]:
-        """Owners with a job that waits for its turn, or whose worker is gone."""
-        query = select(JobRow.owner_id, func.min(JobRow.created_at)).where(_is_due(kind, now)).group_by(JobRow.owner_id)
-        return [Due(owner_id, since) for owner_id, since in await self._session.execute(query)]
+    async def list_due(self, kinds: Collection[str], now: float) -> dict[str, list[Due]]:
+        """By kind that has any: owners with a job that waits for its turn, or whose worker is gone."""
+        query = (
+            select(JobRow.kind, JobRow.owner_id, func.min(JobRow.created_at))
+            .where(JobRow.kind.in_(list(kinds)), _is_due(now))
+            .group_by(JobRow.kind, JobRow.owner_id)
+        )
+        due: dict[str, list[Due]] = {}
+        for kind, owner_id, since in await self._session.execute(query):
+            due.setdefault(kind, []).append(Due(owner_id, since))
+        return due
 
     async def take(self, kind: str, owner_id: str, now: float) -> JobRow | None:
         """The oldest such job of an owner, locked; one that another worker is just taking is passed over."""
         query = (
             select(JobRow)
-            .where(_is_due(kind, now), JobRow.owner_id == owner_id)
+            .where(JobRow.kind == kind, JobRow.owner_id == owner_id, _is_due(now))
             .order_by(JobRow.created_at, JobRow.id)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -139,9 +146,11 @@ def _held_by(lease_owner: str) -> ColumnElement[bool]:
     return and_(JobRow.lease_owner == lease_owner, JobRow.status == "running")
 
 
-def _is_due(kind: str, now: float) -> ColumnElement[bool]:
+def _is_due(now: float) -> ColumnElement[bool]:
     waits = and_(JobRow.status == "pending", JobRow.due_at <= now)
-    return and_(JobRow.kind == kind, or_(waits, and_(JobRow.status == "running", JobRow.lease_expires_at < now)))
+    is_left = and_(JobRow.status == "running", JobRow.lease_expires_at < now)
+    # Said twice, so that the index over kind and status finds the few open ones among all that have ended.
+    return and_(JobRow.status.in_(OPEN), or_(waits, is_left))
 
 
 def job_of(row: JobRow) -> Job:

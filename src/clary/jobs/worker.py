@@ -102,9 +102,8 @@ class JobWorker:
         while True:
             self._woken.clear()
             try:
-                for kind in self._kinds.values():
-                    while self._count(kind) < kind.slots and await self._begin_next(kind):
-                        pass
+                while await self._begin_due():
+                    pass
             except UnavailableError:
                 log.warning("jobs_not_claimed")
             except Exception as error:
@@ -119,10 +118,18 @@ class JobWorker:
     def _count(self, kind: Kind) -> int:
         return sum(held.kind is kind for held in self._held.values())
 
-    async def _begin_next(self, kind: Kind) -> bool:
-        """Begins the next job of a kind: owners take turns, and each one's jobs come in their order."""
+    async def _begin_due(self) -> bool:
+        """Begins one job of every kind that has any and a slot free; says whether there was one."""
+        free = [kind.name for kind in self._kinds.values() if self._count(kind) < kind.slots]
+        if not free:
+            return False
+        # One question for all kinds: an idle process asks it every second.
         async with self._database.read() as db:
-            due = await JobRepository(db).list_due(kind.name, self._clock.epoch())
+            due = await JobRepository(db).list_due(free, self._clock.epoch())
+        return any([await self._begin_next(self._kinds[name], owners) for name, owners in due.items()])
+
+    async def _begin_next(self, kind: Kind, due: list[Due]) -> bool:
+        """Begins the next job of a kind: owners take turns, and each one's jobs come in their order."""
         for owner in sorted(due, key=lambda each: self._turn(kind, each)):
             async with self._database.write() as db:
                 row = await JobRepository(db).take(kind.name, owner.owner_id, self._clock.epoch())
