@@ -203,6 +203,7 @@ class Server:
         self._session, self._mode = session, mode
         self._prefix = url.rstrip("/") + "/api/knowledge-base"
         self._kdb_id = ""
+        self._names: dict[str, str] = {}
 
     async def build(self, collection: Collection) -> None:
         """Uploads, and waits until words and vectors of everything are there."""
@@ -219,6 +220,7 @@ class Server:
         # A base with a model has no vectors at first, which is not yet the state that is measured.
         wanted = "none" if self._mode == "none" else "complete"
         await self._until("/info", {}, lambda data: data["index"]["vectors"] == wanted)
+        await self._read_names()
 
     async def fill(self, collection: Collection, passages: int) -> None:
         """Makes so many passages of the collection, one document for each hundred, and asks questions meanwhile."""
@@ -258,13 +260,24 @@ class Server:
         print(f"  words    {_percentiles(times)}")
 
     async def search(self, mode: str, question: str, *, top_k: int = 100) -> list[str]:
-        """Names of documents, best first."""
+        """Ids of texts, best first."""
         if not question.strip():
             return []  # cmrc-zhs has one; the API refuses to be asked nothing.
         wire = {"words": "lexical", "vectors": "vector", "both": "hybrid"}[mode]
         body = {"kdb_id": self._kdb_id, "query": question[:4000], "top_k": top_k, "mode": wire, "merge": False}
         results = (await self._call("POST", "/retrieve", json=body))["results"]
-        return list(dict.fromkeys(result["metadata"]["doc_name"].removesuffix(".txt") for result in results))
+        # Texts that stand in several documents are given once, with the others named: all of them were found.
+        found = [doc for it in results for doc in (it["doc_id"], *it["metadata"].get("also_in", ()))]
+        return list(dict.fromkeys(self._names.get(doc, doc) for doc in found))
+
+    async def _read_names(self) -> None:
+        """Ids of documents → ids of the texts."""
+        page, total = 1, 1
+        while 200 * (page - 1) < total:
+            query = {"kdb_id": self._kdb_id, "page_no": str(page), "page_size": "200"}
+            told = await self._call("GET", "/doc/list", params=query)
+            self._names |= {each["id"]: each["doc_name"].removesuffix(".txt") for each in told["list"]}
+            page, total = page + 1, told["total"]
 
     async def _until(self, path: str, query: dict[str, str], holds: Callable[[Json], bool]) -> None:
         while not holds(await self._call("GET", path, params={"kdb_id": self._kdb_id, **query})):
