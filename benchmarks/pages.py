@@ -13,9 +13,9 @@ import random
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import aiohttp
+from retrieval import Server
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from support.sample_files import pdf
@@ -36,32 +36,20 @@ def make_files(data: Path, files: int, pages: int) -> list[bytes]:
     return made
 
 
-async def measure(session: aiohttp.ClientSession, prefix: str, files: list[bytes], pages: int) -> None:
+async def measure(server: Server, files: list[bytes], pages: int) -> None:
     """Prints how long it took, and what came of it."""
-
-    async def call(method: str, path: str, **more: Any) -> dict[str, Any]:
-        async with session.request(method, prefix + path, **more) as response:
-            answer = await response.json()
-        if answer.get("code") != 200:
-            raise SystemExit(f"{path}: {answer.get('code')} {answer.get('message')}")
-        return answer["data"]
-
-    settings = {"embedding": {"mode": "none"}}
-    kdb_id = (await call("POST", "/add", json={"name": "pages", "type": "document", "kdb_setting": settings}))["kdb_id"]
-    form = aiohttp.FormData({"kdb_id": kdb_id})
+    body = {"name": "pages", "type": "document", "kdb_setting": {"embedding": {"mode": "none"}}}
+    server.kdb_id = (await server.call("POST", "/add", json=body))["kdb_id"]
+    form = aiohttp.FormData({"kdb_id": server.kdb_id})
     for number, content in enumerate(files):
         form.add_field("files", content, filename=f"{number}.pdf", content_type="application/pdf")
     began = time.perf_counter()
-    task = (await call("POST", "/doc/add_by_files", data=form))["taskId"]
-    known = {"kdb_id": kdb_id, "task_id": task}
-    while (await call("GET", "/doc/task_process", params=known))["taskProcess"] < 100:
-        await asyncio.sleep(0.1)
+    task = (await server.call("POST", "/doc/add_by_files", data=form))["taskId"]
+    await server.until("/doc/task_process", {"task_id": task}, lambda data: data["taskProcess"] >= 100)
     spent = time.perf_counter() - began
-    passages = (await call("GET", "/info", params={"kdb_id": kdb_id}))["passages"]
-    print(
-        f"{len(files)} files of {pages} pages in {spent:.1f} s: {len(files) * pages / spent:.0f} pages/s, "
-        f"{passages} passages"
-    )
+    passages = (await server.call("GET", "/info", params={"kdb_id": server.kdb_id}))["passages"]
+    made = f"{len(files)} files of {pages} pages in {spent:.1f} s"
+    print(f"{made}: {len(files) * pages / spent:.0f} pages/s, {passages} passages")
 
 
 async def main() -> None:
@@ -78,7 +66,7 @@ async def main() -> None:
         return
     files = make_files(wanted.data, wanted.files, wanted.pages)
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {wanted.key}"}) as session:
-        await measure(session, wanted.url.rstrip("/") + "/api/knowledge-base", files, wanted.pages)
+        await measure(Server(session, wanted.url, mode="none"), files, wanted.pages)
 
 
 if __name__ == "__main__":

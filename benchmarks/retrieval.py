@@ -202,43 +202,43 @@ class Server:
     def __init__(self, session: aiohttp.ClientSession, url: str, *, mode: str) -> None:
         self._session, self._mode = session, mode
         self._prefix = url.rstrip("/") + "/api/knowledge-base"
-        self._kdb_id = ""
+        self.kdb_id = ""
         self._names: dict[str, str] = {}
 
     async def build(self, collection: Collection) -> None:
         """Uploads, and waits until words and vectors of everything are there."""
         settings = {"embedding": {"mode": self._mode}, "chunk": {"target_chars": 4000, "overlap_chars": 0}}
         body = {"name": collection.name, "type": "document", "kdb_setting": settings}
-        self._kdb_id = (await self._call("POST", "/add", json=body))["kdb_id"]
+        self.kdb_id = (await self.call("POST", "/add", json=body))["kdb_id"]
         texts = list(collection.texts.items())
         for start in range(0, len(texts), 100):
-            form = aiohttp.FormData({"kdb_id": self._kdb_id})
+            form = aiohttp.FormData({"kdb_id": self.kdb_id})
             for text_id, text in texts[start : start + 100]:
                 form.add_field("files", text.encode(), filename=f"{text_id}.txt", content_type="text/plain")
-            task = (await self._call("POST", "/doc/add_by_files", data=form))["taskId"]
-            await self._until("/doc/task_process", {"task_id": task}, lambda data: data["taskProcess"] >= 100)
+            task = (await self.call("POST", "/doc/add_by_files", data=form))["taskId"]
+            await self.until("/doc/task_process", {"task_id": task}, lambda data: data["taskProcess"] >= 100)
         # A base with a model has no vectors at first, which is not yet the state that is measured.
         wanted = "none" if self._mode == "none" else "complete"
-        await self._until("/info", {}, lambda data: data["index"]["vectors"] == wanted)
+        await self.until("/info", {}, lambda data: data["index"]["vectors"] == wanted)
         await self._read_names()
 
     async def fill(self, collection: Collection, passages: int) -> None:
         """Makes so many passages of the collection, one document for each hundred, and asks questions meanwhile."""
         settings = {"embedding": {"mode": "none"}, "chunk": {"target_chars": 200, "overlap_chars": 0}}
         body = {"name": "speed", "type": "document", "kdb_setting": settings}
-        self._kdb_id = (await self._call("POST", "/add", json=body))["kdb_id"]
+        self.kdb_id = (await self.call("POST", "/add", json=body))["kdb_id"]
         texts, questions = list(collection.texts.values()), list(collection.questions.values())
         chosen, began, times = random.Random(1), time.perf_counter(), list[float]()
         for start in range(0, passages, 10_000):
-            form = aiohttp.FormData({"kdb_id": self._kdb_id})
+            form = aiohttp.FormData({"kdb_id": self.kdb_id})
             for first in range(start, min(start + 10_000, passages), 100):
                 paragraphs = (
                     f"n{chosen.randrange(passages)} {texts[number % len(texts)][:180]}"
                     for number in range(first, first + 100)
                 )
                 form.add_field("files", io.BytesIO("\n\n".join(paragraphs).encode()), filename=f"{first}.txt")
-            task = (await self._call("POST", "/doc/add_by_files", data=form))["taskId"]
-            while (await self._call("GET", "/doc/task_process", params={"kdb_id": self._kdb_id, "task_id": task}))[
+            task = (await self.call("POST", "/doc/add_by_files", data=form))["taskId"]
+            while (await self.call("GET", "/doc/task_process", params={"kdb_id": self.kdb_id, "task_id": task}))[
                 "taskProcess"
             ] < 100:
                 asked = time.perf_counter()
@@ -246,7 +246,7 @@ class Server:
                 times.append(1000 * (time.perf_counter() - asked))
                 await asyncio.sleep(0.2)
         spent = time.perf_counter() - began
-        made = (await self._call("GET", "/info", params={"kdb_id": self._kdb_id}))["passages"]
+        made = (await self.call("GET", "/info", params={"kdb_id": self.kdb_id}))["passages"]
         print(f"{made} passages in {spent:.0f} s; queries meanwhile: {_percentiles(times)}")
 
     async def measure_speed(self, collection: Collection, passages: int) -> None:
@@ -264,8 +264,8 @@ class Server:
         if not question.strip():
             return []  # cmrc-zhs has one; the API refuses to be asked nothing.
         wire = {"words": "lexical", "vectors": "vector", "both": "hybrid"}[mode]
-        body = {"kdb_id": self._kdb_id, "query": question[:4000], "top_k": top_k, "mode": wire, "merge": False}
-        results = (await self._call("POST", "/retrieve", json=body))["results"]
+        body = {"kdb_id": self.kdb_id, "query": question[:4000], "top_k": top_k, "mode": wire, "merge": False}
+        results = (await self.call("POST", "/retrieve", json=body))["results"]
         # Texts that stand in several documents are given once, with the others named: all of them were found.
         found = [doc for it in results for doc in (it["doc_id"], *it["metadata"].get("also_in", ()))]
         return list(dict.fromkeys(self._names.get(doc, doc) for doc in found))
@@ -274,16 +274,18 @@ class Server:
         """Ids of documents → ids of the texts."""
         page, total = 1, 1
         while 200 * (page - 1) < total:
-            query = {"kdb_id": self._kdb_id, "page_no": str(page), "page_size": "200"}
-            told = await self._call("GET", "/doc/list", params=query)
+            query = {"kdb_id": self.kdb_id, "page_no": str(page), "page_size": "200"}
+            told = await self.call("GET", "/doc/list", params=query)
             self._names |= {each["id"]: each["doc_name"].removesuffix(".txt") for each in told["list"]}
             page, total = page + 1, told["total"]
 
-    async def _until(self, path: str, query: dict[str, str], holds: Callable[[Json], bool]) -> None:
-        while not holds(await self._call("GET", path, params={"kdb_id": self._kdb_id, **query})):
+    async def until(self, path: str, query: dict[str, str], holds: Callable[[Json], bool]) -> None:
+        """Asks about the base until something holds of the answer."""
+        while not holds(await self.call("GET", path, params={"kdb_id": self.kdb_id, **query})):
             await asyncio.sleep(0.5)
 
-    async def _call(self, method: str, path: str, **more: Any) -> Json:
+    async def call(self, method: str, path: str, **more: Any) -> Json:
+        """What an endpoint of knowledge bases gives; a refusal ends the benchmark."""
         async with self._session.request(method, self._prefix + path, **more) as response:
             answer = await response.json()
         if answer.get("code") != 200:
