@@ -104,7 +104,7 @@ async def try_values(house: House, route: tuple[str, str], values: Callable[[int
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=" ".join)
 async def test_no_value_of_a_third_of_the_types_in_any_field_is_a_fault(house: House, route: tuple[str, str]) -> None:
-    # Fields and routes take turns, so that every field name meets every type somewhere.
+    # Fields and routes take turns: a name that many routes know meets every type; the sweep tries all of them on each.
     first = WITH_BODY.index(route)
     await try_values(house, route, lambda place: ODD_VALUES[(first + place) % 3 :: 3])
 

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import Engine, event
 from structlog.testing import capture_logs
 
 from support.house import ADMIN_PASSWORD, House, login
+from support.statements import noted_statements
 
 pytestmark = pytest.mark.anyio
 
@@ -241,16 +240,9 @@ async def test_problem_json_tells_the_fields_of_a_wrong_body(admin: httpx2.Async
 
 @pytest.mark.parametrize("path", ["/api/runs/{}", "/api/agent/{}", "/tasks/{}", "/api/oss/object/{}.txt"])
 async def test_a_zero_byte_in_a_path_names_nothing(admin: httpx2.AsyncClient, path: str) -> None:
-    asked: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, _statement: str, parameters: Any, *_: Any) -> None:
-        asked.append(repr(parameters))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with noted_statements() as noted:
         unknown, answer = [(await admin.get(path.format(name))).json() for name in ("gone", "a%00b")]
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
+    asked = [repr(parameters) for _, parameters in noted]
     assert [(each["code"], each["error_detail"]) for each in (unknown, answer)] == [(404, unknown["error_detail"])] * 2
     # PostgreSQL would refuse the question.
     assert [each for each in asked if "\\x00" in each] == []

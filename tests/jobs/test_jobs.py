@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from clary.errors import ConflictError
 from clary.jobs.job import JobLostError, RetryLaterError
@@ -12,6 +11,7 @@ from clary.jobs.work import Work
 from clary.jobs.worker import Kind
 from clary.kit.text import Text
 from jobs.conftest import Yard
+from support.statements import noted_statements
 
 pytestmark = pytest.mark.anyio
 
@@ -266,24 +266,16 @@ async def test_a_job_that_ended_is_forgotten_after_a_day_and_with_its_owner(yard
 
 async def test_one_look_asks_once_for_all_kinds(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clary.jobs.worker.LOOK_SECONDS", 60.0)
-    asked: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        asked.append(statement)
-
     worker = await yard.worker(Holes())
     for number in range(20):
         worker.register(Kind(f"rest {number}", Holes()))
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with noted_statements() as noted:
         worker.wake()
         async with asyncio.timeout(20):
-            while not any("jobs.due_at" in each for each in asked):
+            while not any("jobs.due_at" in statement for statement, _ in noted):
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-    assert len([each for each in asked if "jobs.due_at" in each]) == 1
+    assert len([statement for statement, _ in noted if "jobs.due_at" in statement]) == 1
 
 
 async def test_kinds_do_not_wait_for_each_other(yard: Yard) -> None:
