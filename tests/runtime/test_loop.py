@@ -265,6 +265,17 @@ async def test_the_judge_may_send_the_model_on_twice_in_a_row_and_no_more() -> N
     assert events == ["text 1", "text 2", "text 3", "end answered"]
 
 
+async def test_work_between_two_verdicts_lets_the_judge_send_the_model_on_again() -> None:
+    going = text('{"status": "continue"}')
+    work = calling(("echo", '{"text": "x"}'))
+    model = ScriptedModel(text("1"), going, text("2"), going, work, text("3"), going, text("4"), going, text("5"))
+    events = told(await events_of(loop_of(model, Echo(), todos=Todos(Todo("1", "work")))))
+    assert [each for each in events if each.startswith(("text", "end"))] == [
+        *(f"text {number}" for number in range(1, 6)),
+        "end answered",
+    ]
+
+
 async def test_after_a_crash_a_call_that_may_have_begun_is_reported_and_one_that_had_not_is_run() -> None:
     tool, reader = Echo(), Echo("look", effect="read")
     calls = [

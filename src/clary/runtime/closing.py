@@ -44,6 +44,7 @@ class Closing:
         self._models = models
         self.found_faults = False
         """The latest check found something to mend."""
+        self._suggestions: tuple[str, ...] = ()
 
     async def check(self) -> AsyncGenerator[RunEvent]:
         """Looks at what was written; a fault is shown, seen by the model, and the work goes on."""
@@ -115,8 +116,8 @@ class Closing:
         )
         return words(text, self._plan.instructions.language)
 
-    async def suggest(self) -> AsyncGenerator[RunEvent]:
-        """Three follow-ups; a failure is silent, and only the call's usage is left of it."""
+    async def ask_for_suggestions(self) -> AsyncGenerator[RunEvent]:
+        """Has three follow-ups written, once; a failure is silent, and only the call's usage is left of it."""
         if not self._plan.more_suggest or self._state.suggested:
             return
         self._state.suggested = True
@@ -128,9 +129,16 @@ class Closing:
             yield self._models.silent("query_suggest", usage, error.kind)
             return
         yield self._models.silent("query_suggest", usage)
-        suggestions = read_suggestions(text)
-        if suggestions:
-            yield Suggested(self._plan.new_id(), suggestions)
+        self._suggestions = read_suggestions(text)
+
+    async def suggest(self) -> AsyncGenerator[RunEvent]:
+        """Shows what was written."""
+        if self._suggestions:
+            yield Suggested(self._plan.new_id(), self._suggestions)
+
+    def drop_suggestions(self) -> None:
+        """The talk goes on: what was written for its end is to be written anew."""
+        self._suggestions, self._state.suggested = (), False
 
 
 def read_suggestions(text: str) -> tuple[str, ...]:

@@ -82,7 +82,8 @@ class AgentLoop:
     async def _until_nothing_is_left(self) -> AsyncGenerator[RunEvent]:
         """The work and its summary, again as long as the person says something before the end (9.14)."""
         while self._state.noticed is None:
-            for step in (self._work, self._summary, self._late_words):
+            # Writing suggestions takes a call of a model, long enough for another word.
+            for step in (self._work, self._summary, self._late_words, self._early_suggestions, self._late_words):
                 async with aclosing(step()) as events:
                     async for event in events:
                         yield event
@@ -99,6 +100,7 @@ class AgentLoop:
             async for event in events:
                 self._end = self._calls.ended_by = None
                 self._state.answered = self._state.summarised = False
+                self._closing.drop_suggestions()
                 yield event
 
     async def _work(self) -> AsyncGenerator[RunEvent]:
@@ -133,9 +135,18 @@ class AgentLoop:
             self._state.noticed = self._end
             yield Noticed(self._plan.new_id(), self._end)
 
+    async def _early_suggestions(self) -> AsyncGenerator[RunEvent]:
+        """Suggestions are written before the last look at what the person says, and shown after it."""
+        if self._end not in ("answered", "need_user_input"):
+            return
+        async with aclosing(self._closing.ask_for_suggestions()) as events:
+            async for event in events:
+                yield event
+
     async def _suggest(self) -> AsyncGenerator[RunEvent]:
         if self._end == "budget":
             return
-        async with aclosing(self._closing.suggest()) as events:
-            async for event in events:
-                yield event
+        for step in (self._closing.ask_for_suggestions, self._closing.suggest):
+            async with aclosing(step()) as events:
+                async for event in events:
+                    yield event

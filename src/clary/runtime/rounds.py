@@ -106,7 +106,7 @@ class Rounds:
         if said.asked:
             self._models.take_calls()
             state.rounds += 1
-            self._empty = self._continued = 0
+            self._empty = self._continued = self._judged = 0
             return
         if not said.text.strip():
             self._empty += 1

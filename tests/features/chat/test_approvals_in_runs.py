@@ -153,8 +153,11 @@ async def test_a_client_without_approval_lines_is_asked_by_a_call_the_model_neve
         form = await question(stream)
         if waits_long:
             await parked(chat, stream.headers["x-clary-run-id"])
+        share = (await chat.alice.data("POST", "/api/conversations/s1/share", {}))["share_id"]
+        strangers = [await chat.alice.data("GET", f"/api/share/conversations/{share}/messages")]
         await submit(chat, form, {"decision": "approve"})
         lines = await stream.lines()
+        strangers.append(await chat.alice.data("GET", f"/api/share/conversations/{share}/messages"))
         messages = chat.asked()["messages"]
         await chat.alice.say("and now?")
         later = chat.asked()["messages"]
@@ -162,6 +165,13 @@ async def test_a_client_without_approval_lines_is_asked_by_a_call_the_model_neve
     assert told(lines) == ["result ok", "result ok", "do_subtask_result", "token_usage", "stream_end"]
     answered = next(line for line in lines if line.get("tool_call_id") == form["call_id"])
     assert answered["content"]["answers"] == {"decision": "approve"}
+    # Whoever has a link sees the conversation, but nothing of approvals, while they are open or afterwards.
+    assert [[each["type"] for each in view["messages"]] for view in strangers] == [
+        ["normal", "tool_call"],
+        ["normal", "tool_call", "tool_call_result", "do_subtask_result"],
+    ]
+    assert [view["message_count"] for view in strangers] == [2, 4]
+    assert "approval" not in str(strangers)
     for seen in (messages, later):
         called = [call["function"]["name"] for each in seen for call in each.get("tool_calls") or ()]
         assert (called, [each["role"] for each in seen].count("tool")) == (["file_write"], 1)

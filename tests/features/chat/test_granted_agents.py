@@ -68,6 +68,27 @@ async def test_a_grant_that_is_taken_away_ends_new_runs_of_open_conversations(tm
     assert [message["role"] for message in history] == ["user", "assistant"]
 
 
+async def test_a_conversation_goes_on_with_the_default_agent_once_its_own_is_deleted(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        agent = await chat.alice.agent(systemPrefix="You are gone soon.")
+        await chat.alice.say("[[play:plain]]", agent_id=agent)
+        await chat.alice.data("DELETE", f"/api/agent/{agent}")
+        named = await refusal(chat.alice, agent)
+        lines = await chat.alice.say("[[play:plain]] again")
+        again = await chat.alice.open("/api/conversations/s1/rerun-stream", {"agent_mode": "simple"})
+        rerun = await again.lines()
+        asked = chat.asked()
+        written = {"file_path": "/workspace/a.txt", "content": "a"}
+        call = {"tool_name": "file_write", "tool_params": written, "session_id": "s1"}
+        direct = await chat.alice.call("POST", "/api/tools/exec", call)
+        listed = (await chat.alice.data("GET", "/api/conversations"))["list"]
+    assert named == "agent_not_found"
+    assert (end_of(lines)[0], end_of(rerun)[0]) == ("completed", "completed")
+    assert "You are gone soon." not in str(asked["messages"])
+    assert direct.json()["code"] == 200
+    assert [each["agent_id"] for each in listed] == ["default_agent"]
+
+
 async def test_a_group_deleted_during_a_run_lets_it_end_and_refuses_the_next_use(tmp_path: Path) -> None:
     gate = Gate(Say("done"), text="half ")
     async with chat_in(tmp_path, {"slow": [gate]}) as chat:

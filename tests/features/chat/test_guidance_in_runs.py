@@ -1,5 +1,6 @@
 """Words of the person that reach a run under way (stream-runtime.md 9.14, 10.1 – 10.3)."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,32 @@ async def test_words_during_the_summary_are_heard_before_the_end(tmp_path: Path)
     kinds = ["final_answer", "user_input", "do_subtask_result", "final_answer", "token_usage", "stream_end"]
     assert told(lines)[2:] == kinds
     assert end_of(lines) == ("completed", "answered")
+
+
+async def test_words_while_suggestions_are_written_are_heard_and_others_are_written(tmp_path: Path) -> None:
+    def three(word: str) -> Say:
+        return Say(json.dumps({"suggestions": [f"{word} {number}?" for number in range(3)]}))
+
+    gate = Gate(three("Stale"))
+    # What was answered is part of the call for suggestions, so its tag chooses what these are.
+    scripts = {
+        "first": [Say("One. [[play:stale]]")],
+        "stale": [gate],
+        "second": [Say("Two. [[play:fresh]]")],
+        "fresh": [three("Fresh")],
+    }
+    async with chat_in(tmp_path, scripts) as chat:
+        stream = await chat.alice.open("/api/web-stream", said("[[play:first]]", more_suggest=True))
+        await gate.reached.wait()
+        await chat.alice.data("POST", GUIDE, {"content": "[[play:second]] and also"})
+        gate.open()
+        lines = await stream.lines()
+        left = await pending(chat)
+    kinds = ["do_subtask_result", "user_input", "do_subtask_result", "query_suggest", "token_usage", "stream_end"]
+    assert (told(lines), left) == (kinds, [])
+    assert [line["content"] for line in lines if line["type"] == "query_suggest"] == [
+        "- Fresh 0?\n- Fresh 1?\n- Fresh 2?"
+    ]
 
 
 async def test_an_interrupted_run_leaves_words_for_the_next_one(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from clary.features.chat.config import Json
 from clary.features.chat.lines import call_object
 from clary.features.chat.recording import RunRecorder
 from clary.features.chat.tree import RunTree
+from clary.features.conversations.service import APPROVAL_CALL
 from clary.features.interventions.ports import NewApproval, NewQuestionnaire
 from clary.features.interventions.service import (
     APPROVAL_SECONDS,
@@ -305,4 +306,4 @@ class CallApprovals:
 
 def _question_of(approval_id: str) -> str:
     """Id of the call that asks for an approval."""
-    return f"approval_{approval_id}"
+    return f"{APPROVAL_CALL}{approval_id}"

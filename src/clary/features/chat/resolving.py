@@ -98,13 +98,17 @@ class RunResolver:
         self._money = money
         self._gate = gate
 
-    async def resolve_agent(self, db: Session, *, identity: Identity, agent_id: str | None) -> AgentSnapshot:
-        """The agent of a request.
+    async def resolve_agent(
+        self, db: Session, identity: Identity, *, asked_for: str | None, held_with: str | None
+    ) -> AgentSnapshot:
+        """The agent a request names, else the one its conversation was held with, else the person's default.
 
         Raises:
             AgentNotFoundError
         """
-        return await self._agents.resolve_for_run(db, identity=identity, agent_id=agent_id)
+        if not asked_for and held_with:
+            return await self._agents.resolve_for_conversation(db, identity=identity, agent_id=held_with)
+        return await self._agents.resolve_for_run(db, identity=identity, agent_id=asked_for)
 
     async def caller_now(self, db: Session, caller: Caller) -> Identity:
         """The caller of a run that is under way, with the groups they are in now."""

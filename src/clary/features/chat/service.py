@@ -278,8 +278,8 @@ class ChatService:
         require_no_child(known)
         run_id = new_uuid()
         intake = await start.take_in(db, known, run_id, interventions=self._interventions, now=self._clock.epoch())
-        agent_id = request.agent_id or (known.agent_id if known is not None else None)
-        agent = await self._resolver.resolve_agent(db, identity=identity, agent_id=agent_id)
+        held_with = known.agent_id if known is not None else None
+        agent = await self._resolver.resolve_agent(db, identity, asked_for=request.agent_id, held_with=held_with)
         resolved = await self._resolver.resolve(
             db,
             identity=identity,

@@ -25,6 +25,9 @@ UNSTORED_TYPES = frozenset(
 HIDDEN = "hidden_from_chat"
 """Metadata key of messages that are stored but never shown, found or counted (stream-runtime.md 8)."""
 
+APPROVAL_CALL = "approval_"
+"""What the ids of calls begin with that ask for an approval; nobody but the owner sees them (stream-runtime.md 8)."""
+
 TITLE_CHARACTERS = 50
 EMPTY_TITLE = "新会话"
 SNIPPET_CHARACTERS = 160

@@ -12,6 +12,7 @@ from clary.features.conversations.export import as_markdown
 from clary.features.conversations.history import HistoryReader, page_of
 from clary.features.conversations.payloads import list_item, task_item
 from clary.features.conversations.policy import (
+    APPROVAL_CALL,
     EMPTY_TITLE,
     CitedPassage,
     MessageRole,
@@ -45,6 +46,7 @@ from clary.kit.clock import Clock
 from clary.kit.text import Text, has_control_characters
 
 __all__ = [
+    "APPROVAL_CALL",
     "CitedPassage",
     "CompactionRow",
     "ConversationRow",

@@ -16,6 +16,7 @@ from clary.features.conversations.errors import (
 )
 from clary.features.conversations.history import HistoryReader
 from clary.features.conversations.payloads import share_object
+from clary.features.conversations.policy import APPROVAL_CALL
 from clary.features.conversations.repository.conversations import ConversationRepository
 from clary.features.conversations.service import ConversationService, without_index
 from clary.features.conversations.tables import ConversationRow, ShareRow
@@ -166,7 +167,7 @@ class ShareService:
         if row is None:
             self._guesses.missed(address)
             raise SessionNotFoundError(name)
-        return without_index(await self._history.read(row))
+        return _for_strangers(await self._history.read(row))
 
     async def _find_shared(self, conversations: ConversationRepository, name: str) -> ConversationRow | None:
         share = await conversations.find_share_named(name)
@@ -190,3 +191,14 @@ class ShareService:
 
     def _is_live(self, share: ShareRow) -> bool:
         return share.expires_at is None or share.expires_at > self._clock.now()
+
+
+def _for_strangers(history: dict[str, Any]) -> dict[str, Any]:
+    """A history without what only its owner may see: the place to resume at, and approvals (stream-runtime.md 8)."""
+    shown = [message for message in history["messages"] if not _is_of_approval(message)]
+    return {**without_index(history), "messages": shown, "message_count": len(shown)}
+
+
+def _is_of_approval(message: dict[str, Any]) -> bool:
+    call_ids = [message.get("tool_call_id"), *(call.get("id") for call in message.get("tool_calls") or ())]
+    return any(str(call_id).startswith(APPROVAL_CALL) for call_id in call_ids)

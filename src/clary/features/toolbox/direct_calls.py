@@ -214,7 +214,7 @@ class DirectCalls:
             if call.session_id:
                 session = await self._around.conversations.find_own(db, session_id=call.session_id, user_id=user_id)
             if session is not None and identity.may_reach_agent(session.agent_id):
-                agent = await agents.resolve_for_run(db, identity=identity, agent_id=session.agent_id)
+                agent = await agents.resolve_for_conversation(db, identity=identity, agent_id=session.agent_id)
                 at: tuple[str | None, str] | None = (agent.agent_id, session.session_id)
             else:
                 agent, session = named, None

@@ -283,6 +283,14 @@ class AgentsInUse(Protocol):
         """
         ...
 
+    async def resolve_for_conversation(self, session: Session, *, identity: Identity, agent_id: str) -> AgentInUse:
+        """The agent a conversation was held with; the person's default one once that is deleted.
+
+        Raises:
+            ProblemError: E-AGENT, it is no longer for this person.
+        """
+        ...
+
 
 class Workspaces(Protocol):
     """The folders of people."""

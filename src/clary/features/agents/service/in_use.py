@@ -43,6 +43,15 @@ class AgentResolver:
             raise AgentNotFoundError(agent_id)
         return _snapshot(row, identity)
 
+    async def resolve_for_conversation(self, session: Session, *, identity: Identity, agent_id: str) -> AgentSnapshot:
+        """The agent a conversation was held with; one that was deleted is followed by the default (product.md 3.2).
+
+        Raises:
+            AgentNotFoundError: it is there, but no longer for this person.
+        """
+        is_there = agent_id == BUILT_IN_ID or await AgentRepository(session).exists(agent_id)
+        return await self.resolve_for_run(session, identity=identity, agent_id=agent_id if is_there else None)
+
     async def resolve_sub_agents(
         self, session: Session, *, identity: Identity, agent: AgentSnapshot, agent_ids: Sequence[str] | None = None
     ) -> SubAgents:
