@@ -184,6 +184,7 @@ class ExecutionServices:
             models=self.gateway,
             server_approval_mode=settings.tool_approval_mode,
         )
+        self.image_files = ImageFiles(self.workspaces, workspace_room(settings))
         self.builder = LoopBuilder(
             models=self.gateway,
             toolbox=self.toolbox,
@@ -192,6 +193,7 @@ class ExecutionServices:
             interventions=self.interventions.kept,
             things=self.things,
             pictures=self.pictures,
+            images=self.image_files,
             clock=clock,
             max_result_tokens=settings.tool_result_max_tokens,
         )
@@ -248,7 +250,7 @@ class ExecutionServices:
             interventions=self.interventions.kept,
             secret_box=self.secret_box,
             clock=self.clock,
-            images=ImageFiles(self.workspaces, workspace_room(settings)),
+            images=self.image_files,
             limits=ChatLimits(lambda: self.identity.live.values.max_active_runs_per_user, settings.max_views_per_run),
         )
         self._add_calls_outside_runs()
@@ -267,6 +269,7 @@ class ExecutionServices:
             chat=self.chat,
             conversations=self.conversations,
             interventions=self.interventions.kept,
+            images=self.image_files,
             agents=self.agent_resolver,
             providers=self.provider_resolver,
             gateway=self.gateway,

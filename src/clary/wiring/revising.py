@@ -6,6 +6,7 @@ from clary.adapters.model_api.gateway import ModelApiGateway
 from clary.db.database import Database
 from clary.features.agents.service import AgentResolver
 from clary.features.chat.drafting import DraftingService
+from clary.features.chat.image_files import ImageFiles
 from clary.features.chat.revising import RevisingService
 from clary.features.chat.service import ChatService
 from clary.features.conversations.service import ConversationService
@@ -25,6 +26,7 @@ class RevisingServices:
         chat: ChatService,
         conversations: ConversationService,
         interventions: Interventions,
+        images: ImageFiles,
         agents: AgentResolver,
         providers: ProviderResolver,
         gateway: ModelApiGateway,
@@ -32,7 +34,12 @@ class RevisingServices:
         clock: Clock,
     ) -> None:
         self.revising = RevisingService(
-            database=database, chat=chat, conversations=conversations, interventions=interventions, clock=clock
+            database=database,
+            chat=chat,
+            conversations=conversations,
+            interventions=interventions,
+            images=images,
+            clock=clock,
         )
         self.drafting = DraftingService(
             database=database,

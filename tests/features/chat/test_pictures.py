@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from clary.adapters.scripted_provider import Call, CallTools, Say
+from clary.adapters.scripted_provider import Call, CallTools, Gate, Say
 from clary.features.usage.tables import UsageRow
 from clary.runtime import plan
 from features.chat.people import told
-from features.chat.world import Chat, chat_in, end_of
+from features.chat.world import Chat, chat_in, end_of, said
 
 pytestmark = pytest.mark.anyio
 
@@ -113,6 +113,25 @@ async def test_an_image_in_a_message_becomes_a_file_that_is_kept_once(tmp_path: 
         found = await chat.alice.call("GET", f"/api/agent/{agent}/file_workspace/download?file_path={path}")
         assert (found.content, found.headers["content-type"]) == (PNG, "image/png")
         assert shown(chat) == [text("Look [[plain]]"), image(INLINE)]
+
+
+async def test_an_image_in_guidance_and_in_an_edit_becomes_a_file_too(tmp_path: Path) -> None:
+    gate = Gate(Say("First."), text="")
+    async with chat_in(tmp_path, {"slow": [gate]}) as chat:
+        agent = await with_eyes(chat)
+        stream = await chat.alice.open("/api/web-stream", said("[[play:slow]]", agent_id=agent))
+        await gate.reached.wait()
+        guidance = {"content": [text("[[play:plain]] and this"), image(INLINE)]}
+        await chat.alice.data("POST", "/api/sessions/s1/inject-user-message", guidance)
+        gate.open()
+        line = next(each for each in await stream.lines() if each["type"] == "user_input")
+        sent = [each["content"] for each in chat.asked()["messages"] if each["role"] == "user"]
+        edit = {"content": [text("Look"), image(INLINE)]}
+        edited = await chat.alice.data("POST", "/api/conversations/s1/edit-last-user-message", edit)
+    paths = [content[1]["image_url"]["url"] for content in (line["content"], edited["last_user_message"]["content"])]
+    assert paths[0] == paths[1]
+    assert paths[0].startswith("/workspace/.clary/images/")
+    assert [text("[[play:plain]] and this"), image(INLINE)] in sent
 
 
 async def test_what_finds_no_room_or_is_no_image_stays_in_the_message(tmp_path: Path) -> None:

@@ -78,6 +78,21 @@ async def test_a_tag_loads_what_the_run_has_at_its_message_and_nothing_else(tmp_
     assert history[0]["content"] == "go"
 
 
+async def test_an_edit_takes_the_skills_of_the_old_words_back_and_loads_those_of_the_new(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        for name in ("dates", "other"):
+            await chat.alice.upload(UPLOAD, skill_zip(name, body=f"Body of {name}."))
+        agent = await chat.alice.agent(availableSkills=["dates", "other"])
+        await chat.alice.say("<skill>dates</skill>go", agent_id=agent)
+        edit = {"content": "<skill>Other</skill><skill>none</skill>go on"}
+        await chat.alice.data("POST", "/api/conversations/s1/edit-last-user-message", edit)
+        again = await chat.alice.open("/api/conversations/s1/rerun-stream", {"agent_id": agent})
+        await again.lines()
+        seen = chat.asked()["messages"]
+    assert next(each["content"] for each in seen if each["role"] == "user") == "go on"
+    assert ("Body of other." in str(seen), "Body of dates." in str(seen)) == (True, False)
+
+
 async def test_metadata_of_a_client_loads_no_skill_and_breaks_nothing(tmp_path: Path) -> None:
     odd = [
         {"skills": 1, "superseded": True},

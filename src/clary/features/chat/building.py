@@ -21,6 +21,7 @@ from clary.features.chat.delegation import (
     spawned_member,
 )
 from clary.features.chat.guiding import RunGuidance
+from clary.features.chat.image_files import ImageFiles
 from clary.features.chat.model_view import loaded_skills
 from clary.features.chat.offering import DELEGATION, FINISH, deferred, named_workflow, offered_names
 from clary.features.chat.pictured_model import PicturedModel
@@ -70,6 +71,7 @@ class LoopBuilder:
         interventions: Interventions,
         things: RunThings,
         pictures: Pictures,
+        images: ImageFiles,
         clock: Clock,
         max_result_tokens: int,
     ) -> None:
@@ -80,6 +82,7 @@ class LoopBuilder:
         self._interventions = interventions
         self._things = things
         self._pictures = pictures
+        self._images = images
         self._clock = clock
         self._max_result_tokens = max_result_tokens
         self._children: Children | None = None
@@ -197,7 +200,7 @@ class LoopBuilder:
             stream_call_deltas=config.tool_call_deltas,
             interrupt_note=config.interrupt_note,
             meter=tree.meter,
-            guidance=RunGuidance(self._interventions, recorder),
+            guidance=RunGuidance(self._interventions, recorder, images=self._images, workspace=workspace),
             self_check=WorkspaceCheck(workspace, self._sandbox, config.locale),
             skills=shelf if config.skills else None,
             deferred_tools=later,

@@ -31,17 +31,24 @@ class ImageFiles:
         self, db: Session, conversation: ConversationRow, messages: Sequence[NewMessage]
     ) -> tuple[NewMessage, ...]:
         """The messages with paths in place of `data:` images. What is no image or finds no room stays as it was."""
-        if not any(_has_inline(message.content) for message in messages):
-            return tuple(messages)
+        return tuple(
+            [replace(each, content=await self.keep_content(db, conversation, each.content)) for each in messages]
+        )
+
+    async def keep_content(self, db: Session, conversation: ConversationRow, content: Any) -> Any:
+        """The same of one message's content."""
+        if not _has_inline(content):
+            return content
         workspace = await self._workspaces.ensure_in(
             db, conversation.user_id, conversation.agent_id, conversation.session_id
         )
-        return tuple([await asyncio.to_thread(self._with_files, message, workspace) for message in messages])
+        return await self.keep_at(workspace, content)
 
-    def _with_files(self, message: NewMessage, workspace: Path) -> NewMessage:
-        if not _has_inline(message.content):
-            return message
-        return replace(message, content=[self._part(part, workspace) for part in message.content])
+    async def keep_at(self, workspace: Path, content: Any) -> Any:
+        """The same in a workspace that is known already."""
+        if not _has_inline(content):
+            return content
+        return await asyncio.to_thread(lambda: [self._part(part, workspace) for part in content])
 
     def _part(self, part: dict[str, Any], workspace: Path) -> dict[str, Any]:
         url = _inline_url(part)

@@ -1,12 +1,15 @@
 """Taking back what followed the last user message: answering it again, or changing it (10.1, 10.2)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.chat.control_tags import ControlTags
 from clary.features.chat.errors import NothingToAnswerError, UserMessageMissingError
+from clary.features.chat.image_files import ImageFiles
 from clary.features.chat.intake import Intake, read_messages, require_no_child, untagged
+from clary.features.chat.model_view import TAGGED_SKILLS
 from clary.features.chat.payloads.overrides import StreamRequest
 from clary.features.chat.payloads.revising import EditRequest, RerunRequest
 from clary.features.chat.service import ChatService
@@ -47,12 +50,14 @@ class RevisingService:
         chat: ChatService,
         conversations: ConversationService,
         interventions: Interventions,
+        images: ImageFiles,
         clock: Clock,
     ) -> None:
         self._database = database
         self._chat = chat
         self._conversations = conversations
         self._interventions = interventions
+        self._images = images
         self._clock = clock
 
     async def rerun(
@@ -81,9 +86,9 @@ class RevisingService:
             SessionNotFoundError, UserMessageMissingError, ContentEmptyError, ValidationFailedError
             SessionReleasingError: an active run does not end, or runs are started again and again.
         """
-        content, _ = untagged(plain_content(request.content))
+        content, tags = untagged(plain_content(request.content))
         async with self._chat.session_lock(identity, session_id):
-            message_id = await self._edit(identity, session_id, request, content)
+            message_id = await self._edit(identity, session_id, request, content, tags.skills)
         data = await self._conversations.read_history(identity=identity, session_id=session_id)
         edited = next((each for each in data["messages"] if each["message_id"] == message_id), None)
         return {
@@ -93,7 +98,9 @@ class RevisingService:
             "last_user_message": edited,
         }
 
-    async def _edit(self, identity: Identity, session_id: str, request: EditRequest, content: Any) -> str:
+    async def _edit(
+        self, identity: Identity, session_id: str, request: EditRequest, content: Any, skills: Sequence[str]
+    ) -> str:
         for _ in range(ATTEMPTS):
             async with self._database.write() as db:
                 conversation = await self._own(db, identity, session_id)
@@ -108,14 +115,18 @@ class RevisingService:
                 active = await RunRepository(db).find_active(conversation.conversation_id)
                 if active is None:
                     await self._archive(db, conversation, last)
-                    self._change(conversation, last, content)
+                    kept = await self._images.keep_content(db, conversation, content)
+                    self._change(conversation, last, kept, skills)
             if active is None:
                 return last.message_id
             await self._chat.replace(active.run_id)
         raise SessionReleasingError
 
-    def _change(self, conversation: ConversationRow, last: MessageRow, content: Any) -> None:
+    def _change(self, conversation: ConversationRow, last: MessageRow, content: Any, skills: Sequence[str]) -> None:
         last.content, last.folded = content, text_of(content).casefold()
+        # The skills that the words loaded go with them; of what is named now, the next run takes what it has (3.4).
+        details = {key: value for key, value in last.details.items() if key != TAGGED_SKILLS}
+        last.details = {**details, TAGGED_SKILLS: list(dict.fromkeys(skills))} if skills else details
         last.updated_at = round(self._clock.epoch(), 3)
         conversation.updated_at = self._clock.now()
         if conversation.title_message_id == last.message_id:
