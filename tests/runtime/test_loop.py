@@ -18,6 +18,7 @@ from clary.runtime.events import (
     RunEvent,
     RunFailedError,
     TextStreamed,
+    ToolProgressed,
     ToolStepBegan,
     ToolStepDone,
 )
@@ -87,7 +88,12 @@ def calling(*calls: tuple[str, str], say: str = "") -> list[ModelItem | Exceptio
 
 
 def loop_of(
-    model: ScriptedModel, *tools: Echo, todos: Todos | None = None, state: LoopState | None = None, **plan: Any
+    model: ScriptedModel,
+    *tools: Echo,
+    todos: Todos | None = None,
+    state: LoopState | None = None,
+    with_progress: bool = False,
+    **plan: Any,
 ) -> AgentLoop:
     numbers = iter(range(10_000))
     listed = todos or Todos()
@@ -109,7 +115,7 @@ def loop_of(
         clock=SystemClock(),
         max_result_tokens=12_000,
         language="en",
-        with_progress=False,
+        with_progress=with_progress,
     )
     wanted: dict[str, Any] = {
         "model": model,
@@ -276,7 +282,10 @@ async def test_work_between_two_verdicts_lets_the_judge_send_the_model_on_again(
     ]
 
 
-async def test_after_a_crash_a_call_that_may_have_begun_is_reported_and_one_that_had_not_is_run() -> None:
+@pytest.mark.parametrize("with_progress", [True, False])
+async def test_after_a_crash_a_call_that_may_have_begun_is_reported_and_one_that_had_not_is_run(
+    with_progress: bool,
+) -> None:
     tool, reader = Echo(), Echo("look", effect="read")
     calls = [
         ToolCall("a", "echo", '{"text": "1"}'),
@@ -292,12 +301,15 @@ async def test_after_a_crash_a_call_that_may_have_begun_is_reported_and_one_that
             PendingCall(calls[2], "maybe_begun"),
         ],
     )
-    events = await events_of(loop_of(ScriptedModel(text("Done.")), tool, reader, state=state))
+    done = ScriptedModel(text("Done."))
+    events = await events_of(loop_of(done, tool, reader, state=state, with_progress=with_progress))
     contents = {event.call.id: event.content for event in events if isinstance(event, ToolStepDone)}
     assert contents["a"]["error_type"] == "OUTCOME_UNKNOWN"  # type: ignore[index]
     assert contents["b"] == {"said": "2"}
     assert contents["c"] == {"said": "3"}
     assert tool.ran == ["2"]
+    closed = [event.call_id for event in events if isinstance(event, ToolProgressed) and event.closed]
+    assert closed == (["a"] if with_progress else [])
 
 
 async def test_after_a_crash_a_report_that_was_given_ends_the_run_without_another_call() -> None:

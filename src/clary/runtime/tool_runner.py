@@ -201,6 +201,9 @@ class ToolRunner:
             raise ToolFailedError(words(_NOT_FOUND.fill(name=call.name[:64]), self._language), "TOOL_NOT_FOUND")
         effect = tool.spec.effect
         if item.state == "maybe_begun" and effect != "read":
+            if self._with_progress:
+                # What the process that died has shown of it is not known here (4.7).
+                await tell(ToolProgressed(call.id, "info", "", closed=True))
             raise ToolFailedError(words(_UNKNOWN, self._language), "OUTCOME_UNKNOWN")
         if not allowed(call.name):
             raise ToolFailedError(words(_NOT_NOW.fill(name=call.name[:64]), self._language), "PERMISSION_DENIED")
@@ -228,6 +231,12 @@ class ToolRunner:
                 return await tool.run(arguments, self._make_context(call.id, output))
         except TimeoutError:
             raise ToolFailedError(words(_TIMEOUT, self._language), "TIMEOUT") from None
+        except ToolFailedError as error:
+            if error.error_type == "INVALID_ARGUMENTS":
+                # A tool that judges its arguments itself knows what is wrong, not what every such answer holds.
+                needed = {"required_params": tool.spec.required, "provided_params": list(arguments)}
+                error.extra = {**needed, **error.extra}
+            raise
         finally:
             measures.observe("clary_tool_seconds", self._clock.monotonic() - began, tool=call.name)
             if progress is not None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ async def test_an_approved_call_runs_once_and_every_line_and_the_audit_tell_of_i
     shown = {"type", "role", "content", "message_id", "timestamp", "session_id", "approval_id", "tool_name", "command"}
     shown |= {"command_hash", "category", "reason", "approval_mode", "expires_at", "hint"}
     assert (shown - set(asked), asked["tool_name"], asked["approval_mode"]) == (set(), "file_write", "always")
-    assert (waiting_for["kind"], waiting_for["id"]) == ("approval", asked["approval_id"])
+    expiry = datetime.fromtimestamp(asked["expires_at"], UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    assert waiting_for == {"kind": "approval", "id": asked["approval_id"], "expires_at": expiry}
     assert done == {"success": True, "status": "approved"}
     assert (again["code"], again["error_detail"]) == (409, "approval_decided")
     assert (lines[0]["type"], lines[0]["approval_id"], lines[0]["decision"]) == (

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from clary.adapters.scripted_provider import Attempts, Call, CallTools, Fault, Gate, Say, Tokens
 from features.chat.delegating import (
+    DELEGATE,
     ask,
     block,
     check_tree,
@@ -148,6 +150,37 @@ async def test_a_call_hands_on_one_to_ten_tasks(tmp_path: Path) -> None:
         found = [await ask(chat, agent, *[task(member, "part") for _ in range(number)]) for number in (0, 11)]
         assert requests_for(chat, "part") == []
     assert [result_of(lines)["error_type"] for lines in found] == ["INVALID_ARGUMENTS"] * 2
+
+
+@pytest.mark.parametrize("arguments", [{}, {"tasks": "no JSON"}, {"tasks": 1}])
+async def test_a_delegation_without_a_list_of_tasks_is_shown_as_written_and_refused(
+    tmp_path: Path, arguments: dict[str, Any]
+) -> None:
+    async with chat_in(tmp_path) as chat:
+        (member,) = await people(chat, "Sales")
+        words = script(chat, CallTools([Call(DELEGATE, arguments)]), Say("No."))
+        lines = await chat.alice.say(words, agent_id=await lead(chat, member))
+    shown = next(line for line in lines if line["type"] == "tool_call")["tool_calls"][0]["function"]["arguments"]
+    result = result_of(lines)
+    assert json.loads(shown) == arguments
+    assert (result["error_type"], result["provided_params"]) == ("INVALID_ARGUMENTS", list(arguments))
+
+
+async def test_tasks_written_as_json_in_a_text_are_completed_and_run(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, {"part": [Say("ran")]}) as chat:
+        (member,) = await people(chat, "Sales")
+        call = Call(DELEGATE, {"tasks": json.dumps([task(member, "part")])})
+        lines = await chat.alice.say(script(chat, CallTools([call]), Say("Yes.")), agent_id=await lead(chat, member))
+    assert [each["session_id"] for each in delegated(lines)] == ["s1_sub_1"]
+    assert "ran" in str(result_of(lines))
+
+
+async def test_a_spawn_without_a_name_says_that_it_is_missing(tmp_path: Path) -> None:
+    async with chat_in(tmp_path) as chat:
+        words = script(chat, CallTools([Call("sys_spawn_agent", {})]), Say("No."))
+        lines = await chat.alice.say(words, agent_id=await lead(chat))
+    result = result_of(lines, "sys_spawn_agent")
+    assert (result["required_params"], result["provided_params"]) == (["name", "description", "system_prompt"], [])
 
 
 async def test_a_later_run_has_new_children_and_may_go_on_with_an_earlier_one(tmp_path: Path) -> None:

@@ -118,6 +118,21 @@ async def test_the_note_is_one_line_for_the_next_runs_model_and_only_for_that(tm
     assert "Too slow." not in history
 
 
+async def test_progress_of_a_call_that_is_interrupted_is_closed_before_its_result(tmp_path: Path) -> None:
+    call = Call("execute_shell_command", {"command": "echo half; sleep 300", "timeout": 300}, id="c")
+    async with chat_in(tmp_path, {"work": [CallTools([call])]}, sandbox=True) as chat:
+        more = {"available_tools": ["execute_shell_command"], "stream_options": {"tool_progress": True}}
+        stream = await chat.alice.open("/api/web-stream", said("[[play:work]]", **more))
+        while (await stream.line())["type"] != "tool_progress":
+            pass
+        await chat.alice.data("POST", "/api/sessions/s1/interrupt")
+        lines = await stream.lines()
+    assert [(line["type"], line.get("closed")) for line in lines if line.get("tool_call_id") == "c"] == [
+        ("tool_progress", True),
+        ("tool_call_result", None),
+    ]
+
+
 async def test_after_an_interrupt_every_call_has_a_result_and_the_next_request_works(tmp_path: Path) -> None:
     command = {"command": "sleep 300", "timeout": 300}
     calls = [Call("execute_shell_command", command, id=f"c{number}") for number in range(3)]

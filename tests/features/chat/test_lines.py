@@ -62,8 +62,8 @@ def test_a_fragment_carries_nulls_where_the_first_one_had_values() -> None:
 
 def test_results_say_is_error_only_when_they_failed() -> None:
     call = ToolCall("c1", "look", "{}")
-    good = read(builder().result(ToolStepDone(call, "m1", {"ok": 1}, "x", is_error=False)))
-    bad = read(builder().result(ToolStepDone(call, "m2", {"error": True}, "x", is_error=True)))
+    good = read(*builder().result(ToolStepDone(call, "m1", {"ok": 1}, "x", is_error=False)))
+    bad = read(*builder().result(ToolStepDone(call, "m2", {"error": True}, "x", is_error=True)))
     assert (good["role"], good["tool_call_id"], good["content"], "is_error" in good) == ("tool", "c1", {"ok": 1}, False)
     assert bad["is_error"] is True
 

@@ -164,7 +164,11 @@ async def test_a_refusal_names_its_reason(tools: Tools, tool: str, params: Any, 
 
 
 @pytest.mark.parametrize(
-    "name", ["questionnaire_async", "load_skill", "load_workflow", "todo_read", "tool_expand_tools", "sys_finish_task"]
+    "name",
+    [
+        *("questionnaire_async", "load_skill", "load_workflow", "todo_read", "tool_expand_tools", "sys_finish_task"),
+        *("list_mcp_resources", "read_mcp_resource", "get_mcp_prompt"),
+    ],
 )
 async def test_what_means_something_in_a_conversation_only_runs_nowhere_else(tools: Tools, name: str) -> None:
     assert (await tools.refusal("pia", name, {}))[2] == "tool_needs_run"

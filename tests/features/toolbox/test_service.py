@@ -15,6 +15,9 @@ LOOP = (
     "sys_spawn_agent",
     "sys_delegate_task",
     "sys_finish_task",
+    "list_mcp_resources",
+    "read_mcp_resource",
+    "get_mcp_prompt",
 )
 EFFECTS = {
     "file_read": "read",
@@ -75,6 +78,9 @@ REQUIRED = {
     "sys_spawn_agent": ["name", "description", "system_prompt"],
     "sys_delegate_task": ["tasks"],
     "sys_finish_task": ["status", "result"],
+    "list_mcp_resources": [],
+    "read_mcp_resource": ["server", "uri"],
+    "get_mcp_prompt": ["server", "name"],
     "search_knowledge_base": ["query"],
     "search_web_page": ["query"],
     "search_image_from_web": ["query"],

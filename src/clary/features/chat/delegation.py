@@ -159,7 +159,10 @@ class CallCompletion:
         self._numbers = numbers
 
     def __call__(self, call: ToolCall) -> ToolCall:
-        """The call with completed arguments; one whose arguments are no object stays as it is."""
+        """The call with completed arguments; what is no object, or lacks what is completed, stays as it is.
+
+        Whether the arguments are right is judged afterwards, by what the model wrote.
+        """
         if call.name not in (DELEGATE, SPAWN, "questionnaire"):
             return call
         arguments = parse_arguments(call.arguments)
@@ -168,9 +171,13 @@ class CallCompletion:
         if call.name == "questionnaire":
             completed: Json = {**arguments, "questionnaire_id": f"{self._session_id}__questionnaire__{call.id}"}
         elif call.name == SPAWN:
-            completed = {**arguments, "agent_name": arguments.get("name", "")}
+            if "name" not in arguments:
+                return call
+            completed = {**arguments, "agent_name": arguments["name"]}
         else:
-            tasks: list[Any] = arguments["tasks"] if isinstance(arguments.get("tasks"), list) else []
+            tasks = _tasks_of(arguments)
+            if tasks is None:
+                return call
             completed = {**arguments, "tasks": [self._with_session(task) for task in tasks]}
         return ToolCall(call.id, call.name, json_text.dumps_text(completed))
 
@@ -179,6 +186,14 @@ class CallCompletion:
             return task
         known = cast("Json", task)
         return known if known.get("session_id") else {**known, "session_id": self._numbers.next()}
+
+
+def _tasks_of(arguments: Json) -> list[Any] | None:
+    """The tasks of a delegation, which some models write as JSON in a text; None when there is no list of them."""
+    given = arguments.get("tasks")
+    if isinstance(given, str):
+        given = (parse_arguments(f'{{"tasks": {given}}}') or {}).get("tasks")
+    return cast("list[Any]", given) if isinstance(given, list) else None
 
 
 class SpawnTool:

@@ -44,7 +44,7 @@ def write_end(
         writes.append(_told(approval_id))
     for call in list(recorder.open_calls.values()):
         result = interrupted_result(call, new_uuid(), prompt_language(config.locale))
-        out.append(lines.result(result))
+        out += lines.result(result)
         writes += recorder.result_writes(result)
     writes += recorder.booking.take(recorder.step_name)
     error_info = failure_info(recorder, kind, retryable=retryable) if kind is not None else None

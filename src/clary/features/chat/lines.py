@@ -40,6 +40,7 @@ class LineBuilder:
         self.stamps = stamps or Stamps()
         self._tail = orjson.dumps({"agent_name": agent_name, "metadata": {}})[1:]
         self._session = orjson.dumps(session_id)
+        self._progressing: set[str] = set()
 
     def stamp(self) -> float:
         """See `Stamps.stamp`."""
@@ -74,8 +75,13 @@ class LineBuilder:
         }
         return self._message("assistant", "tool_call", event.message_id, tool_calls=[fragment])
 
-    def result(self, done: ToolStepDone) -> bytes:
-        """A `tool_call_result` line."""
+    def result(self, done: ToolStepDone) -> list[bytes]:
+        """A `tool_call_result` line; the progress of a call that was cut off is closed before it (4.7)."""
+        cut_off = done.call.id in self._progressing
+        closing = [self.progress(ToolProgressed(done.call.id, "info", "", closed=True))] if cut_off else []
+        return [*closing, self._result(done)]
+
+    def _result(self, done: ToolStepDone) -> bytes:
         extra: Json = {"is_error": True} if done.is_error else {}
         return self._message(
             "tool",
@@ -88,6 +94,7 @@ class LineBuilder:
 
     def progress(self, event: ToolProgressed) -> bytes:
         """A `tool_progress` line (4.7)."""
+        self.progressed(event.call_id, closed=event.closed)
         return orjson.dumps(
             {
                 "type": "tool_progress",
@@ -99,6 +106,13 @@ class LineBuilder:
                 "ts": self.stamp(),
             }
         )
+
+    def progressed(self, call_id: str, *, closed: bool) -> None:
+        """Remembers that a call has shown progress, here or in an earlier process."""
+        if closed:
+            self._progressing.discard(call_id)
+        else:
+            self._progressing.add(call_id)
 
     def notice(self, message_id: str, text: str) -> bytes:
         """A `normal` server notice."""

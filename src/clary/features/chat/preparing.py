@@ -299,3 +299,5 @@ def _remember_tail(recorder: RunRecorder, line: dict[str, object]) -> None:
         message.pieces.add(str(line["content"]))
     elif kind == "tool_call":
         recorder.remember_fragment(line)
+    elif kind == "tool_progress":
+        recorder.lines.progressed(str(line["tool_call_id"]), closed=bool(line["closed"]))

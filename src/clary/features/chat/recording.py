@@ -302,7 +302,7 @@ class RunRecorder:
     def _tool_done(self, event: ToolStepDone) -> None:
         self.open_calls.pop(event.call.id, None)
         self.begun_calls.discard(event.call.id)
-        self._write([self.lines.result(event)], self.result_writes(event), completes_step=True)
+        self._write(self.lines.result(event), self.result_writes(event), completes_step=True)
 
     def result_writes(self, event: ToolStepDone) -> list[Write]:
         """Work that stores a result and ends its step."""

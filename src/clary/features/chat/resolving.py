@@ -29,7 +29,7 @@ from clary.features.llm_providers.errors import ProviderMissingError
 from clary.features.llm_providers.ports import ProviderSnapshot
 from clary.features.llm_providers.service import Money, ProviderResolver
 from clary.features.permissions.service import Identity
-from clary.features.toolbox.service import Toolbox, canonical_name
+from clary.features.toolbox.service import MCP_READING, Toolbox, canonical_name
 from clary.features.usage.service import BudgetGate, PlannedCall
 from clary.kit.ids import new_hex
 from clary.kit.text import current_locale
@@ -283,7 +283,8 @@ class RunResolver:
     def _tools(self, wanted: Sequence[str], foreign: Sequence[str]) -> tuple[str, ...]:
         """Known tools of the allow-list in its order; names that mean none were warned of already."""
         built_in = [canonical_name(name) for name in known_names(wanted) if self._toolbox.find(name) is not None]
-        return tuple(dict.fromkeys([*(name for name in built_in if not name.startswith("sys_")), *foreign]))
+        own = (name for name in built_in if not name.startswith("sys_") and name not in MCP_READING)
+        return tuple(dict.fromkeys([*own, *foreign]))
 
     def _warn_of_lost_tools(self, wanted: Sequence[str], config: RunConfig, warnings: Warnings) -> None:
         """Built-in names of the allow-list that come to nothing here; MCP servers have told of theirs."""

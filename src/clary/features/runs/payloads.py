@@ -1,5 +1,6 @@
 """The run object (stream-runtime.md 6.1)."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from clary.features.runs.policy import is_active
@@ -22,7 +23,7 @@ def run_object(run: RunRow, line_count: int) -> dict[str, Any]:
         "status": run.status,
         "end_reason": run.end_reason,
         "attached": run.attached,
-        "waiting": run.waiting if is_active(run.status) else None,
+        "waiting": _waiting(run.waiting) if is_active(run.status) else None,
         "generation": run.generation,
         "takeovers": run.takeovers,
         "line_count": line_count,
@@ -37,3 +38,10 @@ def run_object(run: RunRow, line_count: int) -> dict[str, Any]:
         "ended_at": wire_time(run.ended_at),
     }
     return {key: value for key, value in shape.items() if value is not None}
+
+
+def _waiting(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a run waits for; the row counts in epoch seconds."""
+    if row is None or row.get("expires_at") is None:
+        return row
+    return {**row, "expires_at": wire_time(datetime.fromtimestamp(row["expires_at"], UTC))}

@@ -56,6 +56,7 @@ _WAIT_TIME: Final = Parameter(
     {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_SECONDS, "default": 300},
     Text("等待回答的秒数，0 表示不限", "Seconds to wait for the answer; 0 means without an end"),
 )
+_SERVER: Final = Text("MCP 服务器名称", "Name of the MCP server")
 _KIND: Final = Parameter(
     "questionnaire_kind",
     {
@@ -176,7 +177,42 @@ DEFINITIONS: Final = (
         effect="read",
         parallel_safe=False,
     ),
+    ToolDefinition(
+        name="list_mcp_resources",
+        description=Text(
+            "列出本次运行的 MCP 服务器提供的资源；可只列一个服务器的。",
+            "Lists the resources that MCP servers of this run offer, of one server or of all.",
+        ),
+        parameters=(Parameter("server", {"type": "string"}, _SERVER),),
+        effect="read",
+    ),
+    ToolDefinition(
+        name="read_mcp_resource",
+        description=Text("读取 MCP 服务器的一个资源。", "Reads a resource of an MCP server of this run."),
+        parameters=(
+            Parameter("server", {"type": "string"}, _SERVER, required=True),
+            Parameter("uri", {"type": "string"}, Text("列出的资源地址", "Address as listed"), required=True),
+        ),
+        effect="read",
+    ),
+    ToolDefinition(
+        name="get_mcp_prompt",
+        description=Text("获取 MCP 服务器的一个提示词。", "Gets a prompt of an MCP server of this run."),
+        parameters=(
+            Parameter("server", {"type": "string"}, _SERVER, required=True),
+            Parameter("name", {"type": "string"}, Text("提示词名称", "Its name"), required=True),
+            Parameter(
+                "arguments",
+                {"type": "object", "additionalProperties": {"type": "string"}},
+                Text("提示词参数", "Its arguments"),
+            ),
+        ),
+        effect="read",
+    ),
 )
+
+MCP_READING: Final = frozenset({"list_mcp_resources", "read_mcp_resource", "get_mcp_prompt"})
+"""Those that a run has only with MCP servers that have something to read (product.md 8.6)."""
 
 
 class LoopTool:

@@ -4,6 +4,7 @@ from clary.features.toolbox.command_words import denied_word
 from clary.features.toolbox.direct_calls import DirectCall, DirectCalls, DirectLimits, Surroundings
 from clary.features.toolbox.knowledge_tool import knowledge_answer
 from clary.features.toolbox.listing import ToolList
+from clary.features.toolbox.loop_tools import MCP_READING
 from clary.features.toolbox.pictures import Picture, Pictures
 from clary.features.toolbox.session_tools import tasks_of_workflow
 from clary.features.toolbox.toolbox import (
@@ -18,6 +19,7 @@ from clary.features.toolbox.toolbox import (
 __all__ = [
     "ALIASES",
     "LOOP_TOOLS",
+    "MCP_READING",
     "SESSION_TOOLS",
     "BuiltInTool",
     "DirectCall",
