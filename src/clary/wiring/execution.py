@@ -184,7 +184,8 @@ class ExecutionServices:
             models=self.gateway,
             server_approval_mode=settings.tool_approval_mode,
         )
-        self.image_files = ImageFiles(self.workspaces, workspace_room(settings))
+        room = workspace_room(settings)
+        self.image_files = ImageFiles(self.workspaces, room)
         self.builder = LoopBuilder(
             models=self.gateway,
             toolbox=self.toolbox,
@@ -194,6 +195,7 @@ class ExecutionServices:
             things=self.things,
             pictures=self.pictures,
             images=self.image_files,
+            room=room,
             clock=clock,
             max_result_tokens=settings.tool_result_max_tokens,
         )

@@ -16,6 +16,7 @@ from clary.features.knowledge.service import RunKnowledge
 from clary.features.toolbox.ports import (
     ForeignTools,
     ImageReaders,
+    NoBounds,
     NoForeignTools,
     NoteBooks,
     Room,
@@ -60,6 +61,7 @@ class ToolServices:
         room: Room | None = None,
     ) -> None:
         self._settings = settings
+        self._room = room or NoBounds()
         self._database = database
         self._rate = UserRate(database=database, clock=clock)
         self.documents = DocumentReader()
@@ -100,6 +102,7 @@ class ToolServices:
             conversations=conversations,
             workspaces=workspaces,
             scratch=settings.workspaces / "direct-calls",
+            room=self._room,
             notes=notes,
             images=images,
             knowledge=knowledge,

@@ -1,6 +1,8 @@
 """Children of a run: what starts them, what they are given, what their parent reads (stream-runtime.md 9.7)."""
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -388,3 +390,19 @@ async def test_a_hundred_children_of_one_run_are_fifty_and_a_refusal(tmp_path: P
     assert "50" in results[5]["message"]
     assert (end_of(lines), end_of(other)) == (("completed", "answered"),) * 2
     assert usage_of(lines, "s1")["total_info"]["prompt_tokens"] == 10 * (7 + 50)
+
+
+async def test_exports_hold_the_children_where_they_were_handed_work(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, {"part": [Say("Sold ten.\nOr more.")], "other": [Say("Wrote it.")]}) as chat:
+        sales, writer = await people(chat, "Sales", "Writer")
+        await ask(chat, await lead(chat, sales, writer), task(sales, "part"), task(writer, "other"))
+        markdown = (await chat.alice.call("GET", "/api/conversations/s1/export")).text
+        packed = (await chat.alice.call("GET", "/api/sessions/s1/download")).content
+        child = (await chat.alice.data("GET", "/api/conversations/s1_sub_1/messages"))["messages"]
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist() if name.startswith("children/")}
+    assert set(files) == {"children/s1_sub_1.json", "children/s1_sub_2.json"}
+    assert json.loads(files["children/s1_sub_1.json"])["messages"] == child
+    assert "\n> ## Assistant\n> \n> Sold ten.\n> Or more.\n" in markdown
+    assert "\n> ## Assistant\n> \n> Wrote it.\n" in markdown
+    assert markdown.endswith("\n## Assistant\n\nAll done.\n")

@@ -149,3 +149,16 @@ async def test_heartbeats_go_on_for_as_long_as_the_silence() -> None:
     async with asyncio.timeout(20):
         await response({"type": "http"}, receive, send)
     assert sent == [b"head", b"\n", b"\n", b"\n", b""]
+
+
+async def test_the_whole_of_a_long_result_is_kept_only_where_there_is_room(tmp_path: Path) -> None:
+    fill = CallTools([Call("file_write", {"file_path": "/workspace/long.txt", "content": "word " * 1000})])
+    read = CallTools([Call("file_read", {"file_path": "/workspace/long.txt"}, id="c")])
+    script = [fill, read, Say("Read.")]
+    async with chat_in(tmp_path, {"read": script}, workspace_max_entries=1, tool_result_max_tokens=100) as chat:
+        agent = await chat.alice.agent()
+        lines = await chat.alice.say("[[play:read]]", agent_id=agent, available_tools=["file_read", "file_write"])
+    result = next(line for line in lines if line.get("role") == "tool" and line["tool_call_id"] == "c")
+    assert "word word" in str(result["content"])
+    assert list(tmp_path.rglob("results/*")) == []
+    assert len(list(tmp_path.rglob("long.txt"))) == 1

@@ -97,3 +97,11 @@ async def test_cancelling_ends_the_program_too(bench) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(running, 0.05)
     assert bench.sandbox.ended
+
+
+def test_what_a_run_goes_on_without_is_written_only_where_there_is_room(tmp_path: Path) -> None:
+    chest = Chest()
+    assert filling.kept_where_room(chest, tmp_path, "mcp/a", b"0123456789") == "/workspace/mcp/a"
+    assert filling.kept_where_room(chest, tmp_path, "mcp/b", b"0123456789x") is None
+    assert filling.kept_where_room(chest, tmp_path, "../b", b"") is None
+    assert [each.name for each in tmp_path.rglob("*")] == ["mcp", "a"]

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -43,9 +42,9 @@ from clary.features.chat.tree import DELEGATE, RunTree
 from clary.features.conversations.service import text_of
 from clary.features.interventions.service import Interventions
 from clary.features.mcp_servers.service import RunDoor
-from clary.features.toolbox.service import Pictures, Toolbox, tasks_of_workflow
+from clary.features.toolbox.ports import Room
+from clary.features.toolbox.service import Pictures, Toolbox, kept_where_room, tasks_of_workflow
 from clary.features.workspaces.service import WorkspaceService
-from clary.kit import safe_paths
 from clary.kit.clock import Clock
 from clary.kit.ids import new_uuid
 from clary.runtime.context import BudgetRules, ContextBudget, Entry
@@ -72,6 +71,7 @@ class LoopBuilder:
         things: RunThings,
         pictures: Pictures,
         images: ImageFiles,
+        room: Room,
         clock: Clock,
         max_result_tokens: int,
     ) -> None:
@@ -83,6 +83,7 @@ class LoopBuilder:
         self._things = things
         self._pictures = pictures
         self._images = images
+        self._room = room
         self._clock = clock
         self._max_result_tokens = max_result_tokens
         self._children: Children | None = None
@@ -257,7 +258,7 @@ class LoopBuilder:
         }
         if self._children is not None:
             own[DELEGATE] = DelegateTool(self._spec(DELEGATE, language), parent, self._children, numbers)
-        foreign = self._things.foreign_tools(config, RunDoor(saver_into(workspace), asker.ask_for_server))
+        foreign = self._things.foreign_tools(config, RunDoor(saver_into(workspace, self._room), asker.ask_for_server))
         found: list[Tool] = []
         for name in offered_names(config, max_depth=tree.limits.depth):
             if name in own:
@@ -306,9 +307,7 @@ class LoopBuilder:
 
         async def save_whole(call_id: str, text: str) -> None:
             path = whole_result_path(call_id).removeprefix("/workspace/")
-            # What an agent did to that folder, or a full disk, costs the whole text and not the run.
-            with suppress(OSError, safe_paths.PathError):
-                await asyncio.to_thread(safe_paths.write_atomically, workspace, path, text.encode())
+            await asyncio.to_thread(kept_where_room, self._room, workspace, path, text.encode("utf-8", "replace"))
 
         known = {tool.spec.name: tool for tool in tools}
         if config.plan_gate and "questionnaire" not in known:

@@ -12,8 +12,8 @@ from typing import Any, Final, cast
 from clary.db.session import Session
 from clary.features.conversations.service import ConversationRow, NewMessage
 from clary.features.toolbox.ports import Room
+from clary.features.toolbox.service import kept_where_room
 from clary.features.workspaces.service import WorkspaceService
-from clary.kit import safe_paths
 from clary.kit.image_facts import image_facts
 
 FOLDER: Final = ".clary/images"
@@ -53,7 +53,7 @@ class ImageFiles:
     def _part(self, part: dict[str, Any], workspace: Path) -> dict[str, Any]:
         url = _inline_url(part)
         path = self._written(url, workspace) if url else None
-        return part if path is None else {**part, "image_url": {"url": f"/workspace/{path}"}}
+        return part if path is None else {**part, "image_url": {"url": path}}
 
     def _written(self, url: str, workspace: Path) -> str | None:
         head, _, encoded = url.partition(_BASE64)
@@ -66,14 +66,8 @@ class ImageFiles:
             return None
         ending = facts.media_type.removeprefix("image/")
         path = f"{FOLDER}/{hashlib.sha256(content).hexdigest()[:32]}.{ending}"
-        if not self._room.fits(workspace, path, len(content)):
-            return None
-        try:
-            safe_paths.write_atomically(workspace, path, content)
-        except (OSError, safe_paths.PathError):
-            # The message itself still holds the image: nothing is lost.
-            return None
-        return path
+        # Where it finds no room the message itself still holds the image: nothing is lost.
+        return kept_where_room(self._room, workspace, path, content)
 
 
 def _has_inline(content: Any) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 from clary.features.chat.config import RunConfig
 from clary.features.chat.things import RunThings
 from clary.features.interventions.service import async_result_of, form_of
-from clary.kit import safe_paths
+from clary.features.toolbox.ports import Room
+from clary.features.toolbox.service import kept_where_room
 from clary.kit.ids import new_hex
 from clary.kit.text import cut
 from clary.runtime.messages import ToolSpec
@@ -65,16 +66,11 @@ class ExpandTool:
         return "Ready to call: " + ", ".join(names)
 
 
-def saver_into(workspace: Path) -> Callable[[str, bytes], Awaitable[str | None]]:
+def saver_into(workspace: Path, room: Room) -> Callable[[str, bytes], Awaitable[str | None]]:
     """Keeps files of results of MCP servers in the workspace; gives back their path as the model names it."""
 
     async def save(name: str, data: bytes) -> str | None:
-        path = f"mcp/{new_hex(8)}-{name}"
-        try:
-            await asyncio.to_thread(safe_paths.write_atomically, workspace, path, data)
-        except (OSError, safe_paths.PathError):
-            return None
-        return f"/workspace/{path}"
+        return await asyncio.to_thread(kept_where_room, room, workspace, f"mcp/{new_hex(8)}-{name}", data)
 
     return save
 

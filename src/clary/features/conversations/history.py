@@ -85,12 +85,13 @@ def _with_children(session_id: str, messages: dict[str, list[Json]], seen: set[s
         if message["metadata"].get(HIDDEN):
             continue
         yield message
-        for child in _delegated_to(message):
+        for child in delegated_to(message):
             if child in messages and child not in seen:
                 yield from _with_children(child, messages, seen)
 
 
-def _delegated_to(message: Json) -> list[str]:
+def delegated_to(message: Json) -> list[str]:
+    """Session ids of the children that a message hands work to."""
     found: list[str] = []
     for call in message.get("tool_calls") or ():
         function: Json = call.get("function") or {}

@@ -237,7 +237,7 @@ class ConversationService:
         return {"session_id": session_id, "tasks_status": {"tasks": tasks}, "user_id": row.user_id}
 
     async def archive(self, *, identity: Identity, session_id: str, user_id: str | None = None) -> dict[str, bytes]:
-        """Files of the download: history, runs, tasks.
+        """Files of the download: history, runs, tasks, the histories of children.
 
         Raises:
             SessionNotFoundError, SessionAmbiguousError
@@ -246,12 +246,17 @@ class ConversationService:
         async with self._database.read() as db:
             row = await self.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
             tasks = await self.tasks_status(db, identity=identity, session_id=session_id, user_id=user_id)
+            children = await ConversationRepository(db).list_below(row.conversation_id)
         runs = await self._runs.list_objects(conversation_id=row.conversation_id)
         return {
             "conversation.json": json_text.dumps(without_index(data)),
             "conversation.md": as_markdown(row.title, data["messages"]).encode(),
             "runs.json": json_text.dumps(runs),
             "tasks.json": json_text.dumps(tasks["tasks_status"]),
+            **{
+                f"children/{child.session_id}.json": json_text.dumps(without_index(await self._history.read(child)))
+                for child in children
+            },
         }
 
     async def count_all(self, db: Session) -> int:

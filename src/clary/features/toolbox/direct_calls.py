@@ -26,21 +26,24 @@ from clary.features.toolbox.errors import (
     ToolTimeoutError,
     ToolUnavailableError,
 )
+from clary.features.toolbox.filling import kept_where_room
 from clary.features.toolbox.knowledge_tool import OwnLibrary
 from clary.features.toolbox.ports import (
     AgentsInUse,
     ForeignTools,
     ImageReaders,
+    NoBounds,
     NoForeignTools,
     NoRate,
     NoteBooks,
     Rate,
+    Room,
     TaskBooks,
     Workspaces,
 )
 from clary.features.toolbox.toolbox import SESSION_TOOLS, Toolbox, canonical_name
 from clary.http.problems import ThrottledError
-from clary.kit import json_text, safe_paths
+from clary.kit import json_text
 from clary.kit.ids import new_hex
 from clary.kit.text import current_locale, same
 from clary.runtime.tools import (
@@ -89,6 +92,7 @@ class Surroundings:
     conversations: ConversationService
     workspaces: Workspaces
     scratch: Path
+    room: Room = field(default_factory=NoBounds)
     foreign: ForeignTools = field(default_factory=NoForeignTools)
     notes: NoteBooks | None = None
     images: ImageReaders | None = None
@@ -272,8 +276,7 @@ class DirectCalls:
         capped = cap_result(result, self._limits.max_result_tokens, f"/workspace/{place}", context.language)
         if capped.whole is not None:
             # The cut result is worth having where its whole finds no room.
-            with contextlib.suppress(safe_paths.PathError, OSError):
-                safe_paths.write_atomically(context.workspace, place, capped.whole.encode("utf-8", "replace"))
+            kept_where_room(self._around.room, context.workspace, place, capped.whole.encode("utf-8", "replace"))
         text = capped.result if isinstance(capped.result, str) else json_text.dumps_text(capped.result)
         return wire_content(text)
 

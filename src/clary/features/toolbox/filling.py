@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from clary.features.toolbox.ports import Room
+from clary.kit import safe_paths
 from clary.kit.text import Text
 from clary.runtime.tools import SandboxCommand, SandboxResult, ToolContext, ToolFailedError
 from clary.runtime.toolset import Language, words
@@ -25,6 +26,20 @@ def require_room(room: Room, context: ToolContext, relative: str, size: int) -> 
     """
     if not room.fits(context.workspace, relative, size):
         raise _full(room, context.language)
+
+
+def kept_where_room(room: Room, workspace: Path, relative: str, content: bytes) -> str | None:
+    """Writes what a run goes on without: the path as models name it, or None where it finds no room. Blocks.
+
+    What an agent did to the folder, or a full disk, costs the file and not the run.
+    """
+    if not room.fits(workspace, relative, len(content)):
+        return None
+    try:
+        safe_paths.write_atomically(workspace, relative, content)
+    except (OSError, safe_paths.PathError):
+        return None
+    return f"/workspace/{relative}"
 
 
 async def run_within(room: Room, command: SandboxCommand, context: ToolContext, not_started: str) -> SandboxResult:

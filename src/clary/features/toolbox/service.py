@@ -2,6 +2,7 @@
 
 from clary.features.toolbox.command_words import denied_word
 from clary.features.toolbox.direct_calls import DirectCall, DirectCalls, DirectLimits, Surroundings
+from clary.features.toolbox.filling import kept_where_room
 from clary.features.toolbox.knowledge_tool import knowledge_answer
 from clary.features.toolbox.listing import ToolList
 from clary.features.toolbox.loop_tools import MCP_READING
@@ -32,6 +33,7 @@ __all__ = [
     "Toolbox",
     "canonical_name",
     "denied_word",
+    "kept_where_room",
     "knowledge_answer",
     "tasks_of_workflow",
 ]

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from clary.features.toolbox.definition import DefinedTool, Parameter, ToolDefinition
+from clary.features.toolbox.filling import kept_where_room
 from clary.features.toolbox.ports import DocumentError, DocumentText, FetchedPage, PageError, Room, WebAccess
-from clary.kit import safe_paths
 from clary.kit.text import Text, cut
 from clary.runtime.tools import ToolContext
 from clary.runtime.toolset import words
@@ -131,13 +131,7 @@ def _save(url: str, text: str, context: ToolContext, room: Room) -> str:
     mark = hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()[:8]
     relative = f"{FOLDER}/{name or 'page'}-{mark}.md"
     content = text.encode("utf-8", "replace")
-    if not room.fits(context.workspace, relative, len(content)):
-        return ""
-    try:
-        safe_paths.write_atomically(context.workspace, relative, content)
-    except (safe_paths.PathError, OSError):
-        return ""
-    return f"/workspace/{relative}"
+    return kept_where_room(room, context.workspace, relative, content) or ""
 
 
 def _item(page: _Page, length: int, context: ToolContext) -> dict[str, Any]:
