@@ -145,6 +145,13 @@ async def test_a_server_of_the_request_that_hangs_is_left_out_or_fails_its_call(
     assert end_of(lines) == ("completed", "answered")
 
 
+async def test_servers_that_do_not_answer_are_told_of_after_the_analysis(chat: Chat) -> None:
+    dead = {"dead": {"url": "http://127.0.0.1:9/mcp"}}
+    lines = await chat.alice.say("[[play:plain]]", extra_mcp_config=dead, deep_thinking=True)
+    kinds = [line["type"] for line in lines]
+    assert kinds == ["task_analysis", "error", "do_subtask_result", "token_usage", "stream_end"]
+
+
 def large(mib: int) -> Any:
     """A result of so many mebibytes."""
 

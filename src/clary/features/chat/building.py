@@ -96,7 +96,7 @@ class LoopBuilder:
         self, tree: RunTree, recorder: RunRecorder, record: RecordedRun, opening: str | None = None
     ) -> AgentLoop:
         """The loop at the point where the record ends; `opening` is the task of a child, shown as its first message."""
-        await self._connect(recorder)
+        await self._connect(recorder, record)
         config, root = recorder.config, tree.root
         workspace = await self._workspaces.ensure(root.user_id, root.agent_id, root.session_id)
         shelf = await SnapshotShelf.open(self._things, config, workspace)
@@ -114,7 +114,7 @@ class LoopBuilder:
         """Ends what is connected for this run alone; harmless at a run that will be taken up again."""
         await self._things.release(config)
 
-    async def _connect(self, recorder: RunRecorder) -> None:
+    async def _connect(self, recorder: RunRecorder, record: RecordedRun) -> None:
         """Connects to the servers that the request brought along, once; those that fail are told of (3.2)."""
         if not recorder.config.mcp.get("pending"):
             return
@@ -128,7 +128,13 @@ class LoopBuilder:
             )
             for each in unreachable
         ]
-        recorder.change_config(config, warnings, troubles)
+        is_analysed = bool(record.model_steps("task_analysis"))
+        analyses_first = self._analyses(config) and not is_analysed
+        recorder.change_config(config, warnings, troubles, analyses_first=analyses_first)
+
+    def _analyses(self, config: RunConfig) -> bool:
+        """Deep thinking without a switch in the model begins with an analysis (9.10)."""
+        return bool(config.deep_thinking) and not self._models.has_thinking_switch(config.provider)
 
     async def _begin_workflow(self, config: RunConfig, record: RecordedRun) -> None:
         """A workflow that the person names becomes the task list before the first round (9.9)."""
@@ -193,7 +199,7 @@ class LoopBuilder:
             presence_penalty=config.provider.presence_penalty,
             thinking=Thinking(config.deep_thinking, config.thinking_level) if switch else Thinking(),
             mode=config.mode,
-            analyse_first=bool(config.deep_thinking) and not switch,
+            analyse_first=self._analyses(config),
             plan_first=PlanQuestions(config, recorder.lines.session_id) if config.plan_gate and root_only else None,
             force_summary=config.force_summary,
             more_suggest=config.more_suggest,

@@ -36,7 +36,7 @@ def write_end(
     recorder.release_held()
     measures.count("clary_runs_total", status=status_of(reason), end_reason=reason)
     config, lines = recorder.config, recorder.lines
-    out: list[bytes] = []
+    out = recorder.take_troubles()
     flags = {"interrupted": True} if reason in STOPPED or kind else {}
     writes: list[Write] = recorder.stored_texts(None, **flags) + recorder.stored_drafts(**flags)
     for approval_id, decision in recorder.untold_approvals.items():

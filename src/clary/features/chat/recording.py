@@ -1,6 +1,6 @@
 """Makes each event of the loop durable: its line, and the message, step and usage rows that commit with it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clary.db.session import Connection
@@ -10,6 +10,7 @@ from clary.features.chat.citing import RunCitations
 from clary.features.chat.config import Json, RunConfig
 from clary.features.chat.delta_lines import DeltaLines, OpenMessage
 from clary.features.chat.lines import LineBuilder, call_object
+from clary.features.chat.ports import ConfigKeeper, GuidanceTaker, Opening, opens_nothing
 from clary.features.chat.run_log import RunLog, RunPlace
 from clary.features.chat.step_details import tool_detail
 from clary.features.chat.texts import NOTICES
@@ -38,18 +39,6 @@ from clary.runtime.events import (
 )
 from clary.runtime.messages import ToolCall
 from clary.streams.ports import Write
-
-GuidanceTaker = Callable[[int, str], Write]
-"""Work that removes a guidance item of a conversation when its line is written."""
-Opening = Callable[[ToolCall], list[Write]]
-"""Work that makes a call answerable, and commits with the line that shows it."""
-ConfigKeeper = Callable[[RunConfig, Sequence[Json]], Write]
-"""Work that stores the changed configuration of a run, and warnings that come with it."""
-
-
-def opens_nothing(call: ToolCall) -> list[Write]:
-    """No call waits for a person."""
-    return []
 
 
 class RunRecorder:
@@ -93,6 +82,7 @@ class RunRecorder:
         """Shown approvals whose end readers have not been told of yet; what was decided, None while nothing was."""
         self.opening: Opening = opens_nothing
         self._drafts: dict[str, CallDraft] = {}
+        self._troubles: list[NewMessage] = []
         self.citations = RunCitations(place, has_bases=bool(config.knowledge_bases))
         self._deltas = DeltaLines(self.writer, lines, clock)
 
@@ -161,13 +151,20 @@ class RunRecorder:
             details = {"suggestions": list(event.suggestions)}
             self.show(self.own_message(event.message_id, "query_suggest", listed, metadata=details))
 
-    def change_config(self, config: RunConfig, warnings: Sequence[Json], troubles: Sequence[NewMessage]) -> None:
+    def change_config(
+        self, config: RunConfig, warnings: Sequence[Json], troubles: Sequence[NewMessage], *, analyses_first: bool
+    ) -> None:
         """Goes on with another configuration; `troubles` are shown, but are no messages (stream-runtime.md 8, stored).
 
-        All of it commits together.
+        All of it commits together; only an analysis that is still to come is shown before the troubles (4.6).
         """
-        self.config = config
-        self._write([self.lines.trouble(each) for each in troubles], [self._keep_config(config, warnings)])
+        self.config, self._troubles = config, list(troubles)
+        self._write([] if analyses_first else self.take_troubles(), [self._keep_config(config, warnings)])
+
+    def take_troubles(self) -> list[bytes]:
+        """Lines of the troubles that were not shown yet."""
+        troubles, self._troubles = self._troubles, []
+        return [self.lines.trouble(each) for each in troubles]
 
     def own_message(self, message_id: str, kind: str, content: Any, **more: Any) -> NewMessage:
         """A message of this run, of the agent unless `role` says otherwise."""
@@ -235,6 +232,7 @@ class RunRecorder:
             writes.append(self._stored(message))
             writes += self.opening(announced.call)
         self._close_drafts()
+        lines += self.take_troubles()
         writes += self.booking.take(event.step_name)
         detail = {**self.booking.taken, "finish_reason": event.finish_reason, "calls": len(event.calls)}
         writes.append(self._step_finished(event.step_id, "done", detail))
