@@ -47,6 +47,18 @@ async def test_an_answer_by_cookie_is_stored_and_wakes_the_run(held: Held) -> No
     }
 
 
+async def test_questions_of_the_deepest_children_have_the_longest_ids(held: Held) -> None:
+    session, call = "s" * 192, "c" * 160
+    name = f"{session}__questionnaire__{call}"
+    await held.ask(questionnaire_id=name, session_id=session, tool_call_id=call)
+    await held.ask_to_approve(session_id=session, tool_call_id=call)
+    found = await held.chat.alice.data("GET", f"/api/questionnaires/{name}/results")
+    approval = await held.kept.find_approval(run_id=held.run_id, tool_call_id=call)
+    assert (found["questionnaire_id"], found["status"]) == (name, "pending")
+    assert approval is not None
+    assert approval.session_id == session
+
+
 async def test_refusals_have_real_statuses_and_say_why_in_detail(held: Held) -> None:
     await held.ask()
     bob = await held.chat.person("bob")

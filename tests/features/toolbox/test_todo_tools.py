@@ -40,3 +40,13 @@ async def test_a_bad_list_changes_nothing(bench, tasks) -> None:
         await bench.call("todo_write", tasks=tasks)
     assert failure.value.error_type == "INVALID_ARGUMENTS"
     assert await bench.todos.read() == []
+
+
+async def test_an_id_has_an_end(bench) -> None:
+    with pytest.raises(ToolFailedError) as failure:
+        await bench.call("todo_write", "en", tasks=[{"id": "x" * 129, "content": "work"}])
+    assert (failure.value.error_type, failure.value.message) == (
+        "INVALID_ARGUMENTS",
+        "A task id is longer than 128 characters",
+    )
+    await bench.call("todo_write", tasks=[{"id": "x" * 128, "content": "work"}])

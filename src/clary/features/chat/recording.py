@@ -10,7 +10,7 @@ from clary.features.chat.citing import RunCitations
 from clary.features.chat.config import Json, RunConfig
 from clary.features.chat.delta_lines import DeltaLines, OpenMessage
 from clary.features.chat.lines import LineBuilder, call_object
-from clary.features.chat.ports import ConfigKeeper, GuidanceTaker, Opening, opens_nothing
+from clary.features.chat.openings import ConfigKeeper, GuidanceTaker, Opening, opens_nothing
 from clary.features.chat.run_log import RunLog, RunPlace
 from clary.features.chat.step_details import tool_detail
 from clary.features.chat.texts import NOTICES

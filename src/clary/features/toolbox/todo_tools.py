@@ -9,10 +9,13 @@ from clary.runtime.tools import Todo, ToolContext, ToolFailedError
 from clary.runtime.toolset import Language, words
 
 MAX_ITEMS: Final = 100
+MAX_ID: Final = 128
+"""Characters."""
 _STATUSES: Final = ("pending", "in_progress", "completed", "failed")
 _FIELDS: Final = ("content", "status", "completed", "conclusion")
 _MARKS: Final = {"pending": "[ ]", "in_progress": "[>]", "completed": "[x]", "failed": "[!]"}
 
+_LONG: Final = Text("任务 id 过长，上限 {n} 个字符", "A task id is longer than {n} characters")
 _TWICE: Final = Text("任务 id 重复: {id}", "Task id used twice: {id}")
 _SUMMARY: Final = Text("任务清单共 {total} 项，已完成 {done} 项", "{total} tasks, {done} completed")
 _EMPTY: Final = Text("任务清单为空", "The task list is empty")
@@ -63,6 +66,8 @@ class TodoWriteTool(DefinedTool):
         seen: set[str] = set()
         for task in arguments["tasks"]:
             identifier = str(task["id"])
+            if len(identifier) > MAX_ID:
+                raise ToolFailedError(words(_LONG.fill(n=str(MAX_ID)), context.language), "INVALID_ARGUMENTS")
             if identifier in seen:
                 message = words(_TWICE.fill(id=identifier[:100]), context.language)
                 raise ToolFailedError(message, "INVALID_ARGUMENTS")
