@@ -71,7 +71,10 @@ def test_without_the_key_it_says_so_and_wants_the_key_first(tmp_path: Path) -> N
     assert (broken.returncode, broken.stdout, broken.stderr) == (1, "", "objects/a.txt is missing\n")
     (tmp_path / "a.txt").rename(tmp_path / "copy" / "objects" / "a.txt")
     with_key = clary(tmp_path, "restore", "copy", CLARY_SECRET_KEY=secret_key(old).hex())
-    assert (with_key.returncode, with_key.stdout[:39]) == (0, f"restored: revision {known_revisions()[-1]}, 8 files, made ")
+    assert (with_key.returncode, with_key.stdout[:39]) == (
+        0,
+        f"restored: revision {known_revisions()[-1]}, 8 files, made ",
+    )
 
 
 @pytest.mark.parametrize("name", ["clary.db", "files.jsonl", "objects/a.txt", "backup.json"])

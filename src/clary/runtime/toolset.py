@@ -254,19 +254,24 @@ def wire_content(text: str) -> str | dict[str, Any]:
 
     An object if the outer text is a JSON object, else the text. Long texts in `results[]` items are cut.
     """
+    content = parsed_content(text)
+    if not isinstance(content, dict):
+        return content
+    results = content.get("results")
+    if isinstance(results, list):
+        content["results"] = [_with_hit_cut(item) for item in cast("list[Any]", results)]
+    return content
+
+
+def parsed_content(text: str) -> str | dict[str, Any]:
+    """Result content as whoever calls a tool directly gets it: the same, uncut."""
     if not text.lstrip().startswith("{"):
         return text
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
-    if not isinstance(value, dict):
-        return text
-    content = cast("dict[str, Any]", value)
-    results = content.get("results")
-    if isinstance(results, list):
-        content["results"] = [_with_hit_cut(item) for item in cast("list[Any]", results)]
-    return content
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else text
 
 
 def _with_hit_cut(item: Any) -> Any:

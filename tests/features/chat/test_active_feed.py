@@ -101,3 +101,16 @@ async def test_it_needs_an_identity(tmp_path: Path) -> None:
     async with chat_in(tmp_path) as chat, chat.house.browser() as nobody:
         answer = await nobody.get(FEED)
     assert (answer.status_code, answer.json()["code"]) == (401, 401)
+
+
+async def test_the_query_of_a_run_that_guidance_starts_has_no_control_tags(tmp_path: Path) -> None:
+    gate = Gate(Say("done"), text="half ")
+    async with chat_in(tmp_path, {"slow": [gate]}) as chat:
+        await chat.alice.say("[[play:plain]] hi")
+        words = {"content": "<enable_plan>false</enable_plan>[[play:slow]] go on"}
+        await chat.alice.data("POST", "/api/sessions/s1/inject-user-message", words)
+        stream = await chat.alice.open("/api/web-stream", {"messages": [], "session_id": "s1"})
+        [shown_run] = await (await chat.alice.open(FEED)).snapshot()
+        gate.open()
+        await stream.lines()
+    assert shown_run["query"] == "[[play:slow]] go on"

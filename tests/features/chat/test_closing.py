@@ -15,6 +15,7 @@ pytestmark = pytest.mark.anyio
 END = ["token_usage", "stream_end"]
 THINK = "<enable_deep_thinking>true</enable_deep_thinking>"
 READ = Call("file_read", {"file_path": "a.txt"})
+WRITTEN = {"file_path": "/workspace/a.json", "content": "{}"}
 FILES: dict[str, Any] = {"available_tools": ["file_write", "file_read", "execute_shell_command"]}
 
 
@@ -134,6 +135,25 @@ async def test_what_was_written_is_looked_at_twice_at_most(
     assert all(each["metadata"]["self_check_passed"] is False for each in reports)
     assert [each["content"] for each in reports if each["content"] not in [m["content"] for m in seen]] == []
     assert end_of(lines) == ("completed", "answered")
+
+
+async def test_what_a_client_seeds_is_no_work_of_the_run(tmp_path: Path) -> None:
+    calls = [
+        {"id": f"c{number}", "type": "function", "function": {"name": "file_write", "arguments": json.dumps(WRITTEN)}}
+        for number in range(4)
+    ]
+    seeded: list[Any] = [{"role": "user", "content": "earlier"}]
+    for call in calls:
+        seeded.append({"role": "assistant", "tool_calls": [call]})
+        seeded.append({"role": "tool", "tool_call_id": call["id"], "content": '{"status":"success"}'})
+    body = {"messages": [*seeded, {"role": "user", "content": "[[play:write]]"}], "session_id": "s1", **FILES}
+    async with chat_in(tmp_path, {"write": [CallTools([Call("file_write", WRITTEN)]), Say("Done.")]}) as chat:
+        lines = await (await chat.alice.open("/api/stream", body)).lines()
+        again = {"messages": [*seeded, {"role": "user", "content": "[[play:plain]] thanks"}], "session_id": "s2"}
+        thanks = await (await chat.alice.open("/api/stream", again)).lines()
+    # Neither counts among five equal calls, nor is looked at: the file of the second talk was never written.
+    assert (told(lines)[-3:], end_of(lines)) == (["do_subtask_result", *END], ("completed", "answered"))
+    assert told(thanks) == ["do_subtask_result", *END]
 
 
 async def test_a_file_that_was_mended_passes(tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def exchange(*order: str) -> list[dict[str, Any]]:
         (6, None, ["m1", "c1", "c2", "t2", "t1", "m2"], False),
         (1, "m2", ["c1", "c2", "t2", "t1"], True),
         (1, "c1", ["m1"], False),
-        (1, "t2", ["c2", "t2"], True),
+        (1, "t2", ["m1"], False),
         (1, "unknown", [], False),
         (None, "m2", ["m1", "c1", "c2", "t2", "t1"], False),
         (1000, "m1", [], False),

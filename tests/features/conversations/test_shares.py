@@ -142,6 +142,18 @@ async def test_in_link_mode_an_id_of_one_holder_counts_as_shared_until_the_owner
     assert await is_seen(world, "s1")
 
 
+async def test_in_link_mode_a_child_has_no_link_of_its_own(world: World) -> None:
+    parent = await world.conversation(ALICE, "s1")
+    child = await world.conversation(ALICE, "s1_sub_1")
+    async with world.database.write() as db:
+        row = await db.get(type(child), child.conversation_id)
+        assert row is not None
+        row.parent_id = parent.conversation_id
+    world.shares = world.share_service("link")
+    assert [await is_seen(world, name) for name in ("s1", "s1_sub_1")] == [True, False]
+    assert (await describe(world, ALICE, "s1_sub_1"))["shared"] is False
+
+
 async def test_thirty_misses_a_minute_close_the_view_for_an_address_also_for_hits(world: World) -> None:
     await world.conversation(ALICE, "s1")
     await share(world, ALICE, "s1")

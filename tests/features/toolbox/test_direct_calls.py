@@ -1,6 +1,7 @@
 """Direct calls of tools that wait, fail or belong to others (product.md 6.3, 13 A28)."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,7 @@ class ForeignService:
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     at_work: list[ToolContext] = field(default_factory=list)
     ended: int = 0
+    result: str = "done"
 
     @property
     def spec(self) -> ToolSpec:
@@ -47,7 +49,7 @@ class ForeignService:
             await self.go_on.wait()
         finally:
             self.ended += 1
-        return "done"
+        return self.result
 
     async def list_tools(self, db: Session, identity: Identity) -> Sequence[ForeignTool]:
         """See `ForeignTools.list_tools`."""
@@ -112,6 +114,12 @@ async def test_only_so_many_calls_of_one_person_run_at_a_time(calls, service: Fo
     with fail_after(10):
         assert await asyncio.gather(*running, other) == ["done"] * 5
         assert await calls.execute(identity=person(), call=theirs) == "done"
+
+
+async def test_results_are_given_whole(calls, service: ForeignService) -> None:
+    service.result = json.dumps({"results": [{"content": "x" * 1500}]})
+    service.go_on.set()
+    assert await calls.execute(identity=person(), call=DirectCall("theirs", {})) == json.loads(service.result)
 
 
 async def test_cancelling_ends_the_tool_and_its_temporary_workspace(calls, service: ForeignService) -> None:

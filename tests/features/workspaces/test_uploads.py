@@ -87,6 +87,14 @@ async def test_what_is_there_is_replaced_unless_that_is_forbidden(space: Space) 
     assert not (space.folder.parent / "x").exists()
 
 
+async def test_two_files_of_one_name_are_refused_whole_unless_they_may_replace(space: Space) -> None:
+    files = [("file", ("a.txt", b"1")), ("file", ("b.txt", b"2")), ("file", ("a.txt", b"3"))]
+    refused = await space.send("/upload", files, {"overwrite": "false"})
+    left = space.on_disk()
+    await space.send("/upload", files, {})
+    assert (refused["error_detail"], left, space.on_disk()) == ("file_exists", [], ["a.txt", "b.txt"])
+
+
 async def test_a_refused_upload_leaves_nothing(small: Space) -> None:
     big = await small.put("big.bin", b"x" * 1_500_000)
     assert (big["code"], big["error_detail"], big["message"]) == (413, "file_too_large", "文件过大，上限 1 MB")

@@ -37,6 +37,7 @@ def entries_of(
 
     The texts of loaded skills follow what loaded them; those that a summary covers stand at the beginning.
     """
+    asked_at = _asked_at(rows, run_id)
     grouped: list[Entry] = []
     texts = skill_texts or {}
     loads = loaded_skills(rows) if texts else {}
@@ -52,7 +53,7 @@ def entries_of(
             # Results follow their calls without anything between.
             grouped += waiting
             waiting.clear()
-        ours = row.run_id == run_id
+        ours = row.run_id == run_id and row.row_id > asked_at
         if row.role == "assistant" and row.response_id and open_response and row.response_id == open_response[0]:
             at = open_response[1]
             grouped[at] = Entry(_joined(grouped[at].message, row), row.row_id, ours)
@@ -61,6 +62,14 @@ def entries_of(
         waiting += _skills(loads, row, texts)
         open_response = (row.response_id, len(grouped) - 1) if row.response_id and row.role == "assistant" else None
     return [*grouped, *waiting]
+
+
+def _asked_at(rows: Sequence[MessageRow], run_id: str) -> int:
+    """The row that a run answers. What a client seeds before it came with the run and is no work of it (3.3)."""
+    asked = (
+        row.row_id for row in rows if row.run_id == run_id and row.role == "user" and not row.details.get("injected")
+    )
+    return max(asked, default=0)
 
 
 def loaded_skills(rows: Sequence[MessageRow]) -> dict[int, list[str]]:

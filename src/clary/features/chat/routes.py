@@ -127,7 +127,7 @@ async def interrupt_session(
     }
     if outcome.interrupted:
         data |= {"run_id": outcome.run_id, "status": outcome.status}
-    message = Text("会话 {id} 已中断", "Conversation {id} interrupted").fill(id=session_id)
+    message = Text("会话 {id} 已中断", "success").fill(id=session_id)
     return answer(data, message)
 
 

@@ -230,8 +230,10 @@ class ChatService:
         if not self._supervisor.signal_stop(run_id, reason):
             # A run that waits for a person runs nowhere: it is woken to write its end.
             self._supervisor.wake(run_id)
+        began = self._clock.monotonic()
         await self._supervisor.finished(run_id, seconds)
-        return await self._runs.wait_until_ended(run_id=run_id, seconds=seconds)
+        left = max(0.0, seconds - (self._clock.monotonic() - began))
+        return await self._runs.wait_until_ended(run_id=run_id, seconds=left)
 
     async def _join(self, identity: Identity, key: str, content_hash: str) -> OpenedView | None:
         async with self._database.read() as db:

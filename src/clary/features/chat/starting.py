@@ -6,7 +6,7 @@ from datetime import datetime
 
 from clary.db.session import Session
 from clary.features.chat.control_tags import ControlTags
-from clary.features.chat.intake import Intake, content_hash_of, read_messages
+from clary.features.chat.intake import Intake, content_hash_of, read_messages, untagged
 from clary.features.chat.payloads import ChatRequest
 from clary.features.conversations.service import ConversationRow, new_conversation, text_of
 from clary.features.interventions.service import Interventions
@@ -69,7 +69,8 @@ class Start:
             # The loop takes guidance before its first model call; nothing of it is stored here.
             waiting = await interventions.first_guidance(db, conversation_id=known.conversation_id)
             if waiting is not None:
-                return Intake(ControlTags(), (), (), frozenset(), text_of(waiting.content)[:500])
+                said, _ = untagged(waiting.content)
+                return Intake(ControlTags(), (), (), frozenset(), text_of(said)[:500])
         return read_messages(self.request.messages, now=now)
 
 

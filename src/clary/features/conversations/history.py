@@ -115,16 +115,18 @@ def _merged(lines: Sequence[bytes]) -> list[Json]:
 def page_of(messages: Sequence[Json], *, limit: int | None, before: str | None) -> tuple[list[Json], bool]:
     """The last `limit` messages before a message id, and whether there are earlier ones.
 
-    A call and its results are never split: the page grows until it holds both. An unknown id has nothing before it.
+    A call and its results are never split: the page grows towards the start until it holds both, and leaves out calls
+    whose results are not before the id. An unknown id has nothing before it.
     """
     end = len(messages)
     if before is not None:
         end = next((at for at, each in enumerate(messages) if each["message_id"] == before), 0)
-    start = 0 if limit is None else max(0, end - limit)
     exchanges = _exchanges(messages)
-    while torn := [pair for pair in exchanges if (start <= pair[0] < end) != (start <= pair[1] < end)]:
-        start = min(start, *(call for call, _ in torn))
-        end = max(end, *(result + 1 for _, result in torn))
+    while unanswered := [call for call, result in exchanges if call < end <= result]:
+        end = min(unanswered)
+    start = 0 if limit is None else max(0, end - limit)
+    while torn := [call for call, result in exchanges if call < start <= result < end]:
+        start = min(torn)
     return list(messages[start:end]), start > 0
 
 

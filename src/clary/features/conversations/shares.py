@@ -178,11 +178,13 @@ class ShareService:
         holders = await conversations.list_holders(name)
         if len(holders) != 1 or await conversations.find_share(holders[0].conversation_id) is not None:
             return None
-        return holders[0] if not holders[0].link_off else None
+        # Whoever shares a conversation shares its children inside it; they have no link that would outlast it.
+        is_open = holders[0].parent_id is None and not holders[0].link_off
+        return holders[0] if is_open else None
 
     async def _is_open_by_link(self, conversations: ConversationRepository, row: ConversationRow) -> bool:
         """Whether mode `link` shares a conversation without a share of its own."""
-        if self._mode() != "link" or row.link_off:
+        if self._mode() != "link" or row.link_off or row.parent_id is not None:
             return False
         return len(await conversations.list_holders(row.session_id)) == 1
 

@@ -30,7 +30,6 @@ class SessionReleasingError(ConflictError):
 
     slug = "session_releasing"
     code = 409
-    http_status = 409
     text = Text("会话正在清理中，请稍后重试", "The conversation is being cleaned up, please try again")
 
 

@@ -57,7 +57,7 @@ from clary.runtime.tools import (
     ToolContext,
     ToolFailedError,
 )
-from clary.runtime.toolset import Language, cap_result, check_arguments, wire_content
+from clary.runtime.toolset import Language, cap_result, check_arguments, parsed_content
 
 BUILT_IN_AGENT: Final = "default_agent"
 _STALE_SECONDS: Final = 3600.0
@@ -278,7 +278,7 @@ class DirectCalls:
             # The cut result is worth having where its whole finds no room.
             kept_where_room(self._around.room, context.workspace, place, capped.whole.encode("utf-8", "replace"))
         text = capped.result if isinstance(capped.result, str) else json_text.dumps_text(capped.result)
-        return wire_content(text)
+        return parsed_content(text)
 
     @asynccontextmanager
     async def _workspace(self, folder: Path | None) -> AsyncGenerator[Path]:

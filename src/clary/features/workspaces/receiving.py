@@ -130,8 +130,8 @@ class WorkspaceUploads:
             paths = targets(root, [each.filename for each in received], target)
             self._room.require_replaced(root, paths)
             if not replace:
-                for path in paths:
-                    if safe_paths.exists(root, path):
+                for at, path in enumerate(paths):
+                    if path in paths[:at] or safe_paths.exists(root, path):
                         raise safe_folders.PathTakenError(path)
             for each, path in zip(received, paths, strict=True):
                 safe_folders.move_file(root, each.stored.path, path, replace=replace)
