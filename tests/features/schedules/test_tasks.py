@@ -14,11 +14,13 @@ from clary.adapters.model_api.config import NO_RETRY
 from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say
 from clary.db.database import UnavailableError
 from clary.features.accounts.ports import MailError
+from clary.features.schedules.service import Scheduler
 from clary.features.schedules.service import scheduler as scheduling
 from clary.features.schedules.tables import TaskRow
 from features.chat.test_worked_examples import agent_named
 from features.chat.world import Chat, chat_in
 from permissions.objects import caller
+from support.house import house_in
 
 pytestmark = pytest.mark.anyio
 Json = dict[str, Any]
@@ -344,3 +346,39 @@ async def test_an_attempt_that_waits_is_no_run_and_its_end_is_the_end(
     triggers = [each["trigger"] for each in await desk.ended(often, 3)]
     assert triggers == ["retry", "catch_up", "retry", "retry", "schedule"]
     await desk.data("POST", f"/{often}/run")
+
+
+async def test_a_worker_runs_what_it_finds_due(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, takes_over=False) as chat:
+        await chat.house.services.schedules.scheduler.stop()
+        desk = Desk(chat, (await agent_named(chat, "Clerk"))["agent_id"])
+        task_id = await desk.make("*/5 * * * *")
+        await desk.tick(minutes=1)
+        # No lease ends before: the clock stands still.
+        (start,) = await desk.ended(task_id)
+        assert (start["status"], len(chat.provider.requests)) == ("completed", 1)
+
+
+async def test_a_worker_leaves_runs_of_others_to_servers(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, {"gate": [Gate(Say("Slowly."))]}) as chat:
+        desk = Desk(chat, (await agent_named(chat, "Clerk"))["agent_id"])
+        started = await desk.data("POST", f"/{await desk.make('@daily', '[[play:gate]]')}/run")
+    for takes_over in (False, True):
+        async with house_in(tmp_path, takes_over=takes_over) as house, caller(house, "admin") as admin:
+            run = (await admin.get(f"/api/runs/{started['run_id']}")).json()["data"]
+            assert run["takeovers"] == int(takes_over)
+
+
+@pytest.mark.parametrize(("jobs", "scheduler"), [(True, True), (False, True), (True, False)])
+async def test_a_process_that_does_no_jobs_looks_for_no_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: bool, scheduler: bool
+) -> None:
+    looks: list[Scheduler] = []
+
+    async def look(self: Scheduler) -> None:
+        looks.append(self)
+
+    monkeypatch.setattr(Scheduler, "tick", look)
+    async with house_in(tmp_path, jobs=jobs, scheduler=scheduler) as house, caller(house, "admin") as admin:
+        answer = (await admin.get("/tasks")).json()
+    assert (bool(looks), answer["code"]) == (jobs and scheduler, 200 if scheduler else 400)
