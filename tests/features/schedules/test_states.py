@@ -78,3 +78,21 @@ async def test_a_one_off_task_whose_time_has_passed_goes_on_with_another_time_on
     assert (await state())[:2] == (status, False)
     await desk.data("PUT", f"/{task_id}", {"schedule": LATER, "enabled": True})
     assert await state() == ("pending", True, "2026-01-03T00:00:00.000000Z")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x00b", "a\x7fb", "\x85", "\t", " ", ""])
+async def test_a_name_of_a_task_holds_no_control_characters_and_is_not_blank(desk: Desk, name: str) -> None:
+    task_id = await desk.make("@daily")
+    fields = {"description": "y", "agent_id": desk.agent_id, "schedule": "@daily"}
+    assert (await desk.ask("POST", "", {**fields, "name": name}))["code"] == 422
+    assert (await desk.ask("PUT", f"/{task_id}", {"name": name}))["code"] == 422
+
+
+async def test_texts_of_a_task_read_back_as_they_were_given(desk: Desk) -> None:
+    given = {"name": " 報告 a  b ", "description": " [[play:plain]]\n ", "schedule": " @daily "}
+    task_id = await desk.make(given["schedule"], given["description"], name=given["name"])
+    task = await desk.task(task_id)
+    assert {key: task[key] for key in given} == given
+    await desk.tick(days=1)
+    (start,) = await desk.ended(task_id)
+    assert start["status"] == "completed"
