@@ -117,9 +117,8 @@ class Edge:
                 await refusal(scope, receive, send)
                 return
             self._require_limits(scope, request)
-            is_own = scope["path"].startswith("/api/") and not scope["path"].startswith("/api/oauth2/")
             scope["state"]["query"] = scope["query_string"]
-            if scope["query_string"] and is_own:
+            if scope["query_string"] and _is_own(scope["path"]):
                 scope["query_string"] = drop_absent(scope["query_string"])
             await self._app(scope, receive, watching)
         except ProblemError as problem:
@@ -262,6 +261,13 @@ def _by_weight(header: str) -> list[str]:
         if weight > 0:
             weighted.append((weight, language))
     return [language for _, language in sorted(weighted, key=lambda pair: -pair[0])]
+
+
+def _is_own(path: str) -> bool:
+    """Whether a path is of the API that existing clients speak; queries of protocols say what they say."""
+    if path.startswith("/api/"):
+        return not path.startswith("/api/oauth2/")
+    return path == "/tasks" or path.startswith("/tasks/")
 
 
 def drop_absent(query: bytes) -> bytes:
