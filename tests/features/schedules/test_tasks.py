@@ -215,10 +215,11 @@ async def test_limits_and_what_a_task_may_not_hold(tmp_path: Path) -> None:
 
 async def test_words_of_a_query_that_mean_nothing_find_nothing(desk: Desk) -> None:
     await desk.make("@daily")
-    for word in ("active", "x" * 16, "x" * 17, "x" * 64):
+    for word in ("active", "x" * 16, "x" * 17, "x" * 65):
         found = await desk.data("GET", f"?status={word}")
         assert found["total"] == (1 if word == "active" else 0)
-    assert (await desk.ask("GET", f"?status={'x' * 65}"))["error_detail"] == "validation_error"
+    for wanted in (f"schedule={'x' * 1000}", f"schedule=@daily&timezone={'x' * 1000}"):
+        assert (await desk.ask("GET", f"/preview?{wanted}"))["error_detail"] == "schedule_invalid"
 
 
 async def test_what_is_away_for_a_moment_costs_no_task_its_start(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ def _name(text: str) -> str:
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_name)]
 Description = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
-AgentId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+AgentId = str
 ScheduleText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$")]
@@ -105,8 +105,8 @@ class ListQuery(Payload):
     """Filters of the list, as tools give them too."""
 
     task_type: Literal["once", "recurring", "all"] = "all"
-    status: str | None = Field(default=None, max_length=64)
-    agent_id: str | None = Field(default=None, max_length=64)
+    status: str | None = None
+    agent_id: str | None = None
     scheduled_after: Instant | None = None
     scheduled_before: Instant | None = None
     q: str | None = Field(default=None, max_length=200)
