@@ -245,3 +245,5 @@ async def test_statistics_of_an_id_that_is_longer_than_any_are_empty(house: Hous
         for name in ("user_id", "agent_id", "session_id", "request_source"):
             found = (await admin.post("/api/token-usage/stats", json={**body, name: "x" * 1000})).json()
             assert (found["code"], found["data"]["items"]) == (200, [])
+            used = (await admin.post("/api/system/agent/usage-stats", json={"days": 7, name: "x" * 1000})).json()
+            assert (used["code"], used["data"]) == (200, {"usage": {}})
