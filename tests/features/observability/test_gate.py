@@ -57,6 +57,17 @@ async def test_proxies_ask_who_may_in(gated: House) -> None:
     assert told(await ask(gated, "/auth", "alice")) == (403, "forbidden")
 
 
+async def test_who_is_refused_hears_what_is_wrong_with_the_credential(gated: House) -> None:
+    async with gated.browser() as client:
+        tokens = await login(client, "alice")
+    gated.clock.move(days=1)
+    said = [
+        (await ask(gated, "/auth", Accept_Language="en", **credential)).json()["message"]
+        for credential in ({}, {"Authorization": "Bearer nonsense"}, bearer(tokens))
+    ]
+    assert said == ["Not signed in", "Invalid token", "Login expired"]
+
+
 async def test_names_are_sent_in_percent_encoding(gated: House) -> None:
     await gated.make_user("管理员", role="admin")
     answer = await ask(gated, "/auth", "管理员")
