@@ -11,7 +11,7 @@ from clary.http.routing import slice_router
 PREFIX = "/api/observability"
 router = slice_router(PREFIX, "observability")
 OPEN = public(answers="file", takes_forms=True)
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 @router.get("/jaeger/login", summary="Come in to Jaeger", openapi_extra=OPEN)
