@@ -203,3 +203,47 @@ async def test_while_the_database_is_away_every_route_answers_503_in_time(house:
         assert (ready.status_code, ready.json()["error_detail"]) == (503, "not_ready")
         assert time.monotonic() - begun < 10
         assert (await admin.get("/api/auth/session")).status_code == 200
+
+
+NAMES_ANEW = {("PUT", "/api/mcp/{server_name}")}
+"""Its body holds the name too, which is given and not looked up."""
+
+
+async def test_an_id_that_is_longer_than_any_answers_like_an_unknown_one(house: House) -> None:
+    too_long = {name: "x" * 1000 for name in UNKNOWN if name != "provider_url"}
+    async with admin_of(house) as admin:
+        for route in CALLS.keys() - NAMES_ANEW:
+            if not CALLS[route].owned:
+                continue
+            unknown, long = [await send(admin, route, {**IDS, **ids}) for ids in ({}, too_long)]
+            assert long.status_code == unknown.status_code, (route, long.text)
+            assert not long.content or long.json().get("error_detail") == unknown.json().get("error_detail"), route
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/api/tasks", ("status", "agent_id", "user_id")),
+        ("/api/usage", ("user_id", "agent_id", "session_id", "run_id", "key_id", "model", "step_name")),
+        ("/api/runs", ("user_id", "agent_id", "session_id", "status")),
+        ("/api/oss/objects", ("user_id",)),
+        ("/api/audit", ("user_id", "action", "object_type", "object_id", "address")),
+    ],
+)
+async def test_a_filter_that_is_longer_than_any_value_finds_nothing(
+    house: House, path: str, names: tuple[str, ...]
+) -> None:
+    async with admin_of(house) as admin:
+        for name in names:
+            found = (await admin.get(path, params={name: "x" * 1000})).json()
+            assert (found["code"], found["data"]["items"]) == (200, []), (name, found)
+
+
+async def test_statistics_of_an_id_that_is_longer_than_any_are_empty(house: House) -> None:
+    body = {"dimension": "agent", "start_date": "2026-01-01", "end_date": "2026-01-02"}
+    async with admin_of(house) as admin:
+        for name in ("user_id", "agent_id", "session_id", "request_source"):
+            found = (await admin.post("/api/token-usage/stats", json={**body, name: "x" * 1000})).json()
+            assert (found["code"], found["data"]["items"]) == (200, [])
+            used = (await admin.post("/api/system/agent/usage-stats", json={"days": 7, name: "x" * 1000})).json()
+            assert (used["code"], used["data"]) == (200, {"usage": {}})

@@ -193,6 +193,23 @@ async def test_absent_markers_in_a_query_count_as_absent(house: House) -> None:
     assert refused.status_code == 422
 
 
+@pytest.mark.parametrize("path", ["/api/tasks", "/tasks"])
+async def test_absent_markers_count_as_absent_on_every_path_of_an_endpoint(house: House, path: str) -> None:
+    names = ("task_type", "status", "agent_id", "scheduled_after", "scheduled_before", "q", "user_id", "page")
+    marks = ("undefined", "null", "None", "%5Bobject%20Object%5D", "")
+    body = {"name": "n", "description": "d", "agent_id": "default_agent", "schedule": "@daily"}
+    async with house.browser() as client:
+        await login(client, "admin", "First-Admin-4711")
+        task = (await client.post(path, json=body)).json()["data"]
+        for mark in marks:
+            listed = await client.get(f"{path}?{'&'.join(f'{name}={mark}' for name in names)}")
+            assert [each["task_id"] for each in listed.json()["data"]["items"]] == [task["task_id"]]
+            shown = await client.get(f"{path}/preview?schedule=@daily&timezone={mark}&n={mark}")
+            assert len(shown.json()["data"]["next"]) == 5
+            history = await client.get(f"{path}/{task['task_id']}/history?status={mark}&page={mark}")
+            assert history.json()["code"] == 200
+
+
 async def test_headers_over_32_kib_are_refused_in_the_envelope(house: House) -> None:
     async with house.browser() as client:
         answer = await client.get("/api/health", headers={"X-Long": "a" * 33_000})

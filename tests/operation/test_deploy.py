@@ -13,6 +13,7 @@ import yaml
 
 from clary.cli import app
 from clary.settings import Settings
+from clary.wiring.parts import edge_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -170,3 +171,12 @@ def test_the_example_of_settings_starts_when_it_is_filled_in() -> None:
 
     settings = load_settings(**values, bootstrap_admin_password="long-enough-4711")
     assert settings.is_production
+    # The image asks for its own health, under no other name than the address.
+    asked = re.search(r"HEALTHCHECK[^#]+?http://([^:/]+)", (DEPLOY / "Dockerfile").read_text(), re.DOTALL)
+    assert asked is not None
+    rules = edge_rules(settings)
+    assert [rules.allows_host(host) for host in (asked[1], settings.public_host or "", "evil.example")] == [
+        True,
+        True,
+        False,
+    ]

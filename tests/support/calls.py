@@ -361,7 +361,7 @@ CALLS: dict[tuple[str, str], Call] = {
         (method, "/api/observability/jaeger/{full_path:anything}"): Call(
             path="/api/observability/jaeger/search", owned=False
         )
-        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
     },
     ("GET", "/api/tools"): FREE,
     ("POST", "/api/tools/exec"): Call(body={"tool_name": "list_dir", "tool_params": {}, "agent_id": "{agent_id}"}),

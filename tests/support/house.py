@@ -91,15 +91,17 @@ def settings_in(folder: Path, **values: Any) -> Settings:
 
 
 @asynccontextmanager
-async def house_in(folder: Path, *, models: ModelSource | None = None, **values: Any) -> AsyncGenerator[House]:
-    """A house, started and stopped."""
+async def house_in(
+    folder: Path, *, models: ModelSource | None = None, takes_over: bool = True, **values: Any
+) -> AsyncGenerator[House]:
+    """A house, started and stopped. `takes_over` off: it starts as a worker does."""
     clock, settings = SteppedClock(), settings_in(folder, **values)
     services = Services(settings, clock=clock, passwords=Argon2Passwords(memory_kib=64, passes=1))
     if models is not None:
         services.knowledge.models.source = models
     app = create_app(settings, services)
     put_schema(settings.database)
-    await services.start()
+    await services.start(takes_over=takes_over)
     try:
         yield House(services, app, clock)
     finally:

@@ -41,7 +41,7 @@ def serve() -> None:
 
 
 def worker() -> None:
-    """Start a process that only does jobs and reads documents, beside servers on the same PostgreSQL database."""
+    """Start a process that only does jobs, due tasks and documents, beside servers on the same PostgreSQL database."""
     import uvloop
 
     from clary.db.migrate import SchemaError
@@ -70,7 +70,8 @@ async def _work(settings: Any) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await services.start(takes_runs=False)
+    # It runs the tasks that it finds due. Runs that a dead server left have readers, who come back to a server.
+    await services.start(takes_over=False)
     typer.echo(f"Clary works (process {os.getpid()}, data in {settings.data_dir})", err=True)
     try:
         await stopped.wait()

@@ -26,6 +26,8 @@ from clary.kit.text import Locale, current_locale
 
 MAX_HEADER_BYTES = 32 * 1024
 OPEN_ROUTES = frozenset({"metadata", "jwks", "token", "revoke", "userinfo", "register"})
+HANDS_ON_OPTIONS = "/api/observability/jaeger/"
+"""What is only redirected is so with every method (platform.md 12.1)."""
 MAX_URL_BYTES = 16 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
@@ -117,9 +119,8 @@ class Edge:
                 await refusal(scope, receive, send)
                 return
             self._require_limits(scope, request)
-            is_own = scope["path"].startswith("/api/") and not scope["path"].startswith("/api/oauth2/")
             scope["state"]["query"] = scope["query_string"]
-            if scope["query_string"] and is_own:
+            if scope["query_string"] and _is_own(scope["path"]):
                 scope["query_string"] = drop_absent(scope["query_string"])
             await self._app(scope, receive, watching)
         except ProblemError as problem:
@@ -134,9 +135,9 @@ class Edge:
 
     def _refusal(self, scope: Scope) -> Response | None:
         """A preflight, and any other OPTIONS, is answered before anything else looks at the request."""
-        if scope["method"] == "OPTIONS":
-            return Response(status_code=204)
-        return None
+        if scope["method"] != "OPTIONS" or (scope["path"].startswith(HANDS_ON_OPTIONS) and not _is_preflight(scope)):
+            return None
+        return Response(status_code=204)
 
     def _require_limits(self, scope: Scope, request: Request) -> None:
         size = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
@@ -262,6 +263,19 @@ def _by_weight(header: str) -> list[str]:
         if weight > 0:
             weighted.append((weight, language))
     return [language for _, language in sorted(weighted, key=lambda pair: -pair[0])]
+
+
+def _is_preflight(scope: Scope) -> bool:
+    """Whether a browser asks for leave before it asks."""
+    headers = Headers(scope=scope)
+    return "origin" in headers and "access-control-request-method" in headers
+
+
+def _is_own(path: str) -> bool:
+    """Whether a path is of the API that existing clients speak; queries of protocols say what they say."""
+    if path.startswith("/api/"):
+        return not path.startswith("/api/oauth2/")
+    return path == "/tasks" or path.startswith("/tasks/")
 
 
 def drop_absent(query: bytes) -> bytes:

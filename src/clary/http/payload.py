@@ -2,8 +2,10 @@
 
 from typing import Any, ClassVar, cast
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
+from clary.http.laxness import narrowed
 from clary.kit import json_text
 
 
@@ -16,6 +18,11 @@ class Payload(BaseModel):
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
     null_clears: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler, /) -> CoreSchema:
+        # The library takes more for a number or a boolean than the contract.
+        return narrowed(handler(source))
 
     @model_validator(mode="before")
     @classmethod

@@ -18,7 +18,7 @@ from clary.kit.text import Locale, Text, current_locale
 
 Json = Mapping[str, Any]
 STYLE_PATH = "/docs.css"
-METHODS = ("get", "post", "put", "patch", "delete")
+METHODS = ("get", "post", "put", "patch", "delete", "options")
 SCHEMA_PREFIX = "#/components/schemas/"
 
 TITLE = Text("{title} {version} 接口文档", "{title} {version} API reference")

@@ -285,7 +285,7 @@ class SettingFields(BaseSettings):
     trace_content: Switch = False
     run_timeline_days: int = Field(default=30, ge=1, le=365)
     metrics: Switch = True
-    metrics_token: SecretStr | None = Field(default=None, min_length=16)
+    metrics_token: SecretStr | None = None
     metrics_allow_ips: Addresses = ()
 
     @classmethod

@@ -37,7 +37,7 @@ class BudgetServices:
         self.places = BudgetPlaces(
             database=database,
             members=identity.memberships,
-            objects={"group": GroupBudgets(identity.groups), "key": KeyBudgets(identity.keys)},
+            objects={"group": GroupBudgets(identity.groups, identity.memberships), "key": KeyBudgets(identity.keys)},
             rates=money,
             defaults=settings.budgets,
         )
@@ -53,7 +53,6 @@ class BudgetServices:
         self.budgets = BudgetService(
             places=self.places,
             accounts=identity.accounts,
-            members=identity.memberships,
             rates=money,
             audit=identity.audit,
             calendar=calendar,

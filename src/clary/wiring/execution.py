@@ -310,14 +310,13 @@ class ExecutionServices:
         state.chat = self.chat
         state.active_runs = self.active_runs
 
-    async def start(self, *, takes_runs: bool) -> None:
-        """Event log, sandbox; then runs that a dead process left go on."""
+    async def start(self, *, takes_over: bool) -> None:
+        """Event log, sandbox; from then on runs start here, and go on that a dead process left, if it takes over."""
         await self.event_log.start()
         self._listen()
         limits = SandboxLimits(cpu_seconds=self.settings.sandbox_cpu_seconds, memory_mb=self.settings.sandbox_memory_mb)
         self.sandbox = await make_sandbox("on" if self.settings.sandbox else "off", limits=limits)
-        if takes_runs:
-            await self.supervisor.start(self.preparer.prepare, self._due)
+        await self.supervisor.start(self.preparer.prepare, self._due, takes_over=takes_over)
 
     def _listen(self) -> None:
         """What other processes do acts here too."""

@@ -43,7 +43,7 @@ class TaskOwners:
 
 
 class ScheduleServices:
-    """Tasks, and their clock unless it is switched off (`CLARY_SCHEDULER`)."""
+    """Tasks, and their clock unless it is switched off (`CLARY_SCHEDULER`; in this process, `CLARY_JOBS`)."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class ScheduleServices:
         background: Background,
     ) -> None:
         self.is_on = settings.scheduler
+        self._starts_here = settings.scheduler and settings.jobs
         owners = TaskOwners(accounts=identity.accounts, memberships=identity.memberships)
         self.notices = Notices(
             database=database,
@@ -94,8 +95,8 @@ class ScheduleServices:
         state.scheduler_on = self.is_on
 
     def start(self) -> None:
-        """Begins to look what is due."""
-        if self.is_on:
+        """Begins to look what is due, unless that is left to other processes."""
+        if self._starts_here:
             self.scheduler.start()
 
     async def stop(self) -> None:

@@ -31,8 +31,8 @@ class Services(ServiceParts):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining: asyncio.Future[None] | None = None
 
-    async def start(self, *, takes_runs: bool = True) -> None:
-        """Schema, keys, event log, sandbox; then runs that a dead process left go on, if this one takes runs.
+    async def start(self, *, takes_over: bool = True) -> None:
+        """Schema, keys, event log, sandbox; then runs that a dead process left go on, if this one takes over.
 
         Raises:
             SettingsError, SchemaError, UnavailableError: the start is refused; what was opened is closed again.
@@ -43,7 +43,7 @@ class Services(ServiceParts):
             undo.pop_all()
         self.observability.start()
         await self.notices.start()
-        await self.execution.start(takes_runs=takes_runs)
+        await self.execution.start(takes_over=takes_over)
         await self.knowledge.start()
         await self.background.start()
         await self.tools.calls.start()

@@ -57,6 +57,17 @@ async def test_proxies_ask_who_may_in(gated: House) -> None:
     assert told(await ask(gated, "/auth", "alice")) == (403, "forbidden")
 
 
+async def test_who_is_refused_hears_what_is_wrong_with_the_credential(gated: House) -> None:
+    async with gated.browser() as client:
+        tokens = await login(client, "alice")
+    gated.clock.move(days=1)
+    said = [
+        (await ask(gated, "/auth", Accept_Language="en", **credential)).json()["message"]
+        for credential in ({}, {"Authorization": "Bearer nonsense"}, bearer(tokens))
+    ]
+    assert said == ["Not signed in", "Invalid token", "Login expired"]
+
+
 async def test_names_are_sent_in_percent_encoding(gated: House) -> None:
     await gated.make_user("管理员", role="admin")
     answer = await ask(gated, "/auth", "管理员")
@@ -94,14 +105,24 @@ async def test_no_target_leads_away(gated: House, next: str) -> None:
 async def test_paths_are_redirected_with_query_and_encoding(gated: House) -> None:
     there = "https://traces.example.org/jaeger"
     assert told(await ask(gated, "", "admin")) == (307, f"{there}/")
-    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
         answer = await ask(gated, "/api/a%20b/%E4%B8%AD?tags=%7B%22a%22%7D&x=", "admin", method)
         assert told(answer) == (307, f"{there}/api/a%20b/%E4%B8%AD?tags=%7B%22a%22%7D&x="), method
     back = "/prod-api/api/observability/jaeger/login?next=%2Fprod-api%2Fapi%2Fobservability%2Fjaeger%2Fsearch%3Fa%3D1"
     assert told(await ask(gated, "/search?a=1")) == (307, back)
     assert told(await ask(gated, "/search", "alice")) == (403, "forbidden")
     assert (await ask(gated, "/search", "admin", "HEAD")).headers["location"] == f"{there}/search"
-    assert (await ask(gated, "/search", method="OPTIONS")).status_code == 204
+
+
+async def test_a_preflight_is_answered_as_one_and_no_other_question_is(gated: House) -> None:
+    preflight = {"Origin": "https://app.example.org", "Access-Control-Request-Method": "GET"}
+    assert told(await ask(gated, "/search", method="OPTIONS", **preflight)) == (204, None)
+    for some in ({}, *({name: value} for name, value in preflight.items())):
+        assert (await ask(gated, "/search", method="OPTIONS", **some)).status_code == 307
+        assert told(await ask(gated, "/search", "alice", "OPTIONS", **some)) == (403, "forbidden")
+        # Anywhere else it is answered as a preflight is.
+        async with gated.browser() as client:
+            assert (await client.options("/api/user/config", headers=some)).status_code == 204
 
 
 @pytest.mark.parametrize(

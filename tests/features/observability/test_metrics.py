@@ -57,6 +57,26 @@ async def test_nobody_else_may(guarded: House) -> None:
     assert await status(guarded, **bearer(tokens)) == 403
 
 
+async def test_who_is_refused_hears_what_is_wrong_with_the_credential(guarded: House) -> None:
+    await guarded.make_user("alice")
+    async with guarded.browser(FAR) as client:
+        tokens = await login(client, "alice")
+    guarded.clock.move(days=1)
+    async with guarded.browser(FAR, **{"Accept-Language": "en"}) as reader:
+        said = [
+            (await reader.get("/metrics", headers=credential)).json()["message"]
+            for credential in ({}, {"Authorization": "Bearer nonsense"}, bearer(tokens))
+        ]
+    assert said == ["Not signed in", "Invalid token", "Login expired"]
+
+
+async def test_a_token_of_any_length_opens_and_none_is_no_token(tmp_path: Path) -> None:
+    async with house_in(tmp_path / "short", metrics_token="t") as house:
+        assert [await status(house, Authorization=f"Bearer {each}") for each in ("t", "u", "")] == [200, 401, 401]
+    async with house_in(tmp_path / "none", metrics_token="") as house:
+        assert await status(house, Authorization="Bearer ") == 401
+
+
 async def test_a_key_of_an_admin_needs_the_scope_admin(house: House) -> None:
     async with house.browser() as admin:
         await login(admin, "admin", ADMIN_PASSWORD)

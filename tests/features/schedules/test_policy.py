@@ -1,7 +1,7 @@
 """When tasks are due (platform.md 15.2, 15.3, 16.2 A39)."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -30,6 +30,16 @@ def test_cron_knows_lists_ranges_steps_names_and_words() -> None:
     [
         *("", "tomorrow", "* * * *", "* * * * * *", "61 * * * *", "* 24 * * *", "* * * * 9", "*/0 * * * *"),
         *("0 0 30 2 *", "0 0 31 4,6 *", "@reboot", "0 0 L * *", "0 0 * * 5#2", "1-2-3 * * * *", "*/-5 * * * *"),
+        *(
+            "jan * * * *",
+            "0 0 * * sat-mon",
+            "0 0 * * 5-0",
+            "0 0 * mon *",
+            "0 0 32 * *",
+            "0 0 0 * *",
+            "5-3 * * * *",
+            "0 0 * * fri-8",
+        ),
         *("2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z", "2026-13-45T00:00:00Z", "2026-02-01", "R/PT1S"),
         *("0 9 * * 1-5\n* * * * *", "0 0 * * ; rm"),
     ],
@@ -60,6 +70,67 @@ def test_changes_of_clocks_neither_drop_nor_double_a_time() -> None:
     assert times("2026-03-29T02:30:00", 1, "Europe/Berlin") == ["03-29 01:00"]
     assert times("2026-03-29T03:30:00", 1, "Europe/Berlin") == ["03-29 01:30"]
     assert times("2026-05-01T08:00:00+02:00", 1) == ["05-01 06:00"]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        *(("0 0 */10 * mon", "0 0 1-31/10 * 1"), ("0 0 13 * */3", "0 0 13 * 0-6/3")),
+        *(("0 0 */10 * */3", "0 0 1,11,21,31 * 0,3,6"), ("0 0 */1 * mon", "0 0 * * mon"), ("0 0 5,* * 1", "0 0 * * 1")),
+        *(("0 0 * * fri-sun", "0 0 * * 5-7"), ("0 0 * * sat-SUN", "0 0 * * 0,6"), ("0 0 * * sun-sun", "0 0 * * 0")),
+        *(("0 0 * * sun-tue", "0 0 * * 0-2"), ("0 0 * * mon-sun/3", "0 0 * * 1,4,7"), ("0 0 * * */7", "0 0 * * 0")),
+        *(("0 0 1 jan-mar *", "0 0 1 1-3 *"), ("5/20 3 * * *", "5,25,45 3 * * *"), ("0 0 */31 * *", "0 0 1 * *")),
+    ],
+)
+def test_forms_of_one_schedule_name_the_same_times(text: str, written: str) -> None:
+    assert times(text, 40) == times(written, 40)
+
+
+def test_days_of_month_and_week_are_either_whatever_their_form() -> None:
+    assert times("0 0 */10 * mon", 5) == ["01-05 00:00", "01-11 00:00", "01-12 00:00", "01-19 00:00", "01-21 00:00"]
+    assert times("0 0 13 * */6", 4) == ["01-03 00:00", "01-04 00:00", "01-10 00:00", "01-11 00:00"]
+    assert times("0 0 * * */6", 2) == ["01-03 00:00", "01-04 00:00"]
+
+
+def in_berlin(text: str, day: str) -> list[str]:
+    """The times of a schedule on a local day, in UTC."""
+    zone = ZoneInfo("Europe/Berlin")
+    begin = datetime.fromisoformat(day).replace(tzinfo=zone)
+    end = datetime.fromisoformat(day).replace(tzinfo=zone, hour=23, minute=59).astimezone(UTC)
+    schedule = read_schedule(text, "Europe/Berlin", now=NOW, min_seconds=60)
+    found = takewhile(lambda time: time <= end, schedule.times_after(begin - timedelta(seconds=1)))
+    return [f"{time:%H:%M}" for time in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "spring", "autumn"),
+    [
+        ("30 2 * * *", ["01:00"], ["00:30"]),
+        ("*/20 2 * * *", ["01:00"], ["00:00", "00:20", "00:40"]),
+        ("0-59/20 2 * * *", ["01:00"], ["00:00", "00:20", "00:40"]),
+        ("*/30 2-3 * * *", ["01:00", "01:30"], ["00:00", "00:30", "02:00", "02:30"]),
+    ],
+)
+def test_where_clocks_change_no_local_time_is_dropped_or_doubled_in_any_form(
+    text: str, spring: list[str], autumn: list[str]
+) -> None:
+    assert (in_berlin(text, "2026-03-29"), in_berlin(text, "2026-10-25")) == (spring, autumn)
+
+
+def test_a_step_in_the_hours_names_local_times_and_a_star_the_hours_that_pass() -> None:
+    # 02:15 comes at 03:00 in spring, and once in autumn.
+    assert in_berlin("15 */2 * * *", "2026-03-29")[:3] == ["23:15", "01:00", "02:15"]
+    assert in_berlin("15 */2 * * *", "2026-10-25")[:3] == ["22:15", "00:15", "03:15"]
+    passed = [in_berlin("30 * * * *", day) for day in ("2026-03-29", "2026-10-25")]
+    assert [len(each) for each in passed] == [23, 25]
+
+
+@pytest.mark.parametrize("text", ["30 2 * * *", "* 2 * * *", "*/7 1-3 * * *"])
+def test_in_an_hour_that_comes_again_no_time_lies_in_the_past(text: str) -> None:
+    schedule = read_schedule(text, "Europe/Berlin", now=NOW, min_seconds=60)
+    for minutes in range(-10, 140, 7):
+        moment = datetime(2026, 10, 25, 0, 0, tzinfo=UTC) + timedelta(minutes=minutes)
+        assert schedule.after(moment) > moment  # pyright: ignore[reportOptionalOperand]
 
 
 def plan(text: str, due: datetime, *, now: datetime, since: datetime, catches_up: bool = True) -> tuple[object, ...]:

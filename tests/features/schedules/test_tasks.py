@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,74 +10,19 @@ from sqlalchemy import update
 
 from clary.adapters.model_api import client
 from clary.adapters.model_api.config import NO_RETRY
-from clary.adapters.scripted_provider import Call, CallTools, Fault, Gate, Say
+from clary.adapters.scripted_provider import Call, CallTools, Gate, Say
 from clary.db.database import UnavailableError
 from clary.features.accounts.ports import MailError
+from clary.features.schedules.service import Scheduler
 from clary.features.schedules.service import scheduler as scheduling
 from clary.features.schedules.tables import TaskRow
 from features.chat.test_worked_examples import agent_named
-from features.chat.world import Chat, chat_in
+from features.chat.world import chat_in
+from features.schedules.desk import Desk
 from permissions.objects import caller
+from support.house import house_in
 
 pytestmark = pytest.mark.anyio
-Json = dict[str, Any]
-
-BUSY = Fault("status", status=503, body={"error": {"message": "busy"}})
-NO_SUCH_MODEL = Fault("status", status=404, body={"error": {"message": "no such model", "code": "model_not_found"}})
-"""Nobody waits and tries again after this one."""
-
-
-class Desk:
-    """Alice, her agent, and the clock of tasks, which looks when a test says so."""
-
-    def __init__(self, chat: Chat, agent_id: str) -> None:
-        self.chat, self.agent_id = chat, agent_id
-
-    async def ask(self, method: str, path: str, body: Any = None) -> Json:
-        return (await self.chat.alice.call(method, f"/tasks{path}", body)).json()
-
-    async def data(self, method: str, path: str, body: Any = None) -> Any:
-        whole = await self.ask(method, path, body)
-        assert whole["code"] == 200, whole
-        return whole["data"]
-
-    async def make(self, schedule: str, says: str = "[[play:plain]]", **more: Any) -> str:
-        body = {"name": "Report", "description": says, "agent_id": self.agent_id, "schedule": schedule, **more}
-        return (await self.data("POST", "", body))["task_id"]
-
-    async def task(self, task_id: str) -> Json:
-        return await self.data("GET", f"/{task_id}")
-
-    async def history(self, task_id: str) -> list[Json]:
-        return (await self.data("GET", f"/{task_id}/history"))["items"]
-
-    async def statuses(self, task_id: str) -> list[str]:
-        return [each["status"] for each in await self.history(task_id)]
-
-    async def tick(self, **span: float) -> None:
-        if span:
-            self.chat.house.clock.move(**span)
-            await self.chat.alice.sign_in()
-        await self.chat.house.services.schedules.scheduler.tick()
-
-    async def ended(self, task_id: str, count: int = 1) -> list[Json]:
-        """The starts of a task, once so many have ended."""
-        async with asyncio.timeout(60):
-            while True:
-                await self.tick()
-                items = await self.history(task_id)
-                if sum(each["ended_at"] is not None for each in items) >= count:
-                    return items
-                await asyncio.sleep(0.05)
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    """A server whose own clock of tasks stands still."""
-    scripts = {"broken": [BUSY] * 40, "gone": [NO_SUCH_MODEL] * 10, "gate": [Gate(Say("Slowly."))]}
-    async with chat_in(tmp_path, scripts) as chat:
-        await chat.house.services.schedules.scheduler.stop()
-        yield Desk(chat, (await agent_named(chat, "Clerk"))["agent_id"])
 
 
 async def test_a_due_task_runs_once_in_a_conversation_of_its_name(desk: Desk) -> None:
@@ -157,16 +101,6 @@ async def test_a_failure_that_may_pass_is_tried_again_in_the_same_conversation(
     assert items[0]["session_id"] == items[1]["session_id"]
     task = await desk.task(task_id)
     assert (task["status"], task["failure_count"], task["next_run_at"]) == ("failed", 2, None)
-
-
-async def test_a_task_whose_agent_is_gone_is_paused_with_the_reason(desk: Desk) -> None:
-    task_id = await desk.make("*/5 * * * *")
-    await desk.chat.alice.data("DELETE", f"/api/agent/{desk.agent_id}")
-    await desk.tick(minutes=1)
-    (start,) = await desk.history(task_id)
-    assert (start["status"], start["error"], start["run_id"]) == ("failed", "agent_not_found", None)
-    task = await desk.task(task_id)
-    assert (task["status"], task["last_status"], task["enabled"]) == ("paused", "agent_not_found", False)
 
 
 class Post:
@@ -281,10 +215,11 @@ async def test_limits_and_what_a_task_may_not_hold(tmp_path: Path) -> None:
 
 async def test_words_of_a_query_that_mean_nothing_find_nothing(desk: Desk) -> None:
     await desk.make("@daily")
-    for word in ("active", "x" * 16, "x" * 17, "x" * 64):
+    for word in ("active", "x" * 16, "x" * 17, "x" * 65):
         found = await desk.data("GET", f"?status={word}")
         assert found["total"] == (1 if word == "active" else 0)
-    assert (await desk.ask("GET", f"?status={'x' * 65}"))["error_detail"] == "validation_error"
+    for wanted in (f"schedule={'x' * 1000}", f"schedule=@daily&timezone={'x' * 1000}"):
+        assert (await desk.ask("GET", f"/preview?{wanted}"))["error_detail"] == "schedule_invalid"
 
 
 async def test_what_is_away_for_a_moment_costs_no_task_its_start(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,3 +279,39 @@ async def test_an_attempt_that_waits_is_no_run_and_its_end_is_the_end(
     triggers = [each["trigger"] for each in await desk.ended(often, 3)]
     assert triggers == ["retry", "catch_up", "retry", "retry", "schedule"]
     await desk.data("POST", f"/{often}/run")
+
+
+async def test_a_worker_runs_what_it_finds_due(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, takes_over=False) as chat:
+        await chat.house.services.schedules.scheduler.stop()
+        desk = Desk(chat, (await agent_named(chat, "Clerk"))["agent_id"])
+        task_id = await desk.make("*/5 * * * *")
+        await desk.tick(minutes=1)
+        # No lease ends before: the clock stands still.
+        (start,) = await desk.ended(task_id)
+        assert (start["status"], len(chat.provider.requests)) == ("completed", 1)
+
+
+async def test_a_worker_leaves_runs_of_others_to_servers(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, {"gate": [Gate(Say("Slowly."))]}) as chat:
+        desk = Desk(chat, (await agent_named(chat, "Clerk"))["agent_id"])
+        started = await desk.data("POST", f"/{await desk.make('@daily', '[[play:gate]]')}/run")
+    for takes_over in (False, True):
+        async with house_in(tmp_path, takes_over=takes_over) as house, caller(house, "admin") as admin:
+            run = (await admin.get(f"/api/runs/{started['run_id']}")).json()["data"]
+            assert run["takeovers"] == int(takes_over)
+
+
+@pytest.mark.parametrize(("jobs", "scheduler"), [(True, True), (False, True), (True, False)])
+async def test_a_process_that_does_no_jobs_looks_for_no_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: bool, scheduler: bool
+) -> None:
+    looks: list[Scheduler] = []
+
+    async def look(self: Scheduler) -> None:
+        looks.append(self)
+
+    monkeypatch.setattr(Scheduler, "tick", look)
+    async with house_in(tmp_path, jobs=jobs, scheduler=scheduler) as house, caller(house, "admin") as admin:
+        answer = (await admin.get("/tasks")).json()
+    assert (bool(looks), answer["code"]) == (jobs and scheduler, 200 if scheduler else 400)

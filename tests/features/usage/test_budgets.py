@@ -1,5 +1,6 @@
 """`/api/budgets` (platform.md 14.2, 14.3)."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,30 @@ async def test_everybody_sees_what_binds_them_and_nothing_of_others(till: Till) 
         ("user", 3000, 0),
         ("group", 3000, None),
     ]
+
+
+async def test_budgets_of_agents_bind_those_who_may_use_them(till: Till) -> None:
+    alice, bob = await till.planned("alice"), await till.planned("bob")
+    await till.crowd.add("carol")
+    _, _, agent = await till.crowd.call("alice", "POST", "/api/agent/create", {"name": "a"})
+    agent_id = agent["agent_id"]
+    await till.crowd.call("alice", "POST", "/api/agent/create", {"name": "without a budget"})
+    await till.set(f"agent/{agent_id}", "alice", tokens_per_run=500, tokens_per_day=9000)
+    await till.crowd.call("alice", "POST", f"/api/agent/{agent_id}/auth", {"user_ids": [bob.user_id]})
+    till.house.clock.move(days=-1)
+    await till.book(replace(bob, agent_id=agent_id), tokens=7)
+    till.house.clock.move(days=1)
+    await till.book(replace(bob, agent_id=agent_id), tokens=3000)
+    await till.book(replace(alice, agent_id=agent_id))
+    await till.book(alice, tokens=50)
+    # What is left to all would tell what others used.
+    for name, spent in (("alice", 1000), ("bob", 3000)):
+        assert await till.crowd.get(name, "/api/budgets/me") == [
+            state("agent", agent_id, "a", limit=500, spent=0, remaining=500) | {"period": "run", "resets_at": None},
+            state("agent", agent_id, "a", limit=9000, spent=spent, remaining=None),
+        ]
+    # An administrator may see every agent, and is bound by those of his own.
+    assert [await till.crowd.get(name, "/api/budgets/me") for name in ("carol", "admin")] == [[], []]
 
 
 async def test_a_key_sees_its_own_budget_too(till: Till) -> None:

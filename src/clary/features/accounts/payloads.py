@@ -10,7 +10,7 @@ from clary.kit import json_text
 from clary.kit.text import has_control_characters
 
 MAX_CONFIG_BYTES = 64 * 1024
-UserId = Annotated[str, Field(max_length=64)]
+UserId = str
 
 
 def require_printable(value: str | None) -> str | None:

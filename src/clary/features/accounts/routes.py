@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from clary.features.accounts.guards import SESSION_COOKIE, request_origin, set_session_cookies
 from clary.features.accounts.payloads import (
@@ -75,7 +75,7 @@ Registering = Annotated[Registration, Depends(_registration)]
 Administration = Annotated[UserAdministration, Depends(_administration)]
 Deletion = Annotated[UserDeletion, Depends(_deletion)]
 Own = Annotated[OwnAccount, Depends(_own)]
-SessionId = Annotated[str, Path(max_length=64)]
+SessionId = str
 
 
 @router.post("/auth/register/send-code", summary="Send a code by mail", openapi_extra=public())
@@ -254,9 +254,7 @@ async def list_identities(user: CurrentUser, own: Own, db: ReadUnit) -> Envelope
 @router.delete(
     "/user/identities/{provider_id}", summary="Unlink an identity", openapi_extra=needs("write", interactive=True)
 )
-async def unlink_identity(
-    provider_id: Annotated[str, Path(max_length=64)], user: CurrentUser, own: Own, db: UnitOfWork
-) -> Envelope[Json]:
+async def unlink_identity(provider_id: str, user: CurrentUser, own: Own, db: UnitOfWork) -> Envelope[Json]:
     """Another way to sign in must remain."""
     await own.unlink(db, identity=user, provider_id=provider_id)
     return answer(Json())

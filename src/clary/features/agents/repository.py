@@ -71,8 +71,7 @@ class AgentRepository:
 
     async def list_reachable(self, identity: Identity, *, without: str, limit: int) -> Sequence[AgentRow]:
         """Agents the caller owns or was granted, for admins too, except one; newest first."""
-        reached = or_(owned_by(identity.user_id, AgentRow.owner_id), granted_to(identity, "agent", AgentRow.id))
-        query = select(AgentRow).where(_seen_by(identity), reached, AgentRow.id != without)
+        query = select(AgentRow).where(_seen_by(identity), _reached_by(identity), AgentRow.id != without)
         return (await self._session.scalars(query.order_by(AgentRow.created_at.desc(), AgentRow.id).limit(limit))).all()
 
     async def list_by_id(self, agent_ids: Collection[str]) -> Sequence[AgentRow]:
@@ -103,6 +102,11 @@ class AgentRepository:
     async def list_budgeted(self) -> Sequence[str]:
         """Ids of the agents that have a budget."""
         return (await self._session.scalars(select(AgentRow.id).where(AgentRow.budget.is_not(None)))).all()
+
+    async def list_budgeted_within_reach(self, identity: Identity) -> Sequence[str]:
+        """Ids of the agents that have a budget, and that the caller owns or was granted, for admins too."""
+        query = select(AgentRow.id).where(_seen_by(identity), _reached_by(identity), AgentRow.budget.is_not(None))
+        return (await self._session.scalars(query)).all()
 
     async def list_by_ids(self, agent_ids: Collection[str]) -> Sequence[AgentRow]:
         """Those of these agents that exist; at most 30,000."""
@@ -167,6 +171,11 @@ def _seen_by(identity: Identity) -> ColumnElement[bool]:
     """Own, granted, or all for an admin; of these, only the agents a key is limited to (platform.md 2.1, 7.1)."""
     seen = or_(visible_to(identity, AgentRow.owner_id), granted_to(identity, "agent", AgentRow.id))
     return seen if identity.agent_ids is None else and_(seen, AgentRow.id.in_(sorted(identity.agent_ids)))
+
+
+def _reached_by(identity: Identity) -> ColumnElement[bool]:
+    """Own or granted: an admin sees the agents of all, and uses those."""
+    return or_(owned_by(identity.user_id, AgentRow.owner_id), granted_to(identity, "agent", AgentRow.id))
 
 
 _COLUMNS = ("name", "is_default", "llm_provider_id", "fast_llm_provider_id", "budget")

@@ -1,8 +1,6 @@
 """Personal API keys (platform.md 7.1); only for people who are there themselves."""
 
-from typing import Annotated, Any
-
-from fastapi import Path
+from typing import Any
 
 from clary.features.api_keys.guards import ApiKeys
 from clary.features.api_keys.payloads import KeyCreateRequest, KeyUpdateRequest, RotateRequest
@@ -17,8 +15,8 @@ from clary.kit.text import Text
 
 router = slice_router("/api/user", "keys")
 Json = dict[str, Any]
-KeyId = Annotated[str, Path(max_length=64)]
-UserId = Annotated[str, Path(max_length=64)]
+KeyId = str
+UserId = str
 READS = needs("read", interactive=True)
 WRITES = needs("write", interactive=True)
 ADMIN = needs("admin", interactive=True)

@@ -19,7 +19,7 @@ from clary.http.unit_of_work import ReadUnit, UnitOfWork
 
 router = slice_router("/api", "audit")
 Json = dict[str, Any]
-Word = Annotated[str | None, Query(max_length=160)]
+Word = str | None
 Moment = Instant | None
 READS_FILE = needs("admin", answers="file")
 

@@ -95,6 +95,7 @@ class RunSupervisor:
         self._waking: set[asyncio.Task[None]] = set()
         # Apart from each other: a takeover that waits for its turn would let the leases of live runs run out.
         self._duties = (
+            # The first one is kept by processes too that take nothing over.
             Duty("run_leases", self._keep_leases, restart_seconds=1),
             Duty("run_takeover", self._look_for_abandoned),
         )
@@ -102,13 +103,17 @@ class RunSupervisor:
         self._renewed_at = 0.0
         hub.watch(self)
 
-    async def start(self, prepare: Prepare, due: Due) -> None:
-        """Takes over what a dead process left, then keeps leases and sweeps."""
+    async def start(self, prepare: Prepare, due: Due, *, takes_over: bool = True) -> None:
+        """Takes over what a dead process left, then keeps leases and sweeps.
+
+        `takes_over` off: it executes what was started here, and leaves what others left to others.
+        """
         self._prepare = prepare
         self._due = due
         self._renewed_at = self._clock.monotonic()
-        await self._take_over(everything=self._sole_process)
-        for duty in self._duties:
+        if takes_over:
+            await self._take_over(everything=self._sole_process)
+        for duty in self._duties if takes_over else self._duties[:1]:
             duty.start()
 
     async def stop(self) -> None:

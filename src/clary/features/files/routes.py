@@ -73,7 +73,7 @@ async def list_objects(
     page: PageOf20,
     origin: PeerOrigin,
     q: Annotated[str | None, Query(max_length=512)] = None,
-    user_id: Annotated[str | None, Query(max_length=64)] = None,
+    user_id: str | None = None,
 ) -> Envelope[Json]:
     """Own ones, newest first, and how much they take; `user_id` is for admins."""
     return answer(await files.list_page(db, identity=user, owner_id=user_id, page=page, text=q, peer_origin=origin))

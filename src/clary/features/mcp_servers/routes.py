@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Query
 from starlette.responses import RedirectResponse
 
 from clary.features.mcp_servers.guards import Here, McpAuthorizations, Servers
@@ -22,9 +22,9 @@ from clary.http.unit_of_work import ReadUnit
 
 router = slice_router("/api/mcp", "mcp")
 Json = dict[str, Any]
-ServerName = Annotated[str, Path(max_length=256)]
-OwnerId = Annotated[str | None, Query(alias="user_id", max_length=64)]
-AgentId = Annotated[str | None, Query(max_length=64)]
+ServerName = str
+OwnerId = Annotated[str | None, Query(alias="user_id")]
+AgentId = str | None
 
 
 @router.post("/add", summary="Add an MCP server", openapi_extra=needs("write"))

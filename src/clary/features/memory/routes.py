@@ -17,7 +17,7 @@ from clary.kit.text import Text
 
 router = slice_router("/api/agent/{agent_id}/memories", "memory")
 
-UserId = Annotated[str | None, Query(max_length=64)]
+UserId = str | None
 """Whose notes; heeded from administrators only."""
 _UNCONFIRMED = Text("需要 confirm=true", "confirm=true is needed")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, quote
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from clary.features.audit.service import Actor
@@ -31,7 +31,7 @@ Json = dict[str, Any]
 PROTOCOL = public(answers="protocol", takes_forms=True)
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 DOCUMENT = {"Cache-Control": "public, max-age=300"}
-ClientId = Annotated[str, Path(max_length=128)]
+ClientId = str
 FORM = "application/x-www-form-urlencoded"
 
 

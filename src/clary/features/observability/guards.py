@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from clary.features.observability.service import JaegerGate, MetricsPage, Reader, RunTimeline, Statistics
 from clary.features.permissions.guards import MaybeUser
 from clary.http.peers import socket_peer
+from clary.kit.text import Text
 
 FORWARDING = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded")
 
@@ -27,10 +28,19 @@ async def _timeline(request: Request) -> RunTimeline:
     return cast("RunTimeline", request.app.state.run_timeline)
 
 
-async def _reader(request: Request, user: MaybeUser) -> Reader:
+async def _fault(request: Request) -> Text | None:
+    return cast("Text | None", getattr(request.state, "identity_fault", None))
+
+
+CredentialFault = Annotated[Text | None, Depends(_fault)]
+"""What is wrong with the credential of a caller who is nobody; None if there was none."""
+
+
+async def _reader(request: Request, user: MaybeUser, fault: CredentialFault) -> Reader:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return Reader(
         identity=user,
+        fault=fault,
         address=socket_peer(request.scope),
         is_forwarded=any(name in request.headers for name in FORWARDING),
         bearer=token.strip() if scheme.lower() == "bearer" else "",

@@ -29,10 +29,10 @@ async def explain(
     user: CurrentUser,
     explainer: Explainer,
     db: UnitOfWork,
-    user_id: Annotated[str, Query(max_length=254)],
+    user_id: str,
     verb: Verb,
-    target: Annotated[str, Query(alias="object", max_length=200)],
-    key_id: Annotated[str | None, Query(max_length=64)] = None,
+    target: Annotated[str, Query(alias="object")],
+    key_id: str | None = None,
 ) -> Envelope[Json]:
     """All rules in order; `object` is `<type>:<id>`."""
     kind, object_id = read_object(target)

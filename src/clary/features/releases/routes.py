@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from clary.features.permissions.guards import CurrentUser
@@ -69,9 +69,7 @@ async def import_release(user: CurrentUser, releases: Releases) -> Envelope[Json
 
 
 @router.delete("/{version_str}", summary="Delete a release", openapi_extra=needs("admin"))
-async def delete_release(
-    version_str: Annotated[str, Path(max_length=256)], user: CurrentUser, releases: Releases, db: UnitOfWork
-) -> Envelope[Json]:
+async def delete_release(version_str: str, user: CurrentUser, releases: Releases, db: UnitOfWork) -> Envelope[Json]:
     """For admins; files it names stay."""
     await releases.delete(db, identity=user, version=version_str)
     return answer({"success": True}, Text("版本删除成功", "Version deleted successfully"))

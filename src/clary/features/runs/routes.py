@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Request
 
 from clary.features.permissions.guards import CurrentUser
 from clary.features.runs.service import RunFilters, RunReports, RunService
@@ -27,7 +27,7 @@ async def _run_reports(request: Request) -> RunReports:
 
 
 Reports = Annotated[RunReports, Depends(_run_reports)]
-Word = Annotated[str | None, Query(max_length=192)]
+Word = str | None
 
 
 @router.get("", summary="List runs", openapi_extra=needs("read"))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError, field_validator
 
 from clary.features.chat.service import OVERRIDES, StreamRequest
 from clary.features.schedules.tables import TaskRow, TaskRunRow
@@ -12,15 +12,25 @@ from clary.http.payload import Payload, require_size
 from clary.http.problems import ValidationFailedError
 from clary.http.span import Instant
 from clary.kit.clock import wire_time
+from clary.kit.text import has_control_characters
 
 NEVER_SAVED: Final = frozenset(("llm_model_config", "extra_mcp_config"))
 """They may hold secrets of one request."""
 OPTIONS: Final = OVERRIDES - NEVER_SAVED
 MAX_OPTIONS_BYTES: Final = 128 * 1024
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+def _name(text: str) -> str:
+    if has_control_characters(text):
+        raise ValueError("must not contain control characters")
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_name)]
 Description = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
-AgentId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+AgentId = str
 ScheduleText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$")]
@@ -95,8 +105,8 @@ class ListQuery(Payload):
     """Filters of the list, as tools give them too."""
 
     task_type: Literal["once", "recurring", "all"] = "all"
-    status: str | None = Field(default=None, max_length=64)
-    agent_id: str | None = Field(default=None, max_length=64)
+    status: str | None = None
+    agent_id: str | None = None
     scheduled_after: Instant | None = None
     scheduled_before: Instant | None = None
     q: str | None = Field(default=None, max_length=200)

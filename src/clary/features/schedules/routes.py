@@ -33,7 +33,7 @@ from clary.kit.text import Text
 
 CREATED = Text("任务创建成功", "Task created")
 Json = dict[str, Any]
-Word = Annotated[str | None, Query(max_length=64)]
+Word = str | None
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -89,7 +89,7 @@ async def create_task(body: TaskRequest, user: CurrentUser, tasks: Tasks, db: Un
 async def preview(
     user: CurrentUser,
     tasks: Tasks,
-    schedule: Annotated[str, Query(max_length=256)],
+    schedule: str,
     timezone: Word = None,
     n: Annotated[int, Query(ge=1, le=20)] = 5,
 ) -> Envelope[Preview]:

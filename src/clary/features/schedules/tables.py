@@ -33,7 +33,7 @@ class TaskRow(Row):
     timezone: Mapped[str] = mapped_column(String(64))
     enabled: Mapped[bool] = mapped_column(Boolean)
     closed: Mapped[str | None] = mapped_column(String(16))
-    """`completed` or `failed`: it is never due again."""
+    """`completed`: by its owner, for ever; `ran`, `failed`: its one time has passed. It is not due."""
     status: Mapped[str] = mapped_column(String(16))
     session_mode: Mapped[str] = mapped_column(String(8))
     session_id: Mapped[str | None] = mapped_column(String(128))

@@ -33,8 +33,8 @@ async def _sync(request: Request) -> SkillSync:
 
 async def _selection(
     dimension: Annotated[str | None, Query(max_length=16)] = None,
-    agent_id: Annotated[str | None, Query(max_length=64)] = None,
-    user_id: Annotated[str | None, Query(max_length=64)] = None,
+    agent_id: str | None = None,
+    user_id: str | None = None,
 ) -> Selection:
     return Selection(dimension, agent_id, user_id)
 

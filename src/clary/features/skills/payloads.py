@@ -7,8 +7,8 @@ from pydantic import AfterValidator, BaseModel, Field
 from clary.features.skills.policy.front_matter import MAX_SKILL_FILE_BYTES
 from clary.http.payload import Payload
 
-Name = Annotated[str, Field(max_length=256)]
-Id = Annotated[str, Field(max_length=64)]
+Name = str
+Id = str
 State = Literal["approved", "quarantined", "rejected"]
 SkillDimension = Literal["system", "user", "agent"]
 
@@ -41,7 +41,7 @@ class DecisionRequest(Payload):
     """A decision about the version that waits."""
 
     name: Name
-    hash: Annotated[str, Field(max_length=64)]
+    hash: str
     dimension: Annotated[str, Field(max_length=16)] | None = None
     agent_id: Id | None = None
 

@@ -36,7 +36,7 @@ from clary.kit.file_names import disposition
 router = slice_router("/api/skills", "skill")
 
 Json = dict[str, Any]
-Name = Annotated[str, Query(max_length=256)]
+Name = str
 FILE = {"type": "string", "format": "binary", "required": True}
 FILES = {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": 20, "required": True}
 TEXT, SWITCH = {"type": "string"}, {"type": "boolean"}
@@ -53,9 +53,7 @@ async def list_skills(user: CurrentUser, skills: Skills, chosen: Chosen, db: Rea
 
 
 @router.get("/agent-available", summary="Skills an agent can use", openapi_extra=needs("read"))
-async def list_available(
-    agent_id: Annotated[str, Query(max_length=64)], user: CurrentUser, sync: Sync, db: ReadUnit
-) -> Envelope[AvailableList]:
+async def list_available(agent_id: str, user: CurrentUser, sync: Sync, db: ReadUnit) -> Envelope[AvailableList]:
     """Approved ones, one of each name. Refusals: E-AGENT."""
     found = await sync.list_available(db, identity=user, agent_id=agent_id)
     return answer(AvailableList.model_validate({"skills": found}))
@@ -116,7 +114,7 @@ async def read_report(
     skills: Skills,
     chosen: Chosen,
     db: ReadUnit,
-    version_hash: Annotated[str | None, Query(alias="hash", max_length=64)] = None,
+    version_hash: Annotated[str | None, Query(alias="hash")] = None,
 ) -> Envelope[ReportAnswer]:
     """Of the version that waits, else of the one in use, or of the one named. Refusals: E-SKILL."""
     found = await skills.report(db, identity=user, wanted=chosen.of(name), version_hash=version_hash)

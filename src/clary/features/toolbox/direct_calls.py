@@ -45,7 +45,7 @@ from clary.features.toolbox.toolbox import SESSION_TOOLS, Toolbox, canonical_nam
 from clary.http.problems import ThrottledError
 from clary.kit import json_text
 from clary.kit.ids import new_hex
-from clary.kit.text import current_locale, same
+from clary.kit.text import current_locale, cut, same
 from clary.runtime.tools import (
     KnowledgeSearch,
     NoteBook,
@@ -61,6 +61,7 @@ from clary.runtime.toolset import Language, cap_result, check_arguments, parsed_
 
 BUILT_IN_AGENT: Final = "default_agent"
 _STALE_SECONDS: Final = 3600.0
+MAX_ID_SHOWN: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +248,9 @@ class DirectCalls:
         effect = tool.spec.effect
         if effect == "read":
             return
-        detail = {"effect": effect, "agent_id": call.agent_id, "session_id": call.session_id}
+        # An id that nobody has may be of any length.
+        ids = {"agent_id": call.agent_id, "session_id": call.session_id}
+        detail = {"effect": effect, **{name: value and cut(value, MAX_ID_SHOWN) for name, value in ids.items()}}
         act = Act(
             "tool.executed",
             Actor.of(identity),

@@ -20,7 +20,7 @@ def present(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip() in _ABSENT else value
 
 
-Id = Annotated[Annotated[str, Field(max_length=128)] | None, BeforeValidator(present), Field(default=None)]
+Id = Annotated[str | None, BeforeValidator(present), Field(default=None)]
 
 
 class ExecuteRequest(Payload):

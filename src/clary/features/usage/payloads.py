@@ -1,15 +1,15 @@
 """Wire shapes of reports (platform.md 14.2)."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from clary.features.usage.tables import UsageRow
 from clary.http.payload import Payload
 from clary.http.span import Day
 from clary.kit.clock import wire_time
 
-Name = Annotated[str, Field(max_length=255)]
+Name = str
 
 COLUMNS = (
     "id",

@@ -73,6 +73,10 @@ class BudgetedObjects(Protocol):
         """Ids of those that have a budget."""
         ...
 
+    async def list_binding(self, db: Session, *, identity: Identity) -> Collection[str]:
+        """Ids of those whose budgets, if they have some, may bind calls of the caller."""
+        ...
+
     async def find_holders(self, db: Session, *, ids: Collection[str]) -> Mapping[str, Holder]:
         """Those of these objects that exist, by id."""
         ...

@@ -23,6 +23,10 @@ class AgentBudgets:
         """See the port."""
         return await AgentRepository(db).list_budgeted()
 
+    async def list_binding(self, db: Session, *, identity: Identity) -> Collection[str]:
+        """See the port: those that the caller may use, for admins too, and that have a budget."""
+        return await AgentRepository(db).list_budgeted_within_reach(identity)
+
     async def find_holders(self, db: Session, *, ids: Collection[str]) -> Mapping[str, Holder]:
         """See the port."""
         rows = await AgentRepository(db).list_by_ids(ids)

@@ -3,7 +3,7 @@
 from fastapi import Request
 from starlette.responses import Response
 
-from clary.features.observability.guards import Gate
+from clary.features.observability.guards import CredentialFault, Gate
 from clary.features.permissions.guards import MaybeUser
 from clary.http.access import public
 from clary.http.routing import slice_router
@@ -11,7 +11,7 @@ from clary.http.routing import slice_router
 PREFIX = "/api/observability"
 router = slice_router(PREFIX, "observability")
 OPEN = public(answers="file", takes_forms=True)
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 @router.get("/jaeger/login", summary="Come in to Jaeger", openapi_extra=OPEN)
@@ -27,9 +27,10 @@ async def enter(request: Request, gate: Gate, user: MaybeUser, next: str | None 
 
 
 @router.get("/jaeger/auth", summary="Ask whether Jaeger is open", openapi_extra=OPEN)
-async def authorize(gate: Gate, user: MaybeUser) -> Response:
+async def authorize(gate: Gate, user: MaybeUser, fault: CredentialFault) -> Response:
     """204 with the admin's name in headers that existing proxies copy."""
-    return Response(status_code=204, headers={**gate.headers_for(user), "Cache-Control": "no-store"})
+    headers = gate.headers_for(user, fault=fault)
+    return Response(status_code=204, headers={**headers, "Cache-Control": "no-store"})
 
 
 @router.get("/jaeger", summary="Go to Jaeger", openapi_extra=OPEN)

@@ -8,7 +8,7 @@ from clary.features.observability.errors import GatePathInvalidError, JaegerUnse
 from clary.features.permissions.service import Identity
 from clary.http.problems import NotSignedInError, RoleMissingError
 from clary.kit.next_address import accepted_address, local_address
-from clary.kit.text import has_control_characters
+from clary.kit.text import Text, has_control_characters
 
 ENTRY = "/jaeger/"
 GATE = "/api/observability/jaeger"
@@ -48,14 +48,14 @@ class JaegerGate:
         # The header is ASCII; what is encoded already stays as it is.
         return quote(target, safe="/%?#[]@!$&'()*+,;=:~-._")
 
-    def headers_for(self, identity: Identity | None) -> dict[str, str]:
-        """What a proxy copies to Jaeger of an admin.
+    def headers_for(self, identity: Identity | None, *, fault: Text | None) -> dict[str, str]:
+        """What a proxy copies to Jaeger of an admin. `fault`: what is wrong with a credential that was sent.
 
         Raises:
             NotSignedInError, RoleMissingError
         """
         if identity is None:
-            raise NotSignedInError
+            raise NotSignedInError(fault)
         self._require_admin(identity)
         values = {"UserId": identity.user_id, "Username": quote(identity.username, safe=""), "Role": identity.role}
         return {f"X-{brand}-{name}": value for brand in ("Clary", "Sage") for name, value in values.items()}

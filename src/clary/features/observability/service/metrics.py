@@ -13,15 +13,20 @@ from clary.features.permissions.service import Identity
 from clary.features.runs.service import RunReports
 from clary.http.peers import AddressList
 from clary.http.problems import NotSignedInError, RoleMissingError, RouteNotFoundError
+from clary.kit.text import Text
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Whoever asks. `address`: the socket peer; `is_forwarded`: a proxy speaks for somebody else."""
+    """Whoever asks. `address`: the socket peer; `is_forwarded`: a proxy speaks for somebody else.
+
+    `fault`: what is wrong with a credential that was sent.
+    """
 
     identity: Identity | None
+    fault: Text | None
     address: str
     is_forwarded: bool
     bearer: str
@@ -45,10 +50,10 @@ class MetricsDoor:
             raise RouteNotFoundError
         if reader.address in self.addresses and not reader.is_forwarded:
             return
-        if self.token is not None and hmac.compare_digest(reader.bearer.encode(), self.token.encode()):
+        if self.token and hmac.compare_digest(reader.bearer.encode(), self.token.encode()):
             return
         if reader.identity is None:
-            raise NotSignedInError
+            raise NotSignedInError(reader.fault)
         if not reader.identity.is_admin:
             raise RoleMissingError
 

@@ -1,8 +1,11 @@
 """Rules of tasks that need nothing but values."""
 
 from clary.features.schedules.policy.due import (
+    COMPLETED,
+    FAILED,
     GIVE_UP_AFTER,
     LATE,
+    RAN,
     RETRY_MINUTES,
     DuePlan,
     plan_due,
@@ -12,8 +15,11 @@ from clary.features.schedules.policy.due import (
 from clary.features.schedules.policy.schedule import Reason, Schedule, read_schedule, read_zone
 
 __all__ = [
+    "COMPLETED",
+    "FAILED",
     "GIVE_UP_AFTER",
     "LATE",
+    "RAN",
     "RETRY_MINUTES",
     "DuePlan",
     "Reason",

@@ -15,6 +15,12 @@ RETRY_MINUTES: Final = (1, 5, 15, 15, 15)
 GIVE_UP_AFTER: Final = 10
 MISSED_KEPT: Final = 100
 """Missed times that are written down at once, the latest; a clock that jumps by years would write millions."""
+COMPLETED: Final = "completed"
+"""Closed by its owner: never due again, whatever changes."""
+RAN: Final = "ran"
+"""Closed because its one time has come and its run has ended well."""
+FAILED: Final = "failed"
+"""Closed because its one time has passed without that."""
 _FIRST_SPAN: Final = timedelta(hours=2)
 _WIDER: Final = 4
 
@@ -78,10 +84,12 @@ def retry_delay(attempt: int, *, max_retries: int) -> timedelta | None:
 
 def status_of(*, is_recurring: bool, enabled: bool, closed: str | None, open_statuses: Iterable[str]) -> str:
     """The word that says how a task stands; `open_statuses`: of its starts that have not ended."""
+    if closed == COMPLETED:
+        return "completed"
     if "running" in set(open_statuses):
         return "running"
     if closed is not None:
-        return closed
+        return "failed" if closed == FAILED else "completed"
     if not enabled:
         return "paused"
     return "active" if is_recurring else "pending"

@@ -10,16 +10,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
+from clary.features.schedules.policy.cron import is_cron, written_out
 from clary.kit.text import Text
 
 MAX_TEXT: Final = 256
 FURTHEST: Final = timedelta(days=5 * 366)
 _WORDS: Final = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *"}
-_NAME: Final = r"(?:\d{1,2}|sun|mon|tue|wed|thu|fri|sat|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-_TERM: Final = rf"(?:\*|{_NAME}(?:-{_NAME})?)(?:/\d{{1,2}})?"
-_FIELD: Final = rf"{_TERM}(?:,{_TERM})*"
-# The library knows more words than the contract; what is not in the contract is refused.
-_CRON: Final = re.compile(rf"{_FIELD}(?:[ \t]+{_FIELD}){{4}}", re.IGNORECASE)
 _GAPS_LOOKED_AT: Final = 1500
 
 _FORM: Final = Text("不是 ISO 时间，也不是五段 cron 表达式", "neither an ISO time nor cron with five fields")
@@ -54,14 +50,19 @@ class Schedule:
         return self.once is None
 
     def times_after(self, moment: datetime) -> Iterator[datetime]:
-        """The times after a moment, in UTC, in order. A time that a change of clocks leaves out comes at the first
-        one after the gap; one that comes twice counts once."""
+        """The times after a moment, in UTC, in order.
+
+        A time that a change of clocks leaves out comes at the first one after the gap; one that comes twice counts
+        once. Where every hour is meant, hours are what passes: each one counts.
+        """
         if self.once is not None:
             if self.once > moment:
                 yield self.once
             return
         for time in CronSim(self.cron, moment.astimezone(self.zone)):
-            yield time.astimezone(UTC)
+            # In an hour that comes a second time the library names times of the first one.
+            if (placed := time.astimezone(UTC)) > moment:
+                yield placed
 
     def after(self, moment: datetime) -> datetime | None:
         """The next time after a moment, None if there is none."""
@@ -113,10 +114,11 @@ def saved_schedule(text: str, zone: ZoneInfo) -> Schedule:
 
 def _read(text: str, zone: ZoneInfo) -> Schedule:
     cron = _WORDS.get(text.lower(), text)
-    if len(text) <= MAX_TEXT and _CRON.fullmatch(cron):
+    if len(text) <= MAX_TEXT and is_cron(cron):
         try:
+            cron = written_out(cron)
             CronSim(cron, datetime(2000, 1, 1, tzinfo=UTC))
-        except CronSimError:
+        except (ValueError, CronSimError):
             raise Reason(_FORM) from None
         return Schedule(text, zone, cron=cron)
     if len(text) > MAX_TEXT or not re.match(r"\d{4}-\d{2}-\d{2}[T ]\d{2}", text):

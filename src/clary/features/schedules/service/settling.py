@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from clary.db.session import Session, after_commit
-from clary.features.schedules.policy import GIVE_UP_AFTER, retry_delay, status_of
+from clary.features.schedules.policy import COMPLETED, FAILED, GIVE_UP_AFTER, RAN, retry_delay, status_of
 from clary.features.schedules.repository import TaskRepository
 from clary.features.schedules.service.notices import GIVEN_UP, PAUSING, Notices
 from clary.features.schedules.tables import TaskRow, TaskRunRow
@@ -46,7 +46,7 @@ class Settling:
             task.failure_count += 1
         again = await self._retry(db, task, start, outcome, now)
         if not task.is_recurring and task.next_run_at is None and task.closed is None and not again:
-            task.closed = "failed" if outcome.status == "failed" else "completed"
+            task.closed = FAILED if outcome.status == "failed" else RAN
         if outcome.error in PAUSING:
             await self._pause(db, task, outcome.error, now)
         elif outcome.status == "failed" and task.failure_count >= GIVE_UP_AFTER:
@@ -57,9 +57,9 @@ class Settling:
         """Makes the status say what is so."""
         await db.flush()
         starts = await TaskRepository(db).list_open_of(task.task_id)
-        if not (task.is_recurring or task.next_run_at or task.closed or starts):
+        if task.enabled and not (task.is_recurring or task.next_run_at or task.closed or starts):
             # Its time has passed and the attempt that waited was cancelled: nothing will ever happen again.
-            task.closed = "failed"
+            task.closed = FAILED
         task.status = status_of(
             is_recurring=task.is_recurring,
             enabled=task.enabled,
@@ -69,7 +69,9 @@ class Settling:
 
     async def _retry(self, db: Session, task: TaskRow, start: TaskRunRow, outcome: Outcome, now: datetime) -> bool:
         delay = retry_delay(start.attempt, max_retries=task.max_retries)
-        if outcome.status != "failed" or not outcome.may_retry or delay is None or not task.enabled:
+        if outcome.status != "failed" or not outcome.may_retry or delay is None:
+            return False
+        if not task.enabled or task.closed == COMPLETED:
             return False
         return await TaskRepository(db).add_run(
             TaskRunRow(
@@ -86,6 +88,9 @@ class Settling:
 
     async def _pause(self, db: Session, task: TaskRow, reason: str, now: datetime) -> None:
         task.enabled, task.last_status = False, reason
+        if task.closed == FAILED:
+            # Paused, with the reason, says more than that its one time has passed.
+            task.closed = None
         await db.flush()
         await TaskRepository(db).cancel_waiting(task.task_id, now=now)
         await self._notices.add(db, user_id=task.user_id, task_name=task.name, reason=reason)

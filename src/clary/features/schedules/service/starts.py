@@ -13,7 +13,7 @@ from clary.features.conversations.service import ConversationRow
 from clary.features.permissions.service import Identity
 from clary.features.schedules.errors import TaskBusyError, TaskNotFoundError
 from clary.features.schedules.payloads import read_as
-from clary.features.schedules.policy import DuePlan
+from clary.features.schedules.policy import FAILED, DuePlan
 from clary.features.schedules.repository import TaskRepository
 from clary.features.schedules.service.settling import Outcome, Settling, count_ended
 from clary.features.schedules.service.tasks import require_chat
@@ -248,7 +248,7 @@ class TaskStarts:
                 return
             fresh.last_status = "missed"
             if not fresh.is_recurring:
-                fresh.closed = "failed"
+                fresh.closed = FAILED
             await self._settling.refresh(db, fresh)
 
     def _new_start(self, begin: _Begin, trigger: str, attempt: int, run_id: str | None) -> TaskRunRow:

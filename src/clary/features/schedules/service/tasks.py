@@ -12,7 +12,7 @@ from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
 from clary.features.permissions.service import Identity, Target
 from clary.features.schedules.errors import ScheduleInvalidError, TaskLimitError, TaskNotFoundError
 from clary.features.schedules.payloads import ListQuery, TaskChange, TaskFields, TaskRequest
-from clary.features.schedules.policy import Reason, Schedule, read_schedule
+from clary.features.schedules.policy import COMPLETED, Reason, Schedule, read_schedule
 from clary.features.schedules.repository import TaskFilters, TaskRepository
 from clary.features.schedules.service.settling import Settling
 from clary.features.schedules.tables import TaskRow, TaskRunRow
@@ -84,7 +84,7 @@ class TaskService:
             description=wanted.description,
             folded=_folded(wanted.name, wanted.description),
             agent_id=wanted.agent_id,
-            schedule=wanted.schedule.strip(),
+            schedule=wanted.schedule,
             is_recurring=schedule.is_recurring,
             timezone=zone,
             enabled=enabled,
@@ -156,7 +156,7 @@ class TaskService:
             TaskNotFoundError
         """
         row = await self._own(db, identity, task_id)
-        row.closed, row.next_run_at, row.updated_at = "completed", None, self._clock.now()
+        row.closed, row.next_run_at, row.updated_at = COMPLETED, None, self._clock.now()
         await TaskRepository(db).cancel_waiting(task_id, now=self._clock.now())
         await self._settling.refresh(db, row)
         await self._record(db, "updated", row, identity, fields=["status"])
@@ -237,9 +237,13 @@ class TaskService:
         says = wanted.is_recurring
         if says is None and wanted.schedule is None:
             says = row.is_recurring
+        if (text, zone) == (row.schedule, row.timezone) and says in (None, row.is_recurring):
+            # Clients send back what they have read: a time that has passed is not asked for anew.
+            return
         schedule = self._read(text, zone, says)
-        row.schedule, row.timezone, row.is_recurring = text.strip(), zone, schedule.is_recurring
-        row.closed, row.next_run_at = None, schedule.after(self._clock.now())
+        row.schedule, row.timezone, row.is_recurring = text, zone, schedule.is_recurring
+        if row.closed != COMPLETED:
+            row.closed, row.next_run_at = None, schedule.after(self._clock.now())
         await db.flush()
 
     async def _switch(self, db: Session, row: TaskRow, *, enabled: bool) -> None:
@@ -247,9 +251,10 @@ class TaskService:
         if not enabled:
             await db.flush()
             await TaskRepository(db).cancel_waiting(row.task_id, now=self._clock.now())
-        elif row.closed is None:
-            row.next_run_at = self._read(row.schedule, row.timezone, row.is_recurring).after(self._clock.now())
-            row.failure_count = 0
+        elif row.closed != COMPLETED or not row.is_recurring:
+            following = self._read(row.schedule, row.timezone, row.is_recurring).after(self._clock.now())
+            if row.closed != COMPLETED:
+                row.closed, row.next_run_at, row.failure_count = None, following, 0
 
     def _read(self, text: str, zone: str, is_recurring: bool | None) -> Schedule:
         try:

@@ -105,12 +105,14 @@ class BudgetRepository:
             total = _plus(total, await self._amount(query))
         return total
 
-    async def sum_booked(self, pot: Pot) -> Amount:
-        """What the rows of a run or of a session come to."""
+    async def sum_booked(self, pot: Pot, *, since: datetime | None = None) -> Amount:
+        """What the rows of a run, of a session, or of a person with an agent come to, all or from a moment on."""
         row = UsageRow
         # Each cost has 8 decimals, so that a whole number of hundred millionths comes out exactly.
         cost = cast(func.round(cast(row.cost, Numeric) * 100_000_000), Numeric)
         query = select(func.sum(row.input_tokens + row.output_tokens), func.sum(cost))
+        if since is not None:
+            query = query.where(row.at >= since)
         return await self._amount(query.where(*_narrowed(row, pot)))
 
     async def sum_reserved(self, pot: Pot) -> Amount:

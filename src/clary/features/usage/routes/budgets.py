@@ -1,8 +1,6 @@
 """`/api/budgets` (platform.md 14.2)."""
 
-from typing import Annotated, Any
-
-from fastapi import Path
+from typing import Any
 
 from clary.features.permissions.guards import CurrentUser
 from clary.features.usage.guards import Budgets
@@ -17,7 +15,7 @@ from clary.kit.text import Text
 
 router = slice_router("/api/budgets", "budgets")
 Json = dict[str, Any]
-TargetId = Annotated[str, Path(max_length=64)]
+TargetId = str
 SAVED = Text("预算已更新", "Budget saved")
 KEY_OWNER = needs("write", interactive=True)
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import Depends, Query
+from fastapi import Depends
 from starlette.responses import StreamingResponse
 
 from clary.features.permissions.guards import CurrentUser
@@ -19,7 +19,7 @@ from clary.http.unit_of_work import ReadUnit
 
 router = slice_router("/api", "usage")
 Json = dict[str, Any]
-Word = Annotated[str | None, Query(max_length=255)]
+Word = str | None
 
 
 async def _filters(

@@ -9,7 +9,7 @@ from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
 from clary.features.permissions.service import Identity
 from clary.features.usage.errors import BudgetNotFoundError
 from clary.features.usage.policy import ALL, SCOPES, UNITS, Calendar, Room, Unit, ceilings_of, known_scope
-from clary.features.usage.ports import CurrencyRates, GroupMembers, Holder, Json, Scope
+from clary.features.usage.ports import CurrencyRates, Holder, Json, Scope
 from clary.features.usage.repository import BudgetRepository
 from clary.features.usage.service.rooms import RoomReader
 from clary.features.usage.service.targets import BudgetPlaces
@@ -29,7 +29,6 @@ class BudgetService:
         *,
         places: BudgetPlaces,
         accounts: AccountService,
-        members: GroupMembers,
         rates: CurrencyRates,
         audit: AuditLog,
         calendar: Calendar,
@@ -37,7 +36,6 @@ class BudgetService:
     ) -> None:
         self._places = places
         self._accounts = accounts
-        self._members = members
         self._rates = rates
         self._audit = audit
         self._calendar = calendar
@@ -54,19 +52,16 @@ class BudgetService:
         found: list[tuple[Scope, str, Json]] = [
             (scope, target, budgets[scope, target]) for scope, target in targets if (scope, target) in budgets
         ]
-        named: dict[Scope, Sequence[str]] = {
-            "group": sorted(await self._members.groups_of(db, user_id=identity.user_id)),
-            "key": [identity.key_id] if identity.key_id else [],
-        }
-        for scope, ids in named.items():
-            holders = await self._holders(db, scope, ids)
-            found.extend((scope, each, holder.budget) for each, holder in holders.items() if holder.budget is not None)
+        for scope, objects in self._places.objects.items():
+            holders = await self._holders(db, scope, sorted(await objects.list_binding(db, identity=identity)))
+            kept = ((each, holders[each].budget) for each in sorted(holders))
+            found.extend((scope, each, budget) for each, budget in kept if budget is not None)
         labels = await self._labels(db, [(scope, target) for scope, target, _ in found])
         return [
             state_of(
                 await reader.room(ceiling, only=identity.user_id),
                 labels.get((scope, target), ""),
-                is_shared=scope in ("server", "group"),
+                is_shared=scope in ("server", "group", "agent"),
             )
             for scope, target, budget in found
             for ceiling in ceilings_of(scope, target, budget)

@@ -9,18 +9,23 @@ from clary.features.groups.errors import GroupNotFoundError
 from clary.features.groups.service import GroupService
 from clary.features.permissions.service import Identity
 from clary.features.usage.errors import BudgetNotFoundError
-from clary.features.usage.ports import Holder, Json
+from clary.features.usage.ports import GroupMembers, Holder, Json
 
 
 class GroupBudgets:
     """Fills `BudgetedObjects` for groups."""
 
-    def __init__(self, groups: GroupService) -> None:
+    def __init__(self, groups: GroupService, members: GroupMembers) -> None:
         self._groups = groups
+        self._members = members
 
     async def list_budgeted(self, db: Session) -> Collection[str]:
         """See the port."""
         return await self._groups.list_budgeted(db)
+
+    async def list_binding(self, db: Session, *, identity: Identity) -> Collection[str]:
+        """See the port."""
+        return await self._members.groups_of(db, user_id=identity.user_id)
 
     async def find_holders(self, db: Session, *, ids: Collection[str]) -> Mapping[str, Holder]:
         """See the port."""
@@ -48,6 +53,10 @@ class KeyBudgets:
     async def list_budgeted(self, db: Session) -> Collection[str]:
         """See the port."""
         return await self._keys.list_budgeted(db)
+
+    async def list_binding(self, db: Session, *, identity: Identity) -> Collection[str]:
+        """See the port."""
+        return [identity.key_id] if identity.key_id else []
 
     async def find_holders(self, db: Session, *, ids: Collection[str]) -> Mapping[str, Holder]:
         """See the port."""

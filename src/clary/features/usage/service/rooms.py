@@ -33,6 +33,11 @@ class RoomReader:
             if call is not None:
                 pot = _pot_of_call(ceiling, call)
                 spent, reserved = await self._booked(pot), await self._reserved_in(pot)
+        elif ceiling.scope == "agent" and only is not None:
+            # Sums are kept of people and of agents, not of both at once: what somebody's rows come to.
+            pot = Pot(user_ids=(only,), agent_id=ceiling.target_id)
+            spent = await self._budgets.sum_booked(pot, since=self._calendar.begin(ceiling.period, self._now))
+            reserved = await self._reserved_in(pot)
         elif ceiling.scope != "default_user" or call is not None or only is not None:
             pot = await self._pot(ceiling, only or (call.user_id if call is not None else ""))
             shared_by = (only,) if only is not None and ceiling.scope in ("server", "group") else None
