@@ -248,6 +248,8 @@ async def test_vectors_and_words_are_one_order_and_a_model_in_trouble_costs_a_wa
     library.source.failure = "provider_timeout"
     down = await ask(library, kdb_id, "granite")
     assert (down["mode"], len(down["warnings"]), down["results"][0]["title"]) == ("lexical", 1, "granite.txt")
+    again = await ask(library, kdb_id, "quartz")
+    assert (again["mode"], again["warnings"]) == ("lexical", down["warnings"])
 
 
 async def test_rows_of_a_qa_base_are_found_by_question_and_by_answer(library: Library) -> None:
