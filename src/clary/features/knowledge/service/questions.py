@@ -8,7 +8,7 @@ import structlog
 from clary.db.database import Database, UnavailableError
 from clary.db.session import Session
 from clary.errors import ProblemError
-from clary.features.knowledge.errors import KdbTaskNotFoundError, RetrievalTimeoutError
+from clary.features.knowledge.errors import KdbTaskNotFoundError, QueryEmptyError, RetrievalTimeoutError
 from clary.features.knowledge.policy.evaluating import Score, has_fallen, mrr_of, rank_of, recall_of
 from clary.features.knowledge.ports import FoundPassage, PassageFinder
 from clary.features.knowledge.repository.bases import BaseRepository
@@ -167,9 +167,9 @@ class QuestionRuns:
             found = await self.finder.find(
                 kdb_id=kdb_id, query=question.question, top_k=payload["top_k"], mode=payload["mode"]
             )
-        except RetrievalTimeoutError:
-            # Whoever asks it gets no answer either.
-            log.info("question_timed_out", kdb_id=kdb_id)
+        except (RetrievalTimeoutError, QueryEmptyError) as refused:
+            # Whoever asks it gets no answer either; the other questions are asked all the same.
+            log.info("question_not_answered", kdb_id=kdb_id, reason=refused.slug)
         return Score(question.id, question.question, rank_of(question.expected, found))
 
     async def _change(self, work: Work, **values: Any) -> bool:
