@@ -161,6 +161,33 @@ async def test_only_runs_that_were_asked_alike_are_compared(library: Library) ->
     assert await warning() is None
 
 
+@pytest.mark.parametrize(
+    "how", [{"top_k": 1}, {"top_k": 5, "mode": "lexical"}, {"mode": "vector"}, {"top_k": 10, "mode": "hybrid"}]
+)
+async def test_a_fall_shows_however_the_set_was_asked_before(library: Library, how: Json) -> None:
+    finder = KnownAnswers(heron=[HERON], walrus=[WALRUS])
+    library.house.services.knowledge.question_runs.finder = finder
+    kdb_id = await library.base("alice")
+    await put(library, kdb_id, ITEMS[:2])
+    body = {"kdb_id": kdb_id, **how}
+    assert (await library.call("alice", "POST", f"{PREFIX}/questions/run", body))[0] == 200
+    await results(library, kdb_id, 1)
+    by_hand = finder.asked[:]
+
+    async def warning(recall: float, previous: float, count: int) -> None:
+        finder.asked.clear()
+        finder.answers = {"heron": [HERON]} if recall else {}
+        chunk = {"target_chars": 300 + count}
+        await library.update("alice", kdb_id, kdb_setting={"chunk": chunk})
+        assert (await results(library, kdb_id, count))[0]["recall"] == recall
+        assert finder.asked == by_hand
+        found = (await library.info("alice", kdb_id))["index"]["warning"]
+        assert found == {"kind": "recall_fell", "recall": recall, "previous": previous}
+
+    await warning(0.5, 1.0, 2)
+    await warning(0.0, 0.5, 3)
+
+
 async def test_a_question_that_times_out_is_missed_and_a_server_in_trouble_is_asked_again(library: Library) -> None:
     class Troubled(KnownAnswers):
         faults: ClassVar[list[Exception]] = [UnavailableError(), RetrievalTimeoutError()]
