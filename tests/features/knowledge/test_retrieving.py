@@ -179,6 +179,25 @@ async def test_neighbours_and_merged_parts_are_true_stretches_of_the_text(librar
     assert all(one[1] <= two[0] for one, two in pairwise(spans))
 
 
+async def test_no_part_is_joined_or_added_across_a_repeat_that_was_left_out(library: Library) -> None:
+    setting = {"embedding": {"mode": "none"}, "chunk": {"target_chars": 200, "overlap_chars": 0}}
+    kdb_id = await library.base("ann", kdb_setting=setting)
+    footer = "The harbour office answers letters on weekdays. " * 4
+    tales = [f"Tale {n} of the oystercatcher that opens mussels at low tide, note{n}x here. " * 3 for n in range(3)]
+    text = "\n\n".join(part.strip() for tale in tales for part in (tale, footer))
+    await library.upload("ann", kdb_id, long=text)
+
+    apart = (await ask(library, kdb_id, "oystercatcher", merge=False))["results"]
+    merged = (await ask(library, kdb_id, "oystercatcher"))["results"]
+    (first,) = (await ask(library, kdb_id, "note1x", merge=False))["results"]
+    (wide,) = (await ask(library, kdb_id, "note1x", neighbours=1))["results"]
+
+    assert sorted(each["doc_content"] for each in apart) == [tale.strip() for tale in tales]
+    assert [each["doc_content"] for each in merged] == [each["doc_content"] for each in apart]
+    # The footer is stored where it stands first, before this tale and not again behind it.
+    assert text[wide["start"] : wide["end"]] == f"{footer.strip()}\n\n{first['doc_content']}"
+
+
 async def test_highlights_and_full_content_come_when_asked_for(library: Library) -> None:
     kdb_id = await stones(library)
 
