@@ -157,6 +157,28 @@ async def test_equal_texts_count_once(library: Library) -> None:
     assert set(result["metadata"]["also_in"]) == ids - {result["doc_id"]}
 
 
+async def test_a_merged_result_names_the_other_documents_of_all_its_parts(library: Library) -> None:
+    setting = {"embedding": {"mode": "none"}, "chunk": {"target_chars": 200, "overlap_chars": 0}}
+    kdb_id = await library.base("ann", kdb_setting=setting)
+    parts = [(f"Part {n} of the ptarmigan that turns white in winter, note{n}x again. " * 3).strip() for n in range(3)]
+    copies = {f"copy{n}of{part}": parts[part] for part in (0, 2) for n in range(7)}
+    # Words of the name are searched too, so that the whole is before its parts.
+    await library.upload("ann", kdb_id, whole="\n\n".join(parts), **copies)
+    ids = {row["doc_name"].removesuffix(".txt"): row["id"] for row in await library.documents("ann", kdb_id)}
+
+    async def also_in(*names: str) -> list[str]:
+        filters = {"doc_names": [f"{name}.txt" for name in ("whole", *names)]}
+        (result,) = (await ask(library, kdb_id, "ptarmigan whole", filters=filters, top_k=50))["results"]
+        assert (result["doc_id"], len(result["metadata"]["segment_ids"])) == (ids["whole"], 2)
+        return result["metadata"].get("also_in", [])
+
+    assert await also_in() == []
+    assert set(await also_in("copy0of0", "copy0of2")) == {ids["copy0of0"], ids["copy0of2"]}
+    assert set(await also_in("copy1of0", "copy2of0")) == {ids["copy1of0"], ids["copy2of0"]}
+    many = await also_in(*copies)
+    assert len(set(many)) == len(many) == 10
+
+
 async def test_neighbours_and_merged_parts_are_true_stretches_of_the_text(library: Library) -> None:
     setting = {"embedding": {"mode": "none"}, "chunk": {"target_chars": 200, "overlap_chars": 0}}
     kdb_id = await library.base("ann", kdb_setting=setting)
