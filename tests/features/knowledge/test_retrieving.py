@@ -11,10 +11,12 @@ from clary.features.knowledge.ports import IndexKey
 from clary.features.knowledge.tables import KnowledgePassageRow
 from features.knowledge.library import PREFIX, Library
 from support.calls import provider_body
+from support.statements import noted_statements
 
 pytestmark = pytest.mark.anyio
 
 Json = dict[str, Any]
+DOCUMENTS = "ix_knowledge_passages_doc"
 LEXICAL = {"kdb_setting": {"embedding": {"mode": "none"}}}
 STONES = {
     "quartz": "Quartz veins carry feldspar and a little gold. The quartz is clear.",
@@ -378,6 +380,26 @@ async def test_files_that_know_of_rows_nobody_has_are_begun_anew(library: Librar
 
     assert await titles(library, kdb_id, "quartz") == ["granite.txt"]
     assert await index.search_words(IndexKey(kdb_id, 1), ["gold"], since=0, limit=9) == []
+
+
+@pytest.mark.sqlite
+async def test_passages_that_were_found_are_read_by_their_numbers_however_many_there_are(library: Library) -> None:
+    kdb_id = await stones(library, kdb_setting={"embedding": {"mode": "embedded"}})
+    await library.until_ready("ann", kdb_id, 1)
+    await ask(library, kdb_id, "granite")
+    with noted_statements() as noted:
+        await ask(library, kdb_id, "quartz", neighbours=1)
+    reads = [(statement, values) for statement, values in noted if "FROM knowledge_passages" in statement]
+    ways: list[set[str]] = []
+    async with library.house.services.database.read() as db:
+        connection = await db.connection()
+        for statement, values in reads:
+            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            ways.append({each[3] for each in plan if "knowledge_passages" in each[3]})
+    by_number = {"SEARCH knowledge_passages USING INTEGER PRIMARY KEY (rowid=?)"}
+    by_place = {f"SEARCH knowledge_passages USING INDEX {DOCUMENTS} (doc_id=? AND version=? AND place>? AND place<?)"}
+    # Their places, their texts for the weight of words, what stands around them, what is shown of them.
+    assert ways == [by_number, by_number, by_place, by_number]
 
 
 async def test_a_hundred_queries_at_once_are_all_answered_alike(library: Library) -> None:
