@@ -405,6 +405,39 @@ test("what was found is marked, leads to its place, and a refusal leaves the que
   expect(screen.getByLabelText<HTMLInputElement>("Question").value).toBe("hotel");
 });
 
+test("a hit from another base says from which one", async () => {
+  const hit = (kdb_id: string, title: string) => ({
+    doc_id: title,
+    doc_segment_id: title,
+    doc_content: "A hotel costs 180.",
+    score: 0.5,
+    start: 0,
+    end: 18,
+    title,
+    path: title,
+    metadata: { doc_name: title, kdb_id },
+    kdb_id,
+    page: null,
+    heading_path: null,
+    part: null,
+  });
+  const hits = [hit("k1", "own.txt"), hit("k2", "named.txt"), hit("k3", "unlisted.txt")];
+  serve({
+    ...table(),
+    [`GET ${PREFIX}/list`]: { list: [{ id: "k2", name: "House rules", intro: "" }], total: 1 },
+    [`POST ${PREFIX}/retrieve`]: { results: hits, total: 3, mode: "lexical", warnings: [], took_ms: 2 },
+  });
+  show("k1", "search");
+  await screen.findByLabelText("Question");
+  type("Question", "hotel");
+  fireEvent.submit(screen.getByLabelText("Question").closest("form") as HTMLFormElement);
+  const place = async (title: string) =>
+    (await screen.findByRole("link", { name: title })).closest("li")?.querySelector(".hint")?.textContent;
+  expect(await place("named.txt")).toBe("House rules");
+  expect(await place("unlisted.txt")).toBe("k3");
+  expect(await place("own.txt")).toBeUndefined();
+});
+
 const RESULT = {
   evaluation_id: "e1",
   status: "completed",

@@ -197,7 +197,13 @@ def ppt(slides: list[tuple[str, str]]) -> bytes:
     return compound({"PowerPoint Document": stream.ljust(CUTOFF, b"\0"), "Current User": user})
 
 
-def msg(subject: str, body: str, attachments: Mapping[str, bytes] | None = None, inner: bytes | None = None) -> bytes:
+def msg(
+    subject: str,
+    body: str,
+    attachments: Mapping[str, bytes] | None = None,
+    inner: bytes | None = None,
+    inner_attachments: Mapping[str, bytes] | None = None,
+) -> bytes:
     """An Outlook message."""
 
     def text(tag: str, value: str) -> tuple[str, bytes]:
@@ -209,12 +215,18 @@ def msg(subject: str, body: str, attachments: Mapping[str, bytes] | None = None,
         **dict([text("0037", subject), text("1000", body), text("0C1A", "张三"), text("0C1F", "zhang@example.com")]),
         **dict([text("0E04", "李四")]),
     }
-    for number, (name, content) in enumerate((attachments or {}).items()):
-        tree[f"__attach_version1.0_#{number:08X}"] = {
-            **properties,
-            **dict([text("3707", name)]),
-            "__substg1.0_37010102": content,
+
+    def attached(files: Mapping[str, bytes] | None) -> dict[str, bytes | Tree]:
+        return {
+            f"__attach_version1.0_#{number:08X}": {
+                **properties,
+                **dict([text("3707", name)]),
+                "__substg1.0_37010102": content,
+            }
+            for number, (name, content) in enumerate((files or {}).items())
         }
+
+    tree |= attached(attachments)
     if inner is not None:
         tree["__attach_version1.0_#000000FF"] = {
             **properties,
@@ -222,6 +234,7 @@ def msg(subject: str, body: str, attachments: Mapping[str, bytes] | None = None,
             "__substg1.0_3701000D": {
                 **properties,
                 **dict([text("0037", "内部邮件"), text("1000", inner.decode())]),
+                **attached(inner_attachments),
             },
         }
     return compound(tree)

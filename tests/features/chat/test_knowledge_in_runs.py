@@ -61,6 +61,19 @@ async def test_a_run_lists_offers_and_searches_its_bases_and_no_others(tmp_path:
     assert library.shelf.asked == [([sea, moon], "tides", 5), ([moon], "tides", 1)]
 
 
+async def test_the_prompt_lists_every_base_with_its_whole_intro(tmp_path: Path) -> None:
+    intro = " ".join(f"word{number:03d}" for number in range(128))
+    async with chat_in(tmp_path, {"all": searching()}) as chat:
+        library = Library(chat)
+        bases = [await library.base(chat.alice, f"base {number}", intro=intro) for number in range(120)]
+        agent = await chat.alice.agent(availableKnowledgeBases=bases)
+        await chat.alice.say("[[play:all]]", agent_id=agent)
+        listed = instructions(chat.provider.requests[0].body)
+    assert len(intro) == 1023
+    lines = [f"- {kdb_id} (base {number}): {intro}" for number, kdb_id in enumerate(bases)]
+    assert "\n".join(lines) in listed
+
+
 async def test_a_request_narrows_the_bases_and_never_reaches_what_its_person_cannot_read(tmp_path: Path) -> None:
     async with chat_in(tmp_path, {"all": searching()}) as chat:
         library, bob = Library(chat), await chat.person("bob")

@@ -38,8 +38,8 @@ class FakeModel:
     `refused`: what no text may hold; `prefers`: what the reranker likes.
     """
 
-    def __init__(self, model: str, dims: int, source: "FakeSource") -> None:
-        self.model, self.dims, self._source = model, dims, source
+    def __init__(self, model: str, dims: int, source: "FakeSource", origin: str = "") -> None:
+        self.model, self.dims, self._source, self.origin = model, dims, source, origin
 
     async def embed(self, texts: Sequence[str], *, mode: VectorMode) -> list[bytes]:
         """See the port."""
@@ -75,7 +75,7 @@ class FakeSource:
 
     def embedder(self, endpoint: ModelEndpoint, meter: CallMeter) -> Embedder:
         """See the port."""
-        return FakeModel(endpoint.model, endpoint.dims or 64, self)
+        return FakeModel(endpoint.model, endpoint.dims or 64, self, f"{endpoint.provider_id} {endpoint.base_url}")
 
     def embedded(self) -> Embedder | None:
         """See the port."""

@@ -69,6 +69,16 @@ async def test_unknown_and_foreign_documents_and_tasks_look_alike(stacks: Stacks
     for doc_id in (row["id"], UNKNOWN):
         body = {"kdb_id": other, "doc_id": doc_id}
         assert told(await stacks.call("bob", "POST", "/cancel", json=body))[:2] == (404, "doc_not_found")
+    session = (await bob.get("/api/auth/session")).json()
+    grants = [{"kind": "user", "id": session["data"]["user"]["userid"], "permission": "read"}]
+    alice = await stacks.as_("alice")
+    granted = await alice.post("/api/knowledge-base/auth", json={"kdb_id": kdb, "grants": grants})
+    assert granted.json()["code"] == 200
+    # What is in another base is not in this one, whatever may be done there.
+    body = {"kdb_id": other, "doc_id": row["id"]}
+    assert told(await stacks.call("bob", "POST", "/cancel", json=body))[:2] == (404, "doc_not_found")
+    assert told(await stacks.call("bob", "POST", "/cancel", json={**body, "kdb_id": kdb}))[:2] == (403, "kdb_forbidden")
+    await alice.post("/api/knowledge-base/auth", json={"kdb_id": kdb, "grants": []})
     assert told(await stacks.send("bob", kdb, {"x.txt": "x"}))[:2] == (404, "kdb_not_found")
     assert (await stacks.call("bob", "GET", "/list", params={"kdb_id": kdb}))["error_detail"] == "kdb_not_found"
     assert len(stacks.stored()) == 1

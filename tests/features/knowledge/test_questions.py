@@ -8,6 +8,8 @@ import pytest
 from clary.db.database import UnavailableError
 from clary.features.knowledge.errors import RetrievalTimeoutError
 from clary.features.knowledge.ports import FoundPassage
+from clary.features.knowledge.tables import KnowledgeQuestionRow
+from clary.kit.ids import new_hex
 from features.knowledge.library import PREFIX, Library
 
 pytestmark = pytest.mark.anyio
@@ -67,9 +69,10 @@ async def test_a_set_is_replaced_added_to_and_read(library: Library) -> None:
     assert await put(library, kdb_id, ITEMS[1:2]) == 1
     too_many = {"kdb_id": kdb_id, "items": [ITEMS[0]] * 2000, "replace": False}
     assert (await library.call("alice", "POST", f"{PREFIX}/questions", too_many))[:2] == (409, "object_limit")
-    for bad in ([ITEMS[0]] * 2001, [{"question": "", "expected": [{}]}], [{"question": "x", "expected": []}]):
+    blank = [[{"question": each, "expected": [{}]}] for each in ("", " ", "\u3000\n", "\u2003\t\u00a0")]
+    for bad in ([ITEMS[0]] * 2001, *blank, [{"question": "x", "expected": []}]):
         answer = await library.call("alice", "POST", f"{PREFIX}/questions", {"kdb_id": kdb_id, "items": bad})
-        assert answer[0] == 422
+        assert answer[0] == 422, bad
     assert (await library.get("alice", f"{PREFIX}/questions?kdb_id={kdb_id}"))["total"] == 1
 
 
@@ -158,6 +161,33 @@ async def test_only_runs_that_were_asked_alike_are_compared(library: Library) ->
     assert await warning() is None
 
 
+@pytest.mark.parametrize(
+    "how", [{"top_k": 1}, {"top_k": 5, "mode": "lexical"}, {"mode": "vector"}, {"top_k": 10, "mode": "hybrid"}]
+)
+async def test_a_fall_shows_however_the_set_was_asked_before(library: Library, how: Json) -> None:
+    finder = KnownAnswers(heron=[HERON], walrus=[WALRUS])
+    library.house.services.knowledge.question_runs.finder = finder
+    kdb_id = await library.base("alice")
+    await put(library, kdb_id, ITEMS[:2])
+    body = {"kdb_id": kdb_id, **how}
+    assert (await library.call("alice", "POST", f"{PREFIX}/questions/run", body))[0] == 200
+    await results(library, kdb_id, 1)
+    by_hand = finder.asked[:]
+
+    async def warning(recall: float, previous: float, count: int) -> None:
+        finder.asked.clear()
+        finder.answers = {"heron": [HERON]} if recall else {}
+        chunk = {"target_chars": 300 + count}
+        await library.update("alice", kdb_id, kdb_setting={"chunk": chunk})
+        assert (await results(library, kdb_id, count))[0]["recall"] == recall
+        assert finder.asked == by_hand
+        found = (await library.info("alice", kdb_id))["index"]["warning"]
+        assert found == {"kind": "recall_fell", "recall": recall, "previous": previous}
+
+    await warning(0.5, 1.0, 2)
+    await warning(0.0, 0.5, 3)
+
+
 async def test_a_question_that_times_out_is_missed_and_a_server_in_trouble_is_asked_again(library: Library) -> None:
     class Troubled(KnownAnswers):
         faults: ClassVar[list[Exception]] = [UnavailableError(), RetrievalTimeoutError()]
@@ -174,3 +204,19 @@ async def test_a_question_that_times_out_is_missed_and_a_server_in_trouble_is_as
     (result,) = await results(library, kdb_id, 1)
     assert (result["status"], result["recall"]) == ("completed", 0.5)
     assert [each["question"] for each in result["missed"]] == ["heron"]
+
+
+async def test_a_blank_question_that_is_there_already_is_missed_and_the_others_are_asked(library: Library) -> None:
+    kdb_id = await library.base("alice", kdb_setting={"embedding": {"mode": "none"}})
+    await library.upload("alice", kdb_id, birds="A heron waits.")
+    await put(library, kdb_id, ITEMS[:1])
+    async with library.house.services.database.write() as db:
+        for place, question in enumerate((" ", "\u3000\n"), 2):
+            row = KnowledgeQuestionRow(
+                id=new_hex(32), kdb_id=kdb_id, place=place, question=question, expected=ITEMS[0]["expected"]
+            )
+            db.add(row)
+    assert (await library.call("alice", "POST", f"{PREFIX}/questions/run", {"kdb_id": kdb_id}))[0] == 200
+    (result,) = await results(library, kdb_id, 1)
+    assert (result["status"], result["questions"], result["recall"]) == ("completed", 3, 1 / 3)
+    assert [each["question"] for each in result["missed"]] == [" ", "\u3000\n"]

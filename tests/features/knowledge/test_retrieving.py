@@ -11,10 +11,12 @@ from clary.features.knowledge.ports import IndexKey
 from clary.features.knowledge.tables import KnowledgePassageRow
 from features.knowledge.library import PREFIX, Library
 from support.calls import provider_body
+from support.statements import noted_statements
 
 pytestmark = pytest.mark.anyio
 
 Json = dict[str, Any]
+DOCUMENTS = "ix_knowledge_passages_doc"
 LEXICAL = {"kdb_setting": {"embedding": {"mode": "none"}}}
 STONES = {
     "quartz": "Quartz veins carry feldspar and a little gold. The quartz is clear.",
@@ -157,6 +159,28 @@ async def test_equal_texts_count_once(library: Library) -> None:
     assert set(result["metadata"]["also_in"]) == ids - {result["doc_id"]}
 
 
+async def test_a_merged_result_names_the_other_documents_of_all_its_parts(library: Library) -> None:
+    setting = {"embedding": {"mode": "none"}, "chunk": {"target_chars": 200, "overlap_chars": 0}}
+    kdb_id = await library.base("ann", kdb_setting=setting)
+    parts = [(f"Part {n} of the ptarmigan that turns white in winter, note{n}x again. " * 3).strip() for n in range(3)]
+    copies = {f"copy{n}of{part}": parts[part] for part in (0, 2) for n in range(7)}
+    # Words of the name are searched too, so that the whole is before its parts.
+    await library.upload("ann", kdb_id, whole="\n\n".join(parts), **copies)
+    ids = {row["doc_name"].removesuffix(".txt"): row["id"] for row in await library.documents("ann", kdb_id)}
+
+    async def also_in(*names: str) -> list[str]:
+        filters = {"doc_names": [f"{name}.txt" for name in ("whole", *names)]}
+        (result,) = (await ask(library, kdb_id, "ptarmigan whole", filters=filters, top_k=50))["results"]
+        assert (result["doc_id"], len(result["metadata"]["segment_ids"])) == (ids["whole"], 2)
+        return result["metadata"].get("also_in", [])
+
+    assert await also_in() == []
+    assert set(await also_in("copy0of0", "copy0of2")) == {ids["copy0of0"], ids["copy0of2"]}
+    assert set(await also_in("copy1of0", "copy2of0")) == {ids["copy1of0"], ids["copy2of0"]}
+    many = await also_in(*copies)
+    assert len(set(many)) == len(many) == 10
+
+
 async def test_neighbours_and_merged_parts_are_true_stretches_of_the_text(library: Library) -> None:
     setting = {"embedding": {"mode": "none"}, "chunk": {"target_chars": 200, "overlap_chars": 0}}
     kdb_id = await library.base("ann", kdb_setting=setting)
@@ -177,6 +201,25 @@ async def test_neighbours_and_merged_parts_are_true_stretches_of_the_text(librar
         assert each["doc_content"] == text[each["start"] : each["end"]]
     spans = sorted((each["start"], each["end"]) for each in merged)
     assert all(one[1] <= two[0] for one, two in pairwise(spans))
+
+
+async def test_no_part_is_joined_or_added_across_a_repeat_that_was_left_out(library: Library) -> None:
+    setting = {"embedding": {"mode": "none"}, "chunk": {"target_chars": 200, "overlap_chars": 0}}
+    kdb_id = await library.base("ann", kdb_setting=setting)
+    footer = "The harbour office answers letters on weekdays. " * 4
+    tales = [f"Tale {n} of the oystercatcher that opens mussels at low tide, note{n}x here. " * 3 for n in range(3)]
+    text = "\n\n".join(part.strip() for tale in tales for part in (tale, footer))
+    await library.upload("ann", kdb_id, long=text)
+
+    apart = (await ask(library, kdb_id, "oystercatcher", merge=False))["results"]
+    merged = (await ask(library, kdb_id, "oystercatcher"))["results"]
+    (first,) = (await ask(library, kdb_id, "note1x", merge=False))["results"]
+    (wide,) = (await ask(library, kdb_id, "note1x", neighbours=1))["results"]
+
+    assert sorted(each["doc_content"] for each in apart) == [tale.strip() for tale in tales]
+    assert [each["doc_content"] for each in merged] == [each["doc_content"] for each in apart]
+    # The footer is stored where it stands first, before this tale and not again behind it.
+    assert text[wide["start"] : wide["end"]] == f"{footer.strip()}\n\n{first['doc_content']}"
 
 
 async def test_highlights_and_full_content_come_when_asked_for(library: Library) -> None:
@@ -248,6 +291,8 @@ async def test_vectors_and_words_are_one_order_and_a_model_in_trouble_costs_a_wa
     library.source.failure = "provider_timeout"
     down = await ask(library, kdb_id, "granite")
     assert (down["mode"], len(down["warnings"]), down["results"][0]["title"]) == ("lexical", 1, "granite.txt")
+    again = await ask(library, kdb_id, "quartz")
+    assert (again["mode"], again["warnings"]) == ("lexical", down["warnings"])
 
 
 async def test_rows_of_a_qa_base_are_found_by_question_and_by_answer(library: Library) -> None:
@@ -335,6 +380,26 @@ async def test_files_that_know_of_rows_nobody_has_are_begun_anew(library: Librar
 
     assert await titles(library, kdb_id, "quartz") == ["granite.txt"]
     assert await index.search_words(IndexKey(kdb_id, 1), ["gold"], since=0, limit=9) == []
+
+
+@pytest.mark.sqlite
+async def test_passages_that_were_found_are_read_by_their_numbers_however_many_there_are(library: Library) -> None:
+    kdb_id = await stones(library, kdb_setting={"embedding": {"mode": "embedded"}})
+    await library.until_ready("ann", kdb_id, 1)
+    await ask(library, kdb_id, "granite")
+    with noted_statements() as noted:
+        await ask(library, kdb_id, "quartz", neighbours=1)
+    reads = [(statement, values) for statement, values in noted if "FROM knowledge_passages" in statement]
+    ways: list[set[str]] = []
+    async with library.house.services.database.read() as db:
+        connection = await db.connection()
+        for statement, values in reads:
+            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            ways.append({each[3] for each in plan if "knowledge_passages" in each[3]})
+    by_number = {"SEARCH knowledge_passages USING INTEGER PRIMARY KEY (rowid=?)"}
+    by_place = {f"SEARCH knowledge_passages USING INDEX {DOCUMENTS} (doc_id=? AND version=? AND place>? AND place<?)"}
+    # Their places, their texts for the weight of words, what stands around them, what is shown of them.
+    assert ways == [by_number, by_number, by_place, by_number]
 
 
 async def test_a_hundred_queries_at_once_are_all_answered_alike(library: Library) -> None:

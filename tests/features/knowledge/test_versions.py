@@ -2,11 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from clary.adapters.text_analysis import FoldingAnalyzer
 from clary.features.accounts.ports import Heir
+from clary.features.knowledge.tables import KnowledgeIndexRow
 from features.knowledge.library import PREFIX, FakeSource, Library, library_in
 from support.calls import provider_body
 
@@ -216,6 +219,114 @@ async def test_a_build_that_fails_keeps_the_version_and_says_why(library: Librar
     info = await library.until_ready("alice", kdb_id, 3)
     assert info["index"]["embedding"] == {"mode": "provider", "model": "large", "dims": 64}
     assert "error" not in info["index"]
+
+
+async def failed_build(library: Library) -> tuple[str, dict[str, Any]]:
+    """A base whose change of its model came to nothing, and the model it wants."""
+    provider_id = await provider_of(library, "alice")
+    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
+    await library.upload("alice", kdb_id, a=LONG)
+    await library.until_ready("alice", kdb_id, 1)
+    library.source.failure, library.source.spares_probe = "provider_auth", True
+    embedding = {"mode": "provider", "provider_id": provider_id, "model": "large", "dims": 64}
+    await library.update("alice", kdb_id, kdb_setting={"embedding": embedding})
+
+    async def has_failed() -> bool:
+        return "error" in (await library.info("alice", kdb_id))["index"]
+
+    await library.until(has_failed, step=6)
+    library.source.failure = None
+    return kdb_id, embedding
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "new name"},
+        {"intro": "new"},
+        {"kdb_setting": {"retrieval": {"top_k": 3}, "mine": 1}},
+        {"kdb_setting": {"reranker": {"mode": "none"}}},
+        {"kdb_setting": {"kdbAttach": {"language": "en"}}},
+        {},
+    ],
+)
+async def test_a_change_of_something_else_keeps_what_is_said_of_a_failed_build(library: Library, change: Any) -> None:
+    kdb_id, _ = await failed_build(library)
+    before = (await library.info("alice", kdb_id))["index"]
+
+    done = await library.update("alice", kdb_id, **change)
+
+    assert done["reindex_task_id"] is None
+    after = (await library.info("alice", kdb_id))["index"]
+    assert {**after, "reranker": None} == {**before, "reranker": None}
+    assert after["error"]["kind"] == "provider_auth"
+
+
+async def test_another_cutting_after_a_failed_build_is_built_with_the_model_that_is_wanted(library: Library) -> None:
+    kdb_id, embedding = await failed_build(library)
+
+    await library.update("alice", kdb_id, kdb_setting={"chunk": {"target_chars": 300}})
+
+    index = (await library.until_ready("alice", kdb_id, 3))["index"]
+    assert index["embedding"] == {key: embedding[key] for key in ("mode", "model", "dims")}
+    assert "error" not in index
+
+
+async def test_words_of_an_older_analyzer_are_no_matter_of_an_update(library: Library) -> None:
+    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
+    async with library.house.services.database.write() as db:
+        await db.execute(update(KnowledgeIndexRow).values(analyzer_version=FoldingAnalyzer.version - 1))
+
+    done = await library.update("alice", kdb_id, name="new name")
+
+    assert done["reindex_task_id"] is None
+
+
+async def test_a_model_that_is_not_changed_is_not_asked(library: Library) -> None:
+    provider = {"mode": "provider", "provider_id": await provider_of(library, "alice")}
+    kdb_id = await library.base("alice", kdb_setting={"embedding": provider, "reranker": provider})
+    library.source.failure = "provider_unreachable"
+    calls = len(library.source.calls)
+
+    for change in ({"reranker": {"mode": "none"}}, {"reranker": None}, {"embedding": {"mode": "none"}}):
+        await library.update("alice", kdb_id, kdb_setting=change)
+
+    assert len(library.source.calls) == calls
+    other = await library.call(
+        "alice", "POST", f"{PREFIX}/update", {"kdb_id": kdb_id, "kdb_setting": {"reranker": provider}}
+    )
+    assert other[:2] == (502, "provider_unreachable")
+
+
+async def test_the_mode_of_the_model_stays_while_something_is_built(tmp_path: Path) -> None:
+    async with library_in(tmp_path, embedding="embedded") as library:
+        kdb_id = await library.base("alice")
+        await library.upload("alice", kdb_id, a=LONG)
+        before = (await library.until_ready("alice", kdb_id, 1))["index"]["embedding"]
+        library.source.gate.clear()
+        await library.update("alice", kdb_id, kdb_setting={"chunk": {"target_chars": 300}})
+        during = (await library.info("alice", kdb_id))["index"]
+        library.source.gate.set()
+        after = (await library.until_ready("alice", kdb_id, 2))["index"]["embedding"]
+
+    assert during["state"] == "building"
+    assert before == during["embedding"] == after == {"mode": "server", "model": "small", "dims": 32}
+
+
+async def test_a_model_of_a_provider_is_called_so_until_the_servers_answers(tmp_path: Path) -> None:
+    async with library_in(tmp_path, embedding="embedded") as library:
+        provider = {"mode": "provider", "provider_id": await provider_of(library, "alice"), "model": "large"}
+        kdb_id = await library.base("alice", kdb_setting={"embedding": provider})
+        await library.upload("alice", kdb_id, a=LONG)
+        await library.until_ready("alice", kdb_id, 1)
+        library.source.gate.clear()
+        await library.update("alice", kdb_id, kdb_setting={"embedding": None})
+        during = (await library.info("alice", kdb_id))["index"]
+        library.source.gate.set()
+        after = (await library.until_ready("alice", kdb_id, 2))["index"]
+
+    assert during["embedding"] == {"mode": "provider", "model": "large", "dims": 64}
+    assert after["embedding"]["mode"] == "server"
 
 
 async def test_a_provider_is_tried_before_it_is_saved(library: Library) -> None:

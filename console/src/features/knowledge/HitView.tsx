@@ -5,12 +5,12 @@ import type { Hit, Scores } from "./api";
 
 const scoreText = (score: number): string => score.toFixed(3);
 
-/** A passage that was found: where it stands, what of it fits, and why it stands here. */
-export function HitView({ hit, isElsewhere }: { hit: Hit; isElsewhere: boolean }) {
+/** A passage that was found: where it stands, what of it fits, and why it stands here.
+ *  `elsewhere`: what the other base is called that it is from. */
+export function HitView({ hit, elsewhere }: { hit: Hit; elsewhere?: string }) {
   const k = useKnowledgeTexts();
-  const base = isElsewhere && typeof hit.metadata.kdb_name === "string" && hit.metadata.kdb_name;
   const place = [
-    base,
+    elsewhere,
     hit.path !== hit.title && hit.path,
     hit.page != null && k.pageNumber(hit.page),
     (hit.heading_path ?? []).join(" › "),

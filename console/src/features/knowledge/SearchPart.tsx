@@ -6,7 +6,7 @@ import { AreaField } from "../../ui/AreaField";
 import { ChoiceList } from "../../ui/ChoiceList";
 import { Notice } from "../../ui/Notice";
 import { Check, TextField } from "../../ui/TextField";
-import { allBases, type BaseInfo, type Found, retrieve } from "./api";
+import { allBases, type Base, type BaseInfo, type Found, retrieve } from "./api";
 import { HitView } from "./HitView";
 import { RetrievalFields } from "./RetrievalFields";
 import { type SearchValues, startValues, toQuestion } from "./search-values";
@@ -18,6 +18,7 @@ export function SearchPart({ base }: { base: BaseInfo }) {
   const [found, setFound] = useState<Found | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [isBusy, setBusy] = useState(false);
+  const bases = useLoad(allBases, "bases");
   const set = (part: Partial<SearchValues>) => setValues((old) => ({ ...old, ...part }));
   const search = async (event: FormEvent) => {
     event.preventDefault();
@@ -50,25 +51,25 @@ export function SearchPart({ base }: { base: BaseInfo }) {
         </div>
         <details className="more-fields">
           <summary>{k.moreFilters}</summary>
-          <MoreFields base={base} values={values} set={set} />
+          <MoreFields base={base} bases={bases.data ?? []} values={values} set={set} />
         </details>
       </form>
       {error !== null && <Notice kind="error">{errorText(error)}</Notice>}
-      {found !== null && <Results found={found} base={base} />}
+      {found !== null && <Results found={found} base={base} bases={bases.data ?? []} />}
     </section>
   );
 }
 
 interface MoreFieldsProps {
   base: BaseInfo;
+  bases: Base[];
   values: SearchValues;
   set: (part: Partial<SearchValues>) => void;
 }
 
-function MoreFields({ base, values, set }: MoreFieldsProps) {
+function MoreFields({ base, bases, values, set }: MoreFieldsProps) {
   const k = useKnowledgeTexts();
-  const bases = useLoad(allBases, "bases");
-  const others = (bases.data ?? [])
+  const others = bases
     .filter(({ id }) => id !== base.kdbId)
     .map(({ id, name, intro }) => ({ value: id, label: name, detail: intro ?? undefined }));
   return (
@@ -106,8 +107,9 @@ function MoreFields({ base, values, set }: MoreFieldsProps) {
   );
 }
 
-function Results({ found, base }: { found: Found; base: BaseInfo }) {
+function Results({ found, base, bases }: { found: Found; base: BaseInfo; bases: Base[] }) {
   const k = useKnowledgeTexts();
+  const nameOf = (id: string) => bases.find((each) => each.id === id)?.name ?? id;
   return (
     <>
       <p className="hint" role="status">
@@ -120,7 +122,11 @@ function Results({ found, base }: { found: Found; base: BaseInfo }) {
       ))}
       <ol className="hits">
         {found.results.map((hit) => (
-          <HitView key={hit.doc_segment_id} hit={hit} isElsewhere={hit.kdb_id !== base.kdbId} />
+          <HitView
+            key={hit.doc_segment_id}
+            hit={hit}
+            elsewhere={hit.kdb_id === undefined || hit.kdb_id === base.kdbId ? undefined : nameOf(hit.kdb_id)}
+          />
         ))}
       </ol>
     </>

@@ -66,6 +66,7 @@ class EmbeddedModel:
     def __init__(self, weights: Weights) -> None:
         self.model = weights.model
         self.dims = weights.dims
+        self.origin = ""
         self._path = weights.path
         self._engine: Any = None
         self._loading = threading.Lock()

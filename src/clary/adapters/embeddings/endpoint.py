@@ -32,6 +32,7 @@ class EmbeddingEndpoint:
         self._meter = meter
         self.model = endpoint.model
         self.dims = endpoint.dims or 0
+        self.origin = f"{endpoint.provider_id} {endpoint.base_url}"
         self._exchange = Exchange(endpoint, guard)
         self._batch = max(1, min(endpoint.batch, MAX_BATCH))
         self._sends_dims = endpoint.sends_dims

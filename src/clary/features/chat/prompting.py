@@ -11,8 +11,6 @@ from clary.kit.text import cut
 from clary.runtime.prompt import Language
 
 MAX_DESCRIPTION: Final = 200
-MAX_BASES: Final = 100
-"""How many knowledge bases are named; all are searched where none is named."""
 NOTE_FILES: Final = (
     ("AGENT.md", 8000),
     ("SOUL.md", 1000),
@@ -86,9 +84,9 @@ def listings_of(config: RunConfig, language: Language) -> list[tuple[str, str]]:
     if config.workflows:
         found.append((_TITLES["workflows"][language], "\n".join(f"- {name}" for name in config.workflows)))
     if config.knowledge_bases:
-        lines = [f"- {base.id} ({_line(base.name)}): {_line(base.intro)}" for base in config.knowledge_bases]
-        more = [f"- … {len(lines) - MAX_BASES}"] if len(lines) > MAX_BASES else []
-        found.append((_TITLES["knowledge"][language], "\n".join(lines[:MAX_BASES] + more)))
+        # All of them, with all that their owners say: the model chooses by that where to look.
+        lines = [f"- {base.id} ({_line(base.name)}): {_one_line(base.intro)}" for base in config.knowledge_bases]
+        found.append((_TITLES["knowledge"][language], "\n".join(lines)))
     if config.members and config.mode in ("fibre", "team"):
         lines = [f"- {member.agent_id} ({member.name}): {_line(member.description)}" for member in config.members]
         found.append((_TITLES["members"][language], "\n".join(lines)))
@@ -96,7 +94,11 @@ def listings_of(config: RunConfig, language: Language) -> list[tuple[str, str]]:
 
 
 def _line(text: str) -> str:
-    return cut(" ".join(text.split()), MAX_DESCRIPTION)
+    return cut(_one_line(text), MAX_DESCRIPTION)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def notes_of(workspace: Path) -> list[tuple[str, str]]:

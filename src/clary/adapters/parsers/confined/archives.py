@@ -139,6 +139,13 @@ def attribute(element: Element, name: str) -> str | None:
     return None
 
 
+def whole_number(text: str | None, *, digits: int) -> int | None:
+    """A number of at most so many digits; None: it is none. `²` and `①` are digits to Python, but no numbers."""
+    if text is None or len(text) > digits or not (text.isascii() and text.isdecimal()):
+        return None
+    return int(text)
+
+
 def first(element: Element | None, *path: str) -> Element | None:
     """The first child on a path of names without namespaces."""
     for name in path:

@@ -7,7 +7,7 @@ import zlib
 from typing import Final
 
 from clary.adapters.parsers.confined.compound import opened
-from clary.adapters.parsers.confined.names import ending_of, is_image, is_pdf, text_kind
+from clary.adapters.parsers.confined.names import ending_of, has_control, is_image, is_pdf, text_kind
 from clary.features.knowledge.ports import DocumentRefusedError
 
 OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -56,7 +56,8 @@ def kind_of(content: bytes, name: str) -> str:
         return "rtf"
     if is_image(start):
         return "image"
-    if _BINARY.match(start):
+    # Some begin with letters only, as a text may.
+    if _BINARY.match(start) and has_control(start):
         raise DocumentRefusedError("unsupported")
     return text_kind(start, ending_of(name))
 

@@ -3,7 +3,7 @@
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from clary.adapters.parsers.confined.archives import Archive, attribute, children_of, first, tag_of
+from clary.adapters.parsers.confined.archives import Archive, attribute, children_of, first, tag_of, whole_number
 from clary.adapters.parsers.confined.drafting import TextDraft
 from clary.adapters.parsers.confined.limits import Limits
 from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument
@@ -59,12 +59,13 @@ def _levels(archive: Archive, main: str) -> dict[str, int]:
 
 
 def _level(style_name: str, outline: str | None) -> int | None:
-    if outline is not None and outline.isdigit() and int(outline) < 9:
-        return int(outline) + 1
+    level = whole_number(outline, digits=2)
+    if level is not None and level < 9:
+        return level + 1
     word, _, number = style_name.replace("标题", "heading ").replace("heading", "heading ").partition(" ")
-    number = number.strip()
-    if word == "heading" and number.isdigit() and number.isascii():
-        return int(number)
+    level = whole_number(number.strip(), digits=2)
+    if word == "heading" and level is not None:
+        return level
     return 1 if style_name in (_TITLE, "heading") else None
 
 

@@ -2,8 +2,10 @@
 
 import email
 import email.policy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
+from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
 from clary.adapters.parsers.confined.decoding import decoded
@@ -20,10 +22,10 @@ _MAX_PARTS: Final = 2000
 
 
 class Attachment(NamedTuple):
-    """A file in a mail."""
+    """A file in a mail. `content` may fail like a reader."""
 
     name: str
-    content: bytes
+    content: Callable[[], bytes]
 
 
 def read_eml(content: bytes, limits: Limits, depth: int, read: Reader) -> ParsedDocument:
@@ -60,14 +62,37 @@ def add_attachments(draft: TextDraft, attachments: list[Attachment], depth: int,
         try:
             if number > draft.limits.max_attachments or depth >= draft.limits.max_depth:
                 raise DocumentRefusedError("too_large")
-            document = read(content, name, draft.limits, depth + 1)
+            with part_of_mail():
+                document = read(content(), name, draft.limits, depth + 1)
         except DocumentRefusedError as refused:
             listed.append({"name": name, "outcome": refused.outcome})
             continue
         draft.add(document, name)
         listed.extend(document.metadata.get("attachments", ()))
-    if listed:
-        draft.metadata["attachments"] = listed[: 2 * draft.limits.max_attachments]
+    list_attachments(draft, listed)
+
+
+def list_attachments(draft: TextDraft, listed: Iterable[dict[str, str]]) -> None:
+    """Says of more attachments why they give no text."""
+    whole = [*draft.metadata.get("attachments", ()), *listed]
+    if whole:
+        draft.metadata["attachments"] = whole[: 2 * draft.limits.max_attachments]
+
+
+@contextmanager
+def part_of_mail() -> Generator[None]:
+    """Around the reading of a part of a mail.
+
+    Raises:
+        DocumentRefusedError: `damaged` for faults of the reader.
+    """
+    try:
+        yield
+    except (DocumentRefusedError, MemoryError):
+        raise
+    except Exception as fault:
+        # Whatever a reader did not foresee is the fault of this part alone: the mail around it is read on.
+        raise DocumentRefusedError("damaged") from fault
 
 
 def _leaves(message: EmailMessage) -> Iterator[EmailMessage]:
@@ -97,11 +122,11 @@ def _sort(part: EmailMessage, bodies: dict[str, list[EmailMessage]], attachments
         name, disposition = None, "attachment"
     if part.get_content_type() == "message/rfc822":
         for mail in _children(part):
-            attachments.append(Attachment(name or f"{_header(mail, 'Subject') or 'mail'}.eml", bytes(mail)))
+            attachments.append(Attachment(name or f"{_header(mail, 'Subject') or 'mail'}.eml", mail.as_bytes))
     elif part.get_content_maintype() == "text" and disposition != "attachment" and not name:
         bodies["html" if part.get_content_subtype() == "html" else "plain"].append(part)
     elif name or disposition == "attachment" or part.get_content_maintype() == "application":
-        attachments.append(Attachment(name or f"attachment.{part.get_content_subtype()[:16]}", _content(part)))
+        attachments.append(Attachment(name or f"attachment.{part.get_content_subtype()[:16]}", partial(_content, part)))
 
 
 def _add_bodies(draft: TextDraft, bodies: dict[str, list[EmailMessage]]) -> None:

@@ -22,6 +22,9 @@ _TEXT_ENDINGS: Final = {
     "json": "json",
     "jsonl": "json",
 }
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_PDF: Final = re.compile(rb"(\s*|\xef\xbb\xbf\s*)%PDF-")
+_PDF_WITH_BINARY_COMMENT: Final = re.compile(rb"%PDF-\d\.\d\s*[\r\n]%[\x80-\xff]{4}")
 _IMAGES: Final = (
     b"\x89PNG\r\n\x1a\n",
     b"\xff\xd8\xff",
@@ -48,13 +51,23 @@ def text_kind(start: bytes, ending: str) -> str:
     return _TEXT_ENDINGS.get(ending, "text")
 
 
+def has_control(start: bytes) -> bool:
+    """Whether there are bytes that no text has; every binary file has some near its begin, UTF-16 has them too."""
+    return _CONTROL.search(start) is not None
+
+
 def is_pdf(start: bytes) -> bool:
-    """Whether these are the first bytes of a PDF; some have others before."""
-    return b"%PDF-" in start[:1024]
+    """Whether these are the first bytes of a PDF; some have others before. A text that tells of PDF is none."""
+    if _PDF.match(start):
+        return True
+    head = start[:1024]
+    return b"%PDF-" in head and (has_control(start) or _PDF_WITH_BINARY_COMMENT.search(head) is not None)
 
 
 def is_image(start: bytes) -> bool:
     """Whether these are the first bytes of a picture."""
+    if not has_control(start):
+        return False
     if start.startswith(b"BM"):
         return len(start) > 26 and start[14:18] in (b"\x28\0\0\0", b"\x7c\0\0\0", b"\x0c\0\0\0")
     return start.startswith(_IMAGES) or (start.startswith(b"RIFF") and start[8:12] == b"WEBP")

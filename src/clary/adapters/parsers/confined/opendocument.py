@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from clary.adapters.parsers.confined.archives import Archive, attribute, children_of, tag_of
+from clary.adapters.parsers.confined.archives import Archive, attribute, children_of, tag_of, whole_number
 from clary.adapters.parsers.confined.drafting import TextDraft
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.confined.xlsx import add_sheet
@@ -62,8 +62,7 @@ def _begun(content: bytes, limits: Limits) -> tuple[TextDraft, Archive]:
 def _add(draft: TextDraft, block: Element, indent: str = "") -> None:
     tag = tag_of(block)
     if tag == "h":
-        level = attribute(block, "outline-level") or "1"
-        draft.heading(int(level) if level.isdigit() and len(level) < 3 else 1, text_of(block))
+        draft.heading(whole_number(attribute(block, "outline-level"), digits=2) or 1, text_of(block))
     elif tag == "p":
         draft.paragraph(indent + text_of(block))
     elif tag == "table":
@@ -86,9 +85,8 @@ def _cells(row: Element) -> list[str]:
     for cell in row:
         if tag_of(cell) not in ("table-cell", "covered-table-cell"):
             continue
-        repeated = attribute(cell, "number-columns-repeated") or "1"
-        times = int(repeated) if repeated.isdigit() and len(repeated) < 8 else 1
-        cells.extend([_lines(cell)] * min(times, _MOST_REPEATED))
+        times = whole_number(attribute(cell, "number-columns-repeated"), digits=7)
+        cells.extend([_lines(cell)] * min(1 if times is None else times, _MOST_REPEATED))
     return cells
 
 
@@ -107,8 +105,8 @@ def text_of(paragraph: Element) -> str:
             continue
         waiting.append(element.tail or "")
         if (tag := tag_of(element)) in _SIGNS:
-            count = attribute(element, "c") or "1"
-            pieces.append(_SIGNS[tag] * (min(int(count), 100) if count.isdigit() and len(count) < 4 else 1))
+            count = whole_number(attribute(element, "c"), digits=3)
+            pieces.append(_SIGNS[tag] * min(1 if count is None else count, 100))
         elif tag not in _SKIPPED:
             pieces.append(element.text or "")
             waiting.extend(reversed(element))

@@ -7,7 +7,14 @@ from clary.adapters.parsers.confined.decoding import decoded
 from clary.adapters.parsers.confined.drafting import TextDraft
 from clary.adapters.parsers.confined.html_page import add_html, html_text
 from clary.adapters.parsers.confined.limits import Limits
-from clary.adapters.parsers.confined.mail import Attachment, Reader, add_attachments, add_headers
+from clary.adapters.parsers.confined.mail import (
+    Attachment,
+    Reader,
+    add_attachments,
+    add_headers,
+    list_attachments,
+    part_of_mail,
+)
 from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument
 
 _SUBJECT: Final = "0037"
@@ -59,6 +66,10 @@ class _Message:
                 return found.text if found is not None else ""
         return ""
 
+    def data(self) -> bytes:
+        """The file that an attachment is."""
+        return self.content(_DATA, "0102") or b""
+
     def below(self, *names: str) -> "_Message":
         return _Message(self._file, (*self._path, *names))
 
@@ -86,7 +97,7 @@ def _add_message(draft: TextDraft, message: _Message, depth: int, read: Reader) 
         if attachment.has_message():
             _add_inner(draft, attachment.below(f"__substg1.0_{_DATA}000D"), name, depth, read)
         else:
-            files.append(Attachment(name, attachment.content(_DATA, "0102") or b""))
+            files.append(Attachment(name, attachment.data))
     add_attachments(draft, files, depth, read)
     return draft.finish()
 
@@ -95,9 +106,13 @@ def _add_inner(draft: TextDraft, message: _Message, name: str, depth: int, read:
     """A message within this one is a part like a file."""
     name = name or message.text(_SUBJECT) or "message"
     if depth >= draft.limits.max_depth:
-        draft.metadata.setdefault("attachments", []).append({"name": name, "outcome": "too_large"})
+        list_attachments(draft, [{"name": name, "outcome": "too_large"}])
         return
     try:
-        draft.add(_add_message(TextDraft(draft.limits), message, depth + 1, read), name)
+        with part_of_mail():
+            document = _add_message(TextDraft(draft.limits), message, depth + 1, read)
     except DocumentRefusedError as refused:
-        draft.metadata.setdefault("attachments", []).append({"name": name, "outcome": refused.outcome})
+        list_attachments(draft, [{"name": name, "outcome": refused.outcome}])
+    else:
+        draft.add(document, name)
+        list_attachments(draft, document.metadata.get("attachments", ()))

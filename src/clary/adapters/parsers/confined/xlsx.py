@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element
 
-from clary.adapters.parsers.confined.archives import Archive, attribute, children_of, first, tag_of
+from clary.adapters.parsers.confined.archives import Archive, attribute, children_of, first, tag_of, whole_number
 from clary.adapters.parsers.confined.drafting import TextDraft
 from clary.adapters.parsers.confined.limits import Limits
 from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument
@@ -47,8 +47,8 @@ class Workbook:
         """Rows with their numbers as Excel shows them; blank ones may be missing."""
         number = 0
         for row in children_of(self._archive.open(sheet.path), "sheetData"):
-            said = row.get("r", "")
-            number = int(said) if said.isdigit() and len(said) < 10 else number + 1
+            said = whole_number(row.get("r"), digits=9)
+            number = number + 1 if said is None else said
             yield number, self._cells(row)
 
     def _listed(self, tree: Element, main: str) -> list[Sheet]:
@@ -99,8 +99,8 @@ class Workbook:
         value = first(cell, "v")
         text = (value.text or "").strip() if value is not None else ""
         if kind == "s":
-            index = int(text) if text.isdigit() and len(text) < 10 else -1
-            return self._strings[index] if 0 <= index < len(self._strings) else ""
+            index = whole_number(text, digits=9)
+            return self._strings[index] if index is not None and index < len(self._strings) else ""
         if kind == "b":
             return {"1": "TRUE", "0": "FALSE"}.get(text, text)
         if kind == "n" and text:

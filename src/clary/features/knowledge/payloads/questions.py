@@ -2,12 +2,19 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from clary.features.knowledge.payloads.ids import Id
 from clary.http.payload import Payload
 
 Mode = Literal["hybrid", "lexical", "vector"]
+
+
+def _not_blank(question: str) -> str:
+    # A query of white space is refused (5.6), so that nothing would ever be found for it.
+    if not question.strip():
+        raise ValueError("must not be blank")
+    return question
 
 
 class ExpectedShape(Payload):
@@ -21,7 +28,7 @@ class ExpectedShape(Payload):
 class QuestionShape(Payload):
     """A question and what answers it."""
 
-    question: Annotated[str, Field(min_length=1, max_length=4000)]
+    question: Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_not_blank)]
     expected: Annotated[list[ExpectedShape], Field(min_length=1, max_length=100)]
 
     def kept(self) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from clary.features.knowledge.ports import FoundPassage
 
 FALL = 0.05
+TOP_K = 10
+"""Results looked at when nobody says how many."""
 
 
 class Score(NamedTuple):

@@ -50,6 +50,12 @@ class Stretch:
         """Whether this is exactly the best part."""
         return (self.start, self.end) == (self.best.facts.start, self.best.facts.end)
 
+    @property
+    def also_in(self) -> list[str]:
+        """The other documents with the text of one of the parts, those of the best part first."""
+        found = dict.fromkeys(doc_id for each in (self.best, *self.others) for doc_id in each.also_in)
+        return list(found)[:MAX_ALSO_IN]
+
 
 def in_order(candidates: Iterable[Candidate]) -> list[Candidate]:
     """Best first; ties by document and start."""

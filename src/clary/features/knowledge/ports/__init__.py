@@ -179,6 +179,8 @@ class Embedder(Protocol):
 
     model: str
     dims: int
+    origin: str
+    """Where the model answers, provider and address: models of one name elsewhere are others. Empty: in this server."""
 
     async def embed(self, texts: Sequence[str], *, mode: VectorMode) -> list[bytes]:
         """One vector per text: unit length, float16, little endian, `2 × dims` bytes, in order.

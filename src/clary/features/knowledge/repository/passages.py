@@ -55,12 +55,12 @@ class PassageRepository:
         change = await self._next_change(kdb_id)
         await self._remove(kdb_id, {version: gone}, change)
         new: list[Json] = []
-        for place, passage in enumerate(passages):
-            values = _values(passage, place)
+        for passage in passages:
+            values = _values(passage)
             if passage.id not in kept:
                 own = {"kdb_id": kdb_id, "version": version, "doc_id": doc_id, "change": change, "vector": None}
                 new.append(values | own)
-            elif kept[passage.id][1] != (place, values["page"], values["part"], values["heading_path"]):
+            elif kept[passage.id][1] != (passage.place, values["page"], values["part"], values["heading_path"]):
                 await self._move(kept[passage.id][0], values)
         for rows in _portions(new):
             await self._session.execute(insert(_P), rows)
@@ -131,11 +131,11 @@ class PassageRepository:
         return await self._session.scalar(statement) or 0
 
 
-def _values(passage: NewPassage, place: int) -> Json:
+def _values(passage: NewPassage) -> Json:
     cut = passage.cut
     return {
         "id": passage.id,
-        "place": place,
+        "place": passage.place,
         "start": cut.start,
         "end": cut.end,
         "text": cut.text,

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, case, delete, func, select
 
 from clary.db.session import Session
+from clary.features.knowledge.policy.evaluating import TOP_K
 from clary.features.knowledge.tables import KnowledgeDocumentRow, KnowledgeEvaluationRow, KnowledgeQuestionRow
 
 _Q, _E, _D = KnowledgeQuestionRow, KnowledgeEvaluationRow, KnowledgeDocumentRow
@@ -54,18 +55,24 @@ class QuestionRepository:
         query = select(_E).where(_E.id == evaluation_id, _E.kdb_id == kdb_id)
         return await self._session.scalar(query.execution_options(populate_existing=True))
 
-    async def find_previous(self, row: KnowledgeEvaluationRow, *, same_version: bool) -> KnowledgeEvaluationRow | None:
-        """The last one before another that was asked alike: of an earlier version, or the last that ran by itself.
+    async def find_previous(
+        self, kdb_id: str, version: int, *, same_version: bool, alike: KnowledgeEvaluationRow | None = None
+    ) -> KnowledgeEvaluationRow | None:
+        """What a run of this version is compared with: of the version before, asked as usual if there is one.
 
-        `same_version`: the documents were read again, but no other version answers now.
+        `same_version`: the documents were read again, but no other version answers now; then the last run by itself.
+        `alike`: a run that may only be compared with older ones that were asked as it was.
         """
         query = select(_E).where(
-            _E.kdb_id == row.kdb_id, _E.status == "completed", _E.id != row.id, _E.recall.is_not(None)
+            _E.kdb_id == kdb_id, _E.status == "completed", _E.recall.is_not(None), _E.top_k.is_not(None)
         )
-        query = query.where(_E.created_at <= row.created_at, _E.top_k == row.top_k)
-        query = query.where(_E.mode.is_not_distinct_from(row.mode))
-        query = query.where(_E.trigger == "reindex" if same_version else _E.index_version < row.index_version)
-        return await self._session.scalar(query.order_by(_E.created_at.desc(), _E.id.desc()).limit(1))
+        query = query.where(_E.trigger == "reindex" if same_version else _E.index_version < version)
+        if alike is not None:
+            query = query.where(_E.id != alike.id, _E.created_at <= alike.created_at)
+            query = query.where(_E.top_k == alike.top_k, _E.mode.is_not_distinct_from(alike.mode))
+        is_unusual = case((and_(_E.top_k == TOP_K, _E.mode.is_(None)), 0), else_=1)
+        order = (_E.index_version.desc(), is_unusual, _E.created_at.desc(), _E.id.desc())
+        return await self._session.scalar(query.order_by(*order).limit(1))
 
     async def list_evaluations(
         self, kdb_id: str, *, offset: int, limit: int

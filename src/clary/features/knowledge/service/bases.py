@@ -7,7 +7,8 @@ from typing import Any
 from clary.db.database import Database
 from clary.db.session import Session
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
-from clary.features.knowledge.policy.settings import IndexPlan, embedding_of, merged, reranker_of, shown
+from clary.features.knowledge.policy.settings import embedding_of, merged, shown
+from clary.features.knowledge.ports import ResolvedEmbedding
 from clary.features.knowledge.repository.bases import BaseRepository
 from clary.features.knowledge.service.access import KnowledgeAccess, KnowledgeBase
 from clary.features.knowledge.service.documents import DocumentService
@@ -114,17 +115,19 @@ class KnowledgeBases:
         """
         async with self._database.read() as db:
             base = await self._access.get(db, identity=identity, kdb_id=kdb_id, right="own")
+            must_try = await self._must_try(db, base, changes)
+        if "reranker" in changes.settings:
+            await self._models.check_reranker(base.owner_id, merged(base.settings, changes.settings))
         while True:
-            settings = merged(base.settings, changes.settings)
-            plan = None
-            if _names_models(changes.settings):
-                plan = await self._models.resolve(owner_id=base.owner_id, settings=settings)
+            chosen = embedding_of(merged(base.settings, changes.settings))
+            tried = await self._models.resolve_embedding(base.owner_id, chosen) if must_try else None
             async with self._database.write() as db:
-                fresh = await self._access.get(db, identity=identity, kdb_id=kdb_id, right="own")
-                if plan is None or _choices(fresh.settings, changes.settings) == _choices(settings, {}):
-                    return fresh, await self._apply(db, identity, kdb_id, changes, plan)
-            # Somebody changed the other models meanwhile; what was tried is not what would be saved.
-            base = fresh
+                base = await self._access.get(db, identity=identity, kdb_id=kdb_id, right="own")
+                must_try = await self._must_try(db, base, changes)
+                is_as_tried = chosen == embedding_of(merged(base.settings, changes.settings))
+                if not must_try or (tried is not None and is_as_tried):
+                    return base, await self._apply(db, identity, kdb_id, changes, tried if must_try else None)
+            # Somebody changed the model meanwhile; what was tried is not what would be saved.
 
     async def info(self, db: Session, *, identity: Identity, kdb_id: str) -> Json:
         """Everything about a base (contract product 5.3).
@@ -210,8 +213,19 @@ class KnowledgeBases:
         await self._questions.begin(db, base, after_task=task_id)
         return task_id, base.owner_id
 
+    async def _must_try(self, db: Session, base: KnowledgeBase, changes: BaseChanges) -> bool:
+        """Whether a model is to be built with that the version that answers may not have."""
+        if "embedding" in changes.settings:
+            return True
+        return "chunk" in changes.settings and await self._versions.has_failed(db, base)
+
     async def _apply(
-        self, db: Session, identity: Identity, kdb_id: str, changes: BaseChanges, plan: IndexPlan | None
+        self,
+        db: Session,
+        identity: Identity,
+        kdb_id: str,
+        changes: BaseChanges,
+        embedding: ResolvedEmbedding | None,
     ) -> str | None:
         row = await BaseRepository(db).find_for_change(kdb_id)
         assert row is not None
@@ -220,8 +234,11 @@ class KnowledgeBases:
         row.settings = merged(row.settings, changes.settings)
         row.updated_at = self._clock.now()
         await BaseRepository(db).save(row)
-        wanted = await self._versions.plan_of(db, row, plan)
-        task_id = await self._versions.ensure(db, row, wanted) if wanted is not None else None
+        task_id = None
+        # Anything else is no matter of the index: what is said of a failed build stays true.
+        if "embedding" in changes.settings or "chunk" in changes.settings:
+            wanted = await self._versions.plan_of(db, row, embedding)
+            task_id = await self._versions.ensure(db, row, wanted) if wanted is not None else None
         await self._record(db, identity, "kdb.updated", row, {"name": row.name, "settings": sorted(changes.settings)})
         return task_id
 
@@ -250,15 +267,6 @@ class KnowledgeBases:
     ) -> None:
         target = AuditObject("kdb", row.id, row.owner_id)
         await self._audit.record(db, Act(action, Actor.of(identity), target, detail=dict(detail)))
-
-
-def _names_models(changes: Mapping[str, Any]) -> bool:
-    return "embedding" in changes or "reranker" in changes
-
-
-def _choices(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> tuple[Json, Json]:
-    whole = merged(settings, changes)
-    return embedding_of(whole), reranker_of(whole)
 
 
 def _listed(base: KnowledgeBase, documents: int) -> Json:

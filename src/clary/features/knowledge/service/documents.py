@@ -181,7 +181,8 @@ class DocumentService:
             await self._require_task(db, base, task_id)
             chosen["of_task"] = task_id
         if doc_id is not None:
-            of_doc, _ = await self._access.get_document(db, identity=identity, doc_id=doc_id, right="write")
+            # The right to change this base is there; whatever may be done in another one, nothing of it is in this.
+            of_doc, _ = await self._access.get_document(db, identity=identity, doc_id=doc_id, right="read")
             if of_doc.id != base.id:
                 raise DocNotFoundError
             chosen["doc_id"] = doc_id

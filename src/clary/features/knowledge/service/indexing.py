@@ -27,15 +27,16 @@ class PassageIndexing:
             made += await asyncio.to_thread(self._make, doc_id, named[start : start + _PORTION])
         return made
 
-    def _make(self, doc_id: str, cuts: Sequence[Cut]) -> list[NewPassage]:
+    def _make(self, doc_id: str, cuts: Sequence[tuple[int, Cut]]) -> list[NewPassage]:
         return [
             passage_of(
                 doc_id,
+                place,
                 cut,
                 tokens=" ".join(self._analyzer.analyze(searched_text(cut))),
                 analyzer_version=self._analyzer.version,
             )
-            for cut in cuts
+            for place, cut in cuts
         ]
 
 

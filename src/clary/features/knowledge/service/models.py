@@ -66,7 +66,7 @@ class KnowledgeModels:
         Raises:
             NamedProviderNotFoundError: E-PROVIDER. KnowledgeModelFailedError: E-MODEL. OutboundRefusedError: E-URL
         """
-        await self._check_reranker(owner_id, reranker_of(settings))
+        await self.check_reranker(owner_id, settings)
         return IndexPlan(await self.resolve_embedding(owner_id, embedding_of(settings)), chunk_of(settings))
 
     async def embedder_for(
@@ -172,7 +172,9 @@ class KnowledgeModels:
             raise KnowledgeModelFailedError("provider_bad_response")
         return len(vectors[0]) // 2
 
-    async def _check_reranker(self, owner_id: str, chosen: Json) -> None:
+    async def check_reranker(self, owner_id: str, settings: Mapping[str, Any]) -> None:
+        """One test call of the reranker in `kdbSetting`. See `resolve`."""
+        chosen = reranker_of(settings)
         if chosen["mode"] != "provider":
             return
         async with self._database.read() as db:

@@ -115,8 +115,8 @@ def _result(base: SearchedBase, part: _Part) -> Json:
     details = shown.document_details | shown.details
     metadata = document_metadata(base.id, best.facts.doc_id, shown.doc_name, kind, details)
     metadata |= place_metadata(shown.page, shown.part)
-    if best.also_in:
-        metadata["also_in"] = list(best.also_in)
+    if part.stretch.also_in:
+        metadata["also_in"] = part.stretch.also_in
     if part.stretch.others:
         metadata["segment_ids"] = [each.facts.id for each in part.stretch.others]
     row = shown.details.get("question") if kind == "qa" else None

@@ -8,8 +8,8 @@ import structlog
 from clary.db.database import Database, UnavailableError
 from clary.db.session import Session
 from clary.errors import ProblemError
-from clary.features.knowledge.errors import KdbTaskNotFoundError, RetrievalTimeoutError
-from clary.features.knowledge.policy.evaluating import Score, has_fallen, mrr_of, rank_of, recall_of
+from clary.features.knowledge.errors import KdbTaskNotFoundError, QueryEmptyError, RetrievalTimeoutError
+from clary.features.knowledge.policy.evaluating import TOP_K, Score, has_fallen, mrr_of, rank_of, recall_of
 from clary.features.knowledge.ports import FoundPassage, PassageFinder
 from clary.features.knowledge.repository.bases import BaseRepository
 from clary.features.knowledge.repository.questions import QuestionRepository
@@ -29,7 +29,6 @@ log = structlog.get_logger()
 Json = dict[str, Any]
 Trigger = Literal["manual", "reindex"]
 KIND = "knowledge.evaluate"
-TOP_K = 10
 MAX_QUESTIONS = 2000
 LOOK_AGAIN_SECONDS = 2.0
 
@@ -106,9 +105,16 @@ class QuestionSets:
         return [_result(row) for row in rows], total
 
     async def begin(self, db: Session, base: KnowledgeBase | KnowledgeBaseRow, *, after_task: str | None) -> None:
-        """Runs the set by itself, if there is one: after a switch, or once the documents of a task have ended."""
-        if await QuestionRepository(db).count(base.id):
-            payload = {"top_k": TOP_K, "mode": None, "after_task": after_task}
+        """Runs the set by itself, if there is one: after a switch, or once the documents of a task have ended.
+
+        It is asked as what it will be compared with: among ten results more is found than among three.
+        """
+        questions = QuestionRepository(db)
+        if await questions.count(base.id):
+            is_redo = after_task is not None
+            previous = await questions.find_previous(base.id, base.index_version, same_version=is_redo)
+            top_k, mode = (TOP_K, None) if previous is None else (previous.top_k, previous.mode)
+            payload = {"top_k": top_k, "mode": mode, "after_task": after_task}
             await self._add(db, base.id, base.index_version, "reindex", payload)
 
     async def _add(
@@ -167,9 +173,9 @@ class QuestionRuns:
             found = await self.finder.find(
                 kdb_id=kdb_id, query=question.question, top_k=payload["top_k"], mode=payload["mode"]
             )
-        except RetrievalTimeoutError:
-            # Whoever asks it gets no answer either.
-            log.info("question_timed_out", kdb_id=kdb_id)
+        except (RetrievalTimeoutError, QueryEmptyError) as refused:
+            # Whoever asks it gets no answer either; the other questions are asked all the same.
+            log.info("question_not_answered", kdb_id=kdb_id, reason=refused.slug)
         return Score(question.id, question.question, rank_of(question.expected, found))
 
     async def _change(self, work: Work, **values: Any) -> bool:
@@ -198,7 +204,9 @@ class QuestionRuns:
             await QuestionRepository(db).save(row)
             if row.trigger == "reindex":
                 is_redo = work.job.payload.get("after_task") is not None
-                previous = await QuestionRepository(db).find_previous(row, same_version=is_redo)
+                previous = await QuestionRepository(db).find_previous(
+                    row.kdb_id, row.index_version, same_version=is_redo, alike=row
+                )
                 before = previous.recall if previous is not None else None
                 has_gone = has_fallen(row.recall, before)
                 base.warning = {"kind": "recall_fell", "recall": row.recall, "previous": before} if has_gone else None

@@ -12,7 +12,7 @@ from clary.errors import ProblemError
 from clary.features.knowledge.errors import KdbNotFoundError, KnowledgeModelFailedError
 from clary.features.knowledge.policy.layout import cut_again
 from clary.features.knowledge.policy.passages import title_of
-from clary.features.knowledge.policy.settings import IndexPlan, chunk_of, embedding_of
+from clary.features.knowledge.policy.settings import embedding_of
 from clary.features.knowledge.ports import EmbeddingFailedError, IndexKey, IndexLostError, ResolvedEmbedding
 from clary.features.knowledge.repository.bases import BaseRepository
 from clary.features.knowledge.repository.passages import PassageRepository
@@ -324,7 +324,7 @@ class ServerFollower:
                 return row.id, version
         return None
 
-    async def _ensure(self, work: Work, kdb_id: str, servers: IndexPlan | None) -> int | None:
+    async def _ensure(self, work: Work, kdb_id: str, servers: ResolvedEmbedding | None) -> int | None:
         """The version that has to be built, if any. `servers` None: the base chose its model itself."""
         async with self._database.write() as db:
             await work.require_held(db)
@@ -341,15 +341,14 @@ class ServerFollower:
             built = await versions.find_rebuild(kdb_id, task_id) if task_id else None
             return None if built is None else built.version
 
-    async def _wanted(self, row: KnowledgeBaseRow, look: _Pass) -> IndexPlan | None:
+    async def _wanted(self, row: KnowledgeBaseRow, look: _Pass) -> ResolvedEmbedding | None:
         if not _follows(row.settings) or look.failed is not None:
             return None
         try:
-            embedding = await self._models.resolve_embedding(row.owner_id, embedding_of(row.settings))
+            return await self._models.resolve_embedding(row.owner_id, embedding_of(row.settings))
         except KnowledgeModelFailedError as failed:
             look.failed = failed
             return None
-        return IndexPlan(embedding, chunk_of(row.settings))
 
     async def _note_failure(self, work: Work, kdb_id: str, failed: KnowledgeModelFailedError) -> None:
         """The version that answers goes on and says why nothing follows it."""

@@ -27,14 +27,21 @@ class IndexVersions:
         self._queue = queue
         self._clock = clock
 
-    async def plan_of(self, db: Session, row: KnowledgeBaseRow, plan: IndexPlan | None) -> IndexPlan | None:
-        """What is wanted of a base: a plan that was just made, else the last models with the cutting of now."""
-        if plan is not None:
-            return plan
-        newest = _newest(await BaseRepository(db).list_indexes(row.id), row.index_version)
-        if newest is None:
-            return None
-        return IndexPlan(ResolvedEmbedding.from_kept(newest.embedding), chunk_of(row.settings))
+    async def plan_of(
+        self, db: Session, row: KnowledgeBaseRow, embedding: ResolvedEmbedding | None
+    ) -> IndexPlan | None:
+        """What is wanted of a base: a model that was just tried, else the last one, with the cutting of now."""
+        if embedding is None:
+            newest = _newest(await BaseRepository(db).list_indexes(row.id), row.index_version)
+            if newest is None:
+                return None
+            embedding = ResolvedEmbedding.from_kept(newest.embedding)
+        return IndexPlan(embedding, chunk_of(row.settings))
+
+    async def has_failed(self, db: Session, base: KnowledgeBase) -> bool:
+        """Whether the version that answers has a model that is not the one wanted, since a build came to nothing."""
+        indexes = await BaseRepository(db).list_indexes(base.id)
+        return any(each.state == "failed" or each.error is not None for each in indexes)
 
     async def ensure(
         self, db: Session, row: KnowledgeBaseRow, wanted: IndexPlan, *, with_job: bool = True
@@ -91,7 +98,8 @@ class IndexVersions:
         error = _error(indexes, current)
         passages, with_vector = await bases.count_passages(base.id, current.version)
         kept = ResolvedEmbedding.from_kept(current.embedding)
-        follows = building is None and embedding_of(base.settings)["mode"] == "server"
+        # While something is built, as well: only a provider's model is surely none of the server's.
+        follows = kept.mode != "provider" and embedding_of(base.settings)["mode"] == "server"
         index: Json = {
             "version": current.version,
             "state": "ready" if building is None else "building",
