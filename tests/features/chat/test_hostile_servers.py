@@ -14,8 +14,9 @@ import pytest
 from aiohttp import web
 from anyio import fail_after
 
-from clary.adapters.scripted_provider import Call, CallTools, Say
-from features.chat.world import Chat, Lines, Speaker, chat_in, end_of
+from clary.adapters.scripted_provider import Call, CallTools, Gate, Say
+from features.chat.people import told
+from features.chat.world import Chat, Lines, Speaker, chat_in, end_of, said
 from support.mcp_servers import Stranger, friend, serving, stranger, streaming, text, tool
 
 pytestmark = pytest.mark.anyio
@@ -280,3 +281,25 @@ async def test_a_well_behaved_server_of_the_official_sdk_is_used_in_a_run(
     assert found["c3"].split("\n")[0] == "one"
     assert len(list((tmp_path / "data").rglob("*-mixed-1.png"))) == 1
     assert end_of(lines) == ("completed", "answered")
+
+
+async def test_a_question_that_outlasts_its_call_is_over_before_the_next_step(chat: Chat) -> None:
+    gate = Gate(Say("Done."))
+    chat.scripts["ask"] = [CallTools([Call("ask", {}, id="c")]), gate]
+    async with serving(friend().streamable_http_app()) as origin:
+        await added(chat.alice, f"{origin}/mcp", "friend")
+        agent = await chat.alice.agent(availableTools=["ask"])
+        stream = await chat.alice.open("/api/web-stream", said("[[play:ask]]", agent_id=agent))
+        with fail_after(20):
+            await gate.reached.wait()
+        waits = (await chat.alice.run(stream.headers["x-clary-run-id"])).get("waiting")
+        gate.open()
+        lines = await stream.lines()
+        await chat.alice.call("DELETE", "/api/mcp/friend")
+    asked = [call["id"] for line in lines for call in line.get("tool_calls", ())]
+    answered = [line["tool_call_id"] for line in lines if line.get("role") == "tool"]
+    assert (asked[0], asked[1].startswith("elicit_"), len(asked)) == ("c", True, 2)
+    assert (answered, waits) == ([asked[1], "c"], None)
+    late = await chat.alice.call("POST", f"/api/questionnaires/s1__questionnaire__{asked[1]}/submit", {"answers": {}})
+    assert late.status_code != 200
+    assert told(lines)[-3:] == ["do_subtask_result", "token_usage", "stream_end"]

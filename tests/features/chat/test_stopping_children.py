@@ -229,6 +229,24 @@ async def test_a_child_asks_the_person_and_goes_on_with_the_answer(tmp_path: Pat
     )
 
 
+async def test_a_run_whose_waiting_child_is_stopped_waits_no_more(tmp_path: Path) -> None:
+    gate = Gate(Say("held"))
+    async with chat_in(tmp_path, {"asks": [ASK, finish("never")], "held": [gate]}) as chat:
+        (member,) = await people(chat, "Sales", availableTools=["questionnaire"])
+        stream, run_id = await opened(chat, member, "asks", "held")
+        await until(lambda: waiting_of(chat))
+        await gate.reached.wait()
+        await chat.alice.data("POST", "/api/sessions/s1_sub_1/interrupt", {})
+
+        async def waits_no_more() -> bool:
+            return (await chat.alice.run(run_id)).get("waiting") is None
+
+        await until(waits_no_more)
+        gate.open()
+        lines = await stream.lines()
+    assert end_of(lines) == ("completed", "answered")
+
+
 async def test_a_tree_that_only_waits_for_people_is_parked_and_goes_on_where_it_stood(tmp_path: Path) -> None:
     asks = {"asks": [ASK, finish("Blue it is.")], "also": [ASK, finish("Green then.")]}
     async with chat_in(tmp_path, asks) as chat:

@@ -1,7 +1,9 @@
 """Questions of a run to its person: questionnaires, and the approval of calls (stream-runtime.md 9.12, 9.13)."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from functools import partial
+from typing import Any, Final, cast
 
 from clary.db.session import Connection
 from clary.features.chat.config import Json
@@ -44,6 +46,9 @@ from clary.runtime.toolset import parse_arguments
 from clary.streams.ports import Write
 
 QUESTIONNAIRE = "questionnaire"
+SERVER_QUESTION: Final = "elicit_"
+"""What the ids of calls begin with that ask for an MCP server."""
+TIMED_OUT: Final = {"success": False, "status": "timeout", "answers": dict[str, Any]()}
 
 _DENIED = Text("用户拒绝了该调用", "The person denied this call")
 _EXPIRED = Text("没有人在规定时间内批准该调用", "Nobody approved this call in time")
@@ -57,6 +62,8 @@ class Asker:
         self.recorder = recorder
         self.interventions = interventions
         self.clock = clock
+        # Questions of a server of which a process that died was the only one to wait for the answer.
+        self._lost = [call_id for call_id in recorder.open_calls if call_id.startswith(SERVER_QUESTION)]
 
     async def ask(self, call_id: str, arguments: Mapping[str, Any], *, approval_id: str | None = None) -> Json:
         """Result of a questionnaire: what was answered, or the defaults when the time is over.
@@ -89,7 +96,7 @@ class Asker:
             run_id, call_id, kind="questionnaire", item_id=item_id, expires_at=deadline, look=look
         )
         result = result_of_questionnaire(answered, self._language)
-        return result if result is not None else {"success": False, "status": "timeout", "answers": {}}
+        return result if result is not None else dict(TIMED_OUT)
 
     def opening(self, call: ToolCall) -> list[Write]:
         """Work that opens the questionnaire of an announced call: whoever sees the line can answer at once."""
@@ -119,12 +126,15 @@ class Asker:
             message = recorder.own_message(new_uuid(), "tool_call", None, tool_calls=shown, hidden_from_model=True)
             recorder.show(message, lambda connection: open_questionnaire(connection, opened))
         result = await self.ask(call_id, form, approval_id=approval_id)
-        recorder.open_calls.pop(call_id, None)
-        answer = recorder.own_message(
+        self._show_result(call_id, result)
+        return result
+
+    def _show_result(self, call_id: str, result: Json, *writes: Write) -> None:
+        self.recorder.open_calls.pop(call_id, None)
+        answer = self.recorder.own_message(
             new_uuid(), "tool_call_result", result, role="tool", tool_call_id=call_id, hidden_from_model=True
         )
-        recorder.show(answer)
-        return result
+        self.recorder.show(answer, *writes)
 
     async def ask_for_server(self, title: str, questions: Sequence[Json]) -> Mapping[str, Any] | None:
         """Puts a question of an MCP server to the person (product.md 8.6).
@@ -134,13 +144,28 @@ class Asker:
         The server's call goes on meanwhile, so the run keeps its worker.
         """
         form: Json = {"title": title, "questions": list(questions)}
+        call_id = f"{SERVER_QUESTION}{new_uuid()}"
         try:
-            result = await self.ask_in_own_call(f"elicit_{new_uuid()}", form)
+            result = await self.ask_in_own_call(call_id, form)
         except ToolFailedError:
             return None
+        except asyncio.CancelledError:
+            # The server's call is over. If the run is too, whoever ends it answers; nothing may be written after that.
+            self._lost.append(call_id)
+            raise
         if not result.get("success") or result.get("is_auto_submit"):
             return None
         return cast("Mapping[str, Any]", result.get("answers") or {})
+
+    def close_lost(self) -> None:
+        """Ends questions whose server does not wait any more, before the run takes its next step (4.5 rule 2)."""
+        while self._lost:
+            call_id = self._lost.pop()
+            if call_id in self.recorder.open_calls:
+                run_id, now = self.recorder.run_id, self.clock.epoch()
+                close = partial(_expire_unanswered, run_id=run_id, call_id=call_id, at=now)
+                self._show_result(call_id, dict(TIMED_OUT), close)
+                self.tree.room.tell_again()
 
     def _opened(self, call_id: str, arguments: Mapping[str, Any], approval_id: str | None) -> NewQuestionnaire:
         form, now = form_of(arguments), self.clock.epoch()
@@ -176,6 +201,10 @@ class Asker:
     @property
     def _language(self) -> Any:
         return "zh" if self.recorder.config.locale == "zh-CN" else "en"
+
+
+def _expire_unanswered(connection: Connection, *, run_id: str, call_id: str, at: float) -> None:
+    expire_questionnaire(connection, run_id, call_id, {}, at)
 
 
 class QuestionnaireTool:

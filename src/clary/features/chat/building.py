@@ -163,6 +163,7 @@ class LoopBuilder:
         config = recorder.config
         language = prompt_language(config.answer_language)
         asker = Asker(tree, recorder, self._interventions, self._clock)
+        recorder.before_step = asker.close_lost
         numbers = await self._numbers(recorder, record, tree.root.user_id)
         if "questionnaire" in config.tools or config.plan_gate:
             recorder.opening = asker.opening

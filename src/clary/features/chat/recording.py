@@ -1,6 +1,6 @@
 """Makes each event of the loop durable: its line, and the message, step and usage rows that commit with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from clary.db.session import Connection
@@ -81,6 +81,7 @@ class RunRecorder:
         self.untold_approvals: dict[str, str | None] = {}
         """Shown approvals whose end readers have not been told of yet; what was decided, None while nothing was."""
         self.opening: Opening = opens_nothing
+        self.before_step: Callable[[], None] | None = None
         self._drafts: dict[str, CallDraft] = {}
         self._troubles: list[NewMessage] = []
         self.citations = RunCitations(place, has_bases=bool(config.knowledge_bases))
@@ -98,6 +99,8 @@ class RunRecorder:
             self._delta(event.message_id, "reasoning_content", event.text)
         else:
             self._deltas.release()
+            if self.before_step is not None:
+                self.before_step()
             await self._record_step(event)
 
     async def _record_step(self, event: RunEvent) -> None:

@@ -85,9 +85,13 @@ class WaitingRoom:
             self._bells.remove(bell)
             self._waits.pop((run_id, call_id))
         # Only a wait that was answered ends: a parked run goes on waiting in its row.
+        self.tell_again()
+        return found
+
+    def tell_again(self) -> None:
+        """Says what is waited for, after a wait fell away without an answer."""
         self._idle_since = None
         self._say()
-        return found
 
     def _nap(self, expires_at: float | None) -> float:
         if expires_at is None:
