@@ -215,6 +215,11 @@ class View:
         self._wakeup: asyncio.Future[None] | None = None
         self.cursor = cursor
 
+    @property
+    def is_of_ended(self) -> bool:
+        """Whether the log holds its last line."""
+        return self._live.ended
+
     async def next_batch(self) -> list[bytes]:
         """The next lines; empty when woken by `nudge` without any; raises `StopAsyncIteration` at the end.
 

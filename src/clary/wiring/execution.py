@@ -150,7 +150,6 @@ class ExecutionServices:
             database=self.database,
             conversations=self.conversations,
             documents=self.run_knowledge,
-            audit=self.identity.audit,
         )
         self.interventions = InterventionServices(
             database=self.database, conversations=self.conversations, audit=self.identity.audit, clock=clock

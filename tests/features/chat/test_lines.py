@@ -1,9 +1,14 @@
 """Lines as the contract spells them."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from clary.features.chat.lines import LineBuilder, Stamps, fallback_end
+from clary.features.chat.starting import opened_view
+from clary.features.runs.service import RunRow
 from clary.runtime.events import AnnouncedCall, CallStreamed, ToolProgressed, ToolStepDone
 from clary.runtime.messages import ToolCall
 
@@ -98,3 +103,12 @@ def test_the_fallback_end_names_the_run_only_where_there_is_one() -> None:
         "timestamp": 1.0,
         "resume_fallback": True,
     }
+
+
+@pytest.mark.parametrize("is_of_ended", [True, False])
+def test_a_reader_is_told_of_an_end_that_came_while_its_view_opened(is_of_ended: bool) -> None:
+    run = RunRow(run_id="r1", status="running")
+    view: Any = SimpleNamespace(is_of_ended=is_of_ended)
+    line = opened_view("s1", run, view, now=1.0).last_line()
+    told = {"type": "stream_end", "session_id": "s1", "timestamp": 1.0, "resume_fallback": True, "run_id": "r1"}
+    assert (read(line) if line is not None else None) == (told if is_of_ended else None)

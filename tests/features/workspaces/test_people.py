@@ -115,6 +115,15 @@ async def test_the_built_in_agent_has_files_per_conversation_and_admins_see_them
             seeing = Space(house, boss, admin, "default_agent")
             assert await seeing.paths(session_id="s1") == ["a.txt"]
             acts = (await boss.get("/api/audit?action=admin.read")).json()["data"]["items"]
+            # Two people have a conversation of this id: an admin has to say whose is meant.
+            body = {**HELLO, "session_id": "s1", "agent_id": "default_agent"}
+            theirs_row = (await other.post("/api/llm-provider/create", json=provider_body(model.url))).json()["data"]
+            started = await other.post("/api/chat", json={**body, "provider_id": theirs_row["id"]})
+            assert started.status_code == 200
+            assert (await seeing.listed(session_id="s1"))["error_detail"] == "session_ambiguous"
+            assert await seeing.paths(session_id="s1", user_id=alice) == ["a.txt"]
+            assert await seeing.paths(session_id="s1", user_id=bob) == []
+            assert await theirs.paths(session_id="s1", user_id=alice) == []
         assert [each["object"]["id"] for each in acts] == ["s1"]
         assert (await client.delete("/api/conversations/s1")).json()["code"] == 200
         assert await mine.paths(session_id="s1") == []

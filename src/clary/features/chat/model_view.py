@@ -53,7 +53,7 @@ def entries_of(
             # Results follow their calls without anything between.
             grouped += waiting
             waiting.clear()
-        ours = row.run_id == run_id and row.row_id > asked_at
+        ours = row.run_id == run_id and row.row_id >= asked_at
         if row.role == "assistant" and row.response_id and open_response and row.response_id == open_response[0]:
             at = open_response[1]
             grouped[at] = Entry(_joined(grouped[at].message, row), row.row_id, ours)

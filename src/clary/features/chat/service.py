@@ -16,12 +16,20 @@ from clary.features.chat.intake import (
     without_history,
     without_known,
 )
-from clary.features.chat.lines import fallback_end
 from clary.features.chat.payloads import ChatRequest
 from clary.features.chat.payloads.overrides import OVERRIDES, StreamRequest
 from clary.features.chat.preparing import input_place
 from clary.features.chat.resolving import Asked, RunResolver
-from clary.features.chat.starting import ChatLimits, Interrupted, KeyTakenError, OccupiedError, OpenedView, Start, Take
+from clary.features.chat.starting import (
+    ChatLimits,
+    Interrupted,
+    KeyTakenError,
+    OccupiedError,
+    OpenedView,
+    Start,
+    Take,
+    opened_view,
+)
 from clary.features.chat.supervisor import RunSupervisor
 from clary.features.conversations.errors import SessionNotFoundError
 from clary.features.conversations.service import (
@@ -175,7 +183,7 @@ class ChatService:
         if run_id is not None and (run is None or not run.log_id):
             raise SessionNotFoundError(session_id)
         if run is None:
-            return self._nothing_left(session_id, None)
+            return opened_view(session_id, None, None, now=self._clock.epoch())
         return await self._open(run, last_index, identity)
 
     async def interrupt(
@@ -380,22 +388,8 @@ class ChatService:
     async def _open(self, run: RunRow, cursor: int, identity: Identity) -> OpenedView:
         viewer = identity.user_id
         view = await self._hub.view(run.log_id, cursor, viewer) if run.log_id else None
-        if view is None:
-            return self._nothing_left(run.session_id, run)
         # Counted afterwards, so that of many that open at once no more than allowed stay.
-        if self._hub.view_count(run.log_id, viewer) > self._limits.views_per_run:
+        if view is not None and self._hub.view_count(run.log_id, viewer) > self._limits.views_per_run:
             view.close()
             raise TooManyViewsError
-        nothing = self._nothing_left(run.session_id, run)
-        # A live run that ends without more lines (shutdown) is no end: the client resumes.
-        ended = not is_active(run.status)
-        return OpenedView(view, run.run_id, run.session_id, nothing.last_line if ended else lambda: None)
-
-    def _nothing_left(self, session_id: str, run: RunRow | None) -> OpenedView:
-        line = fallback_end(
-            session_id=session_id,
-            timestamp=round(self._clock.epoch(), 3),
-            run_id=run.run_id if run is not None else None,
-            status=run.status if run is not None else None,
-        )
-        return OpenedView(None, run.run_id if run is not None else "", session_id, lambda: line)
+        return opened_view(run.session_id, run, view, now=self._clock.epoch())

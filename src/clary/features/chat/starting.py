@@ -7,11 +7,12 @@ from datetime import datetime
 from clary.db.session import Session
 from clary.features.chat.control_tags import ControlTags
 from clary.features.chat.intake import Intake, content_hash_of, read_messages, untagged
+from clary.features.chat.lines import fallback_end
 from clary.features.chat.payloads import ChatRequest
 from clary.features.conversations.service import ConversationRow, new_conversation, text_of
 from clary.features.interventions.service import Interventions
 from clary.features.permissions.service import Identity
-from clary.features.runs.service import Endpoint
+from clary.features.runs.service import Endpoint, RunRow, is_active
 from clary.streams.hub import View
 
 Take = Callable[[Session, ConversationRow | None, str], Awaitable[Intake]]
@@ -82,6 +83,21 @@ class OpenedView:
     run_id: str
     session_id: str
     last_line: Callable[[], bytes | None]
+
+
+def opened_view(session_id: str, run: RunRow | None, view: View | None, *, now: float) -> OpenedView:
+    """What a reader gets, who is told of the end also where no line of it is left (stream-runtime.md 6.5)."""
+    run_id = run.run_id if run is not None else None
+
+    def last_line() -> bytes | None:
+        # A live run that ends without more lines (shutdown) is no end: the client resumes. It may also have ended
+        # since its row was read, which then says no more how.
+        if view is not None and not view.is_of_ended:
+            return None
+        status = run.status if run is not None and not is_active(run.status) else None
+        return fallback_end(session_id=session_id, timestamp=round(now, 3), run_id=run_id, status=status)
+
+    return OpenedView(view, run_id or "", session_id, last_line)
 
 
 @dataclass(frozen=True, slots=True)

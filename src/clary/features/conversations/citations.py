@@ -3,7 +3,6 @@
 from typing import Any
 
 from clary.db.database import Database
-from clary.features.audit.service import AuditLog, AuditObject
 from clary.features.conversations.ports import CitedDocuments
 from clary.features.conversations.repository.citations import Citation, CitationRepository
 from clary.features.conversations.service import ConversationService
@@ -15,13 +14,10 @@ OF_SOURCE = ("kdb_id", "doc_id", "doc_segment_id", "title", "page", "start", "en
 class CitationService:
     """Reads citations. Opening one is a matter of the reader's present rights to the document."""
 
-    def __init__(
-        self, *, database: Database, conversations: ConversationService, documents: CitedDocuments, audit: AuditLog
-    ) -> None:
+    def __init__(self, *, database: Database, conversations: ConversationService, documents: CitedDocuments) -> None:
         self._database = database
         self._conversations = conversations
         self._documents = documents
-        self._audit = audit
 
     async def list_citations(
         self, *, identity: Identity, session_id: str, user_id: str | None = None
@@ -40,7 +36,6 @@ class CitationService:
             found = await citations.list_citations(row.conversation_id, root_id)
             doc_ids = list({each.source.doc_id for each in found if each.source is not None})
             existing = await self._documents.find_existing(db, doc_ids)
-        await self._audit.record_admin_read(identity, AuditObject("conversation", session_id, row.user_id))
         return [_item(each, existing) for each in found]
 
 

@@ -164,7 +164,6 @@ class ConversationService:
         """
         async with self._database.read() as db:
             row = await self.get_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
-        await self._audit.record_admin_read(identity, AuditObject("conversation", session_id, row.user_id))
         data = await self._history.read(row)
         if limit is not None or before is not None:
             data["messages"], data["has_more"] = page_of(data["messages"], limit=limit, before=before)
@@ -293,7 +292,7 @@ class ConversationService:
     async def get_accessible(
         self, db: Session, *, session_id: str, identity: Identity, user_id: str | None = None
     ) -> ConversationRow:
-        """Like `find_accessible`.
+        """Like `find_accessible`; what an admin does with conversations of others is written down (product.md 1).
 
         Raises:
             SessionNotFoundError, SessionAmbiguousError
@@ -301,6 +300,7 @@ class ConversationService:
         found = await self.find_accessible(db, session_id=session_id, identity=identity, user_id=user_id)
         if found is None:
             raise SessionNotFoundError(session_id)
+        await self._audit.record_admin_read(identity, AuditObject("conversation", session_id, found.user_id), within=db)
         return found
 
     async def save_new(self, db: Session, conversation: ConversationRow) -> bool:

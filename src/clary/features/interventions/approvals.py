@@ -106,7 +106,6 @@ class ApprovalService:
                 db, session_id=session_id, identity=identity, user_id=user_id
             )
             rows = await approvals.list_of_conversation(conversation.conversation_id, limit)
-        await self._audit.record_admin_read(identity, AuditObject("conversation", session_id, conversation.user_id))
         return [approval_item(row) for row in rows]
 
     async def _require_undecided(self, db: Session, row: ApprovalRow) -> RunRow:

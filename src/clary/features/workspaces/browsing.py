@@ -52,14 +52,23 @@ class WorkspaceBrowsing:
         self._places = places
 
     async def list_files(
-        self, *, identity: Identity, agent_id: str, session_id: str | None, path: str | None, max_depth: int | None
+        self,
+        *,
+        identity: Identity,
+        agent_id: str,
+        session_id: str | None,
+        user_id: str | None = None,
+        path: str | None,
+        max_depth: int | None,
     ) -> Json:
         """The list answer; empty for a workspace that is not there yet.
 
         Raises:
             NotFoundError, PathDeniedError, FileMissingError: no such folder.
         """
-        place = await self._places.find_for_reading(identity=identity, agent_id=agent_id, session_id=session_id)
+        place = await self._places.find_for_reading(
+            identity=identity, agent_id=agent_id, session_id=session_id, user_id=user_id
+        )
         relative, found = await asyncio.to_thread(_listed, place.folder, path or "", max_depth or MAX_DEPTH)
         message = _LISTED if found.files or relative else _EMPTY
         return {
@@ -75,18 +84,26 @@ class WorkspaceBrowsing:
         }
 
     async def describe(
-        self, *, identity: Identity, agent_id: str, session_id: str | None, paths: Sequence[str]
+        self,
+        *,
+        identity: Identity,
+        agent_id: str,
+        session_id: str | None,
+        user_id: str | None = None,
+        paths: Sequence[str],
     ) -> Json:
         """Facts about paths, each with its own refusal.
 
         Raises:
             NotFoundError
         """
-        place = await self._places.find_for_reading(identity=identity, agent_id=agent_id, session_id=session_id)
+        place = await self._places.find_for_reading(
+            identity=identity, agent_id=agent_id, session_id=session_id, user_id=user_id
+        )
         return {"files": await asyncio.to_thread(lambda: [_facts(place.folder, path) for path in paths])}
 
     async def find_download(
-        self, *, identity: Identity, agent_id: str, session_id: str | None, path: str | None
+        self, *, identity: Identity, agent_id: str, session_id: str | None, user_id: str | None = None, path: str | None
     ) -> FoundFile | FoundFolder:
         """A file, open, or a folder.
 
@@ -95,11 +112,20 @@ class WorkspaceBrowsing:
         """
         if not path:
             raise PathMissingError
-        place = await self._places.find_for_reading(identity=identity, agent_id=agent_id, session_id=session_id)
+        place = await self._places.find_for_reading(
+            identity=identity, agent_id=agent_id, session_id=session_id, user_id=user_id
+        )
         return await asyncio.to_thread(_found, place.folder, path)
 
     async def delete(
-        self, *, identity: Identity, agent_id: str, session_id: str | None, path: str | None, missing_ok: bool
+        self,
+        *,
+        identity: Identity,
+        agent_id: str,
+        session_id: str | None,
+        user_id: str | None = None,
+        path: str | None,
+        missing_ok: bool,
     ) -> Json:
         """Removes a file, a link or a whole folder.
 
@@ -109,7 +135,7 @@ class WorkspaceBrowsing:
         if not path:
             raise PathMissingError
         place = await self._places.find_for_deleting(
-            identity=identity, agent_id=agent_id, session_id=session_id, path=path
+            identity=identity, agent_id=agent_id, session_id=session_id, user_id=user_id, path=path
         )
         relative, is_deleted = await asyncio.to_thread(_deleted, place.folder, path)
         if not is_deleted and not missing_ok:

@@ -45,7 +45,9 @@ class WorkspaceImports:
         self._clock = clock
         self._files = FormFiles(limits)
 
-    async def receive(self, *, identity: Identity, agent_id: str, session_id: str | None, form: FormReader) -> Json:
+    async def receive(
+        self, *, identity: Identity, agent_id: str, session_id: str | None, user_id: str | None = None, form: FormReader
+    ) -> Json:
         """Puts the content of an archive in the place of the target folder.
 
         A known idempotency key with the same archive gives the same answer and writes nothing.
@@ -55,7 +57,7 @@ class WorkspaceImports:
             ArchiveUnsafeError, FileTooLargeError, QuotaExceededError, ObjectLimitError, IdempotencyMismatchError
         """
         root = await self._places.get_for_writing(
-            identity=identity, agent_id=agent_id, session_id=session_id, path="archive"
+            identity=identity, agent_id=agent_id, session_id=session_id, user_id=user_id, path="archive"
         )
         scratch = Scratch(root)
         try:

@@ -57,44 +57,50 @@ class WorkspacePlaces:
         self._conversations = conversations
         self._audit = audit
 
-    async def find_for_reading(self, *, identity: Identity, agent_id: str, session_id: str | None) -> Place:
+    async def find_for_reading(
+        self, *, identity: Identity, agent_id: str, session_id: str | None, user_id: str | None = None
+    ) -> Place:
         """The workspace to read in; also that of an agent which is deleted or no longer granted, while it is kept.
 
         Raises:
             NotFoundError: E-AGENT.
         """
-        place, target = await self._find(identity, agent_id, session_id, keeps=True)
+        place, target = await self._find(identity, agent_id, session_id, user_id, keeps=True)
         await self._audit.record_admin_read(identity, target)
         return place
 
-    async def find_for_deleting(self, *, identity: Identity, agent_id: str, session_id: str | None, path: str) -> Place:
+    async def find_for_deleting(
+        self, *, identity: Identity, agent_id: str, session_id: str | None, user_id: str | None = None, path: str
+    ) -> Place:
         """The same, to delete in.
 
         Raises:
             NotFoundError: E-AGENT.
         """
-        place, target = await self._find(identity, agent_id, session_id, keeps=True)
+        place, target = await self._find(identity, agent_id, session_id, user_id, keeps=True)
         await self._witness(identity, target, "file.deleted", path)
         return place
 
-    async def get_for_writing(self, *, identity: Identity, agent_id: str, session_id: str | None, path: str) -> Path:
+    async def get_for_writing(
+        self, *, identity: Identity, agent_id: str, session_id: str | None, user_id: str | None = None, path: str
+    ) -> Path:
         """The folder to write in, made when missing.
 
         Raises:
             NotFoundError: E-AGENT.
             FileMissingError: the built-in agent without a conversation.
         """
-        place, target = await self._find(identity, agent_id, session_id, keeps=False)
+        place, target = await self._find(identity, agent_id, session_id, user_id, keeps=False)
         if place.folder is None:
             raise FileMissingError(path)
         await self._witness(identity, target, "file.updated", path)
         return await self._folders.ensure(place.user_id, place.agent_id, place.session_id)
 
     async def _find(
-        self, identity: Identity, agent_id: str, session_id: str | None, *, keeps: bool
+        self, identity: Identity, agent_id: str, session_id: str | None, user_id: str | None, *, keeps: bool
     ) -> tuple[Place, AuditObject]:
         async with self._database.read() as db:
-            owner_id, session = await self._owner(db, identity, session_id)
+            owner_id, session = await self._owner(db, identity, session_id, user_id)
             try:
                 await self._agents.require_usable(db, identity=identity, agent_id=agent_id)
             except NotFoundError:
@@ -107,11 +113,16 @@ class WorkspacePlaces:
         folder = self._folders.find(owner_id, agent_id, session) if session else None
         return Place(owner_id, agent_id, session, folder), target
 
-    async def _owner(self, db: Session, identity: Identity, session_id: str | None) -> tuple[str, str]:
-        """Whose workspace it is, and the conversation; "" for none, an unknown or a foreign one."""
+    async def _owner(
+        self, db: Session, identity: Identity, session_id: str | None, user_id: str | None
+    ) -> tuple[str, str]:
+        """Whose workspace it is, and the conversation; "" for none, an unknown or a foreign one.
+
+        `user_id`: whom an admin means, where several people have a conversation of this id (stream-runtime.md 1).
+        """
         if not session_id:
             return identity.user_id, ""
-        found = await self._conversations.find_accessible(db, session_id=session_id, identity=identity)
+        found = await self._conversations.find_accessible(db, session_id=session_id, user_id=user_id, identity=identity)
         return (found.user_id, found.session_id) if found is not None else (identity.user_id, "")
 
     async def _witness(self, identity: Identity, target: AuditObject, action: str, path: str) -> None:

@@ -84,7 +84,9 @@ class WorkspaceUploads:
         self._room = safe_folders.FolderRoom(limits.quota_mb * MIB, limits.max_entries)
         self._files = FormFiles(limits)
 
-    async def receive(self, *, identity: Identity, agent_id: str, session_id: str | None, form: FormReader) -> Json:
+    async def receive(
+        self, *, identity: Identity, agent_id: str, session_id: str | None, user_id: str | None = None, form: FormReader
+    ) -> Json:
         """Puts every file of a form in its place, or none.
 
         Raises:
@@ -92,7 +94,7 @@ class WorkspaceUploads:
             ObjectLimitError, ValidationFailedError
         """
         root = await self._places.get_for_writing(
-            identity=identity, agent_id=agent_id, session_id=session_id, path="upload"
+            identity=identity, agent_id=agent_id, session_id=session_id, user_id=user_id, path="upload"
         )
         scratch = Scratch(root)
         try:

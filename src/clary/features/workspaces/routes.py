@@ -30,6 +30,8 @@ router = slice_router("/api/agent/{agent_id}/file_workspace", "workspace")
 Json = dict[str, Any]
 SessionId = Annotated[str | None, Query()]
 """The conversation; a foreign or unknown one counts as none."""
+OwnerId = Annotated[str | None, Query()]
+"""Whose conversation an admin means where several people have one of this id."""
 TAKES_FILES = needs("write", max_bytes=UPLOAD_BYTES, takes_multipart=True)
 FILE = {"type": "string", "format": "binary", "required": True}
 FILES = {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": 50, "required": True}
@@ -61,6 +63,7 @@ async def list_files(
     files: Browsing,
     body: ListRequest | None = None,
     session_id: SessionId = None,
+    user_id: OwnerId = None,
     path: Annotated[str | None, Query()] = None,
     max_depth: Annotated[int | None, Query(ge=1, le=64)] = None,
 ) -> Envelope[FileList]:
@@ -70,6 +73,7 @@ async def list_files(
         identity=user,
         agent_id=agent_id,
         session_id=session_id,
+        user_id=user_id,
         path=path if path is not None else wish.path,
         max_depth=max_depth if max_depth is not None else wish.max_depth,
     )
@@ -79,10 +83,17 @@ async def list_files(
 
 @router.post("/stat", summary="Facts about files", openapi_extra=needs("read"))
 async def describe_files(
-    agent_id: str, body: StatRequest, user: CurrentUser, files: Browsing, session_id: SessionId = None
+    agent_id: str,
+    body: StatRequest,
+    user: CurrentUser,
+    files: Browsing,
+    session_id: SessionId = None,
+    user_id: OwnerId = None,
 ) -> Envelope[Json]:
     """Each path tells its facts, or why there are none."""
-    found = await files.describe(identity=user, agent_id=agent_id, session_id=session_id, paths=body.paths)
+    found = await files.describe(
+        identity=user, agent_id=agent_id, session_id=session_id, user_id=user_id, paths=body.paths
+    )
     return answer(found)
 
 
@@ -95,9 +106,12 @@ async def download(
     file_path: Annotated[str | None, Query()] = None,
     inline: bool = False,
     session_id: SessionId = None,
+    user_id: OwnerId = None,
 ) -> Response:
     """A file with conditions and ranges, or a folder as ZIP while it is built (product.md 4.3)."""
-    found = await files.find_download(identity=user, agent_id=agent_id, session_id=session_id, path=file_path)
+    found = await files.find_download(
+        identity=user, agent_id=agent_id, session_id=session_id, user_id=user_id, path=file_path
+    )
     if isinstance(found, FoundFolder):
         headers = {"Content-Disposition": disposition(found.name), **KEPT_PRIVATE}
         return PieceResponse(found.pieces, headers=headers, media_type="application/zip")
@@ -115,12 +129,19 @@ async def download(
     openapi_extra=TAKES_FILES | form_of(file=FILES, target_path=TEXT, overwrite={"type": "boolean"}),
 )
 async def upload(
-    agent_id: str, request: Request, user: CurrentUser, uploads: Uploads, session_id: SessionId = None
+    agent_id: str,
+    request: Request,
+    user: CurrentUser,
+    uploads: Uploads,
+    session_id: SessionId = None,
+    user_id: OwnerId = None,
 ) -> Envelope[UploadAnswer]:
     """All files of the form, or none."""
     form = FormReader(request)
     return answer(
-        UploadAnswer(**await uploads.receive(identity=user, agent_id=agent_id, session_id=session_id, form=form))
+        UploadAnswer(
+            **await uploads.receive(identity=user, agent_id=agent_id, session_id=session_id, user_id=user_id, form=form)
+        )
     )
 
 
@@ -132,10 +153,11 @@ async def delete(
     file_path: Annotated[str | None, Query()] = None,
     missing_ok: bool = False,
     session_id: SessionId = None,
+    user_id: OwnerId = None,
 ) -> Envelope[DeletedFile]:
     """A link itself, never what it leads to."""
     found = await files.delete(
-        identity=user, agent_id=agent_id, session_id=session_id, path=file_path, missing_ok=missing_ok
+        identity=user, agent_id=agent_id, session_id=session_id, user_id=user_id, path=file_path, missing_ok=missing_ok
     )
     return answer(DeletedFile(**found), said(f"文件 {found['path']} 已删除"))
 
@@ -146,10 +168,17 @@ async def delete(
     openapi_extra=TAKES_FILES | form_of(file=FILE, target_path={**TEXT, "required": True}, idempotency_key=TEXT),
 )
 async def import_archive(
-    agent_id: str, request: Request, user: CurrentUser, imports: Imports, session_id: SessionId = None
+    agent_id: str,
+    request: Request,
+    user: CurrentUser,
+    imports: Imports,
+    session_id: SessionId = None,
+    user_id: OwnerId = None,
 ) -> Envelope[ImportAnswer]:
     """The folder is replaced in one step, or stays as it was."""
     form = FormReader(request)
     return answer(
-        ImportAnswer(**await imports.receive(identity=user, agent_id=agent_id, session_id=session_id, form=form))
+        ImportAnswer(
+            **await imports.receive(identity=user, agent_id=agent_id, session_id=session_id, user_id=user_id, form=form)
+        )
     )

@@ -31,7 +31,7 @@ class AgentSharing:
         Raises:
             AgentNotFoundError, AgentForbiddenError
         """
-        row = await get_for(session, identity, agent_id, "share", MAY_NOT_SEE_GRANTS)
+        row = await self._get_for_reading(session, identity, agent_id)
         return [each.grantee_id for each in await self._of(session, row) if each.kind == "user"]
 
     async def describe(self, session: Session, *, identity: Identity, agent_id: str) -> Json:
@@ -40,7 +40,7 @@ class AgentSharing:
         Raises:
             AgentNotFoundError, AgentForbiddenError
         """
-        row = await get_for(session, identity, agent_id, "share", MAY_NOT_SEE_GRANTS)
+        row = await self._get_for_reading(session, identity, agent_id)
         grants = await self._of(session, row)
         ids: dict[str, list[str]] = {
             kind: [each.grantee_id for each in grants if each.kind == kind] for kind in ("user", "group")
@@ -100,6 +100,11 @@ class AgentSharing:
             granted_by=identity.user_id,
         )
         return {f"{kind}s_added": added, f"{kind}s_removed": removed} if added or removed else {}
+
+    async def _get_for_reading(self, session: Session, identity: Identity, agent_id: str) -> AgentRow:
+        row = await get_for(session, identity, agent_id, "share", MAY_NOT_SEE_GRANTS)
+        await self._audit.record_admin_read(identity, AuditObject("agent", row.id, row.owner_id), within=session)
+        return row
 
     async def _of(self, session: Session, row: AgentRow) -> list[Grant]:
         return await self._grants.list_grants(session, object_type="agent", object_id=row.id)

@@ -201,6 +201,7 @@ class McpServers:
             McpServerNotFoundError, McpNameAmbiguousError
         """
         row = await get_server(db, identity=identity, name=name, owner_id=owner_id)
+        await self._audit.record_admin_read(identity, AuditObject("mcp", row.id, row.owner_id), within=db)
         return describe_tools(row, await self._names(db, row))
 
     async def approve(self, *, identity: Identity, name: str, owner_id: str | None, hash_: str) -> Json:
