@@ -27,9 +27,15 @@ def upgrade() -> None:
             "session_id", existing_type=sa.VARCHAR(length=128), type_=sa.String(length=192), existing_nullable=False
         )
 
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("read_until", sa.Float(), nullable=True))
+
 
 def downgrade() -> None:
     """Back."""
+    with op.batch_alter_table("runs", schema=None) as batch_op:
+        batch_op.drop_column("read_until")
+
     with op.batch_alter_table("questionnaires", schema=None) as batch_op:
         batch_op.alter_column(
             "session_id", existing_type=sa.String(length=192), type_=sa.VARCHAR(length=128), existing_nullable=False

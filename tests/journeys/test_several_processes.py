@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 
 from clary.adapters.scripted_provider import Gate, Say, ScriptedProvider
+from clary.features.chat.viewing import COUNTS_SECONDS
 from support.house import ADMIN_PASSWORD as HOUSE_PASSWORD
 from support.house import house_in, login
 from support.postgresql import PostgresServer
@@ -275,6 +276,39 @@ async def test_a_stopped_process_that_wakes_up_again_writes_nothing_more(tmp_pat
         found = whole(before + after)
         assert (found[-1]["status"], said(found)) == ("completed", "begun all of it")
         assert await resumed(at_b, "s1", 0) == before + after
+
+
+async def test_an_attached_run_goes_on_while_anybody_reads_it_anywhere(tmp_path: Path, url: str) -> None:
+    gate = Gate(Say("done"), text="half ")
+    forgotten = Gate(Say("never said"), text="half ")
+    async with (
+        ScriptedProvider({"slow": [gate], "left": [forgotten]}) as provider,
+        deployment(tmp_path, url, servers=2) as (a, b),
+    ):
+        at_a, at_b = await everywhere([a, b])
+        agent = await agent_of(at_a, provider)
+        async with AsyncExitStack() as readers:
+            async with at_a.lines("/api/chat", start_of(agent, "slow", "s1")) as first:
+                await anext(first)
+                second = await readers.enter_async_context(at_b.lines("/api/stream/resume/s1?last_index=0"))
+                read = [await anext(second)]
+            # The first reader is gone for longer than one word of the other process counts.
+            await asyncio.sleep(COUNTS_SECONDS + 2)
+            gate.open()
+            read += [line async for line in second]
+        async with (
+            at_a.lines("/api/chat", start_of(agent, "left", "s2")) as first,
+            at_b.lines("/api/stream/resume/s2?last_index=0") as second,
+        ):
+            await anext(first)
+            await anext(second)
+        # Whoever asks by a stream would be a reader too.
+        async with asyncio.timeout(PATIENCE):
+            while (await at_b.data("GET", "/api/runs?status=running"))["items"]:
+                await asyncio.sleep(0.2)
+        left = await resumed(at_b, "s2", 0)
+    assert whole(read)[-1]["end_reason"] == "answered"
+    assert whole(left)[-1]["end_reason"] == "client_disconnect"
 
 
 async def test_one_command_serves_with_several_processes_and_replaces_one_that_dies(tmp_path: Path, url: str) -> None:

@@ -392,4 +392,6 @@ class ChatService:
         if view is not None and self._hub.view_count(run.log_id, viewer) > self._limits.views_per_run:
             view.close()
             raise TooManyViewsError
+        if run.interrupt_on_disconnect and is_active(run.status):
+            await self._supervisor.tell_of_reader(run.log_id)
         return opened_view(run.session_id, run, view, now=self._clock.epoch())

@@ -16,6 +16,7 @@ from clary.db.session import Session
 from clary.features.chat.execution import Stop, heard_cancellation
 from clary.features.chat.preparing import PreparedRun
 from clary.features.chat.tree import RunTree
+from clary.features.chat.viewing import ReadersElsewhere
 from clary.features.runs.service import RunRepository, RunRow, StopReason, is_active
 from clary.kit import measures
 from clary.kit.clock import Clock
@@ -90,14 +91,17 @@ class RunSupervisor:
         self._by_log: dict[int, LocalRun] = {}
         self._left_alone: dict[int, LocalRun] = {}
         """Attached runs that are parked: their readers may still leave."""
+        self._read: set[int] = set()  # logs with an open view here
         self._prepare: Prepare | None = None
         self._due: Due | None = None
         self._waking: set[asyncio.Task[None]] = set()
-        # Apart from each other: a takeover that waits for its turn would let the leases of live runs run out.
+        self._elsewhere = ReadersElsewhere(database=database, clock=clock, opened=self._read_for_others)
+        # Apart from each other: a takeover that waits for its turn would let the leases of live runs run out. The first
+        # one is kept by processes too that take nothing over.
         self._duties = (
-            # The first one is kept by processes too that take nothing over.
             Duty("run_leases", self._keep_leases, restart_seconds=1),
             Duty("run_takeover", self._look_for_abandoned),
+            Duty("run_readers", self._elsewhere.keep_telling),
         )
         self._stopping = False
         self._renewed_at = 0.0
@@ -246,6 +250,7 @@ class RunSupervisor:
     def views_changed(self, log_id: int, count: int) -> None:
         """An attached run that nobody reads is interrupted after the grace time (stream-runtime.md 6.4)."""
         local = self._by_log.get(log_id) or self._left_alone.get(log_id)
+        (self._read.add if count else self._read.discard)(log_id)
         if local is None or not local.interrupt_on_disconnect:
             return
         if local.leave_timer is not None:
@@ -256,17 +261,28 @@ class RunSupervisor:
 
     def _watch_leaving(self, local: LocalRun, seconds: float) -> None:
         def leave() -> None:
-            if self._hub.view_count(local.log_id) > 0 or self._stopping:
-                return
-            if not self.signal_stop(local.run_id, "client_disconnect") and local.log_id in self._left_alone:
-                self._leave_parked(local)
+            self._soon(self._leave(local))
 
         local.leave_timer = asyncio.get_running_loop().call_later(seconds, leave)
 
-    def _leave_parked(self, local: LocalRun) -> None:
-        """A parked run that nobody reads is woken to write its end."""
-        self._left_alone.pop(local.log_id, None)
-        self._soon(self._end_parked(local.run_id, "client_disconnect"))
+    async def _leave(self, local: LocalRun) -> None:
+        """Interrupts a run that nobody reads, here or at another process."""
+        elsewhere = 0.0 if self._sole_process else await self._elsewhere.seconds_read(local.run_id)
+        if self._hub.view_count(local.log_id) > 0 or self._stopping:
+            return
+        if elsewhere:
+            self._watch_leaving(local, elsewhere)
+        elif not self.signal_stop(local.run_id, "client_disconnect") and local.log_id in self._left_alone:
+            self._left_alone.pop(local.log_id, None)
+            await self._end_parked(local.run_id, "client_disconnect")
+
+    def _read_for_others(self) -> list[int]:
+        return [] if self._sole_process else [each for each in self._read if each not in self._by_log]
+
+    async def tell_of_reader(self, log_id: int) -> None:
+        """Lets the process that works on an attached run know of a reader here, before that one is answered."""
+        if log_id not in self._by_log:
+            await self._elsewhere.tell()
 
     async def _end_parked(self, run_id: str, reason: StopReason) -> None:
         async with self._database.write() as db:

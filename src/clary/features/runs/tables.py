@@ -54,6 +54,8 @@ class RunRow(Row):
     takeovers_since_step: Mapped[int] = mapped_column(Integer, default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(64))
     lease_expires_at: Mapped[float | None] = mapped_column(Float)
+    read_until: Mapped[float | None] = mapped_column(Float)
+    """Till when a process that does not work on it counts as reading it, epoch seconds (stream-runtime.md 6.4)."""
     waiting: Mapped[dict[str, Any] | None] = mapped_column(Json)
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     usage: Mapped[dict[str, Any]] = mapped_column(Json)

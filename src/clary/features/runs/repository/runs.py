@@ -161,6 +161,18 @@ class RunRepository:
             .values(lease_expires_at=expires_at)
         )
 
+    async def note_readers(self, log_ids: Sequence[int], until: float) -> None:
+        """Notes till when somebody reads attached runs."""
+        await self._session.execute(
+            update(RunRow)
+            .where(RunRow.log_id.in_(log_ids), RunRow.interrupt_on_disconnect, RunRow.status.in_(ACTIVE))
+            .values(read_until=until)
+        )
+
+    async def find_read_until(self, run_id: str) -> float | None:
+        """See `RunRow.read_until`."""
+        return await self._session.scalar(select(RunRow.read_until).where(RunRow.run_id == run_id))
+
     async def release_leases(self, owner: str) -> None:
         """Gives back all leases of a process that stops."""
         await self._session.execute(
