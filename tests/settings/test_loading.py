@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clary.settings import SettingsError, SourceLine, load_settings, setting_warnings, sources
+from clary.settings import Settings, SettingsError, SourceLine, load_settings, setting_warnings, sources
 
 KEY = bytes(range(32))
 
@@ -283,3 +283,39 @@ def test_a_bucket_needs_its_name_and_keys() -> None:
 )
 def test_nonsense_about_files_and_releases_is_refused(name: str, value: str) -> None:
     assert refused(**{name: value}).startswith(f"CLARY_{name.upper()}: ")
+
+
+def test_a_secret_inside_a_value_is_neither_shown_nor_logged() -> None:
+    client = {"client_id": "grafana", "client_secret": "hidden-client-secret", "redirect_uri": "https://g.example/cb"}
+    settings = load_settings(
+        otlp_headers='{"authorization": "hidden-header"}',
+        oauth2_clients=[client],
+        database_url="postgresql://clary:hidden%2Dpassword@db.example/clary",
+        milvus_uri="https://root:hidden-milvus@milvus.example:19530/x?token=hidden-token",
+        search_searxng_url="https://hidden-user@search.example/",
+    )
+    shown = {line.variable: line.shown for line in sources(settings)}
+    assert shown["CLARY_OTLP_HEADERS"] == "authorization=set"
+    assert shown["CLARY_OAUTH2_CLIENTS"] == "grafana"
+    assert shown["CLARY_DATABASE_URL"] == "set"
+    assert shown["CLARY_MILVUS_URI"] == "https://***@milvus.example:19530/x?***"
+    assert shown["CLARY_SEARCH_SEARXNG_URL"] == "https://***@search.example/"
+    assert {"hidden-header", "hidden-client-secret", "hidden-password", "hidden-milvus", "hidden-user"} <= set(
+        settings.secrets()
+    )
+
+
+def test_no_setting_shows_the_password_of_an_address() -> None:
+    address = "https://somebody:hidden-password@service.example/path"
+    taken = 0
+    for name in Settings.model_fields:
+        try:
+            settings = load_settings(**{name: address})
+        except SettingsError:
+            continue
+        if isinstance(getattr(settings, name), Path):
+            continue
+        taken += 1
+        assert "hidden" not in "".join(line.shown for line in sources(settings)), name
+        assert "hidden-password" in settings.secrets(), name
+    assert taken > 10

@@ -193,11 +193,12 @@ async def _mail(settings: Any) -> dict[str, Any]:
 async def _object_store(settings: Any) -> dict[str, Any]:
     """Whether a content can be stored, read and removed again."""
     from clary.features.files.ports import StoreUnavailableError
+    from clary.settings import shown_address
     from clary.wiring.objects import object_store, try_store
 
     where = "a folder in the data directory"
     if settings.object_store == "s3":
-        where = f"bucket {settings.s3_bucket} at {settings.s3_endpoint or settings.s3_region}"
+        where = f"bucket {settings.s3_bucket} at {shown_address(settings.s3_endpoint or settings.s3_region)}"
     elif not settings.data_dir.exists():
         return {"good": True, "text": f"{where}, made at the first start"}
     try:
