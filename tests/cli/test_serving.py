@@ -55,6 +55,17 @@ async def test_a_busy_port_another_key_and_a_newer_database_are_one_line_each(tm
     assert newer.stderr.startswith("the database is newer than this program")
 
 
+@pytest.mark.sqlite
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_database_that_is_away_ends_the_start_with_another_status(tmp_path: Path, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    away = f"postgresql://clary:s3cr3t@127.0.0.1:{port}/clary"
+    done = clary(tmp_path, command, CLARY_PORT="0", CLARY_DATABASE_URL=away)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "the database cannot be reached (ConnectionRefusedError)\n"
+
+
 async def test_a_signal_ends_the_server_with_status_0(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data")
     await server.start()

@@ -6,11 +6,11 @@ import os
 import signal
 import socket
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
-from clary.cli.processes import listen, listen_for_all, run_processes
+from clary.cli.processes import REFUSED, listen, listen_for_all, run_processes
 from clary.cli.terminal import fail, settings_or_exit
 
 
@@ -34,10 +34,8 @@ def serve() -> None:
             run_processes(settings.processes)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, listener))
-    except (SettingsError, SchemaError) as error:
-        fail(str(error), 2)
-    except ProblemError as problem:
-        fail(f"clary cannot start: {problem.message.en}", 2)
+    except (SettingsError, SchemaError, ProblemError) as error:
+        refuse_start(error)
 
 
 def worker() -> None:
@@ -56,10 +54,8 @@ def worker() -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_work(settings.model_copy(update={"jobs": True})))
-    except (SettingsError, SchemaError) as error:
-        fail(str(error), 2)
-    except ProblemError as problem:
-        fail(f"clary cannot start: {problem.message.en}", 2)
+    except (SettingsError, SchemaError, ProblemError) as error:
+        refuse_start(error)
 
 
 async def _work(settings: Any) -> None:
@@ -121,6 +117,19 @@ async def _serve(settings: Any, shared: socket.socket | None) -> None:
         await server.serve(sockets=[listener] if listener else None)
     finally:
         await services.stop()
+
+
+def refuse_start(error: Exception) -> NoReturn:
+    """One line, and the status that says whether another start may go better: 2 never, 1 as soon as the database does.
+
+    Who watches the process (systemd, the first of several processes) starts it again after anything but 2.
+    """
+    from clary.db.database import UnavailableError
+    from clary.db.migrate import DatabaseAwayError
+    from clary.errors import ProblemError
+
+    line = f"clary cannot start: {error.message.en}" if isinstance(error, ProblemError) else str(error)
+    fail(line, 1 if isinstance(error, (DatabaseAwayError, UnavailableError)) else REFUSED)
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:
