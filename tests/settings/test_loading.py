@@ -319,3 +319,25 @@ def test_no_setting_shows_the_password_of_an_address() -> None:
         assert "hidden" not in "".join(line.shown for line in sources(settings)), name
         assert "hidden-password" in settings.secrets(), name
     assert taken > 10
+
+
+@pytest.mark.parametrize("entry", ["10.0.0", "999.1.1.1", "a..b", "host-", "256", "x" * 70, "host:", "[::1"])
+def test_an_outbound_entry_that_the_guard_cannot_read_stops_the_start(entry: str) -> None:
+    line = refused(outbound_allow=f"ok.example,{entry}")
+    assert line == (
+        "CLARY_OUTBOUND_ALLOW: every entry must be a host, an address or a CIDR block, with an optional :port"
+    )
+
+
+def test_what_the_outbound_guard_reads_may_be_listed() -> None:
+    text = "ollama, 10.0.0.5:8080, 10.0.0.0/8, fd00::/8, [::1]:80, bücher.example"
+    assert len(load_settings(outbound_allow=text).outbound_allow) == 6
+
+
+@pytest.mark.parametrize(
+    "address", ["https://jaeger.example/?x=1", "https://jaeger.example/#top", "https://j.example?"]
+)
+def test_the_address_of_jaeger_has_no_query(address: str) -> None:
+    assert refused(jaeger_public_url=address) == (
+        "CLARY_JAEGER_PUBLIC_URL: must be an http or https address without query"
+    )

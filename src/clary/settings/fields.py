@@ -13,6 +13,7 @@ from clary.settings.prices import BudgetsValue, NameMap, PricesValue, RatesValue
 from clary.settings.providers import AuthProviders
 from clary.settings.values import (
     Addresses,
+    BaseAddress,
     CommaList,
     Currency,
     EmptyIsNone,
@@ -278,7 +279,7 @@ class SettingFields(BaseSettings):
     mcp_call_seconds: float = Field(default=300, gt=0, le=86_400)
 
     # Observability
-    jaeger_public_url: WebAddress | None = None
+    jaeger_public_url: BaseAddress | None = None
     otlp_endpoint: WebAddress | None = None
     otlp_headers: SecretMap = Field(default={})
     trace_ratio: Ratio = 1.0
