@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clary.features.system.service import LiveValues, SystemFacts, SystemService
-from support.house import ADMIN_PASSWORD, House, SteppedClock, house_in, login
+from support.house import ADMIN_PASSWORD, House, SteppedClock, bearer, house_in, login
 
 pytestmark = pytest.mark.anyio
 
@@ -83,6 +83,19 @@ async def test_health_answers_while_the_database_is_away(house: House) -> None:
         answer = (await client.get("/api/health")).json()
     assert answer["data"] == {"status": "healthy", "timestamp": house.clock.epoch(), "service": "Clary"}
     assert answer["message"] == "服务运行正常"
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/api/ready", "/active"])
+async def test_no_credential_is_looked_up_for_health(house: House, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with house.browser() as client:
+        headers = bearer(await login(client, "admin", ADMIN_PASSWORD))
+
+    async def identify(_request: object) -> None:
+        raise AssertionError("the database was asked")
+
+    monkeypatch.setattr(house.app.state.gate._authenticator, "identify", identify)
+    async with house.browser() as client:
+        assert (await client.get(path, headers=headers)).status_code == 200
 
 
 async def test_active_is_one_plain_sentence(house: House) -> None:
