@@ -93,7 +93,7 @@ async def test_no_credential_is_looked_up_for_health(house: House, path: str, mo
     async def identify(_request: object) -> None:
         raise AssertionError("the database was asked")
 
-    monkeypatch.setattr(house.app.state.gate._authenticator, "identify", identify)
+    monkeypatch.setattr(house.services.identity.authenticator, "identify", identify)
     async with house.browser() as client:
         assert (await client.get(path, headers=headers)).status_code == 200
 

@@ -11,7 +11,7 @@ from clary.db.database import Database, UnavailableError
 from clary.features.audit.service import AuditLog, AuditObject
 from clary.features.files.errors import FileMissingError
 from clary.features.files.links import FileLinks, is_bundle
-from clary.features.files.policy import Kind, csp_of, is_shown
+from clary.features.files.policy import Kind, csp_of, header_type, is_shown
 from clary.features.files.ports import ObjectMissingError, ObjectStore, StoreUnavailableError
 from clary.features.files.repository import FileRepository
 from clary.features.files.tables import FileRow
@@ -45,7 +45,7 @@ class OpenFile:
     @property
     def media_type(self) -> str:
         """The type as a header tells it."""
-        return f"{self.content_type}; charset=utf-8" if self.content_type == "text/plain" else self.content_type
+        return header_type(self.content_type)
 
     async def pieces(self, start: int, end: int) -> AsyncGenerator[bytes]:
         """The bytes from `start` up to, not including, `end`.
