@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from clary.adapters.scripted_provider import ScriptedProvider
 from clary.kit.crypto import SecretBox
 from support.s3_server import s3_server
 from support.schema import stored_rows
@@ -209,3 +210,23 @@ def test_help_is_quick_and_names_every_command(tmp_path: Path) -> None:
     heavy = {"fastapi", "sqlalchemy", "uvicorn", "pydantic", "alembic", "aiohttp"}
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert not heavy & imported
+
+
+@pytest.mark.sqlite
+async def test_doctor_asks_the_default_provider_for_an_answer(tmp_path: Path) -> None:
+    async with ScriptedProvider() as provider:
+        values = {
+            "CLARY_SANDBOX": "off",
+            "CLARY_OUTBOUND_ALLOW": "127.0.0.1",
+            "CLARY_DEFAULT_LLM_API_KEY": "sk-hidden-key",
+            "CLARY_DEFAULT_LLM_API_BASE_URL": provider.url,
+            "CLARY_DEFAULT_LLM_MODEL_NAME": "m-large",
+        }
+        good = await asyncio.to_thread(lambda: clary(tmp_path, "doctor", **values))
+        blocked = await asyncio.to_thread(lambda: clary(tmp_path, "doctor", **{**values, "CLARY_OUTBOUND_ALLOW": ""}))
+    away = await asyncio.to_thread(lambda: clary(tmp_path, "doctor", **values))
+    assert f"ok   default provider: m-large at {provider.url}" in good.stdout.splitlines()
+    assert good.returncode == 0
+    for done in (blocked, away):
+        assert f"FAIL default provider: m-large at {provider.url}: The model service cannot be reached" in done.stdout
+        assert (done.returncode, "sk-hidden" in done.stdout) == (1, False)
