@@ -74,6 +74,12 @@ async def test_a_signal_ends_the_server_with_status_0(tmp_path: Path) -> None:
     assert f"Clary at {server.url} (data in {tmp_path}/data)" in server.log.read_text()
 
 
+def test_a_stop_that_hangs_is_ended_when_its_time_is_over() -> None:
+    code = "import time; from clary.cli.ending import Ending; ending = Ending(0.2); ending.begin(); time.sleep(50)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=40, check=False)
+    assert (done.returncode, "stop_forced" in done.stdout + done.stderr) == (1, True)
+
+
 async def test_two_first_starts_at_once_make_one_admin_and_one_key(tmp_path: Path) -> None:
     async with running(tmp_path / "data") as one, running(tmp_path / "data") as two:
         token = await signed_in(one)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import typer
 
+from clary.cli.ending import Ending
 from clary.cli.processes import REFUSED, listen, listen_for_all, run_processes
 from clary.cli.terminal import fail, settings_or_exit
 
@@ -63,9 +64,15 @@ async def _work(settings: Any) -> None:
     from clary.wiring import build_services
 
     services = build_services(settings)
-    stopped = asyncio.Event()
+    stopped, ending = asyncio.Event(), Ending(settings.shutdown_seconds)
+    loop = asyncio.get_running_loop()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        ending.begin()
+        loop.call_soon_threadsafe(stopped.set)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        signal.signal(number, stop)
     # It runs the tasks that it finds due. Runs that a dead server left have readers, who come back to a server.
     await services.start(takes_over=False)
     typer.echo(f"Clary works (process {os.getpid()}, data in {settings.data_dir})", err=True)
@@ -94,17 +101,9 @@ async def _serve(settings: Any, shared: socket.socket | None) -> None:
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
     )
     server = uvicorn.Server(config)
-    stop = server.handle_exit
-
-    def drain_first(sig: int, frame: FrameType | None) -> None:
-        # Open streams would keep the server waiting: they end first, without a last line, and clients resume.
-        services.drain_soon()
-        stop(sig, frame)
-
-    server.handle_exit = drain_first
+    _drain_before_stop(server, services, Ending(settings.shutdown_seconds))
     await services.start()
     gc.freeze()
     gc.set_threshold(5_000, 20, 50)
@@ -117,6 +116,25 @@ async def _serve(settings: Any, shared: socket.socket | None) -> None:
         await server.serve(sockets=[listener] if listener else None)
     finally:
         await services.stop()
+
+
+def _drain_before_stop(server: Any, services: Any, ending: Ending) -> None:
+    """On a signal streams end first, without a last line, and clients resume: open, they would keep the server waiting.
+
+    Until then it listens, so that whoever asks is told that it drains.
+    """
+    stop = server.handle_exit
+
+    def drain_first(sig: int, frame: FrameType | None) -> None:
+        ending.begin()
+
+        def drained() -> None:
+            server.config.timeout_graceful_shutdown = ending.left_for_requests()
+            stop(sig, frame)
+
+        services.drain_soon(drained)
+
+    server.handle_exit = drain_first
 
 
 def refuse_start(error: Exception) -> NoReturn:

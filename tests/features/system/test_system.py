@@ -121,6 +121,19 @@ async def test_a_ready_server_names_every_check(house: House) -> None:
     }
 
 
+async def test_the_server_listens_until_it_has_drained(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    services, held, drained = house.services, asyncio.Event(), asyncio.Event()
+    monkeypatch.setattr(services.execution, "drain", held.wait)
+    services.drain_soon(drained.set)
+    async with asyncio.timeout(30), house.browser() as client:
+        while not services.system.draining:
+            await asyncio.sleep(0)
+        answer = await client.get("/api/ready")
+        assert (answer.status_code, answer.json()["error_detail"], drained.is_set()) == (503, "draining", False)
+        held.set()
+        await drained.wait()
+
+
 async def test_a_draining_server_is_not_ready(house: House) -> None:
     house.services.system.draining = True
     async with house.browser() as client:
