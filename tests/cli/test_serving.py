@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from clary.adapters.scripted_provider import ScriptedProvider
 from clary.kit.crypto import SecretBox
 from support.s3_server import s3_server
 from support.schema import stored_rows
@@ -55,11 +56,28 @@ async def test_a_busy_port_another_key_and_a_newer_database_are_one_line_each(tm
     assert newer.stderr.startswith("the database is newer than this program")
 
 
+@pytest.mark.sqlite
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_database_that_is_away_ends_the_start_with_another_status(tmp_path: Path, command: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    away = f"postgresql://clary:s3cr3t@127.0.0.1:{port}/clary"
+    done = clary(tmp_path, command, CLARY_PORT="0", CLARY_DATABASE_URL=away)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "the database cannot be reached (ConnectionRefusedError)\n"
+
+
 async def test_a_signal_ends_the_server_with_status_0(tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data")
     await server.start()
     assert await server.stop() == 0
     assert f"Clary at {server.url} (data in {tmp_path}/data)" in server.log.read_text()
+
+
+def test_a_stop_that_hangs_is_ended_when_its_time_is_over() -> None:
+    code = "import time; from clary.cli.ending import Ending; ending = Ending(0.2); ending.begin(); time.sleep(50)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=40, check=False)
+    assert (done.returncode, "stop_forced" in done.stdout + done.stderr) == (1, True)
 
 
 async def test_two_first_starts_at_once_make_one_admin_and_one_key(tmp_path: Path) -> None:
@@ -198,3 +216,23 @@ def test_help_is_quick_and_names_every_command(tmp_path: Path) -> None:
     heavy = {"fastapi", "sqlalchemy", "uvicorn", "pydantic", "alembic", "aiohttp"}
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert not heavy & imported
+
+
+@pytest.mark.sqlite
+async def test_doctor_asks_the_default_provider_for_an_answer(tmp_path: Path) -> None:
+    async with ScriptedProvider() as provider:
+        values = {
+            "CLARY_SANDBOX": "off",
+            "CLARY_OUTBOUND_ALLOW": "127.0.0.1",
+            "CLARY_DEFAULT_LLM_API_KEY": "sk-hidden-key",
+            "CLARY_DEFAULT_LLM_API_BASE_URL": provider.url,
+            "CLARY_DEFAULT_LLM_MODEL_NAME": "m-large",
+        }
+        good = await asyncio.to_thread(lambda: clary(tmp_path, "doctor", **values))
+        blocked = await asyncio.to_thread(lambda: clary(tmp_path, "doctor", **{**values, "CLARY_OUTBOUND_ALLOW": ""}))
+    away = await asyncio.to_thread(lambda: clary(tmp_path, "doctor", **values))
+    assert f"ok   default provider: m-large at {provider.url}" in good.stdout.splitlines()
+    assert good.returncode == 0
+    for done in (blocked, away):
+        assert f"FAIL default provider: m-large at {provider.url}: The model service cannot be reached" in done.stdout
+        assert (done.returncode, "sk-hidden" in done.stdout) == (1, False)

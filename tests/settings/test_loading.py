@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clary.settings import SettingsError, SourceLine, load_settings, setting_warnings, sources
+from clary.settings import Settings, SettingsError, SourceLine, load_settings, setting_warnings, sources
 
 KEY = bytes(range(32))
 
@@ -283,3 +283,61 @@ def test_a_bucket_needs_its_name_and_keys() -> None:
 )
 def test_nonsense_about_files_and_releases_is_refused(name: str, value: str) -> None:
     assert refused(**{name: value}).startswith(f"CLARY_{name.upper()}: ")
+
+
+def test_a_secret_inside_a_value_is_neither_shown_nor_logged() -> None:
+    client = {"client_id": "grafana", "client_secret": "hidden-client-secret", "redirect_uri": "https://g.example/cb"}
+    settings = load_settings(
+        otlp_headers='{"authorization": "hidden-header"}',
+        oauth2_clients=[client],
+        database_url="postgresql://clary:hidden%2Dpassword@db.example/clary",
+        milvus_uri="https://root:hidden-milvus@milvus.example:19530/x?token=hidden-token",
+        search_searxng_url="https://hidden-user@search.example/",
+    )
+    shown = {line.variable: line.shown for line in sources(settings)}
+    assert shown["CLARY_OTLP_HEADERS"] == "authorization=set"
+    assert shown["CLARY_OAUTH2_CLIENTS"] == "grafana"
+    assert shown["CLARY_DATABASE_URL"] == "set"
+    assert shown["CLARY_MILVUS_URI"] == "https://***@milvus.example:19530/x?***"
+    assert shown["CLARY_SEARCH_SEARXNG_URL"] == "https://***@search.example/"
+    assert {"hidden-header", "hidden-client-secret", "hidden-password", "hidden-milvus", "hidden-user"} <= set(
+        settings.secrets()
+    )
+
+
+def test_no_setting_shows_the_password_of_an_address() -> None:
+    address = "https://somebody:hidden-password@service.example/path"
+    taken = 0
+    for name in Settings.model_fields:
+        try:
+            settings = load_settings(**{name: address})
+        except SettingsError:
+            continue
+        if isinstance(getattr(settings, name), Path):
+            continue
+        taken += 1
+        assert "hidden" not in "".join(line.shown for line in sources(settings)), name
+        assert "hidden-password" in settings.secrets(), name
+    assert taken > 10
+
+
+@pytest.mark.parametrize("entry", ["10.0.0", "999.1.1.1", "a..b", "host-", "256", "x" * 70, "host:", "[::1"])
+def test_an_outbound_entry_that_the_guard_cannot_read_stops_the_start(entry: str) -> None:
+    line = refused(outbound_allow=f"ok.example,{entry}")
+    assert line == (
+        "CLARY_OUTBOUND_ALLOW: every entry must be a host, an address or a CIDR block, with an optional :port"
+    )
+
+
+def test_what_the_outbound_guard_reads_may_be_listed() -> None:
+    text = "ollama, 10.0.0.5:8080, 10.0.0.0/8, fd00::/8, [::1]:80, bücher.example"
+    assert len(load_settings(outbound_allow=text).outbound_allow) == 6
+
+
+@pytest.mark.parametrize(
+    "address", ["https://jaeger.example/?x=1", "https://jaeger.example/#top", "https://j.example?"]
+)
+def test_the_address_of_jaeger_has_no_query(address: str) -> None:
+    assert refused(jaeger_public_url=address) == (
+        "CLARY_JAEGER_PUBLIC_URL: must be an http or https address without query"
+    )

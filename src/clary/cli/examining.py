@@ -69,7 +69,7 @@ def rollback(
 def doctor() -> None:
     """Check settings, disk, database, key, object store, sandbox, mail, provider: a line each, exit 1 if one is wrong.
 
-    Mail is not sent: the server is only asked to let us in.
+    Mail is not sent: the server is only asked to let us in. The default provider gets one request of five tokens.
     """
     from clary.settings import sources
 
@@ -113,12 +113,7 @@ async def _examine(settings: Any) -> int:
     say("code tools", good=True, text=", ".join(found) if found and reason is None else "none")
     services = [service.name for service in search_services(search_settings(settings))]
     say("web search", good=True, text=", ".join(services) or "no service configured")
-    given = settings.default_llm_api_base_url
-    say(
-        "default provider",
-        good=True,
-        text=given or ("none; the demo model answers" if settings.demo_model_on else "none"),
-    )
+    say("default provider", **await _default_provider(settings))
     return problems
 
 
@@ -190,14 +185,27 @@ async def _mail(settings: Any) -> dict[str, Any]:
     return {"good": True, "text": where}
 
 
+async def _default_provider(settings: Any) -> dict[str, Any]:
+    """Whether its model answers one small request."""
+    from clary.settings import shown_address
+    from clary.wiring.providers import try_default_provider
+
+    if settings.default_llm_api_base_url is None:
+        return {"good": True, "text": "none; the demo model answers" if settings.demo_model_on else "none"}
+    where = f"{settings.default_llm_model_name} at {shown_address(settings.default_llm_api_base_url)}"
+    fault = await try_default_provider(settings)
+    return {"good": fault is None, "text": where if fault is None else f"{where}: {fault}"}
+
+
 async def _object_store(settings: Any) -> dict[str, Any]:
     """Whether a content can be stored, read and removed again."""
     from clary.features.files.ports import StoreUnavailableError
+    from clary.settings import shown_address
     from clary.wiring.objects import object_store, try_store
 
     where = "a folder in the data directory"
     if settings.object_store == "s3":
-        where = f"bucket {settings.s3_bucket} at {settings.s3_endpoint or settings.s3_region}"
+        where = f"bucket {settings.s3_bucket} at {shown_address(settings.s3_endpoint or settings.s3_region)}"
     elif not settings.data_dir.exists():
         return {"good": True, "text": f"{where}, made at the first start"}
     try:

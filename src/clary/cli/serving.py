@@ -6,11 +6,12 @@ import os
 import signal
 import socket
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
-from clary.cli.processes import listen, listen_for_all, run_processes
+from clary.cli.ending import Ending
+from clary.cli.processes import REFUSED, listen, listen_for_all, run_processes
 from clary.cli.terminal import fail, settings_or_exit
 
 
@@ -34,10 +35,8 @@ def serve() -> None:
             run_processes(settings.processes)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, listener))
-    except (SettingsError, SchemaError) as error:
-        fail(str(error), 2)
-    except ProblemError as problem:
-        fail(f"clary cannot start: {problem.message.en}", 2)
+    except (SettingsError, SchemaError, ProblemError) as error:
+        refuse_start(error)
 
 
 def worker() -> None:
@@ -56,10 +55,8 @@ def worker() -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_work(settings.model_copy(update={"jobs": True})))
-    except (SettingsError, SchemaError) as error:
-        fail(str(error), 2)
-    except ProblemError as problem:
-        fail(f"clary cannot start: {problem.message.en}", 2)
+    except (SettingsError, SchemaError, ProblemError) as error:
+        refuse_start(error)
 
 
 async def _work(settings: Any) -> None:
@@ -67,9 +64,15 @@ async def _work(settings: Any) -> None:
     from clary.wiring import build_services
 
     services = build_services(settings)
-    stopped = asyncio.Event()
+    stopped, ending = asyncio.Event(), Ending(settings.shutdown_seconds)
+    loop = asyncio.get_running_loop()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        ending.begin()
+        loop.call_soon_threadsafe(stopped.set)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        signal.signal(number, stop)
     # It runs the tasks that it finds due. Runs that a dead server left have readers, who come back to a server.
     await services.start(takes_over=False)
     typer.echo(f"Clary works (process {os.getpid()}, data in {settings.data_dir})", err=True)
@@ -98,17 +101,9 @@ async def _serve(settings: Any, shared: socket.socket | None) -> None:
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
     )
     server = uvicorn.Server(config)
-    stop = server.handle_exit
-
-    def drain_first(sig: int, frame: FrameType | None) -> None:
-        # Open streams would keep the server waiting: they end first, without a last line, and clients resume.
-        services.drain_soon()
-        stop(sig, frame)
-
-    server.handle_exit = drain_first
+    _drain_before_stop(server, services, Ending(settings.shutdown_seconds))
     await services.start()
     gc.freeze()
     gc.set_threshold(5_000, 20, 50)
@@ -121,6 +116,38 @@ async def _serve(settings: Any, shared: socket.socket | None) -> None:
         await server.serve(sockets=[listener] if listener else None)
     finally:
         await services.stop()
+
+
+def _drain_before_stop(server: Any, services: Any, ending: Ending) -> None:
+    """On a signal streams end first, without a last line, and clients resume: open, they would keep the server waiting.
+
+    Until then it listens, so that whoever asks is told that it drains.
+    """
+    stop = server.handle_exit
+
+    def drain_first(sig: int, frame: FrameType | None) -> None:
+        ending.begin()
+
+        def drained() -> None:
+            server.config.timeout_graceful_shutdown = ending.left_for_requests()
+            stop(sig, frame)
+
+        services.drain_soon(drained)
+
+    server.handle_exit = drain_first
+
+
+def refuse_start(error: Exception) -> NoReturn:
+    """One line, and the status that says whether another start may go better: 2 never, 1 as soon as the database does.
+
+    Who watches the process (systemd, the first of several processes) starts it again after anything but 2.
+    """
+    from clary.db.database import UnavailableError
+    from clary.db.migrate import DatabaseAwayError
+    from clary.errors import ProblemError
+
+    line = f"clary cannot start: {error.message.en}" if isinstance(error, ProblemError) else str(error)
+    fail(line, 1 if isinstance(error, (DatabaseAwayError, UnavailableError)) else REFUSED)
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:

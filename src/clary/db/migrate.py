@@ -32,6 +32,10 @@ class SchemaError(Exception):
     """The schema cannot be brought to what this program needs; the text is one line for the operator."""
 
 
+class DatabaseAwayError(SchemaError):
+    """The database does not answer; later it may."""
+
+
 class SchemaState(NamedTuple):
     """The revision in the database (None: empty database) and the one the program needs."""
 
@@ -69,6 +73,7 @@ def schema_state(database_url: str) -> SchemaState:
 
     Raises:
         SchemaError: the database was made by a newer program, or is no database of ours.
+        DatabaseAwayError: it does not answer.
     """
     known = known_revisions()
     if _is_postgresql(database_url):
@@ -261,7 +266,7 @@ def _on_postgresql(database_url: str, work: Callable[["Connection"], T], *, keep
     try:
         return in_transaction(database_url, work, keep=keep)
     except NotConnectedError as error:
-        raise SchemaError(f"the database cannot be reached ({error})") from error
+        raise DatabaseAwayError(f"the database cannot be reached ({error})") from error
 
 
 def _revision_on_postgresql(connection: "Connection") -> str | None:

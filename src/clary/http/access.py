@@ -27,7 +27,8 @@ class Access(NamedTuple):
     own rule against foreign pages. `any_token`: every token opens it, whatever its scopes. `answers` decides how
     refusals look (platform.md 1.1); `detailed`: true statuses and a sentence in `detail` (stream-runtime.md 10.5).
     `takes_multipart`: its body is a form with files, and nothing else, or with
-    `takes_json` also JSON, which the route then reads itself.
+    `takes_json` also JSON, which the route then reads itself. `asks_who` False: a public route that treats everybody
+    alike and has to answer while the database is down, so that no credential is looked up.
     """
 
     scope: Scope | None
@@ -39,13 +40,16 @@ class Access(NamedTuple):
     any_token: bool = False
     takes_multipart: bool = False
     takes_json: bool = False
+    asks_who: bool = True
 
 
-def public(*, sets_cookie: bool = False, answers: Answers = "envelope", takes_forms: bool = False) -> dict[str, Any]:
+def public(
+    *, sets_cookie: bool = False, answers: Answers = "envelope", takes_forms: bool = False, asks_who: bool = True
+) -> dict[str, Any]:
     """`openapi_extra` of a route that anonymous callers may use (platform.md 2.2)."""
     size = FORM_BYTES if takes_forms else JSON_BYTES
     access = Access(None, sets_cookie=sets_cookie, answers=answers, max_bytes=size, takes_forms=takes_forms)
-    return {KEY: access._asdict()}
+    return {KEY: _terms(access) | ({} if asks_who else {"asks_who": False})}
 
 
 def needs(
@@ -68,7 +72,12 @@ def needs(
         takes_multipart=takes_multipart,
         takes_json=takes_json,
     )
-    return {KEY: access._asdict()}
+    return {KEY: _terms(access)}
+
+
+def _terms(access: Access) -> dict[str, Any]:
+    """What the document of the API tells of a route. Whoever reads it knows that a caller is asked who they are."""
+    return {name: value for name, value in access._asdict().items() if name != "asks_who"}
 
 
 def access_of(openapi_extra: dict[str, Any] | None, path: str) -> Access:

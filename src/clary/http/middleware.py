@@ -30,8 +30,8 @@ HANDS_ON_OPTIONS = "/api/observability/jaeger/"
 """What is only redirected is so with every method (platform.md 12.1)."""
 MAX_URL_BYTES = 16 * 1024
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
-"""W3C Trace Context; the groups are trace and span."""
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+"""W3C Trace Context; the groups are trace, span and flags."""
 ABSENT = frozenset({"", "undefined", "null", "None", "[object Object]"})
 
 ALLOWED_HEADERS = (
@@ -226,10 +226,12 @@ def choose_request_id(headers: Headers, *, is_forwarded: bool) -> str:
     return sent if is_forwarded and REQUEST_ID.fullmatch(sent) else new_hex(32)
 
 
-def choose_trace(headers: Headers, *, is_forwarded: bool) -> tuple[str, str | None]:
+def choose_trace(headers: Headers, *, is_forwarded: bool) -> tuple[str, traces.RemoteParent | None]:
     """(trace, span) that a forwarding proxy's `traceparent` names, else a new trace without one (platform.md 1.4)."""
     sent = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
-    return (sent[1], sent[2]) if is_forwarded and sent else (new_hex(32), None)
+    if not is_forwarded or sent is None:
+        return new_hex(32), None
+    return sent[1], traces.RemoteParent(sent[2], is_sampled=bool(int(sent[3], 16) & 1))
 
 
 def host_name(host: str) -> str:

@@ -49,10 +49,12 @@ class Gate:
             _require_rights(access, caller)
 
     async def _identify(self, request: CountedRequest, access: Access) -> Caller | None:
+        if not access.asks_who:
+            return None
         try:
             return await self._authenticator.identify(request)
         except UnavailableError:
-            # What is for everybody, health before all, does not fail because nobody can say who asks.
+            # What is for everybody does not fail because nobody can say who asks.
             if access.scope is not None:
                 raise
             return None

@@ -8,10 +8,17 @@ import asyncio
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 Value = str | int | float | bool | tuple[str, ...] | None
 Kind = Literal["internal", "server", "client"]
+
+
+class RemoteParent(NamedTuple):
+    """The span of somebody else that a request is part of: 16 hex digits, and whether it is recorded there."""
+
+    span_id: str
+    is_sampled: bool
 
 
 class Span(Protocol):
@@ -49,7 +56,7 @@ class Tracer(Protocol):
         attributes: Mapping[str, Value],
         parent: Span | None,
         trace_id: str | None,
-        remote_parent: str | None,
+        remote_parent: RemoteParent | None,
         link: Span | None,
         seconds_ago: float,
     ) -> Span:
@@ -95,14 +102,14 @@ def start(
     *,
     kind: Kind = "internal",
     trace_id: str | None = None,
-    remote_parent: str | None = None,
+    remote_parent: RemoteParent | None = None,
     linked: bool = False,
     seconds_ago: float = 0.0,
     **attributes: Value,
 ) -> Span:
     """A span below the present one; whoever starts it ends it.
 
-    `trace_id` (32 hex digits) begins a trace of that id instead, below `remote_parent` (16 hex digits) if that is
+    `trace_id` (32 hex digits) begins a trace of that id instead, below `remote_parent` if that is
     known; with `linked` the present span is noted as what caused it. `seconds_ago`: when it began.
     """
     if _Desk.tracer is None:

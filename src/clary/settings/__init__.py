@@ -7,5 +7,14 @@ line that names the variable and never shows the value.
 from clary.settings.environment import SettingsError
 from clary.settings.loading import SourceLine, load_settings, setting_warnings, sources
 from clary.settings.model import Settings
+from clary.settings.secrecy import shown_address
 
-__all__ = ["Settings", "SettingsError", "SourceLine", "load_settings", "setting_warnings", "sources"]
+__all__ = [
+    "Settings",
+    "SettingsError",
+    "SourceLine",
+    "load_settings",
+    "setting_warnings",
+    "shown_address",
+    "sources",
+]

@@ -9,10 +9,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from clary.settings.clients import ClientsValue, OAuthScopes
 from clary.settings.environment import Given, given_values, process_layers
-from clary.settings.prices import BudgetsValue, NameMap, PricesValue, RatesValue
+from clary.settings.prices import BudgetsValue, NameMap, PricesValue, RatesValue, SecretMap
 from clary.settings.providers import AuthProviders
 from clary.settings.values import (
     Addresses,
+    BaseAddress,
     CommaList,
     Currency,
     EmptyIsNone,
@@ -278,9 +279,9 @@ class SettingFields(BaseSettings):
     mcp_call_seconds: float = Field(default=300, gt=0, le=86_400)
 
     # Observability
-    jaeger_public_url: WebAddress | None = None
+    jaeger_public_url: BaseAddress | None = None
     otlp_endpoint: WebAddress | None = None
-    otlp_headers: NameMap = Field(default={})
+    otlp_headers: SecretMap = Field(default={})
     trace_ratio: Ratio = 1.0
     trace_content: Switch = False
     run_timeline_days: int = Field(default=30, ge=1, le=365)

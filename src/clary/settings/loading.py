@@ -1,8 +1,8 @@
 """Reading and judging the settings of this process."""
 
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from clary.settings.environment import (
     PREFIX,
@@ -15,6 +15,7 @@ from clary.settings.environment import (
 from clary.settings.fields import read_given
 from clary.settings.model import Settings
 from clary.settings.rules import require_consistent
+from clary.settings.secrecy import shown
 
 
 class SourceLine(NamedTuple):
@@ -44,7 +45,7 @@ def sources(settings: Settings) -> list[SourceLine]:
     given = read_given(type(settings))
     return [
         SourceLine(
-            variable_of(name), given[name].source if name in given else "default", _shown(getattr(settings, name))
+            variable_of(name), given[name].source if name in given else "default", shown(getattr(settings, name))
         )
         for name in type(settings).model_fields
     ]
@@ -62,15 +63,3 @@ def _first_fault(error: ValidationError) -> SettingsError:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     variable = variable_of(str(first["loc"][0])) if first["loc"] else PREFIX
     return SettingsError(variable, first["msg"].removeprefix("Value error, "))
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, SecretStr):
-        return "set"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, tuple):
-        return ",".join(map(str, cast("tuple[object, ...]", value)))
-    return str(value)

@@ -7,10 +7,9 @@ from shutil import which
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from clary.settings.fields import SettingFields
 from clary.settings.prices import read_price_file
+from clary.settings.secrecy import secrets_in
 from clary.settings.values import (
     decode_key,
     split_keys,
@@ -134,7 +133,6 @@ class Settings(SettingFields):
 
     def secrets(self) -> list[str]:
         """The plain secret values, for the log's mask."""
-        values = (getattr(self, name) for name in type(self).model_fields)
-        plain = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-        plain += list(self.otlp_headers.values())
+        plain = [secret for name in type(self).model_fields for secret in secrets_in(getattr(self, name))]
+        plain += [entry["client_secret"] for entry in self.oauth2_clients if entry["client_secret"]]
         return plain + [each.client_secret for each in self.auth_providers if each.client_secret]

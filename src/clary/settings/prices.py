@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-from pydantic import AfterValidator, BeforeValidator, ValidationError
+from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationError
 
 from clary.features.llm_providers.payloads import PricesBody
 from clary.http.budget import BudgetBody
@@ -121,3 +121,4 @@ def _name_map(value: Any) -> Any:
 
 
 NameMap = Annotated[dict[str, str], BeforeValidator(_name_map), BeforeValidator(_as_json)]
+SecretMap = Annotated[dict[str, SecretStr], BeforeValidator(_name_map), BeforeValidator(_as_json)]

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from clary.http.peers import AddressList, AddressListError
+from clary.kit.safe_http import parse_allow
 
 _SWITCH = {
     **dict.fromkeys(("true", "1", "yes", "on"), True),
@@ -89,30 +90,12 @@ def _hosts(entries: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _outbound(entries: tuple[str, ...]) -> tuple[str, ...]:
-    for entry in entries:
-        host, port = _split_port(entry)
-        is_port = port is None or (port.isascii() and port.isdigit() and 0 < int(port) < 65536)
-        if not is_port or not (_HOST.match(host) or _is_network(host)):
-            raise ValueError("every entry must be a host, an address or a CIDR block, with an optional :port")
-    return entries
-
-
-def _split_port(entry: str) -> tuple[str, str | None]:
-    if entry.startswith("["):
-        host, _, rest = entry[1:].partition("]")
-        return host, rest[1:] if rest.startswith(":") else (rest or None)
-    if entry.count(":") == 1:
-        host, _, port = entry.partition(":")
-        return host, port
-    return entry, None
-
-
-def _is_network(text: str) -> bool:
     try:
-        ipaddress.ip_network(text, strict=False)
+        parse_allow(entries)
     except ValueError:
-        return False
-    return True
+        # Raised anew: the guard's own text names the entry.
+        raise ValueError("every entry must be a host, an address or a CIDR block, with an optional :port") from None
+    return entries
 
 
 def _time_zone(name: str) -> str:
@@ -197,6 +180,13 @@ def _web_address(text: str) -> str:
     return text.strip()
 
 
+def _base_address(text: str) -> str:
+    text = _web_address(text)
+    if "?" in text or "#" in text:
+        raise ValueError("must be an http or https address without query")
+    return text
+
+
 def _repository(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9-]{1,39}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}", text.strip()):
         raise ValueError("must be the owner and the name of a repository, like owner/name")
@@ -264,6 +254,7 @@ SecretKeys = Annotated[SecretStr, AfterValidator(_secret_keys)]
 Currency = Annotated[str, AfterValidator(_currency)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+BaseAddress = Annotated[str, AfterValidator(_base_address)]
 Repository = Annotated[str, AfterValidator(_repository)]
 UrlStart = Annotated[str, AfterValidator(_url_start)]
 KeyPrefix = Annotated[str, AfterValidator(_key_prefix)]

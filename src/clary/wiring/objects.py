@@ -68,7 +68,9 @@ class ObjectServices:
             downloads=GuardedFileDownloads(guard),
             limits=limits,
         )
-        self.reading = FileReading(database=database, store=self.store, links=links, redirects=settings.s3_redirect)
+        self.reading = FileReading(
+            database=database, store=self.store, audit=audit, links=links, redirects=settings.s3_redirect
+        )
         self.leaving = FileLeaving(database=database, keeping=self._keeping)
         self.releases = ReleaseService(
             database=database,

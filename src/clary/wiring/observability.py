@@ -125,7 +125,7 @@ def trace_rules(settings: Settings) -> TraceRules | None:
         return None
     return TraceRules(
         endpoint=settings.otlp_endpoint,
-        headers=settings.otlp_headers,
+        headers={name: value.get_secret_value() for name, value in settings.otlp_headers.items()},
         ratio=settings.trace_ratio,
         with_content=settings.trace_content,
         secrets=settings.secrets(),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from clary.adapters.model_api.gateway import ModelApiGateway
+from clary.adapters.model_api.probes import unmetered
 from clary.db.database import Database
 from clary.features.agents.service import AgentReferences
 from clary.features.llm_providers.service import (
@@ -11,11 +12,13 @@ from clary.features.llm_providers.service import (
     ProviderResolver,
     ProviderService,
     ProviderVerification,
+    default_snapshot,
 )
 from clary.kit.clock import Clock
 from clary.kit.crypto import SecretBox
 from clary.kit.ids import new_uuid
 from clary.kit.safe_http import OutboundGuard
+from clary.runtime.failure_texts import KIND_TEXTS
 from clary.settings import Settings
 from clary.wiring.budgets import CallMetering
 from clary.wiring.identity import IdentityServices
@@ -71,3 +74,16 @@ class ModelProviders:
         """Puts the services where routes find them."""
         state.llm_providers = self.providers
         state.llm_provider_verification = self.verification
+
+
+async def try_default_provider(settings: Settings) -> str | None:
+    """Makes one small call to the provider of the environment; what went wrong, in one sentence, or None."""
+    default = default_provider(settings)
+    if default is None:
+        return None
+    gateway = ModelApiGateway(OutboundGuard(settings.outbound_allow))
+    try:
+        probe = await gateway.verify_connection(default_snapshot(default), unmetered)
+    finally:
+        await gateway.close()
+    return None if probe.failure is None else KIND_TEXTS[probe.failure].en

@@ -70,13 +70,15 @@ class Services(ServiceParts):
         except InvalidRequestError as problem:
             raise SettingsError(f"CLARY_BOOTSTRAP_ADMIN_{culprit(problem)}", problem.message.en) from None
 
-    def drain_soon(self) -> None:
-        """Called from a signal: readiness turns, runs are given back and streams end, inside the loop."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(lambda: self._draining or self._begin_drain())
+    def drain_soon(self, then: Callable[[], None]) -> None:
+        """Called from a signal: readiness turns, runs are given back and streams end, inside the loop; `then` next."""
+        assert self._loop is not None, "signals are heard by what was started"
+        self._loop.call_soon_threadsafe(lambda: self._begin_drain().add_done_callback(lambda _: then()))
 
-    def _begin_drain(self) -> None:
-        self._draining = asyncio.ensure_future(self._drain())
+    def _begin_drain(self) -> asyncio.Future[None]:
+        if self._draining is None:
+            self._draining = asyncio.ensure_future(self._drain())
+        return self._draining
 
     async def _drain(self) -> None:
         self.system.draining = True
@@ -86,10 +88,7 @@ class Services(ServiceParts):
 
     async def stop(self) -> None:
         """Gives runs back, writes what is queued, closes everything."""
-        if self._draining is None:
-            self._begin_drain()
-        assert self._draining is not None
-        await self._draining
+        await self._begin_drain()
         await _each(
             self.notices.stop, self.mcp.stop, self.execution.event_log.stop, self.usage.gate.close, self.identity.stop
         )

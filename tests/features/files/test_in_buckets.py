@@ -56,6 +56,19 @@ async def test_a_redirect_leads_to_the_store_with_type_and_disposition(tmp_path:
         assert (await desk.get("", made["url"].partition("?")[0])).status_code == 404
 
 
+async def test_text_that_the_store_gives_out_keeps_its_charset(tmp_path: Path, s3: S3Server) -> None:
+    async with desk_in(tmp_path, **s3.settings(s3_redirect=True)) as desk:
+        made = await desk.keep("ann", "猫".encode(), "cat.txt")
+        assert made["content_type"] == "text/plain"
+        answer = await desk.get("", made["url"])
+
+        def kind() -> str | None:
+            with urllib.request.urlopen(answer.headers["location"], timeout=30) as there:
+                return there.headers["Content-Type"]
+
+        assert await anyio.to_thread.run_sync(kind) == "text/plain; charset=utf-8"
+
+
 async def test_a_store_that_is_away_is_said_so_and_nothing_becomes_an_object(tmp_path: Path, s3: S3Server) -> None:
     async with desk_in(tmp_path, **s3.settings()) as desk:
         made = await desk.keep("ann", b"x")

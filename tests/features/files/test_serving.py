@@ -189,3 +189,15 @@ async def test_why_somebody_may_have_a_file_can_be_asked(desk: Desk) -> None:
         query = {"user_id": name, "verb": "read", "object": f"file:{made['key']}"}
         answers[name] = (await (await desk.as_("admin")).get("/api/permissions/explain", params=query)).json()["data"]
     assert {name: answer["allowed"] for name, answer in answers.items()} == {"ann": True, "bob": False, "admin": True}
+
+
+async def test_an_admin_who_reads_a_file_of_somebody_else_is_noted(desk: Desk) -> None:
+    made = await desk.keep("ann", PNG, "a.png")
+    own = await desk.keep("admin", PNG, "b.png")
+    for url in (made["url"], plain(own["url"]), plain(made["url"]), plain(made["url"])):
+        assert (await desk.get("admin", url)).status_code == 200
+    assert (await desk.get("ann", plain(made["url"]))).status_code == 200
+    log = (await (await desk.as_("admin")).get("/api/audit?action=admin.read")).json()["data"]["items"]
+    assert [(entry["object"]["type"], entry["object"]["owner_id"]) for entry in log] == [
+        ("file", await desk.id_of("ann"))
+    ]

@@ -104,6 +104,16 @@ async def test_a_proxys_trace_goes_on_and_a_strangers_does_not(tmp_path: Path, s
     assert (second.trace_id == "a" * 32, second.parent_id) == (False, "")
 
 
+async def test_a_trace_that_the_proxy_does_not_record_is_not_sent(tmp_path: Path, sent: Collector) -> None:
+    async with chat_in(tmp_path, otlp_endpoint=sent.url, forwarded_allow_ips=("127.0.0.1",)) as chat:
+        async with chat.house.browser("127.0.0.1") as client:
+            for trace_id, flags in (("a" * 32, "00"), ("c" * 32, "03")):
+                parent = f"00-{trace_id}-{'b' * 16}-{flags}"
+                await client.get("/api/health", headers={"traceparent": parent})
+        [only] = await sent.until("GET /api/health")
+    assert (only.trace_id, only.parent_id) == ("c" * 32, "b" * 16)
+
+
 async def test_sampling_leaves_traces_out(tmp_path: Path, sent: Collector) -> None:
     async with chat_in(tmp_path, otlp_endpoint=sent.url, trace_ratio=0.0) as chat:
         await chat.alice.say("[[play:plain]] go")

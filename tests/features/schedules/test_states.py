@@ -1,5 +1,6 @@
 """What ends, pauses and reopens a task (platform.md 15.1, 15.3)."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -96,3 +97,31 @@ async def test_texts_of_a_task_read_back_as_they_were_given(desk: Desk) -> None:
     await desk.tick(days=1)
     (start,) = await desk.ended(task_id)
     assert start["status"] == "completed"
+
+
+async def test_a_time_that_comes_again_after_the_clock_went_back_is_passed_over(desk: Desk) -> None:
+    task_id = await desk.make("@hourly")
+    await desk.tick(hours=1)
+    await desk.ended(task_id)
+    await desk.tick(hours=-1)
+    changed = await desk.data("PUT", f"/{task_id}", {"schedule": "0 * * * *"})
+    assert changed["next_run_at"] == "2026-01-02T04:00:00.000000Z"
+    await desk.tick(hours=1)
+    assert (await desk.task(task_id))["next_run_at"] == "2026-01-02T05:00:00.000000Z"
+    await desk.tick(hours=1)
+    items = await desk.ended(task_id, 2)
+    assert [each["scheduled_for"][11:16] for each in items] == ["05:00", "04:00"]
+
+
+async def test_a_clock_that_jumped_ahead_and_came_back_leaves_no_task_behind(desk: Desk) -> None:
+    task_id = await desk.make("@daily")
+    await desk.tick(days=1800)
+    await desk.ended(task_id)
+    await desk.tick(days=-1800)
+    assert (await desk.task(task_id))["next_run_at"] == "2026-01-03T00:00:00.000000Z"
+    await desk.tick(days=1)
+    async with asyncio.timeout(60):
+        while len(done := (await desk.data("GET", f"/{task_id}/history?status=completed"))["items"]) < 2:
+            await asyncio.sleep(0.05)
+            await desk.tick()
+    assert done[-1]["scheduled_for"] == "2026-01-03T00:00:00.000000Z"

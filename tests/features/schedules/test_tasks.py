@@ -156,6 +156,18 @@ async def test_many_that_wait_for_a_run_keep_nobody_else_waiting(desk: Desk, mon
     assert await desk.statuses(blocked) == ["queued", "running"]
 
 
+async def test_a_start_by_hand_is_refused_in_the_envelope(tmp_path: Path) -> None:
+    async with chat_in(tmp_path, {"gate": [Gate(Say("Slowly."))]}, max_active_runs_per_user=1) as chat:
+        await chat.house.services.schedules.scheduler.stop()
+        desk = Desk(chat, (await agent_named(chat, "Clerk"))["agent_id"])
+        begun = await desk.data("POST", f"/{await desk.make('@hourly', '[[play:gate]]')}/run")
+        busy = await desk.make("@daily", session_mode="same", session_id=begun["session_id"])
+        for task_id, slug, code in ((busy, "session_busy", 409), (await desk.make("@daily"), "too_many_runs", 429)):
+            answer = await chat.alice.call("POST", f"/tasks/{task_id}/run", None)
+            body = answer.json()
+            assert (answer.status_code, body["code"], body["error_detail"]) == (200, code, slug)
+
+
 async def test_nothing_of_a_disabled_owner_starts(desk: Desk) -> None:
     task_id = await desk.make("*/5 * * * *")
     async with caller(desk.chat.house, "admin") as admin:
@@ -165,6 +177,8 @@ async def test_nothing_of_a_disabled_owner_starts(desk: Desk) -> None:
         desk.chat.house.clock.move(minutes=1)
         await desk.tick()
         seen = (await admin.get(f"/tasks/{task_id}/history")).json()["data"]
+        noted = (await admin.get("/api/audit?action=admin.read")).json()["data"]["items"]
+    assert [entry["object"]["id"] for entry in noted if entry["object"]["type"] == "task"] == [task_id]
     assert seen == {"items": [], "total": 0}
 
 

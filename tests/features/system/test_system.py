@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clary.features.system.service import LiveValues, SystemFacts, SystemService
-from support.house import ADMIN_PASSWORD, House, SteppedClock, house_in, login
+from support.house import ADMIN_PASSWORD, House, SteppedClock, bearer, house_in, login
 
 pytestmark = pytest.mark.anyio
 
@@ -85,6 +85,19 @@ async def test_health_answers_while_the_database_is_away(house: House) -> None:
     assert answer["message"] == "服务运行正常"
 
 
+@pytest.mark.parametrize("path", ["/api/health", "/api/ready", "/active"])
+async def test_no_credential_is_looked_up_for_health(house: House, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with house.browser() as client:
+        headers = bearer(await login(client, "admin", ADMIN_PASSWORD))
+
+    async def identify(_request: object) -> None:
+        raise AssertionError("the database was asked")
+
+    monkeypatch.setattr(house.services.identity.authenticator, "identify", identify)
+    async with house.browser() as client:
+        assert (await client.get(path, headers=headers)).status_code == 200
+
+
 async def test_active_is_one_plain_sentence(house: House) -> None:
     async with house.browser() as client:
         answer = await client.get("/active")
@@ -106,6 +119,19 @@ async def test_a_ready_server_names_every_check(house: House) -> None:
             "jobs": "ok",
         },
     }
+
+
+async def test_the_server_listens_until_it_has_drained(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    services, held, drained = house.services, asyncio.Event(), asyncio.Event()
+    monkeypatch.setattr(services.execution, "drain", held.wait)
+    services.drain_soon(drained.set)
+    async with asyncio.timeout(30), house.browser() as client:
+        while not services.system.draining:
+            await asyncio.sleep(0)
+        answer = await client.get("/api/ready")
+        assert (answer.status_code, answer.json()["error_detail"], drained.is_set()) == (503, "draining", False)
+        held.set()
+        await drained.wait()
 
 
 async def test_a_draining_server_is_not_ready(house: House) -> None:

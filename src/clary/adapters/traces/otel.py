@@ -94,7 +94,7 @@ class OtelTracer:
         attributes: Mapping[str, traces.Value],
         parent: traces.Span | None,
         trace_id: str | None,
-        remote_parent: str | None,
+        remote_parent: traces.RemoteParent | None,
         link: traces.Span | None,
         seconds_ago: float,
     ) -> OtelSpan:
@@ -118,11 +118,13 @@ class OtelTracer:
         self._provider.shutdown()
 
 
-def _context(parent: traces.Span | None, trace_id: str | None, remote_parent: str | None) -> Context:
+def _context(parent: traces.Span | None, trace_id: str | None, remote_parent: traces.RemoteParent | None) -> Context:
     """What the span is below; an empty one begins a trace."""
     if isinstance(parent, OtelSpan):
         return trace.set_span_in_context(parent.span, Context())
     if trace_id is None or remote_parent is None:
         return Context()
-    remote = SpanContext(int(trace_id, 16), int(remote_parent, 16), is_remote=True, trace_flags=TraceFlags(1))
+    # What is not recorded above is not recorded here either; the ratio is for traces that begin here.
+    flags = TraceFlags(TraceFlags.SAMPLED if remote_parent.is_sampled else TraceFlags.DEFAULT)
+    remote = SpanContext(int(trace_id, 16), int(remote_parent.span_id, 16), is_remote=True, trace_flags=flags)
     return trace.set_span_in_context(NonRecordingSpan(remote), Context())

@@ -16,7 +16,7 @@ from clary.db.session import Session
 from clary.errors import ProblemError
 from clary.features.audit.service import Act, Actor, AuditLog, AuditObject
 from clary.features.files.errors import QuotaExceededError
-from clary.features.files.policy import BUNDLE, Place, content_kind, is_shown
+from clary.features.files.policy import BUNDLE, Place, content_kind, header_type, is_shown
 from clary.features.files.ports import ObjectStore, StoreUnavailableError
 from clary.features.files.receiving import MIB, Received
 from clary.features.files.repository import FileRepository
@@ -74,7 +74,7 @@ class FileKeeping:
             FileRepository(db).add_loose(blob, self._clock.now())
         try:
             shown = disposition(place.filename, inline=is_shown(kind))
-            await self._store.put(blob, received.path, content_type=kind, disposition=shown)
+            await self._store.put(blob, received.path, content_type=header_type(kind), disposition=shown)
             async with self._database.write() as db:
                 row, replaced = await self._point(db, received, place, kind, blob, identity)
         except StoreUnavailableError as error:

@@ -8,9 +8,10 @@ from typing import Final
 import structlog
 
 from clary.db.database import Database, UnavailableError
+from clary.features.audit.service import AuditLog, AuditObject
 from clary.features.files.errors import FileMissingError
 from clary.features.files.links import FileLinks, is_bundle
-from clary.features.files.policy import Kind, csp_of, is_shown
+from clary.features.files.policy import Kind, csp_of, header_type, is_shown
 from clary.features.files.ports import ObjectMissingError, ObjectStore, StoreUnavailableError
 from clary.features.files.repository import FileRepository
 from clary.features.files.tables import FileRow
@@ -44,7 +45,7 @@ class OpenFile:
     @property
     def media_type(self) -> str:
         """The type as a header tells it."""
-        return f"{self.content_type}; charset=utf-8" if self.content_type == "text/plain" else self.content_type
+        return header_type(self.content_type)
 
     async def pieces(self, start: int, end: int) -> AsyncGenerator[bytes]:
         """The bytes from `start` up to, not including, `end`.
@@ -67,14 +68,17 @@ class OpenFile:
 class FileReading:
     """Lets people and runs have objects."""
 
-    def __init__(self, *, database: Database, store: ObjectStore, links: FileLinks, redirects: bool) -> None:
+    def __init__(
+        self, *, database: Database, store: ObjectStore, audit: AuditLog, links: FileLinks, redirects: bool
+    ) -> None:
         self._database = database
+        self._audit = audit
         self._store = store
         self._links = links
         self._redirects = redirects
 
     async def open(self, *, identity: Identity | None, key: str, signature: str, saves: bool) -> OpenFile:
-        """The object of a key; `saves`: never shown in place.
+        """The object of a key; `saves`: never shown in place. What only an administrator may see is noted.
 
         Raises:
             FileMissingError: unknown, deleted, or not for this caller.
@@ -82,8 +86,12 @@ class FileReading:
         """
         async with self._database.read() as db:
             row = await FileRepository(db).find(key)
-        if row is None or not self._may_read(identity, row, signature):
+        if row is None:
             raise FileMissingError
+        if not (is_bundle(row.key) or self._links.is_signed(row.key, signature)):
+            if identity is None or not may(identity, "read", row):
+                raise FileMissingError
+            await self._audit.record_admin_read(identity, AuditObject("file", row.id, row.owner_id))
         return await self._opened(row, saves)
 
     async def read_for(self, *, user_id: str, address: str, max_bytes: int) -> bytes | None:
@@ -110,11 +118,6 @@ class FileReading:
     def _may_have(self, user_id: str, row: FileRow, signature: str) -> bool:
         is_own = bool(user_id) and row.owner_id == user_id
         return is_own or is_bundle(row.key) or self._links.is_signed(row.key, signature)
-
-    def _may_read(self, identity: Identity | None, row: FileRow, signature: str) -> bool:
-        if is_bundle(row.key) or self._links.is_signed(row.key, signature):
-            return True
-        return identity is not None and may(identity, "read", row)
 
     async def _opened(self, row: FileRow, saves: bool) -> OpenFile:
         in_place = is_shown(row.content_type) and not saves

@@ -18,7 +18,7 @@ class SessionBusyError(ConflictError):
 
     slug = "session_busy"
     code = 409
-    http_status = 409
+    http_status = 200
     text = Text(
         "会话正在运行中，请先调用 interrupt 或使用不同的会话ID",
         "The conversation is running; interrupt it first or use another session id",
@@ -30,6 +30,7 @@ class SessionReleasingError(ConflictError):
 
     slug = "session_releasing"
     code = 409
+    http_status = 200
     text = Text("会话正在清理中，请稍后重试", "The conversation is being cleaned up, please try again")
 
 
@@ -47,7 +48,7 @@ class TooManyRunsError(LimitExceededError):
 
     slug = "too_many_runs"
     code = 429
-    http_status = 429
+    http_status = 200
     text = Text("运行数量已达上限，请稍后重试", "Too many active runs, please try again later")
 
     def __init__(self) -> None:

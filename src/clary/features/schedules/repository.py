@@ -77,6 +77,22 @@ class TaskRepository:
         )
         return (await self._session.scalars(query)).all()
 
+    async def list_later(self, now: datetime, *, after: int, limit: int) -> Sequence[TaskRow]:
+        """Recurring tasks whose time is still to come, in the order of their rows, beyond row number `after`."""
+        query = (
+            select(TaskRow)
+            .where(TaskRow.next_run_at > now, TaskRow.enabled, TaskRow.closed.is_(None), TaskRow.row_id > after)
+            .where(TaskRow.is_recurring)
+            .order_by(TaskRow.row_id)
+            .limit(limit)
+        )
+        return (await self._session.scalars(query)).all()
+
+    async def hasten_queued(self, now: datetime, *, latest: datetime) -> None:
+        """Lets starts that wait for a time beyond `latest` begin now."""
+        queued = (TaskRunRow.status == "queued", TaskRunRow.not_before > latest)
+        await self._session.execute(update(TaskRunRow).where(*queued).values(not_before=now))
+
     async def add_run(self, row: TaskRunRow) -> bool:
         """Adds a start; False when this due time has been claimed."""
         return await add_unless_taken(self._session, row)

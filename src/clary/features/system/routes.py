@@ -58,19 +58,19 @@ async def list_auth_providers(system: System) -> Envelope[list[dict[str, str]]]:
     return answer(system.auth_providers(), Text("获取认证 Providers 成功", "Sign-in providers loaded"))
 
 
-@router.get("/api/health", summary="Alive", openapi_extra=public())
+@router.get("/api/health", summary="Alive", openapi_extra=public(asks_who=False))
 async def read_health(system: System) -> Envelope[Json]:
     """Answers while the database is down."""
     return answer(system.health(), Text("服务运行正常", "Service is running"))
 
 
-@router.get("/api/ready", summary="Ready for work", openapi_extra=public())
+@router.get("/api/ready", summary="Ready for work", openapi_extra=public(asks_who=False))
 async def read_readiness(system: System) -> Envelope[Json]:
     """All checks passed, or HTTP 503 naming those that failed."""
     return answer(await system.readiness())
 
 
-@router.get("/active", summary="Plain liveness", openapi_extra=public())
+@router.get("/active", summary="Plain liveness", openapi_extra=public(asks_who=False))
 async def read_active() -> Response:
     """The text existing monitors look for."""
     return Response(b'"Service is available."', media_type="application/json")

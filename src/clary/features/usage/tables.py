@@ -49,7 +49,8 @@ class UsageRow(Row):
 class UsageSumRow(Row):
     """What somebody used in a quarter of an hour, kept for ever (platform.md 14.1).
 
-    `scope`, `target_id`: `server`/`all`, `user`, `agent` or `key` with its id. `quarter`: quarters of an hour since
+    `scope`, `target_id`: `server`/`all`, `user`, `agent` or `key` with its id; `session` with a digest, in quarter 0:
+    what a session used in rows of the ledger that are gone. `quarter`: quarters of an hour since
     1970 in UTC. Every time zone begins its days with one, so that days and months of any zone are whole rows. `cost`
     is in hundred millionths of the server's currency, so that it can be summed without floats.
     """

@@ -52,6 +52,11 @@ def is_shown(content_type: str) -> bool:
     return content_type in _SHOWN
 
 
+def header_type(content_type: str) -> str:
+    """The type as a header tells it: text is UTF-8, which nobody has to guess."""
+    return f"{content_type}; charset=utf-8" if content_type == PLAIN else content_type
+
+
 def csp_of(content_type: str) -> str:
     """The policy under which it is shown; a viewer of PDF does not work in a sandbox."""
     return "default-src 'none'" if content_type == "application/pdf" else "default-src 'none'; sandbox"

@@ -1,6 +1,7 @@
 """The door of the slice: rows of providers, which one a run uses, verification."""
 
 from clary.features.llm_providers.payloads import normal_address
+from clary.features.llm_providers.policy import default_snapshot
 from clary.features.llm_providers.ports import DefaultProvider, ProviderSnapshot
 from clary.features.llm_providers.service.leaving import ProviderLeaving
 from clary.features.llm_providers.service.money import Money
@@ -18,5 +19,6 @@ __all__ = [
     "ProviderService",
     "ProviderSnapshot",
     "ProviderVerification",
+    "default_snapshot",
     "normal_address",
 ]

@@ -12,6 +12,7 @@ Trigger = Literal["schedule", "catch_up"]
 LATE: Final = timedelta(seconds=60)
 """A process that stood still for longer has missed what was due meanwhile."""
 RETRY_MINUTES: Final = (1, 5, 15, 15, 15)
+LONGEST_RETRY: Final = timedelta(minutes=max(RETRY_MINUTES))
 GIVE_UP_AFTER: Final = 10
 MISSED_KEPT: Final = 100
 """Missed times that are written down at once, the latest; a clock that jumps by years would write millions."""

@@ -11,7 +11,7 @@ from clary.db.database import Database, UnavailableError
 from clary.db.session import Session
 from clary.features.permissions.service import Identity
 from clary.features.runs.service import RunRepository, RunRow, is_active
-from clary.features.schedules.policy import LATE, DuePlan, Reason, Schedule, plan_due, read_zone
+from clary.features.schedules.policy import LATE, LONGEST_RETRY, DuePlan, Reason, Schedule, plan_due, read_zone
 from clary.features.schedules.policy.schedule import saved_schedule
 from clary.features.schedules.ports import Owners
 from clary.features.schedules.repository import TaskRepository
@@ -54,6 +54,7 @@ class Scheduler:
         self._history = timedelta(days=history_days)
         self._since = clock.now()
         self._looked_at = self._since
+        self._is_set_back = False
         self._duty = Duty("scheduler", self._look_on)
 
     def start(self) -> None:
@@ -79,7 +80,11 @@ class Scheduler:
         if now - self._looked_at > LATE or now < self._looked_at:
             # The process stood still, or the clock was set: what came due meanwhile was missed.
             self._since = now
+        self._is_set_back |= now < self._looked_at
         self._looked_at = now
+        if self._is_set_back:
+            await self._set_back(now)
+            self._is_set_back = False
         await self._follow()
         await self._start_due(now)
         await self._start_queued(now)
@@ -88,6 +93,23 @@ class Scheduler:
         """Removes history that is older than it is kept."""
         async with self._database.write() as db:
             await TaskRepository(db).prune(self._clock.now() - self._history)
+
+    async def _set_back(self, now: datetime) -> None:
+        """The clock went back: what was reckoned from a later time comes as the schedules say.
+
+        A time that was had already is passed over when it comes again.
+        """
+        after = 0
+        while True:
+            async with self._database.write() as db:
+                tasks = TaskRepository(db)
+                await tasks.hasten_queued(now, latest=now + LONGEST_RETRY)
+                later = await tasks.list_later(now, after=after, limit=AT_ONCE)
+                for task in later:
+                    task.next_run_at = _next_of(task, now)
+            if len(later) < AT_ONCE:
+                return
+            after = later[-1].row_id
 
     async def _follow(self) -> None:
         async with self._database.read() as db:
@@ -195,6 +217,15 @@ def _schedule_of(task: TaskRow) -> Schedule:
         # A time zone that is gone from the machine: the task keeps its time in UTC rather than never run.
         zone = read_zone("UTC")
     return saved_schedule(task.schedule, zone)
+
+
+def _next_of(task: TaskRow, now: datetime) -> datetime | None:
+    """When a task comes next, which is never later than it was said."""
+    try:
+        following = _schedule_of(task).after(now)
+    except Reason:
+        return task.next_run_at
+    return min((each for each in (following, task.next_run_at) if each is not None), default=None)
 
 
 def _outcome_of(run: RunRow | None) -> Outcome:

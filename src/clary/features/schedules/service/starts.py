@@ -13,7 +13,7 @@ from clary.features.conversations.service import ConversationRow
 from clary.features.permissions.service import Identity
 from clary.features.schedules.errors import TaskBusyError, TaskNotFoundError
 from clary.features.schedules.payloads import read_as
-from clary.features.schedules.policy import FAILED, DuePlan
+from clary.features.schedules.policy import FAILED, RAN, DuePlan
 from clary.features.schedules.repository import TaskRepository
 from clary.features.schedules.service.settling import Outcome, Settling, count_ended
 from clary.features.schedules.service.tasks import require_chat
@@ -27,6 +27,15 @@ MAY_GO_WELL_LATER = frozenset(("too_many_runs", "session_busy", "session_releasi
 
 class ClaimLostError(Exception):
     """Somebody else took this start, or the task is not as it was: nothing to do."""
+
+
+class TimeTakenError(ClaimLostError):
+    """A due time has its row already, from before the clock went back: it is passed over."""
+
+    def __init__(self, task: TaskRow, plan: DuePlan) -> None:
+        super().__init__()
+        self.task = task
+        self.plan = plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +181,7 @@ class TaskStarts:
             fresh = await self._claimed(db, task, due, plan)
             start = self._new_start(begin, plan.trigger, 1, run_id)
             if not await TaskRepository(db).add_run(start):
-                raise ClaimLostError
+                raise TimeTakenError(task, plan)
             return fresh, start
 
         begin = _Begin(task, self._new_id(), time, self._session_of(task), claim)
@@ -181,6 +190,8 @@ class TaskStarts:
     async def _try(self, owner: Identity, begin: _Begin) -> None:
         try:
             await self._begin(owner, begin)
+        except TimeTakenError as taken:
+            await self._pass_over(taken)
         except ClaimLostError:
             return
         except UnavailableError:
@@ -211,13 +222,15 @@ class TaskStarts:
         return Started(begin.task_run_id, opened.run_id, opened.session_id)
 
     async def _record_refusal(self, begin: _Begin, slug: str) -> None:
-        async with self._database.write() as db:
-            try:
+        try:
+            async with self._database.write() as db:
                 task, start = await begin.claim(db, None)
-            except ClaimLostError:
-                return
-            outcome = Outcome("failed", slug, may_retry=slug in MAY_GO_WELL_LATER)
-            await self._settling.close(db, task, start, outcome, self._clock.now())
+                outcome = Outcome("failed", slug, may_retry=slug in MAY_GO_WELL_LATER)
+                await self._settling.close(db, task, start, outcome, self._clock.now())
+        except TimeTakenError as taken:
+            await self._pass_over(taken)
+        except ClaimLostError:
+            return
 
     async def _claimed(
         self, db: Session, task: TaskRow, due: datetime | None, plan: DuePlan, *, may_be_open: bool = False
@@ -234,11 +247,22 @@ class TaskStarts:
         if not may_be_open and plan.start is not None and is_in_the_way(await tasks.list_open_of(task.task_id)):
             raise ClaimLostError
         for time in plan.missed:
-            if not await tasks.add_run(self._record(task.task_id, time, "schedule", "missed")):
-                raise ClaimLostError
-            count_ended(db, "missed")
+            # A time that has its row was had before the clock went back.
+            if await tasks.add_run(self._record(task.task_id, time, "schedule", "missed")):
+                count_ended(db, "missed")
         fresh.next_run_at = plan.next if fresh.is_recurring else None
         return fresh
+
+    async def _pass_over(self, taken: TimeTakenError) -> None:
+        """Goes on to the next time."""
+        async with self._database.write() as db:
+            try:
+                fresh = await self._claimed(db, taken.task, taken.task.next_run_at, taken.plan)
+            except ClaimLostError:
+                return
+            if not fresh.is_recurring:
+                fresh.closed = RAN
+            await self._settling.refresh(db, fresh)
 
     async def _only_record(self, task: TaskRow, plan: DuePlan) -> None:
         async with self._database.write() as db:

@@ -206,7 +206,7 @@ class TaskService:
         Raises:
             TaskNotFoundError
         """
-        await self._seen(db, identity, task_id)
+        await self.read(db, identity=identity, task_id=task_id)
         rows, total = await TaskRepository(db).list_history(task_id, status=status, offset=page.offset, limit=page.size)
         return list(rows), total
 

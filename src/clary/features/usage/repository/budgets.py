@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import ColumnElement, Numeric, cast, delete, func, insert, or_, select, text, true, update
@@ -16,6 +18,9 @@ from clary.features.usage.tables import BudgetRow, ReservationRow, UsageRow, Usa
 
 DELETED = "deleted"
 """Whose the rows of deleted users are."""
+SESSION = "session"
+FOLDED = 0
+"""Scope and quarter of the sums of what a session used in rows that are gone."""
 MAX_IN = 5000
 """Values of one `IN`; the databases take some 32,000."""
 
@@ -106,14 +111,21 @@ class BudgetRepository:
         return total
 
     async def sum_booked(self, pot: Pot, *, since: datetime | None = None) -> Amount:
-        """What the rows of a run, of a session, or of a person with an agent come to, all or from a moment on."""
+        """What the rows of a run, of a session, or of a person with an agent come to, all or from a moment on.
+
+        Of a session also those that are gone.
+        """
         row = UsageRow
         # Each cost has 8 decimals, so that a whole number of hundred millionths comes out exactly.
         cost = cast(func.round(cast(row.cost, Numeric) * 100_000_000), Numeric)
         query = select(func.sum(row.input_tokens + row.output_tokens), func.sum(cost))
         if since is not None:
             query = query.where(row.at >= since)
-        return await self._amount(query.where(*_narrowed(row, pot)))
+        booked = await self._amount(query.where(*_narrowed(row, pot)))
+        if since is None and pot.session_id is not None and pot.user_ids is not None:
+            ids = [_session_sum(user_id, pot.session_id, pot.key_id) for user_id in pot.user_ids]
+            return _plus(booked, await self.sum_since(SESSION, ids, FOLDED))
+        return booked
 
     async def sum_reserved(self, pot: Pot) -> Amount:
         """What calls under way may still use."""
@@ -150,12 +162,21 @@ class BudgetRepository:
         return (await self._session.scalars(query)).all()
 
     async def prune(self, before: datetime, *, limit: int) -> int:
-        """Removes the oldest rows of the ledger, some at a time; returns how many. The sums stay."""
+        """Removes the oldest rows of the ledger, some at a time; returns how many. The sums stay.
+
+        What a session has used goes into a sum of its own, because a ceiling of the session never begins anew.
+        """
         oldest = select(UsageRow.id).where(UsageRow.at < before).order_by(UsageRow.at).limit(limit)
-        gone = await self._session.scalars(
-            delete(UsageRow).where(UsageRow.id.in_(oldest.subquery().select())).returning(UsageRow.id)
+        gone = await self._session.execute(
+            delete(UsageRow)
+            .where(UsageRow.id.in_(oldest.subquery().select()))
+            .returning(*(getattr(UsageRow, name) for name in ("user_id", "session_id", "key_id", "cost", *TOKENS)))
         )
-        return len(gone.all())
+        rows = gone.mappings().all()
+        folded = [each for row in rows for each in _folded(row)]
+        if folded:
+            await self._session.execute(ADD_TO_SUM, folded)
+        return len(rows)
 
     async def forget_user(self, user_id: str) -> None:
         """Rows of the ledger stay without the name; the person's budget goes."""
@@ -183,6 +204,21 @@ def _narrowed(
     return conditions
 
 
+def _session_sum(user_id: str, session_id: str, key_id: str | None) -> str:
+    """Under which id a session's sum is kept: a digest, because the parts together are longer than an id may be."""
+    return sha256("\0".join((user_id, session_id, key_id or "")).encode()).hexdigest()
+
+
+def _folded(row: Mapping[Any, Any]) -> Iterator[dict[str, Any]]:
+    """What a row that goes adds to the sums of its session: to the whole, and to what a key has used in it."""
+    if row["session_id"] is None or row["user_id"] == DELETED:
+        return
+    cost = None if row["cost"] is None else int(Decimal(row["cost"]).scaleb(8))
+    for key_id in {None, row["key_id"]}:
+        target = _session_sum(row["user_id"], row["session_id"], key_id)
+        yield {"scope": SESSION, "target_id": target, "quarter": FOLDED, **_counted(row, cost)}
+
+
 def _plus(first: Amount, second: Amount) -> Amount:
     return Amount(first.tokens + second.tokens, first.cost + second.cost)
 
@@ -196,10 +232,14 @@ def _portions(ids: Collection[str]) -> Iterator[list[str]]:
 def sums_of(values: Mapping[str, Any], *, quarter: int, cost: int | None) -> list[dict[str, Any]]:
     """What a row of the ledger adds to which sums, always in this order, so that two writers never wait in a circle."""
     targets = [("server", ALL), ("user", values["user_id"]), ("agent", values["agent_id"]), ("key", values["key_id"])]
-    counted = {
+    counted = _counted(values, cost)
+    return [{"scope": scope, "target_id": target, "quarter": quarter, **counted} for scope, target in targets if target]
+
+
+def _counted(values: Mapping[Any, Any], cost: int | None) -> dict[str, int]:
+    return {
         "calls": 1,
         "unpriced_calls": int(cost is None),
         **{name: values[name] for name in TOKENS},
         "cost": cost or 0,
     }
-    return [{"scope": scope, "target_id": target, "quarter": quarter, **counted} for scope, target in targets if target]
