@@ -56,8 +56,8 @@ def html_text(content: bytes, declared: str | None = None) -> tuple[str, str]:
     """
     head = content[:_LOOKED_AT]
     said = _CHARSET.search(head) or _XML_ENCODING.search(head)
-    name = (said[1].decode("ascii", "replace") if said else declared or "").lower()
-    found = decoded(content, _ALIASES.get(name, name) or None)
+    names = [name.lower() for name in (said[1].decode("ascii", "replace") if said else "", declared or "")]
+    found = decoded(content, *(_ALIASES.get(name, name) for name in names))
     if found is None:
         raise DocumentRefusedError("unsupported")
     return found.text, found.encoding
