@@ -63,6 +63,15 @@ def html_text(content: bytes, declared: str | None = None) -> tuple[str, str]:
     return found.text, found.encoding
 
 
+def add_page(draft: TextDraft, content: bytes, declared: str | None = None) -> None:
+    """Adds the page that is the body of a mail; bytes that are no text add nothing, as in a plain body."""
+    try:
+        source, _ = html_text(content, declared)
+    except DocumentRefusedError:
+        return
+    add_html(draft, source, has_title=False)
+
+
 def add_html(draft: TextDraft, source: str, *, has_title: bool = True) -> None:
     """Adds what the page says. A page that is all navigation is taken whole rather than not at all."""
     before = draft.length
