@@ -199,16 +199,16 @@ def _chinese(text: str) -> float:
 
 
 def _alphabetic(text: str) -> float:
-    return max(_share(text, lambda letter: float(_is_in(letter, alphabet))) for alphabet in _ALPHABETS)
+    return max(_share_in(text, alphabet) for alphabet in _ALPHABETS)
 
 
 def _korean(text: str) -> float:
     """A little less than certain: Greek with its bytes exchanged is in this block as well."""
-    return 0.95 * _share(text, lambda letter: float(_is_in(letter, _HANGUL)))
+    return 0.95 * _share_in(text, _HANGUL)
 
 
-def _is_in(letter: str, block: range) -> bool:
-    return ord(letter) in block or letter in _PUNCTUATION
+def _share_in(text: str, block: range) -> float:
+    return _share(text, lambda letter: float(ord(letter) in block or letter in _PUNCTUATION))
 
 
 def _wide_script(text: str) -> float:

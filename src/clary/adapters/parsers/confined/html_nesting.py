@@ -6,14 +6,13 @@ Knows what ends what, not what is shown: that is `html_page`'s. Elements inside 
 from collections import Counter
 from typing import Final
 
-_TABLE: Final = frozenset("table caption thead tbody tfoot tr td th".split())
-_PARAGRAPH_ENDS: Final = frozenset(
-    (
-        "address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer form "
-        "h1 h2 h3 h4 h5 h6 header hgroup hr main menu nav ol p pre section summary table ul li dd dt"
-    ).split()
+_TABLE: Final = frozenset({"table", "caption", "thead", "tbody", "tfoot", "tr", "td", "th"})
+_PARAGRAPH_ENDS_NAMES: Final = (
+    "address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer form "
+    "h1 h2 h3 h4 h5 h6 header hgroup hr main menu nav ol p pre section summary table ul li dd dt"
 )
-_TRACKED: Final = _TABLE | _PARAGRAPH_ENDS - {"hr"} | frozenset("html head body option optgroup".split())
+_PARAGRAPH_ENDS: Final = frozenset(_PARAGRAPH_ENDS_NAMES.split())
+_TRACKED: Final = _TABLE | _PARAGRAPH_ENDS - {"hr"} | {"html", "head", "body", "option", "optgroup"}
 _ENDED_BY: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
     tag: (frozenset(ended.split()), frozenset(bounds.split()) | {"table"})
     for tags, ended, bounds in (
@@ -31,7 +30,7 @@ _ENDED_BY: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
 _NOTHING: Final = (frozenset[str](), frozenset[str]())
 _CELLS: Final = frozenset({"td", "th", "caption", "table"})
 _NO_ENDS_OF_CELLS: Final = _TRACKED - _TABLE - {"html", "body"}
-_SEALED: Final = frozenset("template select object svg math iframe".split())
+_SEALED: Final = frozenset({"template", "select", "object", "svg", "math", "iframe"})
 """Whatever is in these ends them as little as what is around them; only their own end tags do."""
 _LOOKED_AT: Final = 200
 """Elements; nobody nests deeper, and a page made to take time takes none."""
