@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
+from clary.features.knowledge.ports.calls import REFUSALS as REFUSALS
 from clary.features.knowledge.ports.calls import CallMeter as CallMeter
 from clary.features.knowledge.ports.calls import CallMeters as CallMeters
 from clary.features.knowledge.ports.calls import CallRefusedError as CallRefusedError
