@@ -356,6 +356,14 @@ class FoundPassage(NamedTuple):
 class PassageFinder(Protocol):
     """Asks one base as its people do."""
 
+    async def prepare(self, *, kdb_id: str) -> None:
+        """Waits until the base can be asked without delay; one that is gone or in trouble shows when it is asked.
+
+        Raises:
+            UnavailableError
+        """
+        ...
+
     async def find(self, *, kdb_id: str, query: str, top_k: int, mode: str | None) -> Sequence[FoundPassage]:
         """Results, best first; `mode` None: the base's own.
 
