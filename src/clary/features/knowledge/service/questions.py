@@ -8,12 +8,7 @@ import structlog
 from clary.db.database import Database, UnavailableError
 from clary.db.session import Session
 from clary.errors import ProblemError
-from clary.features.knowledge.errors import (
-    KdbNotFoundError,
-    KdbTaskNotFoundError,
-    QueryEmptyError,
-    RetrievalTimeoutError,
-)
+from clary.features.knowledge.errors import KdbTaskNotFoundError, QueryEmptyError, RetrievalTimeoutError
 from clary.features.knowledge.policy.evaluating import TOP_K, Score, has_fallen, mrr_of, rank_of, recall_of
 from clary.features.knowledge.ports import FoundPassage, PassageFinder
 from clary.features.knowledge.repository.bases import BaseRepository
@@ -66,9 +61,6 @@ class QuestionSets:
             KdbNotFoundError, KdbForbiddenError, ObjectLimitError
         """
         base = await self._access.get(db, identity=identity, kdb_id=kdb_id, right="write")
-        # Of two at a time the second one sees what the first one wrote.
-        if await BaseRepository(db).find_for_change(base.id) is None:
-            raise KdbNotFoundError
         questions = QuestionRepository(db)
         if replaces:
             await questions.remove_all(base.id)

@@ -315,7 +315,6 @@ class Retriever:
             for each in chosen:
                 if await self._presenter.results(db, bases, [each], Question(asked.question.query), ()) is not None:
                     left.append(each)
-            # On PostgreSQL each statement sees the rows anew: one more may vanish in between.
             return await self._presenter.results(db, bases, left, asked.question, asked.words) or []
 
     def _note_soon(self, sources: Sequence[Source]) -> None:
