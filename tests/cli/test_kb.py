@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from clary.cli import app
+from clary.features.knowledge.service import Answer, Question, Retriever
 from support.schema import database_environment
 from support.server_process import running, signed_in
 
@@ -103,6 +104,10 @@ def test_without_a_server_a_folder_is_taken_in_searched_and_judged(tmp_path: Pat
         (("query", "Sea", "x", "--mode", "best"), "a mode is one of hybrid, lexical, vector"),
         (("query", "Sea", "x"), "User not found"),
         (("eval", "Sea", "--questions", "bad.jsonl"), "line 2 of bad.jsonl is no question"),
+        (("eval", "Sea", "--questions", "blank.jsonl"), "line 1 of blank.jsonl is no question"),
+        (("eval", "Sea", "--questions", "long.jsonl"), "line 1 of long.jsonl is no question"),
+        (("eval", "Sea", "--questions", "typo.jsonl"), "line 1 of typo.jsonl is no question"),
+        (("eval", "Sea", "--questions", "many.jsonl"), "line 1 of many.jsonl is no question"),
         (("eval", "Sea", "--questions", "wide.jsonl"), "wide.jsonl is not UTF-8"),
         (("eval", "Sea", "--questions", "empty.jsonl"), "empty.jsonl has no questions"),
     ],
@@ -112,8 +117,54 @@ def test_what_cannot_be_done_is_one_line(
 ) -> None:
     good = json.dumps({"question": "q", "expected": [{"contains": "x"}]})
     (tmp_path / "bad.jsonl").write_text(f"{good}\n{{}}\n", "utf-8")
+    for name, question, expected in (
+        ("blank", " \u3000", [{"contains": "x"}]),
+        ("long", "q", [{"doc_name": "x" * 256}]),
+        ("typo", "q", [{"docname": "x"}]),
+        ("many", "q", [{"contains": "x"}] * 101),
+    ):
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps({"question": question, "expected": expected}), "utf-8")
     (tmp_path / "wide.jsonl").write_text(good, "utf-16")
     (tmp_path / "empty.jsonl").write_text("\n", "utf-8")
     monkeypatch.chdir(tmp_path)
     done = clary(tmp_path, "kb", *arguments, "--user", "nobody")
     assert (done.exit_code, done.stderr) == (1, line + "\n")
+
+
+def test_a_base_that_is_made_is_one_that_the_interface_would_make(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path)
+    (folder / "empty.txt").unlink()
+    clary(tmp_path, "user", "add", "pia", "--password-stdin", stdin=PASSWORD)
+    refused = "a base has a name of at most 128 characters on one line, and a type of letters, digits, - and _\n"
+    wrong = [("x" * 129, "document"), ("a\nb", "document"), ("Sea", "no type"), ("Sea", "x" * 53)]
+    create = ("--user", "pia", "--create")
+    for name, kind in wrong:
+        done = clary(tmp_path, "kb", "import", str(folder), name, *create, "--type", kind)
+        assert (done.exit_code, done.stderr) == (1, refused)
+    empty = clary(tmp_path, "kb", "import", str(folder), "  ", *create)
+    assert (empty.exit_code, empty.stderr) == (1, "The name must not be empty\n")
+    first, again = (clary(tmp_path, "kb", "import", str(folder), " Sea ", *create) for _ in range(2))
+    assert (first.stdout, again.stdout) == (
+        "2 taken in, 0 there already, 0 refused\n",
+        "0 taken in, 2 there already, 0 refused\n",
+    )
+
+
+def test_a_query_that_names_no_number_gives_as_many_as_the_base_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Question] = []
+
+    async def retrieve(_self: Retriever, *, question: Question, **_more: object) -> tuple[Answer, str]:
+        asked.append(question)
+        return Answer([], 0, "lexical", [], 0), ""
+
+    monkeypatch.setattr(Retriever, "retrieve", retrieve)
+    folder = folder_in(tmp_path)
+    clary(tmp_path, "user", "add", "pia", "--password-stdin", stdin=PASSWORD)
+    clary(tmp_path, "kb", "import", str(folder), "Sea", "--user", "pia", "--create", "--no-wait")
+    for more in ((), ("--top-k", "3")):
+        done = clary(tmp_path, "kb", "query", "Sea", "tides", "--user", "pia", *more)
+        assert (done.exit_code, done.stdout) == (0, "nothing found\n"), done.stderr
+
+    assert [each.top_k for each in asked] == [None, 3]

@@ -203,6 +203,7 @@ def msg(
     attachments: Mapping[str, bytes] | None = None,
     inner: bytes | None = None,
     inner_attachments: Mapping[str, bytes] | None = None,
+    page: bytes | None = None,
 ) -> bytes:
     """An Outlook message."""
 
@@ -214,6 +215,7 @@ def msg(
         **properties,
         **dict([text("0037", subject), text("1000", body), text("0C1A", "张三"), text("0C1F", "zhang@example.com")]),
         **dict([text("0E04", "李四")]),
+        **({} if page is None else {"__substg1.0_10130102": page}),
     }
 
     def attached(files: Mapping[str, bytes] | None) -> dict[str, bytes | Tree]:

@@ -14,7 +14,6 @@ User = Annotated[str, typer.Option("--user", metavar="USER", help="User name or 
 Base = Annotated[str, typer.Argument(metavar="BASE", help="Id or name of the knowledge base.")]
 Mode = Annotated[str | None, typer.Option(help="hybrid, lexical or vector; the base's own if left out.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
-MAX_QUESTION = 4000
 EXPECTED = frozenset({"doc_id", "doc_name", "contains"})
 MODES = ("hybrid", "lexical", "vector")
 
@@ -57,7 +56,9 @@ def query(
     base: Base,
     question: Annotated[str, typer.Argument(metavar="QUESTION")],
     user: User,
-    top_k: Annotated[int, typer.Option(min=1, max=100, help="How many passages.")] = 10,
+    top_k: Annotated[
+        int | None, typer.Option(min=1, max=100, help="How many passages; as the base says if left out.")
+    ] = None,
     mode: Mode = None,
     as_json: AsJson = False,
 ) -> None:
@@ -146,36 +147,30 @@ def _questions_in(path: Path) -> list[Any]:
         text = path.read_text("utf-8")
     except UnicodeDecodeError:
         fail(f"{path.name} is not UTF-8")
+    from clary.features.knowledge.service import question_of
+
     items: list[Any] = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         try:
             item = json.loads(line)
+            _require_known(item)
+            items.append(question_of(item))
         except ValueError:
-            item = None
-        if not _is_question(item):
             fail(f"line {number} of {path.name} is no question")
-        items.append(item)
     if not items:
         fail(f"{path.name} has no questions")
     return items
 
 
-def _is_question(item: Any) -> bool:
-    """Whether it is what POST `/questions` takes."""
-    if not isinstance(item, dict):
-        return False
-    fields = cast("dict[str, Any]", item)
-    question, expected = fields.get("question"), fields.get("expected")
-    if not isinstance(question, str) or not 0 < len(question) <= MAX_QUESTION or not isinstance(expected, list):
-        return False
-    choices = cast("list[Any]", expected)
-    return bool(choices) and all(_is_expectation(each) for each in choices)
+def _require_known(item: Any) -> None:
+    """Makes sure that something is expected and no word of it is misspelled: the wire passes over unknown ones.
 
-
-def _is_expectation(item: Any) -> bool:
-    if not isinstance(item, dict) or not item:
-        return False
-    fields = cast("dict[str, Any]", item)
-    return fields.keys() <= EXPECTED and all(isinstance(value, str) for value in fields.values())
+    Raises:
+        ValueError
+    """
+    expected: Any = cast("dict[str, Any]", item).get("expected") if isinstance(item, dict) else None
+    for each in cast("list[Any]", expected) if isinstance(expected, list) else ():
+        if not isinstance(each, dict) or not each or not cast("dict[str, Any]", each).keys() <= EXPECTED:
+            raise ValueError("expected")

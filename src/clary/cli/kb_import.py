@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from clary.cli.terminal import fail, progress_bars
 from clary.errors import LimitExceededError, NotFoundError, ProblemError
 from clary.features.knowledge.errors import KdbNotFoundError
-from clary.features.knowledge.service import NewBase
+from clary.features.knowledge.service import NewBase, base_of
 from clary.features.permissions.service import Identity
 from clary.kit.file_names import clean_name
 from clary.kit.text import current_locale
@@ -86,8 +86,10 @@ async def find_base(services: Services, identity: Identity, named: str, *, kind:
     """The id of a base that somebody can read, by its id or name; `kind`: made as such when there is none.
 
     Raises:
-        KdbNotFoundError, typer.Exit: several have this name.
+        KdbNotFoundError, NameEmptyError, typer.Exit: several have this name, or none may.
     """
+    wanted = None if kind is None else _wanted(named, kind)
+    named = named if wanted is None else wanted.name
     async with services.database.read() as db:
         by_id = await services.knowledge.access.find_many(db, identity=identity, kdb_ids=[named])
         if by_id:
@@ -100,9 +102,16 @@ async def find_base(services: Services, identity: Identity, named: str, *, kind:
         return ids[0]
     if ids:
         fail(f"{len(ids)} bases are called so: name one by its id ({', '.join(ids)})")
-    if kind is None:
+    if wanted is None:
         raise KdbNotFoundError
-    return await services.knowledge.bases.add(identity=identity, wanted=NewBase(named, kind, "", {}))
+    return await services.knowledge.bases.add(identity=identity, wanted=wanted)
+
+
+def _wanted(name: str, kind: str) -> NewBase:
+    try:
+        return base_of(name, kind)
+    except ValueError:
+        fail("a base has a name of at most 128 characters on one line, and a type of letters, digits, - and _")
 
 
 async def take_in(

@@ -45,5 +45,7 @@ class Work:
             raise JobLostError
 
 
+OnFailure = Callable[[Session, Job, dict[str, Any]], Awaitable[None]]
+"""Hears in the transaction in which a job ends as failed, with the error as the row keeps it."""
 Handler = Callable[[Work], Awaitable[Any]]
 """Does a job of one kind; what it returns is the result, as JSON. A `ProblemError` ends the job with that refusal."""

@@ -7,12 +7,13 @@ from typing import Any
 import structlog
 
 from clary.db.database import Database, UnavailableError
+from clary.db.session import Session
 from clary.errors import ProblemError
 from clary.jobs.job import Job, JobBrokenError, JobLostError, RetryLaterError
 from clary.jobs.queue import JobQueue
 from clary.jobs.repository import Due, JobRepository, job_of
 from clary.jobs.tables import JobRow
-from clary.jobs.work import Handler, Work
+from clary.jobs.work import Handler, OnFailure, Work
 from clary.kit import traces
 from clary.kit.clock import Clock
 
@@ -26,13 +27,17 @@ LONGEST_WAIT_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How jobs of one kind are done; `slots`: how many at a time in this process."""
+    """How jobs of one kind are done; `slots`: how many at a time in this process.
+
+    `on_failure` hears of every job that fails, also of one whose attempts all died with their processes.
+    """
 
     name: str
     handler: Handler
     slots: int = 2
     max_attempts: int = 5
     lease_seconds: float = 20.0
+    on_failure: OnFailure | None = None
 
 
 @dataclass(slots=True)
@@ -134,6 +139,9 @@ class JobWorker:
             async with self._database.write() as db:
                 row = await JobRepository(db).take(kind.name, owner.owner_id, self._clock.epoch())
                 job = self._claimed(kind, row) if row is not None else None
+                if row is not None and job is None:
+                    await db.flush()
+                    await _tell_failed(kind, db, job_of(row), _error(JobBrokenError()))
             if row is not None:
                 self._note_turn(kind, owner.owner_id)
                 if job is not None:
@@ -176,9 +184,11 @@ class JobWorker:
         try:
             values = await self._outcome(kind, job)
             async with self._database.write() as db:
-                await JobRepository(db).change_held(
+                is_held = await JobRepository(db).change_held(
                     job.id, job.generation, **values, lease_owner=None, updated_at=self._clock.now()
                 )
+                if is_held and values["status"] == "failed":
+                    await _tell_failed(kind, db, job, values["error"])
         except JobLostError:
             log.info("job_lost", job_id=job.id)
         except UnavailableError:
@@ -262,6 +272,11 @@ class JobWorker:
             except UnavailableError:
                 log.warning("jobs_not_swept")
             await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _tell_failed(kind: Kind, db: Session, job: Job, error: dict[str, Any]) -> None:
+    if kind.on_failure is not None:
+        await kind.on_failure(db, job, error)
 
 
 def _error(problem: ProblemError) -> dict[str, Any]:

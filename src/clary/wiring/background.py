@@ -3,7 +3,7 @@
 from clary.db.database import Database
 from clary.db.notices import Notices
 from clary.jobs.queue import JobQueue
-from clary.jobs.work import Handler
+from clary.jobs.work import Handler, OnFailure
 from clary.jobs.worker import JobWorker, Kind
 from clary.kit.clock import Clock
 
@@ -45,9 +45,17 @@ class Background:
         else:
             self._worker.wake()
 
-    def register(self, name: str, handler: Handler, *, slots: int = 2, max_attempts: int = 5) -> None:
-        """Says who does jobs of a kind."""
-        self._worker.register(Kind(name, handler, slots=slots, max_attempts=max_attempts))
+    def register(
+        self,
+        name: str,
+        handler: Handler,
+        *,
+        slots: int = 2,
+        max_attempts: int = 5,
+        on_failure: OnFailure | None = None,
+    ) -> None:
+        """Says who does jobs of a kind, and who hears of those that fail."""
+        self._worker.register(Kind(name, handler, slots=slots, max_attempts=max_attempts, on_failure=on_failure))
 
     async def is_working(self) -> bool:
         """Whether jobs are done here."""

@@ -168,7 +168,9 @@ class KnowledgeServices:
         )
 
     def _register(self, background: Background) -> None:
-        background.register(REBUILD, self.builder.do, slots=1, max_attempts=MAX_ATTEMPTS)
+        background.register(
+            REBUILD, self.builder.do, slots=1, max_attempts=MAX_ATTEMPTS, on_failure=self._versions.give_up
+        )
         background.register(FOLLOW, self.follower.do, slots=1, max_attempts=PATIENCE)
         background.register(VECTORS, self.vectors.do, slots=1, max_attempts=PATIENCE)
         background.register(EVALUATE, self.question_runs.do, slots=1, max_attempts=PATIENCE)

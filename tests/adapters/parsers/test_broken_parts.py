@@ -98,6 +98,44 @@ def test_a_forwarded_mail_that_cannot_be_written_again_costs_the_mail_nothing() 
     assert "the end" in document.text
 
 
+def mail_of(body: bytes, kind: str, more: str = "") -> bytes:
+    """A mail with this body as it is, and a file."""
+    head = 'Subject: subject\nFrom: a@b.example\nContent-Type: multipart/mixed; boundary="b"\n\n'
+    parts = (f"Content-Type: {kind}\n{more}\n".encode() + body, b'Content-Type: text/plain; name="a.txt"\n\nkept')
+    return head.encode() + b"".join(b"--b\n" + part + b"\n" for part in parts) + b"--b--\n"
+
+
+@pytest.mark.parametrize("kind", ["text/plain; charset=iso-2022-jp", "text/html; charset=iso-2022-jp"])
+def test_a_mail_of_seven_bits_gives_its_text(kind: str) -> None:
+    body = "会議は十時です" if "plain" in kind else "<html><meta charset='utf-8'><p>会議は十時です</p></html>"
+
+    assert "\n\n会議は十時です\n" in read(mail_of(body.encode("iso-2022-jp"), kind), "a.eml", Limits()).text
+
+
+def test_a_page_of_seven_bits_gives_its_text() -> None:
+    page = "<html><head><meta charset='iso-2022-jp'></head><body>会議は十時です</body></html>"
+
+    assert read(page.encode("iso-2022-jp"), "a.html", Limits()).text == "会議は十時です"
+
+
+@pytest.mark.parametrize("kind", ["text/plain; charset=rot13", "text/html; charset=base64"])
+def test_a_charset_that_is_none_costs_nothing(kind: str) -> None:
+    document = read(mail_of("<p>naïve café</p>".encode("cp1252"), kind), "a.eml", Limits())
+
+    assert "naïve café" in document.text
+
+
+def test_a_body_that_is_no_text_costs_the_rest_of_the_mail_nothing() -> None:
+    document = read(mail_of(bytes(range(256)) * 20, "text/html"), "a.eml", Limits())
+
+    assert "Subject: subject" in document.text
+    assert [span.name for span in document.parts] == ["a.txt"]
+    content = old.msg("subject", "", {"good.txt": GOOD}, page=b"\0\1\2\3" * 50)
+    document = read(content, "a.msg", Limits())
+    assert "Subject: subject" in document.text
+    assert [span.name for span in document.parts] == ["good.txt"]
+
+
 def changed(archive: bytes, old_text: str, new_text: str) -> bytes:
     """The same archive with another text in its files."""
     with zipfile.ZipFile(io.BytesIO(archive)) as file:

@@ -5,6 +5,8 @@ import gzip
 import lzma
 import sqlite3
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -94,3 +96,30 @@ def test_pictures_are_pictures() -> None:
     webp = b"RIFF" + struct.pack("<I", 30) + b"WEBPVP8 " + bytes(10)
     for content in (gif, webp, b"\xff\xd8\xff\xe0\0\x10JFIF\0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"):
         assert kind_of(content, "notes.txt") == "image"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a|b\n---" + " " * 16_000 + "x|",
+        "a|b\n" + "-" * 16_000 + "x|",
+        "a|b\n" + "|-" * 8_000 + "x|",
+        "Aa: x\r\n" + " \r\n" * 1300,
+        ("Aa: \r\n" + " \r\n" * 60) * 20,
+        "#" + " " * 16_000,
+        "\\" * 16_000,
+        "~" * 16_000,
+        " " * 16_000 + "x",
+    ],
+    ids=range(9),
+)
+def test_no_note_is_slow_to_read(text: str) -> None:
+    # In a process of its own: a pattern that looks back and forth could not be stopped in this one.
+    program = (
+        "import sys; from clary.adapters.parsers.confined.reading import read\n"
+        "from clary.adapters.parsers.confined.limits import Limits; content = sys.stdin.buffer.read()\n"
+        "read(content, 'a.txt', Limits())\n"
+        "import time; began = time.process_time(); read(content, 'a.md', Limits()); read(content, 'a.json', Limits())\n"
+        "assert time.process_time() - began < 0.2"
+    )
+    subprocess.run([sys.executable, "-c", program], input=text.encode(), check=True, timeout=30)

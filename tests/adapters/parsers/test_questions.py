@@ -79,3 +79,12 @@ async def test_what_is_no_question_file_says_why(tmp_path: Path) -> None:
     assert await rows_of(tmp_path, "a.xlsx", new.docx(new.word_paragraph("x"))) is None
     assert await rows_of(tmp_path, "a.xlsx", bad.locked_office()) == "refused encrypted"
     assert await rows_of(tmp_path, "a.xlsx", bad.cut_in_half(new.xlsx({"a": ROWS}))) == "refused damaged"
+
+
+async def test_rows_of_empty_cells_are_skipped_and_counted_but_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    content = ",\nq,a\n,\n\n  ,  \nq1,a1\n,,note\nq2,\n\n"
+    assert await rows_of(tmp_path, "a.csv", content) == ([QaRow(6, "q1", "a1", {})], 5)
+    assert await rows_of(tmp_path, "a.xlsx", new.xlsx({"a": [["q1", "a1"], ["", ""], ["q2", "a2"]]})) == (
+        [QaRow(1, "q1", "a1", {}), QaRow(3, "q2", "a2", {})],
+        0,
+    )

@@ -102,7 +102,11 @@ async def test_a_spent_budget_delays_vectors_and_leaves_words_to_search(tmp_path
         # Somebody else's budget has room, and the model need not rest.
         await library.add("bob")
         await library.grant("ann", kdb_id, "user", library.ids["bob"], "read")
-        assert (await ask(library, "bob", kdb_id, "walrus"))["warnings"] == []
+        theirs = await ask(library, "bob", kdb_id, "walrus")
+        assert len(models.requests) == asked + 1
+        # What is missing is another thing by now: the vectors of the passages.
+        assert (theirs["mode"], len(theirs["warnings"])) == ("lexical", 1)
+        assert theirs["warnings"] != found["warnings"]
         assert (await library.call("admin", "PUT", path, {"tokens_per_day": 100_000}))[0] == 200
         await library.until_ready("ann", kdb_id, 1)
 

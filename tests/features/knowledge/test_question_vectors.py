@@ -88,3 +88,25 @@ async def test_a_vector_is_remembered_for_a_short_time() -> None:
     source.failure = "provider_unreachable"
     clock.move(seconds=1)
     assert not await ask(vectors, model)
+
+
+@pytest.mark.parametrize("kind", ["provider_error", "provider_bad_response", "context_exceeded"])
+async def test_a_question_the_model_refuses_is_no_trouble_of_others(kind: str) -> None:
+    vectors = QuestionVectors(monotonic=SteppedClock().monotonic)
+    source, model = model_at(ENDPOINT)
+    source.failure = kind
+    for _ in range(5):
+        assert await vectors.find(model, "much too long", dims=DIMS, whose="ann") is None
+    source.failure = None
+
+    assert await ask(vectors, model)
+
+
+async def test_a_model_that_refuses_one_question_after_the_other_rests() -> None:
+    vectors = QuestionVectors(monotonic=SteppedClock().monotonic)
+    source, model = model_at(ENDPOINT)
+    source.failure = "provider_error"
+    for query in ("one", "two", "three", "four", "five"):
+        assert await vectors.find(model, query, dims=DIMS, whose="ann") is None
+
+    assert len(source.calls) == 3

@@ -1,5 +1,6 @@
 """Question sets (product.md 5.9)."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -23,6 +24,11 @@ class KnownAnswers:
     def __init__(self, **answers: list[FoundPassage]) -> None:
         self.answers = answers
         self.asked: list[tuple[str, int, str | None]] = []
+        self.prepared = False
+
+    async def prepare(self, *, kdb_id: str) -> None:
+        """See the port."""
+        self.prepared = True
 
     async def find(self, *, kdb_id: str, query: str, top_k: int, mode: str | None) -> Sequence[FoundPassage]:
         """See the port."""
@@ -188,9 +194,44 @@ async def test_a_fall_shows_however_the_set_was_asked_before(library: Library, h
     await warning(0.0, 0.5, 3)
 
 
+async def test_a_question_that_does_not_answer_in_time_is_asked_again_and_is_no_reason_to_warn(
+    library: Library,
+) -> None:
+    class Slow(KnownAnswers):
+        timeouts = 0
+
+        async def find(self, *, kdb_id: str, query: str, top_k: int, mode: str | None) -> Sequence[FoundPassage]:
+            assert self.prepared
+            if query == "heron" and self.timeouts:
+                self.timeouts -= 1
+                raise RetrievalTimeoutError
+            return await super().find(kdb_id=kdb_id, query=query, top_k=top_k, mode=mode)
+
+    finder = library.house.services.knowledge.question_runs.finder = Slow(heron=[HERON], walrus=[WALRUS])
+    kdb_id = await library.base("alice")
+    await put(library, kdb_id, ITEMS[:2])
+    recalls: list[float] = []
+    for number, timeouts in enumerate((0, 2, 1000), 1):
+        finder.timeouts = timeouts
+        await library.update("alice", kdb_id, kdb_setting={"chunk": {"target_chars": 300 + number}})
+        recalls.append((await results(library, kdb_id, number))[0]["recall"])
+
+    assert recalls == [1.0, 1.0, 0.5]
+    assert "warning" not in (await library.info("alice", kdb_id))["index"]
+
+
+async def test_two_who_replace_the_set_at_a_time_leave_one_set(library: Library) -> None:
+    kdb_id = await library.base("alice")
+    await put(library, kdb_id, ITEMS[:1])
+
+    await asyncio.gather(*(put(library, kdb_id, ITEMS) for _ in range(4)))
+
+    assert (await library.get("alice", f"{PREFIX}/questions?kdb_id={kdb_id}"))["total"] == len(ITEMS)
+
+
 async def test_a_question_that_times_out_is_missed_and_a_server_in_trouble_is_asked_again(library: Library) -> None:
     class Troubled(KnownAnswers):
-        faults: ClassVar[list[Exception]] = [UnavailableError(), RetrievalTimeoutError()]
+        faults: ClassVar[list[Exception]] = [UnavailableError(), *[RetrievalTimeoutError()] * 3]
 
         async def find(self, *, kdb_id: str, query: str, top_k: int, mode: str | None) -> Sequence[FoundPassage]:
             if self.faults:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from clary.features.knowledge.ports import IndexKey
+from clary.features.knowledge.service import retrieving
 from clary.features.knowledge.tables import KnowledgePassageRow
 from features.knowledge.library import PREFIX, Library
 from support.calls import provider_body
@@ -293,6 +294,39 @@ async def test_vectors_and_words_are_one_order_and_a_model_in_trouble_costs_a_wa
     assert (down["mode"], len(down["warnings"]), down["results"][0]["title"]) == ("lexical", 1, "granite.txt")
     again = await ask(library, kdb_id, "quartz")
     assert (again["mode"], again["warnings"]) == ("lexical", down["warnings"])
+
+
+async def test_a_base_whose_vectors_are_still_to_come_answers_in_full_text_and_says_so(library: Library) -> None:
+    library.source.refused = "Quartz"
+    kdb_id = await library.base("ann", kdb_setting={"embedding": {"mode": "embedded"}})
+    await library.upload("ann", kdb_id, quartz=STONES["quartz"])
+
+    for mode in ("hybrid", "vector"):
+        data = await ask(library, kdb_id, "quartz", mode=mode)
+        assert (data["mode"], len(data["warnings"]), len(data["results"])) == ("lexical", 1, 1)
+    library.source.refused = None
+    await library.until_ready("ann", kdb_id, 1)
+    assert (await ask(library, kdb_id, "quartz"))["warnings"] == []
+
+
+async def test_what_vanishes_at_the_last_look_costs_itself_alone(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kdb_id = await library.base("ann", **LEXICAL)
+    await library.upload("ann", kdb_id, **{f"n{n}": f"The walrus of beach {n}." for n in range(5)})
+    real = retrieving.rerank
+
+    async def vanish(database: Any, asked: Any, candidates: Any) -> Any:
+        ranked = await real(database, asked, candidates)
+        async with database.write() as db:
+            gone = ranked[0].facts.key.number
+            await db.execute(delete(KnowledgePassageRow).where(KnowledgePassageRow.number == gone))
+        return ranked
+
+    monkeypatch.setattr(retrieving, "rerank", vanish)
+    data = await ask(library, kdb_id, "walrus")
+
+    assert (len(data["results"]), data["total"]) == (3, 4)
 
 
 async def test_rows_of_a_qa_base_are_found_by_question_and_by_answer(library: Library) -> None:

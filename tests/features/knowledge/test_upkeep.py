@@ -71,6 +71,23 @@ async def test_what_is_cleared_leaves_the_files_though_nobody_asks(
         await library.until(is_gone)
 
 
+async def test_a_version_that_is_being_built_is_followed_where_the_present_one_is(library: Library) -> None:
+    retrieval = library.house.services.knowledge.retrieval
+    asked, unasked = [await library.base("ann", kdb_setting=EMBEDDED) for _ in range(2)]
+    for kdb_id in (asked, unasked):
+        await library.upload("ann", kdb_id, a="The walrus sleeps.")
+        await library.until_ready("ann", kdb_id, 1)
+    assert await titles(library, asked, "walrus") == ["a.txt"]
+    library.source.gate.clear()
+    for kdb_id in (asked, unasked):
+        await library.update("ann", kdb_id, kdb_setting={"chunk": {"target_chars": 300}})
+
+    await retrieval.follower.tend()
+
+    assert folders(library) == {f"{asked}.1", f"{asked}.2"}
+    library.source.gate.set()
+
+
 async def test_who_missed_forgotten_removals_begins_anew(library: Library) -> None:
     services = library.house.services
     index, follower = services.knowledge.search_index, services.knowledge.retrieval.follower

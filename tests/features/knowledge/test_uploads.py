@@ -234,3 +234,18 @@ async def test_a_sweep_removes_only_files_that_no_row_and_no_upload_knows(stacks
         assert stacks.stored() == sorted([kept, coming, stranger])
     await parts.removal.sweep()
     assert stacks.stored() == sorted([kept, stranger])
+
+
+async def test_a_sweep_spares_what_a_command_beside_the_server_is_storing(stacks: Stacks) -> None:
+    kdb = await stacks.base("alice")
+    await stacks.add("alice", kdb, {"a.txt": "alfa"})
+    (kept,) = stacks.stored()
+    clock, sweep = stacks.house.clock, stacks.house.services.knowledge.documents.removal.sweep
+    coming = kept.with_name(f"{kept.name[:2]}{new_hex(30)}.{int(clock.epoch()):x}")
+    coming.write_bytes(b"x")
+    await sweep()
+    assert stacks.stored() == sorted([kept, coming])
+    # On PostgreSQL it may be the upload of another machine.
+    clock.move(seconds=3700 if stacks.database.is_sqlite else 25 * 3600)
+    await sweep()
+    assert stacks.stored() == [kept]

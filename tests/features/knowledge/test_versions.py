@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from clary.adapters.text_analysis import FoldingAnalyzer
 from clary.features.accounts.ports import Heir
 from clary.features.knowledge.tables import KnowledgeIndexRow
+from clary.jobs.tables import JobRow
 from features.knowledge.library import PREFIX, FakeSource, Library, library_in
 from support.calls import provider_body
 
@@ -219,6 +220,50 @@ async def test_a_build_that_fails_keeps_the_version_and_says_why(library: Librar
     info = await library.until_ready("alice", kdb_id, 3)
     assert info["index"]["embedding"] == {"mode": "provider", "model": "large", "dims": 64}
     assert "error" not in info["index"]
+
+
+async def test_a_build_whose_attempts_are_used_up_fails_and_may_be_begun_again(library: Library) -> None:
+    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
+    await library.upload("alice", kdb_id, a=LONG)
+    before = await library.until_ready("alice", kdb_id, 1)
+    library.source.gate.clear()
+    chunk = {"target_chars": 200, "overlap_chars": 0}
+    task_id = (await library.update("alice", kdb_id, kdb_setting={"chunk": chunk}))["reindex_task_id"]
+    async with library.house.services.database.write() as db:
+        # As after so many deaths of its process.
+        dead = {"attempts": 5, "status": "pending", "generation": JobRow.generation + 10, "due_at": 0.0}
+        await db.execute(update(JobRow).where(JobRow.kind == "knowledge.rebuild").values(**dead))
+
+    async def has_failed() -> bool:
+        return "error" in (await library.info("alice", kdb_id))["index"]
+
+    await library.until(has_failed)
+    info = await library.info("alice", kdb_id)
+    assert (info["index"]["version"], info["index"]["state"], info["passages"]) == (1, "ready", before["passages"])
+    assert info["index"]["error"]["message"]
+    library.source.gate.set()
+    again = (await library.update("alice", kdb_id, kdb_setting={"chunk": chunk}))["reindex_task_id"]
+    assert again not in (None, task_id)
+    after = await library.until_ready("alice", kdb_id, 3)
+    assert "error" not in after["index"]
+    await library.until(lambda: only_version(library, kdb_id, 3))
+
+
+async def test_a_build_that_nobody_does_any_more_is_begun_again_when_it_is_wanted_again(library: Library) -> None:
+    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
+    await library.upload("alice", kdb_id, a=LONG)
+    await library.until_ready("alice", kdb_id, 1)
+    library.source.gate.clear()
+    chunk = {"target_chars": 200, "overlap_chars": 0}
+    task_id = (await library.update("alice", kdb_id, kdb_setting={"chunk": chunk}))["reindex_task_id"]
+    async with library.house.services.database.write() as db:
+        await db.execute(delete(JobRow).where(JobRow.kind == "knowledge.rebuild"))
+    library.source.gate.set()
+
+    again = (await library.update("alice", kdb_id, kdb_setting={"chunk": chunk}))["reindex_task_id"]
+
+    assert again == task_id
+    await library.until_ready("alice", kdb_id, 2)
 
 
 async def failed_build(library: Library) -> tuple[str, dict[str, Any]]:

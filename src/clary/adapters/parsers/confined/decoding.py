@@ -54,6 +54,25 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ESCAPES: Final = (
+    ("iso2022", re.compile(rb"[\x1b\x0e]")),
+    ("hz", re.compile(rb"~\{")),
+    ("utf-7", re.compile(rb"\+[A-Za-z0-9+/]{3}")),
+)
+"""What shows that an encoding of seven bits is in use."""
+_NO_ENCODINGS: Final = frozenset(
+    {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined", "charmap", "mbcs", "oem"}
+)
+_ALPHABETS: Final = tuple(
+    range(*bounds)
+    for bounds in (
+        *((0x80, 0x250), (0x370, 0x400), (0x400, 0x530), (0x530, 0x590), (0x590, 0x600), (0x600, 0x780)),
+        *((start, start + 0x80) for start in range(0x900, 0x1000, 0x80)),
+        *((0x1000, 0x10A0), (0x10A0, 0x1100), (0x1200, 0x13A0), (0x1780, 0x1800)),
+    )
+)
+"""Latin, Greek, Cyrillic and so on: blocks of letters; a text is in one of them."""
+_HANGUL: Final = range(0xAC00, 0xD7A4)
 
 
 class Decoded(NamedTuple):
@@ -63,8 +82,12 @@ class Decoded(NamedTuple):
     encoding: str
 
 
-def decoded(content: bytes, declared: str | None = None) -> Decoded | None:
-    """The text of bytes; None if they are none. A byte order mark counts most, then UTF-8, then what is declared."""
+def decoded(content: bytes, *declared: str | None) -> Decoded | None:
+    """The text of bytes; None if they are none.
+
+    A byte order mark counts most, then a declared encoding of seven bits whose escapes occur, then UTF-8, then what is
+    declared otherwise, the first one before the others.
+    """
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return Decoded(content.decode(encoding, "replace").removeprefix("\ufeff"), encoding.removesuffix("-sig"))
@@ -73,27 +96,56 @@ def decoded(content: bytes, declared: str | None = None) -> Decoded | None:
         return Decoded(content.decode(wide, "replace"), wide[:6])
     if b"\0" in content[:_SAMPLE]:
         return None
-    for encoding in filter(None, ("utf-8", declared)):
+    names = [name for each in declared if each and (name := _codec_of(each)) is not None]
+    for encoding in names:
+        text = _unescaped(content, encoding)
+        if text is not None:
+            return Decoded(text, encoding)
+    for encoding in ("utf-8", *names):
         text = _strict(content, encoding)
         if text is not None and not _is_binary(text[:_SAMPLE]):
-            return Decoded(text, codecs.lookup(encoding).name)
+            return Decoded(text, encoding)
     return _guessed(content)
 
 
+def _codec_of(declared: str) -> str | None:
+    """The name of the encoding that is declared; None: nobody writes texts in it, or it is none at all."""
+    try:
+        name = codecs.lookup(declared).name
+        # Codecs of bytes (`base64`) and of letters (`rot13`) refuse to be this.
+        b"a".decode(name, "ignore")
+    except (LookupError, ValueError):
+        return None
+    return None if name in _NO_ENCODINGS else name
+
+
+def _unescaped(content: bytes, encoding: str) -> str | None:
+    """The text of an encoding whose bytes are all ASCII: whoever takes them for UTF-8 finds no fault, and no text."""
+    escape = next((escape for prefix, escape in _ESCAPES if encoding.startswith(prefix)), None)
+    if escape is None or not content.isascii() or escape.search(content) is None:
+        return None
+    # Mails say `iso-2022-jp` of more than its standard has.
+    wider = ("iso2022_jp_ext",) if encoding.startswith("iso2022_jp") else ()
+    found = (_strict(content, each) for each in (encoding, *wider))
+    return next((text for text in found if text is not None), content.decode(encoding, "replace"))
+
+
 def _wide(sample: bytes) -> str | None:
-    """UTF-16 without a mark: its bytes are letters and zeros in turn, or it reads as common Chinese."""
+    """UTF-16 without a mark: its bytes are letters and zeros in turn, or it reads as a text of one script."""
     if len(sample) < 4:
         return None
     even = sample[: len(sample) // 2 * 2]
+    best, best_score = None, 0.6
     for encoding, zeros, others in (("utf-16-le", even[1::2], even[::2]), ("utf-16-be", even[::2], even[1::2])):
         text = _strict(even, encoding, is_whole=False)
         if text is None or _is_binary(text) or "\0" in text:
             continue
         if zeros.count(0) > len(zeros) * 0.4 and others.count(0) < len(others) * 0.02:
             return encoding
-        if b"\0" in sample and _chinese(text) > 0.6:
-            return encoding
-    return None
+        score = max(judge(text) for judge in _SCRIPTS) if b"\0" in sample else 0.0
+        if score > best_score:
+            best, best_score = encoding, score
+    return best
 
 
 def _strict(content: bytes, encoding: str, *, is_whole: bool = True) -> str | None:
@@ -146,10 +198,25 @@ def _chinese(text: str) -> float:
     return _share(text, lambda letter: _worth(letter, _CHINESE, _FIRST_LEVEL))
 
 
-def _wide_chinese(text: str) -> float:
+def _alphabetic(text: str) -> float:
+    return max(_share_in(text, alphabet) for alphabet in _ALPHABETS)
+
+
+def _korean(text: str) -> float:
+    """A little less than certain: Greek with its bytes exchanged is in this block as well."""
+    return 0.95 * _share_in(text, _HANGUL)
+
+
+def _share_in(text: str, block: range) -> float:
+    return _share(text, lambda letter: float(ord(letter) in block or letter in _PUNCTUATION))
+
+
+def _wide_script(text: str) -> float:
     """Only in use where it is nearly certain: any bytes are characters in UTF-16."""
-    score = _chinese(text)
-    return score * 0.9 if score > 0.55 and not any("\ud800" <= letter <= "\uf8ff" for letter in text) else 0.0
+    if any("\ud800" <= letter <= "\uf8ff" for letter in text):
+        return 0.0
+    chinese, others = _chinese(text), max(_japanese(text), _alphabetic(text))
+    return 0.9 * max(chinese if chinese > 0.55 else 0.0, others if others > 0.8 else 0.0)
 
 
 def _traditional(text: str) -> float:
@@ -176,6 +243,7 @@ def _latin(text: str) -> float:
     return min(1.0, 0.5 * known + 0.5 * near / foreign) * 0.8 if foreign else 0.0
 
 
+_SCRIPTS: Final = (_chinese, _traditional, _japanese, _korean, _alphabetic)
 _CANDIDATES: Final[tuple[tuple[str, Callable[[str], float]], ...]] = (
     ("gb18030", _chinese),
     ("cp950", _traditional),
@@ -183,6 +251,6 @@ _CANDIDATES: Final[tuple[tuple[str, Callable[[str], float]], ...]] = (
     ("cp932", _japanese),
     ("euc_jp", _japanese),
     ("cp1252", _latin),
-    ("utf-16-le", _wide_chinese),
-    ("utf-16-be", _wide_chinese),
+    ("utf-16-le", _wide_script),
+    ("utf-16-be", _wide_script),
 )

@@ -7,6 +7,7 @@ from typing import Final
 
 from clary.adapters.parsers.confined.decoding import decoded
 from clary.adapters.parsers.confined.drafting import TextDraft, cleaned, one_line
+from clary.adapters.parsers.confined.html_nesting import OpenElements
 from clary.adapters.parsers.confined.limits import Limits
 from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument
 
@@ -56,11 +57,20 @@ def html_text(content: bytes, declared: str | None = None) -> tuple[str, str]:
     """
     head = content[:_LOOKED_AT]
     said = _CHARSET.search(head) or _XML_ENCODING.search(head)
-    name = (said[1].decode("ascii", "replace") if said else declared or "").lower()
-    found = decoded(content, _ALIASES.get(name, name) or None)
+    names = [name.lower() for name in (said[1].decode("ascii", "replace") if said else "", declared or "")]
+    found = decoded(content, *(_ALIASES.get(name, name) for name in names))
     if found is None:
         raise DocumentRefusedError("unsupported")
     return found.text, found.encoding
+
+
+def add_page(draft: TextDraft, content: bytes, declared: str | None = None) -> None:
+    """Adds the page that is the body of a mail; bytes that are no text add nothing, as in a plain body."""
+    try:
+        source, _ = html_text(content, declared)
+    except DocumentRefusedError:
+        return
+    add_html(draft, source, has_title=False)
 
 
 def add_html(draft: TextDraft, source: str, *, has_title: bool = True) -> None:
@@ -70,7 +80,7 @@ def add_html(draft: TextDraft, source: str, *, has_title: bool = True) -> None:
         page = _Page(draft, skipped, has_title=has_title)
         page.feed(_UNCLOSED.sub("&lt;", source))
         page.close()
-        page.flush()
+        page.finish()
         if draft.length > before:
             return
 
@@ -84,8 +94,7 @@ class _Page(HTMLParser):
         self._skipped_tags = skipped
         self._has_title = has_title
         self._text: list[str] = []
-        self._skipping: str | None = None
-        self._skip_depth = 0
+        self._open = OpenElements()
         self._heading: int | None = None
         self._is_title = False
         self._title: list[str] = []
@@ -96,11 +105,9 @@ class _Page(HTMLParser):
     # ---- The parser's side
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self._skipping is not None:
-            self._skip_depth += tag == self._skipping
-            return
-        if tag not in _VOID and (tag in self._skipped_tags or self._is_hidden(tag, dict(attrs))):
-            self._skipping, self._skip_depth = tag, 1
+        if tag not in _VOID:
+            self._open.begin(tag, is_hidden=tag in self._skipped_tags or self._is_hidden(tag, dict(attrs)))
+        if self._open.is_hidden:
             return
         if tag == "title":
             self._is_title = True
@@ -119,10 +126,7 @@ class _Page(HTMLParser):
             self._pre += tag == "pre"
 
     def handle_endtag(self, tag: str) -> None:
-        if self._skipping is not None:
-            self._skip_depth -= tag == self._skipping
-            if not self._skip_depth:
-                self._skipping = None
+        if not self._open.end(tag):
             return
         if tag == "title":
             self._is_title = False
@@ -138,10 +142,16 @@ class _Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._is_title:
             self._title.append(data)
-        elif self._skipping is None:
+        elif not self._open.is_hidden:
             self._text.append(data if self._pre else data.replace("\n", " "))
 
     # ---- The draft's side
+
+    def finish(self) -> None:
+        """Ends the page: tables that nobody has ended as well."""
+        self.flush()
+        while self._tables:
+            self._end_table()
 
     def flush(self) -> None:
         """Ends a block."""

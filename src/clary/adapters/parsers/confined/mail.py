@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from clary.adapters.parsers.confined.decoding import decoded
 from clary.adapters.parsers.confined.drafting import TextDraft, one_line
-from clary.adapters.parsers.confined.html_page import add_html, html_text
+from clary.adapters.parsers.confined.html_page import add_page
 from clary.adapters.parsers.confined.limits import Limits
 from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument
 
@@ -138,7 +138,7 @@ def _add_bodies(draft: TextDraft, bodies: dict[str, list[EmailMessage]]) -> None
             draft.paragraph(found.text)
     if draft.length == before:
         for part in bodies["html"]:
-            add_html(draft, html_text(_content(part), part.get_content_charset())[0], has_title=False)
+            add_page(draft, _content(part), part.get_content_charset())
 
 
 def _content(part: EmailMessage) -> bytes:

@@ -6,7 +6,8 @@ from typing import Final
 _HTML: Final = re.compile(
     rb"(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html|head|body)[\s>]", re.I | re.S
 )
-_HEADER: Final = re.compile(rb"(?:[A-Za-z][\w-]{1,60}:[ \t][^\n]{0,1000}\r?\n(?:[ \t][^\n]{0,1000}\r?\n){0,50}){3}")
+# Every run is taken whole: the first bytes of any file are looked at, also in the server's own process.
+_HEADER: Final = re.compile(rb"(?:[A-Za-z][\w-]{1,60}+:[ \t][^\n]{0,1000}+\n(?:[ \t][^\n]{0,1000}+\n){0,50}+){3}")
 _MAIL_HEADER: Final = re.compile(
     rb"^(?:Received|Return-Path|Message-ID|MIME-Version|From|Delivered-To|Subject|Date):", re.I | re.M
 )

@@ -5,7 +5,7 @@ from typing import Final
 from clary.adapters.parsers.confined.compound import CompoundFile, opened
 from clary.adapters.parsers.confined.decoding import decoded
 from clary.adapters.parsers.confined.drafting import TextDraft
-from clary.adapters.parsers.confined.html_page import add_html, html_text
+from clary.adapters.parsers.confined.html_page import add_page
 from clary.adapters.parsers.confined.limits import Limits
 from clary.adapters.parsers.confined.mail import (
     Attachment,
@@ -90,7 +90,7 @@ def _add_message(draft: TextDraft, message: _Message, depth: int, read: Reader) 
     if body.strip():
         draft.paragraph(body)
     elif page:
-        add_html(draft, html_text(page)[0], has_title=False)
+        add_page(draft, page)
     files: list[Attachment] = []
     for attachment in message.attachments():
         name = attachment.text(*_NAMES)

@@ -12,7 +12,8 @@ from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument
 
 _ATX: Final = re.compile(r" {0,3}(#{1,6})[ \t]+(\S.*)")
 _FENCE: Final = re.compile(r" {0,3}(```+|~~~+)")
-_RULE: Final = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
+# Every run is taken whole: small notes are read in the server's own process, and a line may be all blanks.
+_RULE: Final = re.compile(r" {0,3}+\|?+[ \t]*+:?+-++:?+[ \t]*+(?:\|[ \t]*+:?+-++:?+[ \t]*+)*+\|?+[ \t]*+")
 _UNDERLINE: Final = re.compile(r" {0,3}(=+|-{2,})[ \t]*")
 _FRONT: Final = "---"
 _SAMPLE: Final = 16 * 1024

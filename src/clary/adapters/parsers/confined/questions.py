@@ -29,9 +29,11 @@ def read_rows(content: bytes, name: str, limits: Limits, most_rows: int | None) 
     heads: list[str] | None = None
     found: list[QaRow] = []
     skipped = length = widest = 0
-    for position, (number, cells) in enumerate(rows):
+    is_first = True
+    for number, cells in rows:
         widest = max(widest, len(cells))
-        if position == 0 and tuple(cell.lower() for cell in cells[:2]) in _HEADS:
+        may_be_heads, is_first = is_first, is_first and not cells
+        if may_be_heads and tuple(cell.lower() for cell in cells[:2]) in _HEADS:
             heads = cells
             continue
         if len(cells) < 2 or not cells[0] or not cells[1]:
@@ -60,7 +62,11 @@ def _details(cells: list[str], heads: list[str] | None) -> dict[str, Any]:
 
 
 def _table(content: bytes, name: str, limits: Limits) -> Iterator[tuple[int, list[str]]]:
-    """Numbered rows that are not blank, of cells without blanks around."""
+    """Numbered rows of cells without blanks around.
+
+    A line without anything and a blank row of a sheet, which sheets are full of, are no rows; a line of empty cells is
+    one, without cells.
+    """
     try:
         kind = kind_of(content, name)
     except DocumentRefusedError as refused:
@@ -68,6 +74,7 @@ def _table(content: bytes, name: str, limits: Limits) -> Iterator[tuple[int, lis
             raise QaFormatError("no_rows") from None
         raise
     rows: Iterable[tuple[int, list[str]]]
+    is_delimited = kind not in ("xlsx", "xls")
     if kind == "xlsx":
         workbook = Workbook(content, limits)
         rows = workbook.rows(workbook.sheets[0]) if workbook.sheets else ()
@@ -82,5 +89,5 @@ def _table(content: bytes, name: str, limits: Limits) -> Iterator[tuple[int, lis
         cells = [cleaned(cell).strip()[:_MAX_CELL] for cell in row]
         while cells and not cells[-1]:
             cells.pop()
-        if cells:
+        if cells or (is_delimited and len(row) > 1):
             yield number, cells[:2] + [one_line(cell) for cell in cells[2:]]

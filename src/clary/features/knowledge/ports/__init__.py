@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
+from clary.features.knowledge.ports.calls import REFUSALS as REFUSALS
 from clary.features.knowledge.ports.calls import CallMeter as CallMeter
 from clary.features.knowledge.ports.calls import CallMeters as CallMeters
 from clary.features.knowledge.ports.calls import CallRefusedError as CallRefusedError
@@ -354,6 +355,14 @@ class FoundPassage(NamedTuple):
 
 class PassageFinder(Protocol):
     """Asks one base as its people do."""
+
+    async def prepare(self, *, kdb_id: str) -> None:
+        """Waits until the base can be asked without delay; one that is gone or in trouble shows when it is asked.
+
+        Raises:
+            UnavailableError
+        """
+        ...
 
     async def find(self, *, kdb_id: str, query: str, top_k: int, mode: str | None) -> Sequence[FoundPassage]:
         """Results, best first; `mode` None: the base's own.

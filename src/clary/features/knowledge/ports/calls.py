@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 
 class EmbeddingFailedError(Exception):
@@ -12,6 +12,10 @@ class EmbeddingFailedError(Exception):
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
         self.kind = kind
+
+
+REFUSALS: Final = frozenset({"provider_error", "provider_bad_response", "context_exceeded"})
+"""Kinds of trouble that a single text may be the reason of."""
 
 
 class CallRefusedError(EmbeddingFailedError):

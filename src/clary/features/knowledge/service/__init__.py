@@ -31,6 +31,7 @@ from clary.features.knowledge.service.underway import FilesUnderWay
 from clary.features.knowledge.service.uploads import DocumentLimits, DocumentUploads
 from clary.features.knowledge.service.vectors import VectorBatches, VectorFilling
 from clary.features.knowledge.service.versions import IndexVersions
+from clary.features.knowledge.service.written import base_of, question_of
 
 __all__ = [
     "Answer",
@@ -51,6 +52,8 @@ __all__ = [
     "VectorBatches",
     "VectorFilling",
     "IndexVersions",
+    "base_of",
+    "question_of",
     "ClaimDesk",
     "DocumentLimits",
     "DocumentReading",

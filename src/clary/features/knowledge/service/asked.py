@@ -1,11 +1,11 @@
 """A question as it is answered: what was asked, what the bases add to it, what there is to say about it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
 from clary.features.knowledge.policy.questions import Question
-from clary.features.knowledge.policy.ranking import Mode
+from clary.features.knowledge.policy.ranking import Evidence, Mode
 from clary.features.knowledge.ports import Embedder, IndexKey, Payer, Reranker
 from clary.features.knowledge.repository.findings import BaseNow
 from clary.kit.text import Text
@@ -17,6 +17,7 @@ LEAST_DEPTH: Final = 150
 
 NO_VECTORS = Text("该知识库没有向量，已使用全文检索", "There are no vectors here; full text was searched")
 MODEL_DOWN = Text("向量模型暂不可用，已使用全文检索", "The embedding model is not available; full text was searched")
+NONE_YET = Text("该知识库的向量尚未生成，已使用全文检索", "There are no vectors here yet; full text was searched")
 RERANKER_DOWN = Text("重排模型暂不可用，已使用融合排序", "The reranker is not available; the fused order is shown")
 RERANKERS_DIFFER = Text(
     "所选知识库的重排模型不同，已使用融合排序", "These bases have different rerankers; the fused order is shown"
@@ -71,6 +72,14 @@ class Asked:
     payer: Payer
     reranker: Reranker | None = None
     warnings: list[Text] = field(default_factory=list[Text])
+
+    def settle_mode(self, evidence: Mapping[str, Evidence]) -> None:
+        """Says so where words alone had to do, as nothing that could be found has a vector."""
+        if self.mode == "lexical" or any(each.vectors or each.cosines for each in evidence.values()):
+            return
+        if any(each.words for each in evidence.values()):
+            self.mode = "lexical"
+            self.warn(NONE_YET)
 
     def warn(self, text: Text) -> None:
         if text not in self.warnings:

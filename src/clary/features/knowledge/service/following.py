@@ -46,7 +46,8 @@ class IndexFollower:
     async def tend(self) -> None:
         """Takes out of the files what is gone from the rows, though nobody asks (contract product 5.5).
 
-        Files of bases and versions that nobody asks any more go as a whole; what is wanted after all is built anew.
+        Files of bases and versions that nobody asks any more go as a whole; what is wanted after all is built anew. A
+        version that is being built is followed where the one before it is: after the switch nobody has to wait for it.
 
         Raises:
             UnavailableError
@@ -56,7 +57,8 @@ class IndexFollower:
         changes = {IndexKey(kdb_id, version): change for kdb_id, version, change in searched}
         there = await self._index.keep_only(list(changes))
         self._tended = {key: change for key, change in self._tended.items() if key in there}
-        for key in there:
+        bases = {key.kdb_id for key in there}
+        for key in [key for key in changes if key.kdb_id in bases]:
             if self._tended.get(key) != changes[key]:
                 await self._follow_if_there(key, changes[key])
 

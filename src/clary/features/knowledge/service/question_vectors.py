@@ -6,12 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from clary.features.knowledge.ports import CallRefusedError, Embedder, EmbeddingFailedError
+from clary.features.knowledge.ports import REFUSALS, CallRefusedError, Embedder, EmbeddingFailedError
 
 SECONDS: Final = 3.0
 """A model that takes longer is done without: words answer at once."""
 REST_SECONDS: Final = 10.0
 REMEMBERED: Final = 512
+REFUSED_BEFORE_REST: Final = 3
+"""Different questions, one after the other: then it is the model, not what somebody asked."""
 REMEMBERED_SECONDS: Final = 60.0
 """Long enough for the next page of the same question, too short to hide an endpoint that is gone."""
 
@@ -37,6 +39,7 @@ class QuestionVectors:
         self._monotonic = monotonic
         self._known: OrderedDict[tuple[_Model, str], _Known] = OrderedDict()
         self._rest_until: dict[_Model, float] = {}
+        self._refused: dict[_Model, set[str]] = {}
 
     async def find(self, embedder: Embedder, query: str, *, dims: int, whose: str) -> bytes | None:
         """The vector of a question; None: the model gives none now, also if it gave one before it fell into trouble.
@@ -55,9 +58,14 @@ class QuestionVectors:
         except CallRefusedError:
             # That is about who asks, not about the model.
             return None
-        except (EmbeddingFailedError, TimeoutError):
+        except EmbeddingFailedError as failed:
+            if failed.kind not in REFUSALS or self._has_refused_many(model, query):
+                self._rest(model)
+            return None
+        except TimeoutError:
             self._rest(model)
             return None
+        self._refused.pop(model, None)
         if len(vector) != 2 * dims:
             self._rest(model)
             return None
@@ -77,7 +85,15 @@ class QuestionVectors:
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 
+    def _has_refused_many(self, model: _Model, query: str) -> bool:
+        """Whether it is no longer this question that may be the reason; nobody else's is answered in words for it."""
+        if len(self._refused) > REMEMBERED:
+            self._refused.clear()
+        self._refused.setdefault(model, set()).add(query)
+        return len(self._refused[model]) >= REFUSED_BEFORE_REST
+
     def _rest(self, model: _Model) -> None:
         now = self._monotonic()
         self._rest_until = {each: until for each, until in self._rest_until.items() if until > now}
         self._rest_until[model] = now + REST_SECONDS
+        self._refused.pop(model, None)

@@ -31,6 +31,7 @@ Trigger = Literal["manual", "reindex"]
 KIND = "knowledge.evaluate"
 MAX_QUESTIONS = 2000
 LOOK_AGAIN_SECONDS = 2.0
+_MOST_ASKED = 3
 
 
 class QuestionSets:
@@ -157,26 +158,34 @@ class QuestionRuns:
         if not await self._change(work, status="running", questions=len(questions)):
             return None
         try:
-            scores = [await self._ask(kdb_id, question, payload) for question in questions]
+            await self.finder.prepare(kdb_id=kdb_id)
+            answers = [await self._ask(kdb_id, question, payload) for question in questions]
         except UnavailableError:
             # The job is repeated.
             raise
         except ProblemError:
             await self._change(work, status="failed")
             raise
-        await self._finish(work, scores)
+        await self._finish(work, [score for score, _ in answers], is_sure=all(answered for _, answered in answers))
         return None
 
-    async def _ask(self, kdb_id: str, question: KnowledgeQuestionRow, payload: Json) -> Score:
-        found: Sequence[FoundPassage] = ()
-        try:
-            found = await self.finder.find(
-                kdb_id=kdb_id, query=question.question, top_k=payload["top_k"], mode=payload["mode"]
-            )
-        except (RetrievalTimeoutError, QueryEmptyError) as refused:
-            # Whoever asks it gets no answer either; the other questions are asked all the same.
-            log.info("question_not_answered", kdb_id=kdb_id, reason=refused.slug)
-        return Score(question.id, question.question, rank_of(question.expected, found))
+    async def _ask(self, kdb_id: str, question: KnowledgeQuestionRow, payload: Json) -> tuple[Score, bool]:
+        """(what came of it, whether it was answered at all)."""
+        found: Sequence[FoundPassage] | None = None
+        for _ in range(_MOST_ASKED):
+            try:
+                found = await self.finder.find(
+                    kdb_id=kdb_id, query=question.question, top_k=payload["top_k"], mode=payload["mode"]
+                )
+            except RetrievalTimeoutError:
+                # That says how busy the server is, not what the index finds.
+                continue
+            except QueryEmptyError:
+                found = ()
+            break
+        if found is None:
+            log.info("question_not_answered", kdb_id=kdb_id)
+        return Score(question.id, question.question, rank_of(question.expected, found or ())), found is not None
 
     async def _change(self, work: Work, **values: Any) -> bool:
         """False: the evaluation is gone with its base, or has ended."""
@@ -192,7 +201,8 @@ class QuestionRuns:
             await QuestionRepository(db).save(row)
         return True
 
-    async def _finish(self, work: Work, scores: Sequence[Score]) -> None:
+    async def _finish(self, work: Work, scores: Sequence[Score], *, is_sure: bool) -> None:
+        """`is_sure`: every question was answered; else a fall is none of the index, and no reason to warn."""
         async with self._database.write() as db:
             await work.require_held(db)
             row = await self._row(db, work)
@@ -208,7 +218,7 @@ class QuestionRuns:
                     row.kdb_id, row.index_version, same_version=is_redo, alike=row
                 )
                 before = previous.recall if previous is not None else None
-                has_gone = has_fallen(row.recall, before)
+                has_gone = is_sure and has_fallen(row.recall, before)
                 base.warning = {"kind": "recall_fell", "recall": row.recall, "previous": before} if has_gone else None
                 await BaseRepository(db).save(base)
 

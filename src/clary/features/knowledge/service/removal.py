@@ -30,11 +30,13 @@ MOST_PASSAGES: Final = 1000
 """Of one transaction; a single document always goes whole."""
 REMOVALS_KEPT: Final = timedelta(days=1)
 UPLOAD_GRACE_SECONDS: Final = 24 * 3600
+IMPORT_GRACE_SECONDS: Final = 3600
+"""A single server may have a command beside it that takes a folder in: its uploads are under way there, not here."""
 _PORTION: Final = 500
 
 
 class KnowledgeRemoval:
-    """See the module. `sole_process`: nobody else receives files, so that only those under way here are spared."""
+    """See the module. `sole_process`: no other server receives files; what came in lately is spared all the same."""
 
     def __init__(
         self,
@@ -139,9 +141,8 @@ class KnowledgeRemoval:
         # In this order: what is under way no more has its row by then.
         under_way = self._under_way.keys()
         named = {key: parsed for key in keys if (parsed := parse_key(key)) is not None and key not in under_way}
-        if not self._sole_process:
-            young = self._clock.epoch() - UPLOAD_GRACE_SECONDS
-            named = {key: parsed for key, parsed in named.items() if parsed.since < young}
+        young = self._clock.epoch() - (IMPORT_GRACE_SECONDS if self._sole_process else UPLOAD_GRACE_SECONDS)
+        named = {key: parsed for key, parsed in named.items() if parsed.since < young}
         if not named:
             return
         async with self._database.read() as db:

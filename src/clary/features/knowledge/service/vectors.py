@@ -8,7 +8,7 @@ import structlog
 
 from clary.db.database import Database, UnavailableError
 from clary.features.knowledge.errors import KnowledgeModelFailedError
-from clary.features.knowledge.ports import Embedder, EmbeddingFailedError, ResolvedEmbedding
+from clary.features.knowledge.ports import REFUSALS, Embedder, EmbeddingFailedError, ResolvedEmbedding
 from clary.features.knowledge.repository.bases import BaseRepository
 from clary.features.knowledge.repository.versions import Pending, VersionRepository
 from clary.features.knowledge.service.models import PROBE, KnowledgeModels
@@ -28,8 +28,6 @@ FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 300.0
 LOOK_SECONDS = 5.0
 MOST_BASES = 200
-REFUSALS = frozenset({"provider_error", "provider_bad_response", "context_exceeded"})
-"""Troubles that a single text may be the reason of."""
 REFUSED = b""
 """In the place of the vector of such a text: it is found by its words, and no longer asked for."""
 ATTEMPTS_ALONE = 2

@@ -7,9 +7,11 @@ from clary.errors import ProblemError
 from clary.features.knowledge.policy.settings import IndexPlan, chunk_of, embedding_of
 from clary.features.knowledge.ports import ResolvedEmbedding
 from clary.features.knowledge.repository.bases import BaseRepository
+from clary.features.knowledge.repository.versions import VersionRepository
 from clary.features.knowledge.service.access import KnowledgeBase
 from clary.features.knowledge.service.vectors import job_owner
 from clary.features.knowledge.tables import KnowledgeBaseRow, KnowledgeIndexRow
+from clary.jobs.job import Job
 from clary.jobs.queue import JobQueue
 from clary.kit.clock import Clock
 from clary.kit.ids import new_hex
@@ -54,6 +56,9 @@ class IndexVersions:
         indexes = await bases.list_indexes(row.id)
         building = _building(indexes, row.index_version)
         if building is not None and self._is_kept_by(building, wanted):
+            if with_job and job_owner(row.id) not in await self._queue.list_open_owners(db, kind=KIND):
+                # Nobody builds it any more, or only whoever follows the server: two of them do no harm.
+                await self._add_job(db, row.id, building.version)
             return building.task_id
         if building is not None:
             building.state = "abandoned"
@@ -70,6 +75,17 @@ class IndexVersions:
         if with_job:
             await self._add_job(db, row.id, fresh.version)
         return fresh.task_id
+
+    async def give_up(self, db: Session, job: Job, error: Json) -> None:
+        """Ends the build of a job that has failed, whatever it failed of; the earlier version goes on and says why."""
+        kdb_id, version = job.payload["kdb_id"], job.payload["version"]
+        row = await VersionRepository(db).find(kdb_id, version)
+        if row is None or row.state != "building":
+            return
+        row.state, row.error = "failed", error
+        await BaseRepository(db).save(row)
+        # Removes what there is of it by now.
+        await self._add_job(db, kdb_id, version)
 
     def first(self, row: KnowledgeBaseRow, plan: IndexPlan) -> KnowledgeIndexRow:
         """The version a new base begins with: it answers at once."""
