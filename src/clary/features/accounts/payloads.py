@@ -10,7 +10,6 @@ from clary.kit import json_text
 from clary.kit.text import has_control_characters
 
 MAX_CONFIG_BYTES = 64 * 1024
-UserId = str
 
 
 def require_printable(value: str | None) -> str | None:
@@ -103,7 +102,7 @@ class UserUpdateRequest(Payload):
 
     null_clears: ClassVar[frozenset[str]] = frozenset({"nickname", "email", "phonenum"})
 
-    user_id: UserId
+    user_id: str
     nickname: Annotated[str, Field(max_length=64)] | None = None
     email: str | None = None
     phonenum: Annotated[str, Field(max_length=32)] | None = None
@@ -124,16 +123,16 @@ class UserUpdateRequest(Payload):
 class ResetPasswordRequest(Payload):
     """A new password for a user; without one, one is made."""
 
-    user_id: UserId
+    user_id: str
     new_password: Annotated[str, Field(max_length=256)] | None = None
 
 
 class UserDeleteRequest(Payload):
     """A user to delete, and what becomes of their things."""
 
-    user_id: UserId
+    user_id: str
     objects: Literal["delete", "transfer", "delete_all"] = "delete"
-    transfer_to: UserId | None = None
+    transfer_to: str | None = None
 
 
 class UserAddRequest(Payload):

@@ -75,7 +75,6 @@ Registering = Annotated[Registration, Depends(_registration)]
 Administration = Annotated[UserAdministration, Depends(_administration)]
 Deletion = Annotated[UserDeletion, Depends(_deletion)]
 Own = Annotated[OwnAccount, Depends(_own)]
-SessionId = str
 
 
 @router.post("/auth/register/send-code", summary="Send a code by mail", openapi_extra=public())
@@ -239,7 +238,7 @@ async def end_other_sessions(user: CurrentUser, own: Own, db: UnitOfWork) -> Env
 
 
 @router.delete("/user/sessions/{id}", summary="End a login session", openapi_extra=needs("write", interactive=True))
-async def end_session(id: SessionId, user: CurrentUser, own: Own, db: UnitOfWork) -> Envelope[Json]:
+async def end_session(id: str, user: CurrentUser, own: Own, db: UnitOfWork) -> Envelope[Json]:
     """Ends one of the caller's."""
     await own.end_session(db, identity=user, session_id=id)
     return answer(Json())

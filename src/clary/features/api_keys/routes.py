@@ -15,8 +15,6 @@ from clary.kit.text import Text
 
 router = slice_router("/api/user", "keys")
 Json = dict[str, Any]
-KeyId = str
-UserId = str
 READS = needs("read", interactive=True)
 WRITES = needs("write", interactive=True)
 ADMIN = needs("admin", interactive=True)
@@ -37,7 +35,7 @@ async def create_key(body: KeyCreateRequest, user: CurrentUser, keys: ApiKeys, d
 
 @router.put("/keys/{id}", summary="Change a key", openapi_extra=WRITES)
 async def update_key(
-    id: KeyId, body: KeyUpdateRequest, user: CurrentUser, keys: ApiKeys, db: UnitOfWork
+    id: str, body: KeyUpdateRequest, user: CurrentUser, keys: ApiKeys, db: UnitOfWork
 ) -> Envelope[Json]:
     """Fields that are absent stay; it acts within a second."""
     return answer(await keys.update(db, identity=user, key_id=id, fields=body.sent()))
@@ -45,7 +43,7 @@ async def update_key(
 
 @router.post("/keys/{id}/rotate", summary="Give a key a new secret", openapi_extra=WRITES)
 async def rotate_key(
-    id: KeyId, user: CurrentUser, keys: ApiKeys, db: UnitOfWork, body: RotateRequest | None = None
+    id: str, user: CurrentUser, keys: ApiKeys, db: UnitOfWork, body: RotateRequest | None = None
 ) -> Envelope[Json]:
     """The old secret works for `overlap_seconds`."""
     wanted = body or RotateRequest()
@@ -54,20 +52,20 @@ async def rotate_key(
 
 
 @router.delete("/keys/{id}", summary="Revoke a key", openapi_extra=WRITES)
-async def delete_key(id: KeyId, user: CurrentUser, keys: ApiKeys, db: UnitOfWork) -> Envelope[Json]:
+async def delete_key(id: str, user: CurrentUser, keys: ApiKeys, db: UnitOfWork) -> Envelope[Json]:
     """It opens nothing any more."""
     await keys.delete(db, user_id=user.user_id, key_id=id, by=Actor.of(user))
     return answer(Json())
 
 
 @router.get("/{user_id}/keys", summary="List somebody's keys", openapi_extra=ADMIN)
-async def list_keys_of(user_id: UserId, user: CurrentUser, keys: ApiKeys, db: ReadUnit) -> Envelope[list[Json]]:
+async def list_keys_of(user_id: str, user: CurrentUser, keys: ApiKeys, db: ReadUnit) -> Envelope[list[Json]]:
     """For admins; never a secret."""
     return answer(await keys.list_keys(db, user_id=user_id))
 
 
 @router.delete("/{user_id}/keys/{id}", summary="Revoke somebody's key", openapi_extra=ADMIN)
-async def delete_key_of(user_id: UserId, id: KeyId, user: CurrentUser, keys: ApiKeys, db: UnitOfWork) -> Envelope[Json]:
+async def delete_key_of(user_id: str, id: str, user: CurrentUser, keys: ApiKeys, db: UnitOfWork) -> Envelope[Json]:
     """For admins."""
     await keys.delete(db, user_id=user_id, key_id=id, by=Actor.of(user))
     return answer(Json())

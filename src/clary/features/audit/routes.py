@@ -19,7 +19,6 @@ from clary.http.unit_of_work import ReadUnit, UnitOfWork
 
 router = slice_router("/api", "audit")
 Json = dict[str, Any]
-Word = str | None
 Moment = Instant | None
 READS_FILE = needs("admin", answers="file")
 
@@ -40,12 +39,12 @@ async def list_entries(
     db: ReadUnit,
     page: PageOf20,
     span: Range,
-    user_id: Word = None,
-    action: Word = None,
-    object_type: Word = None,
-    object_id: Word = None,
+    user_id: str | None = None,
+    action: str | None = None,
+    object_type: str | None = None,
+    object_id: str | None = None,
     outcome: Literal["success", "denied", "failed"] | None = None,
-    address: Word = None,
+    address: str | None = None,
 ) -> Envelope[Json]:
     """Entries, newest first; `action` is a name or a prefix such as `auth.`."""
     filters = Filters(span.since, span.until, user_id, action, object_type, object_id, outcome, address)

@@ -22,9 +22,7 @@ from clary.http.unit_of_work import ReadUnit
 
 router = slice_router("/api/mcp", "mcp")
 Json = dict[str, Any]
-ServerName = str
 OwnerId = Annotated[str | None, Query(alias="user_id")]
-AgentId = str | None
 
 
 @router.post("/add", summary="Add an MCP server", openapi_extra=needs("write"))
@@ -58,7 +56,7 @@ async def come_back(
 
 @router.put("/{server_name}", summary="Change an MCP server", openapi_extra=needs("write"))
 async def update_server(
-    server_name: ServerName,
+    server_name: str,
     body: McpServerRequest,
     user: CurrentUser,
     servers: Servers,
@@ -72,7 +70,7 @@ async def update_server(
 
 @router.delete("/{server_name}", summary="Delete an MCP server", openapi_extra=needs("write"))
 async def delete_server(
-    server_name: ServerName, user: CurrentUser, servers: Servers, owner_id: OwnerId = None
+    server_name: str, user: CurrentUser, servers: Servers, owner_id: OwnerId = None
 ) -> Envelope[Json]:
     """Pins, tokens and connections go with it."""
     deleted = await servers.delete(identity=user, name=server_name, owner_id=owner_id)
@@ -81,7 +79,7 @@ async def delete_server(
 
 @router.post("/{server_name}/refresh", summary="Look at an MCP server again", openapi_extra=needs("write"))
 async def refresh_server(
-    server_name: ServerName,
+    server_name: str,
     user: CurrentUser,
     servers: Servers,
     owner_id: OwnerId = None,
@@ -93,7 +91,7 @@ async def refresh_server(
 
 @router.put("/{server_name}/toggle", summary="Switch an MCP server on or off", openapi_extra=needs("write"))
 async def toggle_server(
-    server_name: ServerName,
+    server_name: str,
     user: CurrentUser,
     servers: Servers,
     owner_id: OwnerId = None,
@@ -106,7 +104,7 @@ async def toggle_server(
 
 @router.get("/{server_name}/tools", summary="Show the tools of an MCP server", openapi_extra=needs("read"))
 async def list_tools(
-    server_name: ServerName, user: CurrentUser, servers: Servers, db: ReadUnit, owner_id: OwnerId = None
+    server_name: str, user: CurrentUser, servers: Servers, db: ReadUnit, owner_id: OwnerId = None
 ) -> Envelope[Json]:
     """What is pinned, beside what was seen last."""
     return answer(await servers.list_tools(db, identity=user, name=server_name, owner_id=owner_id))
@@ -114,7 +112,7 @@ async def list_tools(
 
 @router.post("/{server_name}/approve", summary="Approve changed tools", openapi_extra=needs("write"))
 async def approve_tools(
-    server_name: ServerName, body: ApproveRequest, user: CurrentUser, servers: Servers, owner_id: OwnerId = None
+    server_name: str, body: ApproveRequest, user: CurrentUser, servers: Servers, owner_id: OwnerId = None
 ) -> Envelope[Json]:
     """Only what waits under this very hash."""
     return answer(await servers.approve(identity=user, name=server_name, owner_id=owner_id, hash_=body.hash))
@@ -122,12 +120,12 @@ async def approve_tools(
 
 @router.get("/{server_name}/oauth/start", summary="Begin an authorization", openapi_extra=needs("write"))
 async def start_authorization(
-    server_name: ServerName,
+    server_name: str,
     user: CurrentUser,
     authorizations: McpAuthorizations,
     here: Here,
     next: str | None = None,
-    agent_id: AgentId = None,
+    agent_id: str | None = None,
 ) -> Envelope[Json]:
     """The address at which the person agrees; with `agent_id` for the server of a shared agent's owner."""
     address = await authorizations.start(
@@ -138,7 +136,7 @@ async def start_authorization(
 
 @router.delete("/{server_name}/oauth", summary="End an authorization", openapi_extra=needs("write"))
 async def end_authorization(
-    server_name: ServerName, user: CurrentUser, authorizations: McpAuthorizations, agent_id: AgentId = None
+    server_name: str, user: CurrentUser, authorizations: McpAuthorizations, agent_id: str | None = None
 ) -> Envelope[Json]:
     """Forgets the caller's own tokens."""
     await authorizations.forget(identity=user, name=server_name, agent_id=agent_id)

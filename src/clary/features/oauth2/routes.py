@@ -31,7 +31,6 @@ Json = dict[str, Any]
 PROTOCOL = public(answers="protocol", takes_forms=True)
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 DOCUMENT = {"Cache-Control": "public, max-age=300"}
-ClientId = str
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -271,7 +270,7 @@ async def create_client(
 
 @router.put("/clients/{client_id}", summary="Change a client", openapi_extra=needs("admin"))
 async def update_client(
-    client_id: ClientId, body: ClientUpdateRequest, user: CurrentUser, clients: Clients, db: UnitOfWork
+    client_id: str, body: ClientUpdateRequest, user: CurrentUser, clients: Clients, db: UnitOfWork
 ) -> Envelope[Json]:
     """Fields that are absent stay."""
     return answer(await clients.update(db, client_id=client_id, fields=body.sent(), by=Actor.of(user)))
@@ -279,7 +278,7 @@ async def update_client(
 
 @router.post("/clients/{client_id}/secret", summary="Give a client a new secret", openapi_extra=needs("admin"))
 async def renew_secret(
-    client_id: ClientId, user: CurrentUser, clients: Clients, db: UnitOfWork, body: SecretRequest | None = None
+    client_id: str, user: CurrentUser, clients: Clients, db: UnitOfWork, body: SecretRequest | None = None
 ) -> Envelope[Json]:
     """The old one works for `overlap_seconds`."""
     overlap = (body or SecretRequest()).overlap_seconds
@@ -288,7 +287,7 @@ async def renew_secret(
 
 
 @router.delete("/clients/{client_id}", summary="Delete a client", openapi_extra=needs("admin"))
-async def delete_client(client_id: ClientId, user: CurrentUser, clients: Clients, db: UnitOfWork) -> Envelope[Json]:
+async def delete_client(client_id: str, user: CurrentUser, clients: Clients, db: UnitOfWork) -> Envelope[Json]:
     """Codes, tokens and consents go with it."""
     await clients.delete(db, client_id=client_id, by=Actor.of(user))
     return answer(Json())
@@ -301,7 +300,7 @@ async def list_grants(user: CurrentUser, clients: Clients, db: ReadUnit) -> Enve
 
 
 @router.delete("/grants/{client_id}", summary="Withdraw a consent", openapi_extra=needs("write", interactive=True))
-async def remove_grant(client_id: ClientId, user: CurrentUser, clients: Clients, db: UnitOfWork) -> Envelope[Json]:
+async def remove_grant(client_id: str, user: CurrentUser, clients: Clients, db: UnitOfWork) -> Envelope[Json]:
     """Consent and all tokens of this client for the caller end."""
     await clients.remove_grant(db, identity=user, client_id=client_id)
     return answer(Json())

@@ -27,7 +27,6 @@ async def _run_reports(request: Request) -> RunReports:
 
 
 Reports = Annotated[RunReports, Depends(_run_reports)]
-Word = str | None
 
 
 @router.get("", summary="List runs", openapi_extra=needs("read"))
@@ -36,10 +35,10 @@ async def list_runs(
     reports: Reports,
     page: PageOf20,
     span: SpanAsked,
-    user_id: Word = None,
-    agent_id: Word = None,
-    session_id: Word = None,
-    status: Word = None,
+    user_id: str | None = None,
+    agent_id: str | None = None,
+    session_id: str | None = None,
+    status: str | None = None,
 ) -> Envelope[dict[str, Any]]:
     """Run objects, newest first: the caller's own, for admins all."""
     filters = RunFilters(user_id=user_id, agent_id=agent_id, session_id=session_id, status=status)

@@ -30,7 +30,6 @@ def _name(text: str) -> str:
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_name)]
 Description = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
-AgentId = str
 ScheduleText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 SessionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$")]
@@ -54,7 +53,7 @@ def _checked_options(value: Json) -> Json:
 class TaskFields(Payload):
     """Fields that a change may leave out."""
 
-    agent_id: AgentId | None = None
+    agent_id: str | None = None
     schedule: ScheduleText | None = None
     is_recurring: bool | None = None
     timezone: ZoneName | None = None
@@ -91,7 +90,7 @@ class TaskRequest(TaskFields):
 
     name: Name
     description: Description
-    agent_id: AgentId  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues]
+    agent_id: str  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues]
     schedule: ScheduleText  # pyright: ignore[reportIncompatibleVariableOverride, reportGeneralTypeIssues]
 
 

@@ -33,7 +33,6 @@ from clary.kit.text import Text
 
 CREATED = Text("任务创建成功", "Task created")
 Json = dict[str, Any]
-Word = str | None
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -58,12 +57,12 @@ async def list_tasks(
     db: ReadUnit,
     page: PageOf20,
     task_type: Literal["once", "recurring", "all"] = "all",
-    status: Word = None,
-    agent_id: Word = None,
+    status: str | None = None,
+    agent_id: str | None = None,
     scheduled_after: Instant | None = None,
     scheduled_before: Instant | None = None,
     q: Annotated[str | None, Query(max_length=200)] = None,
-    user_id: Word = None,
+    user_id: str | None = None,
 ) -> Envelope[TaskPage]:
     """The next due first, then the newest. `user_id` is heeded from administrators only."""
     wanted: Json = {
@@ -90,7 +89,7 @@ async def preview(
     user: CurrentUser,
     tasks: Tasks,
     schedule: str,
-    timezone: Word = None,
+    timezone: str | None = None,
     n: Annotated[int, Query(ge=1, le=20)] = 5,
 ) -> Envelope[Preview]:
     """In UTC. Refusal: `schedule_invalid`."""
@@ -143,7 +142,7 @@ async def complete_task(task_id: str, user: CurrentUser, tasks: Tasks, db: UnitO
 
 @_at("GET", "/{task_id}/history", "Starts of a task", "read")
 async def list_history(
-    task_id: str, user: CurrentUser, tasks: Tasks, db: ReadUnit, page: PageOf20, status: Word = None
+    task_id: str, user: CurrentUser, tasks: Tasks, db: ReadUnit, page: PageOf20, status: str | None = None
 ) -> Envelope[HistoryPage]:
     """The newest first. Refusal: `task_not_found`."""
     rows, total = await tasks.history(db, identity=user, task_id=task_id, status=status, page=page)

@@ -7,8 +7,6 @@ from pydantic import AfterValidator, BaseModel, Field
 from clary.features.skills.policy.front_matter import MAX_SKILL_FILE_BYTES
 from clary.http.payload import Payload
 
-Name = str
-Id = str
 State = Literal["approved", "quarantined", "rejected"]
 SkillDimension = Literal["system", "user", "agent"]
 
@@ -25,14 +23,14 @@ class ImportRequest(Payload):
     url: Annotated[str, Field(max_length=4096)]
     is_system: bool = False
     is_agent: bool = False
-    agent_id: Id | None = None
+    agent_id: str | None = None
     subpath: Annotated[str, Field(max_length=1024)] | None = None
 
 
 class ContentRequest(Payload):
     """Another `SKILL.md`. `if_hash`: the version it is meant for."""
 
-    name: Name
+    name: str
     content: Annotated[str, AfterValidator(_short_enough)]
     if_hash: Annotated[str, Field(max_length=64)] | None = None
 
@@ -40,31 +38,31 @@ class ContentRequest(Payload):
 class DecisionRequest(Payload):
     """A decision about the version that waits."""
 
-    name: Name
+    name: str
     hash: str
     dimension: Annotated[str, Field(max_length=16)] | None = None
-    agent_id: Id | None = None
+    agent_id: str | None = None
 
 
 class CopyRequest(Payload):
     """A skill for an agent."""
 
-    skill_name: Name
-    agent_id: Id
+    skill_name: str
+    agent_id: str
 
 
 class RefreshRequest(Payload):
     """Skills of an agent for the workspaces of all its people; without names all of them."""
 
-    agent_id: Id
-    skill_names: Annotated[list[Name], Field(max_length=200)] | None = None
+    agent_id: str
+    skill_names: Annotated[list[str], Field(max_length=200)] | None = None
 
 
 class WorkspaceRequest(Payload):
     """One workspace. `user_id` counts for administrators."""
 
-    agent_id: Id
-    user_id: Id | None = None
+    agent_id: str
+    user_id: str | None = None
     purge_extra: bool = False
 
 

@@ -36,7 +36,6 @@ from clary.kit.file_names import disposition
 router = slice_router("/api/skills", "skill")
 
 Json = dict[str, Any]
-Name = str
 FILE = {"type": "string", "format": "binary", "required": True}
 FILES = {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": 20, "required": True}
 TEXT, SWITCH = {"type": "string"}, {"type": "boolean"}
@@ -85,7 +84,7 @@ async def import_url(body: ImportRequest, user: CurrentUser, imports: Imports) -
 
 
 @router.delete("", summary="Delete a skill", openapi_extra=needs("write"))
-async def delete_skill(name: Name, user: CurrentUser, skills: Skills, chosen: Chosen, db: UnitOfWork) -> Envelope[Json]:
+async def delete_skill(name: str, user: CurrentUser, skills: Skills, chosen: Chosen, db: UnitOfWork) -> Envelope[Json]:
     """With an agent only that agent's. Refusals: E-SKILL, E-SKILL-EDIT."""
     deleted = await skills.delete(db, identity=user, wanted=chosen.of(name))
     return answer(Json(), said(f"技能 '{deleted}' 删除成功"))
@@ -93,7 +92,7 @@ async def delete_skill(name: Name, user: CurrentUser, skills: Skills, chosen: Ch
 
 @router.get("/content", summary="Read a skill", openapi_extra=needs("read"))
 async def read_content(
-    name: Name, user: CurrentUser, skills: Skills, chosen: Chosen, db: ReadUnit
+    name: str, user: CurrentUser, skills: Skills, chosen: Chosen, db: ReadUnit
 ) -> Envelope[ContentAnswer]:
     """The whole `SKILL.md` of the version in use, or of the newest. Refusals: E-SKILL."""
     found = await skills.read_content(db, identity=user, wanted=chosen.of(name))
@@ -109,7 +108,7 @@ async def edit_content(body: ContentRequest, user: CurrentUser, imports: Imports
 
 @router.get("/report", summary="What the scan found", openapi_extra=needs("read"))
 async def read_report(
-    name: Name,
+    name: str,
     user: CurrentUser,
     skills: Skills,
     chosen: Chosen,
@@ -143,7 +142,7 @@ async def reject(
 
 @router.get("/download", summary="Download a skill", openapi_extra=needs("read", answers="file"))
 async def download(
-    name: Name, request: Request, user: CurrentUser, skills: Skills, chosen: Chosen, db: ReadUnit
+    name: str, request: Request, user: CurrentUser, skills: Skills, chosen: Chosen, db: ReadUnit
 ) -> Response:
     """The folder as a ZIP, always the same bytes for one version. Refusals: E-SKILL."""
     found = await skills.pack(db, identity=user, wanted=chosen.of(name))

@@ -9,8 +9,6 @@ from clary.http.payload import Payload
 from clary.http.span import Day
 from clary.kit.clock import wire_time
 
-Name = str
-
 COLUMNS = (
     "id",
     "at",
@@ -42,10 +40,10 @@ class TokenUsageRequest(Payload):
     """Sums by agent, user or session; days are inclusive, in the server's zone."""
 
     dimension: Literal["agent", "user", "session"]
-    user_id: Name | None = None
-    agent_id: Name | None = None
-    session_id: Name | None = None
-    request_source: Name | None = None
+    user_id: str | None = None
+    agent_id: str | None = None
+    session_id: str | None = None
+    request_source: str | None = None
     start_date: Day | None = None
     end_date: Day | None = None
 

@@ -15,7 +15,6 @@ from clary.kit.text import Text
 
 router = slice_router("/api/budgets", "budgets")
 Json = dict[str, Any]
-TargetId = str
 SAVED = Text("预算已更新", "Budget saved")
 KEY_OWNER = needs("write", interactive=True)
 
@@ -36,7 +35,7 @@ async def list_budgets(
 
 @router.put("/agent/{agent_id}", summary="Replace an agent's budget", openapi_extra=needs("write"))
 async def save_agent_budget(
-    agent_id: TargetId, body: BudgetBody, user: CurrentUser, budgets: Budgets, db: UnitOfWork
+    agent_id: str, body: BudgetBody, user: CurrentUser, budgets: Budgets, db: UnitOfWork
 ) -> Envelope[Json]:
     """For its owner and admins; the same as `budget` of the agent, which has no members of session and month."""
     data = await budgets.save(db, identity=user, scope="agent", target_id=agent_id, budget=body.model_dump())
@@ -44,9 +43,7 @@ async def save_agent_budget(
 
 
 @router.delete("/agent/{agent_id}", summary="Take an agent's budget away", openapi_extra=needs("write"))
-async def remove_agent_budget(
-    agent_id: TargetId, user: CurrentUser, budgets: Budgets, db: UnitOfWork
-) -> Envelope[Json]:
+async def remove_agent_budget(agent_id: str, user: CurrentUser, budgets: Budgets, db: UnitOfWork) -> Envelope[Json]:
     """For its owner and admins."""
     await budgets.remove(db, identity=user, scope="agent", target_id=agent_id)
     return answer(Json())
@@ -54,7 +51,7 @@ async def remove_agent_budget(
 
 @router.put("/key/{id}", summary="Replace a key's budget", openapi_extra=KEY_OWNER)
 async def save_key_budget(
-    id: TargetId, body: BudgetBody, user: CurrentUser, budgets: Budgets, db: UnitOfWork
+    id: str, body: BudgetBody, user: CurrentUser, budgets: Budgets, db: UnitOfWork
 ) -> Envelope[Json]:
     """For its owner, in person; the same as `budget` of the key."""
     data = await budgets.save(db, identity=user, scope="key", target_id=id, budget=body.model_dump())
@@ -62,7 +59,7 @@ async def save_key_budget(
 
 
 @router.delete("/key/{id}", summary="Take a key's budget away", openapi_extra=KEY_OWNER)
-async def remove_key_budget(id: TargetId, user: CurrentUser, budgets: Budgets, db: UnitOfWork) -> Envelope[Json]:
+async def remove_key_budget(id: str, user: CurrentUser, budgets: Budgets, db: UnitOfWork) -> Envelope[Json]:
     """For its owner, in person."""
     await budgets.remove(db, identity=user, scope="key", target_id=id)
     return answer(Json())
@@ -70,7 +67,7 @@ async def remove_key_budget(id: TargetId, user: CurrentUser, budgets: Budgets, d
 
 @router.put("/{scope}/{id}", summary="Replace a budget", openapi_extra=needs("admin"))
 async def save_budget(
-    scope: str, id: TargetId, body: BudgetBody, user: CurrentUser, budgets: Budgets, db: UnitOfWork
+    scope: str, id: str, body: BudgetBody, user: CurrentUser, budgets: Budgets, db: UnitOfWork
 ) -> Envelope[Json]:
     """`server` and `default_user` with the id `all`, `user`, `group`."""
     data = await budgets.save(db, identity=user, scope=scope, target_id=id, budget=body.model_dump())
@@ -78,9 +75,7 @@ async def save_budget(
 
 
 @router.delete("/{scope}/{id}", summary="Take a budget away", openapi_extra=needs("admin"))
-async def remove_budget(
-    scope: str, id: TargetId, user: CurrentUser, budgets: Budgets, db: UnitOfWork
-) -> Envelope[Json]:
+async def remove_budget(scope: str, id: str, user: CurrentUser, budgets: Budgets, db: UnitOfWork) -> Envelope[Json]:
     """The same."""
     await budgets.remove(db, identity=user, scope=scope, target_id=id)
     return answer(Json())

@@ -19,20 +19,19 @@ from clary.http.unit_of_work import ReadUnit
 
 router = slice_router("/api", "usage")
 Json = dict[str, Any]
-Word = str | None
 
 
 async def _filters(
     reports: Reports,
     span: SpanAsked,
-    user_id: Word = None,
-    agent_id: Word = None,
-    session_id: Word = None,
-    run_id: Word = None,
-    key_id: Word = None,
-    model: Word = None,
-    step_name: Word = None,
-    request_source: Word = None,
+    user_id: str | None = None,
+    agent_id: str | None = None,
+    session_id: str | None = None,
+    run_id: str | None = None,
+    key_id: str | None = None,
+    model: str | None = None,
+    step_name: str | None = None,
+    request_source: str | None = None,
 ) -> CallFilters:
     """`from` and `to`: days of the server's zone, the last one whole, or moments."""
     filters = CallFilters(
