@@ -42,11 +42,18 @@ class Presenter:
         self._analyzer = analyzer
 
     async def results(
-        self, db: Session, bases: Bases, chosen: Sequence[Candidate], question: Question, words: Sequence[str]
+        self,
+        db: Session,
+        bases: Bases,
+        chosen: Sequence[Candidate],
+        question: Question,
+        words: Sequence[str],
+        *,
+        take_what_is_there: bool,
     ) -> list[Json] | None:
-        """Results, best first; None: one of them is gone."""
+        """Results, best first; None: one of them is gone, unless the others are to be taken without it."""
         stretches = await _stretches(db, bases, chosen, question)
-        parts = await _parts(db, stretches)
+        parts = await _parts(db, stretches, take_what_is_there=take_what_is_there)
         if parts is None:
             return None
         results = [_result(bases[part.stretch.best.facts.key.kdb_id][0], part) for part in parts]
@@ -91,7 +98,7 @@ async def _widened(db: Session, bases: Bases, stretches: Sequence[Stretch], coun
     return [widened(each, around.get(each.best.facts.doc_id, {}), count) for each in stretches]
 
 
-async def _parts(db: Session, stretches: Sequence[Stretch]) -> list[_Part] | None:
+async def _parts(db: Session, stretches: Sequence[Stretch], *, take_what_is_there: bool) -> list[_Part] | None:
     findings = FindingRepository(db)
     shown: dict[Key, PassageShown] = {}
     for kdb_id in {each.best.facts.key.kdb_id for each in stretches}:
@@ -103,9 +110,10 @@ async def _parts(db: Session, stretches: Sequence[Stretch]) -> list[_Part] | Non
         text = row.text if row is not None and each.is_whole_passage else None
         if row is not None and text is None:
             text = await findings.find_stretch(each.best.facts.doc_id, each.start, each.end)
-        if row is None or text is None or len(text) != each.end - each.start:
+        if row is not None and text is not None and len(text) == each.end - each.start:
+            parts.append(_Part(each, row, text))
+        elif not take_what_is_there:
             return None
-        parts.append(_Part(each, row, text))
     return parts
 
 

@@ -47,7 +47,7 @@ from clary.features.knowledge.service.asked import (
 )
 from clary.features.knowledge.service.following import IndexFollower
 from clary.features.knowledge.service.models import KnowledgeModels
-from clary.features.knowledge.service.presenting import Bases, Presenter
+from clary.features.knowledge.service.presenting import Presenter
 from clary.features.knowledge.service.question_vectors import QuestionVectors
 from clary.features.knowledge.service.reranking import rerank
 from clary.features.permissions.service import Identity
@@ -303,19 +303,10 @@ class Retriever:
         chosen = [each for each in ranked if each.score >= asked.min_score][: asked.top_k]
         bases = {source.base.id: (source.base, source.now.version) for source in sources}
         async with self._database.read() as db:
-            results = await self._presenter.results(db, bases, chosen, asked.question, asked.words)
-        if results is None and take_what_is_there:
-            return await self._what_is_left(bases, chosen, asked), len(ranked)
+            results = await self._presenter.results(
+                db, bases, chosen, asked.question, asked.words, take_what_is_there=take_what_is_there
+            )
         return None if results is None else (results, len(ranked))
-
-    async def _what_is_left(self, bases: Bases, chosen: Sequence[Candidate], asked: Asked) -> list[Json]:
-        """The results without those that are gone, once nobody looks again: the others are still an answer."""
-        left: list[Candidate] = []
-        async with self._database.read() as db:
-            for each in chosen:
-                if await self._presenter.results(db, bases, [each], Question(asked.question.query), ()) is not None:
-                    left.append(each)
-            return await self._presenter.results(db, bases, left, asked.question, asked.words) or []
 
     def _note_soon(self, sources: Sequence[Source]) -> None:
         """Notes, not at every query, that bases are in use: those asked last are rebuilt first. Nobody waits for it."""
