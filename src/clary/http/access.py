@@ -48,8 +48,10 @@ def public(
 ) -> dict[str, Any]:
     """`openapi_extra` of a route that anonymous callers may use (platform.md 2.2)."""
     size = FORM_BYTES if takes_forms else JSON_BYTES
-    access = Access(None, sets_cookie=sets_cookie, answers=answers, max_bytes=size, takes_forms=takes_forms)
-    return {KEY: _terms(access) | ({} if asks_who else {"asks_who": False})}
+    access = Access(
+        None, sets_cookie=sets_cookie, answers=answers, max_bytes=size, takes_forms=takes_forms, asks_who=asks_who
+    )
+    return {KEY: access._asdict()}
 
 
 def needs(
@@ -72,12 +74,7 @@ def needs(
         takes_multipart=takes_multipart,
         takes_json=takes_json,
     )
-    return {KEY: _terms(access)}
-
-
-def _terms(access: Access) -> dict[str, Any]:
-    """What the document of the API tells of a route. Whoever reads it knows that a caller is asked who they are."""
-    return {name: value for name, value in access._asdict().items() if name != "asks_who"}
+    return {KEY: access._asdict()}
 
 
 def access_of(openapi_extra: dict[str, Any] | None, path: str) -> Access:
