@@ -10,6 +10,7 @@ from aiohttp import web
 from anyio import fail_after
 
 from clary.features.mcp_servers.service import RunDoor, check_extra
+from clary.features.toolbox.service import MCP_READING, Toolbox
 from clary.http.problems import ValidationFailedError
 from features.mcp_servers.stage import Stage, names, used
 from support.mcp_servers import PNG, friend, serving, stranger, text, tool
@@ -258,6 +259,11 @@ async def test_resources_prompts_and_progress_reach_the_run(stage: Stage) -> Non
             "messages": [{"role": "user", "text": "Greet Ada."}],
         }
         assert "one: greet(name)" in tools["get_mcp_prompt"].spec.description
+        # People are shown the same as the model: the list of tools speaks their language, and knows no server.
+        for listed in Toolbox().specs(MCP_READING, "en"):
+            given, shown = tools[listed.name].spec.parameters, listed.parameters
+            assert set(given["properties"]) == set(shown["properties"])
+            assert given.get("required", []) == shown["required"]
         assert (await used(tools["read_mcp_resource"], server="two", uri="x"))[0] == "INVALID_ARGUMENTS"
         await stage.call("ada", "DELETE", "/api/mcp/one")
 

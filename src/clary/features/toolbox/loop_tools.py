@@ -1,6 +1,7 @@
-"""Tools that the loop of a run carries out itself (stream-runtime.md 9.5, 9.7, 9.12): what they are called and take.
+"""Tools that only a run has: what they are called and take.
 
-They have no behaviour here: whoever runs one of them outside a loop is told so.
+Its loop carries them out itself (stream-runtime.md 9.5, 9.7, 9.12), or its MCP servers do (product.md 8.6). They have
+no behaviour here: whoever runs one of them outside a run is told so.
 """
 
 from typing import Any, Final
