@@ -112,11 +112,17 @@ async def test_who_inherits_a_base_does_not_inherit_the_key_of_its_models(librar
     assert (await library.call("admin", "POST", f"{PREFIX}/retrieve", body))[2]["warnings"] == []
 
 
-async def test_another_cutting_is_built_beside_and_switched_to_at_once(library: Library) -> None:
+async def ready_and_held(library: Library) -> tuple[str, dict[str, Any]]:
+    """A base of alice with one document in it, of which nothing more is built until the gate is set; what it tells."""
     kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
     await library.upload("alice", kdb_id, a=LONG)
     before = await library.until_ready("alice", kdb_id, 1)
     library.source.gate.clear()
+    return kdb_id, before
+
+
+async def test_another_cutting_is_built_beside_and_switched_to_at_once(library: Library) -> None:
+    kdb_id, before = await ready_and_held(library)
     chunk = {"target_chars": 200, "overlap_chars": 0}
     task_id = (await library.update("alice", kdb_id, kdb_setting={"chunk": chunk}))["reindex_task_id"]
     during = await library.info("alice", kdb_id)
@@ -153,10 +159,7 @@ async def only_version(library: Library, kdb_id: str, version: int) -> bool:
 
 
 async def test_documents_that_come_in_meanwhile_are_in_both_versions(library: Library) -> None:
-    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
-    await library.upload("alice", kdb_id, a=LONG)
-    await library.until_ready("alice", kdb_id, 1)
-    library.source.gate.clear()
+    kdb_id, _ = await ready_and_held(library)
     await library.update("alice", kdb_id, kdb_setting={"chunk": {"target_chars": 200}})
     await library.upload("alice", kdb_id, b=LONG.replace("walrus", "heron"))
     passages = {each["doc_name"]: each["passages"] for each in await library.documents("alice", kdb_id)}
@@ -168,10 +171,7 @@ async def test_documents_that_come_in_meanwhile_are_in_both_versions(library: Li
 
 
 async def test_a_second_change_restarts_the_build(library: Library) -> None:
-    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
-    await library.upload("alice", kdb_id, a=LONG)
-    await library.until_ready("alice", kdb_id, 1)
-    library.source.gate.clear()
+    kdb_id, _ = await ready_and_held(library)
     settings = [{"chunk": {"target_chars": size, "overlap_chars": 0}} for size in (200, 400)]
     done = await asyncio.gather(*(library.update("alice", kdb_id, kdb_setting=each) for each in settings))
     assert len({each["reindex_task_id"] for each in done}) == 2
@@ -184,10 +184,7 @@ async def test_a_second_change_restarts_the_build(library: Library) -> None:
 
 
 async def test_a_change_taken_back_ends_the_build(library: Library) -> None:
-    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
-    await library.upload("alice", kdb_id, a=LONG)
-    await library.until_ready("alice", kdb_id, 1)
-    library.source.gate.clear()
+    kdb_id, _ = await ready_and_held(library)
     await library.update("alice", kdb_id, kdb_setting={"chunk": {"target_chars": 200}})
     done = await library.update("alice", kdb_id, kdb_setting={"chunk": None})
     assert done["reindex_task_id"] is None
@@ -223,10 +220,7 @@ async def test_a_build_that_fails_keeps_the_version_and_says_why(library: Librar
 
 
 async def test_a_build_whose_attempts_are_used_up_fails_and_may_be_begun_again(library: Library) -> None:
-    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
-    await library.upload("alice", kdb_id, a=LONG)
-    before = await library.until_ready("alice", kdb_id, 1)
-    library.source.gate.clear()
+    kdb_id, before = await ready_and_held(library)
     chunk = {"target_chars": 200, "overlap_chars": 0}
     task_id = (await library.update("alice", kdb_id, kdb_setting={"chunk": chunk}))["reindex_task_id"]
     async with library.house.services.database.write() as db:
@@ -250,10 +244,7 @@ async def test_a_build_whose_attempts_are_used_up_fails_and_may_be_begun_again(l
 
 
 async def test_a_build_that_nobody_does_any_more_is_begun_again_when_it_is_wanted_again(library: Library) -> None:
-    kdb_id = await library.base("alice", kdb_setting=EMBEDDED)
-    await library.upload("alice", kdb_id, a=LONG)
-    await library.until_ready("alice", kdb_id, 1)
-    library.source.gate.clear()
+    kdb_id, _ = await ready_and_held(library)
     chunk = {"target_chars": 200, "overlap_chars": 0}
     task_id = (await library.update("alice", kdb_id, kdb_setting={"chunk": chunk}))["reindex_task_id"]
     async with library.house.services.database.write() as db:
