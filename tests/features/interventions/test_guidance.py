@@ -1,10 +1,14 @@
 """Words for a run under way (stream-runtime.md 9.14, 10.3, 12 A11)."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
 from clary.features.interventions.service import close_of_run, take_guidance
+from clary.features.interventions.tables import GuidanceRow
 from features.interventions.world import Held
 
 pytestmark = pytest.mark.anyio
@@ -104,3 +108,27 @@ async def test_what_a_run_holds_is_used_once_and_changed_by_nobody(held: Held) -
     assert on_its_way == used == (200, 404, "guidance_not_found")
     assert (repeated["accepted"], left.json()["code"]) == (True, 200)
     assert [(item["guidance_id"], item["content"]) for item in listed] == [("g2", "other")]
+
+
+@pytest.mark.parametrize("act", ["hold", "release"])
+async def test_items_are_locked_oldest_first(held: Held, act: str) -> None:
+    """A run that ends and the one that replaces it change the same items: none may wait for the other in a circle."""
+    for name in ("g1", "g2"):
+        await held.chat.alice.data("POST", PATH, {"content": name, "guidance_id": name})
+    conversation_id = await held.conversation_id()
+    work: dict[str, Callable[[], Awaitable[Any]]] = {
+        "hold": lambda: held.kept.hold_guidance(conversation_id=conversation_id, run_id=held.run_id),
+        "release": lambda: held.write(lambda line: close_of_run(line, held.run_id, held.now)),
+    }
+    await work["hold"]()
+    # A changed row is found behind the others when a table is read from end to end.
+    async with held.chat.house.services.database.write() as db:
+        await db.execute(update(GuidanceRow).where(GuidanceRow.guidance_id == "g1").values(created_at=0.0))
+    first, second = (select(GuidanceRow).where(GuidanceRow.guidance_id == name) for name in ("g1", "g2"))
+    async with held.chat.house.services.database.write(beside=True) as db:
+        await db.scalar(first.with_for_update())
+        waiting = asyncio.ensure_future(work[act]())
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        assert await db.scalar(second.with_for_update(nowait=True))
+    await waiting

@@ -194,7 +194,7 @@ class Interventions:
             return []
         async with self._database.write() as db:
             guidance = GuidanceRepository(db)
-            rows = await guidance.list_pending(conversation_id)
+            rows = await guidance.list_pending(conversation_id, locked=True)
             await guidance.hold(rows, run_id)
             return [_item(row) for row in rows]
 

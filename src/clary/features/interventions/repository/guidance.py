@@ -19,6 +19,14 @@ CONSUME = (
     )
     .values(consumed=True, content=None)
 )
+# Locks what the next statement changes, oldest first as everywhere: PostgreSQL changes rows in the order it finds them,
+# so that a run that ends and one that begins could each wait for a row of the other.
+_LOCK_HELD = (
+    select(GUIDANCE.c.position)
+    .where(GUIDANCE.c.held_by == bindparam("of_run"), GUIDANCE.c.consumed.is_(False))
+    .order_by(GUIDANCE.c.position)
+    .with_for_update()
+)
 RELEASE = (
     update(GUIDANCE)
     .where(GUIDANCE.c.held_by == bindparam("of_run"), GUIDANCE.c.consumed.is_(False))
@@ -37,6 +45,7 @@ def consume_guidance(connection: Connection, conversation_id: int, guidance_ids:
 
 def release_guidance(connection: Connection, run_id: str) -> None:
     """Gives back what a run that ends held and did not use."""
+    connection.execute(_LOCK_HELD, {"of_run": run_id})
     connection.execute(RELEASE, {"of_run": run_id})
 
 
@@ -54,14 +63,14 @@ class GuidanceRepository:
             )
         )
 
-    async def list_pending(self, conversation_id: int) -> Sequence[GuidanceRow]:
-        """What no run has used, oldest first."""
-        rows = await self._session.scalars(
+    async def list_pending(self, conversation_id: int, *, locked: bool = False) -> Sequence[GuidanceRow]:
+        """What no run has used, oldest first; `locked` until the transaction ends, for a caller that changes it."""
+        query = (
             select(GuidanceRow)
             .where(GuidanceRow.conversation_id == conversation_id, GuidanceRow.consumed.is_(False))
             .order_by(GuidanceRow.position)
         )
-        return rows.all()
+        return (await self._session.scalars(query.with_for_update() if locked else query)).all()
 
     async def count_pending(self, conversation_id: int) -> int:
         """How many no run has used."""
@@ -73,7 +82,7 @@ class GuidanceRepository:
         self._session.add(row)
 
     async def hold(self, rows: Collection[GuidanceRow], run_id: str) -> None:
-        """Marks items as about to be used by a run."""
+        """Marks items, locked before, as about to be used by a run."""
         positions = [row.position for row in rows]
         await self._session.execute(
             update(GuidanceRow).where(GuidanceRow.position.in_(positions)).values(held_by=run_id)
