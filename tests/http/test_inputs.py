@@ -247,3 +247,14 @@ async def test_a_zero_byte_in_a_path_names_nothing(admin: httpx2.AsyncClient, pa
     # PostgreSQL would refuse the question.
     assert [each for each in asked if "\\x00" in each] == []
     assert [each for each in asked if "gone" in each] != []
+
+
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [("zh-CN", "参数错误: query: 缺少必填字段"), ("en-US", "Invalid request: query: Field required")],
+)
+async def test_a_field_is_named_even_if_it_is_called_like_a_part_of_a_request(
+    admin: httpx2.AsyncClient, language: str, message: str
+) -> None:
+    answer = await admin.post("/api/knowledge-base/retrieve", json={"kdb_id": "x"}, headers={"X-Locale": language})
+    assert (answer.status_code, answer.json()["message"]) == (422, message)

@@ -123,8 +123,9 @@ def validation_problem(error: RequestValidationError) -> ValidationFailedError:
 
 
 def sentence(entry: dict[str, Any]) -> str:
-    """`field: what is wrong`; the part of the request (`body`, `query` …) is left out."""
-    path = [str(part) for part in entry["loc"] if part not in ("body", "query", "path", "header")]
+    """`field: what is wrong`; the part of the request (`body`, `query` …), which comes first, is left out."""
+    place, *rest = [str(part) for part in entry["loc"]] or ["body"]
+    path = rest if place in ("body", "query", "path", "header") else [place, *rest]
     reason = str(entry["msg"]).removeprefix("Value error, ")
     if current_locale.get() == "zh-CN":
         reason = _CHINESE.get(str(entry["type"]), reason)

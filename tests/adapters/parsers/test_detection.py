@@ -96,6 +96,16 @@ def test_pictures_are_pictures() -> None:
     webp = b"RIFF" + struct.pack("<I", 30) + b"WEBPVP8 " + bytes(10)
     for content in (gif, webp, b"\xff\xd8\xff\xe0\0\x10JFIF\0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"):
         assert kind_of(content, "notes.txt") == "image"
+    points = b"P6\n# made by hand\n2 2\n255\n" + b"\x80\xa0\xfe" * 4
+    avif = b"\0\0\0\x20ftypavif\0\0\0\0avifmif1"
+    icon = b"\0\0\1\0\1\0\x10\x10\0\0\1\0\x20\0" + struct.pack("<II", 1128, 22)
+    jpeg_2000 = b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 "
+    for content in (points, avif, avif.replace(b"avif", b"heic"), icon, jpeg_2000, b"\xff\x4f\xff\x51\0\x2f\0\0"):
+        assert kind_of(content, "notes.txt") == "image"
+
+
+def test_a_text_that_begins_like_a_picture_is_a_text() -> None:
+    assert kind_of(b"P5 100 200 300 seats were sold.", "notes.txt") == "text"
 
 
 @pytest.mark.parametrize(

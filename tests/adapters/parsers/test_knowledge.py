@@ -219,3 +219,12 @@ async def test_a_long_table_repeats_its_header_within_reach_of_every_row(tmp_pat
     assert len(document.tables) > 5
     assert all("habitat" in piece.text for piece in pieces)
     assert all(piece.text == document.text[piece.start : piece.end] for piece in pieces)
+
+
+async def test_pictures_in_rich_text_are_no_words(tmp_path: Path) -> None:
+    picture = r"{\pict\pngblip\picw1\pich1 89504e470d0a1a0a0000000d49484452}"
+    pair = r"{\*\shppict" + picture + r"}{\nonshppict" + picture + "}"
+    assert await refused(tmp_path, "a.rtf", r"{\rtf1\ansi" + picture + "}") == "empty"
+    assert await refused(tmp_path, "a.rtf", r"{\rtf1\ansi" + pair + "}") == "empty"
+    mixed = await parsed(tmp_path, "a.rtf", r"{\rtf1\ansi hello\par " + pair + r" [Image: image]\par end\par}")
+    assert mixed.text == "hello\n\n[Image: image]\n\nend"

@@ -72,6 +72,9 @@ async def test_a_set_is_replaced_added_to_and_read(library: Library) -> None:
     page = await library.get("alice", f"{PREFIX}/questions?kdb_id={kdb_id}&page=2&page_size=3")
     assert (page["total"], [each["question"] for each in page["items"]]) == (5, ["other", "heron"])
     assert page["items"][1]["expected"] == [{"doc_name": "birds.txt"}]
+    assert await put(library, kdb_id, [ITEMS[0]] * 201) == 201
+    long = await library.get("alice", f"{PREFIX}/questions?kdb_id={kdb_id}&page_size=500")
+    assert (long["total"], len(long["items"])) == (201, 200)
     assert await put(library, kdb_id, ITEMS[1:2]) == 1
     too_many = {"kdb_id": kdb_id, "items": [ITEMS[0]] * 2000, "replace": False}
     assert (await library.call("alice", "POST", f"{PREFIX}/questions", too_many))[:2] == (409, "object_limit")

@@ -47,6 +47,9 @@ async def test_wrong_forms_are_refused_and_leave_nothing(stacks: Stacks) -> None
     assert await status(b"\0\xff" * 500) == 422
     assert (await stacks.send("alice", kdb, [(f"{n}.txt", "x") for n in range(201)]))["code"] == 422
     assert told(await stacks.send("alice", UNKNOWN, {"a.txt": "x"}))[:2] == (404, "kdb_not_found")
+    unknown = part("kdb_id", UNKNOWN)
+    assert await status(unknown + END) == await status(file + unknown + part("override", "zzz") + END) == 422
+    assert (await stacks.send("alice", UNKNOWN, [(f"{n}.txt", "x") for n in range(201)]))["code"] == 422
     assert (await stacks.docs("alice", kdb), stacks.stored()) == ([], [])
 
 

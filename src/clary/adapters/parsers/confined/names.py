@@ -34,7 +34,12 @@ _IMAGES: Final = (
     b"BM",
     b"II*\0",
     b"MM\0*",
+    b"\0\0\0\x0cjP  \r\n\x87\n",
+    b"\xff\x4f\xff\x51",
 )
+_NETPBM: Final = re.compile(rb"P[4-6]\s+(?:#[^\n]{0,200}\n\s*){0,5}\d{1,6}\s+\d{1,6}\s")
+_HEIF: Final = re.compile(rb"\0\0.{2}ftyp(?:avif|avis|heic|heix|heim|heis|hevc|hevx|mif1|msf1)", re.S)
+_ICON: Final = re.compile(rb"\0\0[\x01\x02]\0[\x01-\x40]\0.{3}\0", re.S)
 
 
 def ending_of(name: str) -> str:
@@ -67,8 +72,13 @@ def is_pdf(start: bytes) -> bool:
 
 def is_image(start: bytes) -> bool:
     """Whether these are the first bytes of a picture."""
+    if _NETPBM.match(start) and (has_control(start) or not start.isascii()):
+        # Nothing but numbers comes before its points, which may happen to be no control characters.
+        return True
     if not has_control(start):
         return False
     if start.startswith(b"BM"):
         return len(start) > 26 and start[14:18] in (b"\x28\0\0\0", b"\x7c\0\0\0", b"\x0c\0\0\0")
+    if _HEIF.match(start) or _ICON.match(start):
+        return True
     return start.startswith(_IMAGES) or (start.startswith(b"RIFF") and start[8:12] == b"WEBP")

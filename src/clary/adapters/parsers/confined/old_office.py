@@ -1,7 +1,7 @@
 """Formats left to kreuzberg: old Excel, rich text."""
 
 import io
-from collections.abc import Iterator
+import re
 from typing import Any, Final
 
 import kreuzberg
@@ -16,6 +16,7 @@ from clary.features.knowledge.ports import DocumentRefusedError, ParsedDocument
 _DETECTOR: Final[Any] = untyped
 _XLS: Final = "application/vnd.ms-excel"
 _RTF: Final = "application/rtf"
+_PICTURE: Final = re.compile(r"\[Image:[^\]\n]*\]")
 
 
 def read_xls(content: bytes, limits: Limits) -> ParsedDocument:
@@ -44,13 +45,17 @@ def sheets_of(content: bytes) -> list[tuple[str, list[list[str]]]]:
 def read_rtf(content: bytes, limits: Limits) -> ParsedDocument:
     """Rich text without its style."""
     draft = TextDraft(limits)
-    for paragraph in _paragraphs(_extracted(content, _RTF).content):
+    for paragraph in _without_pictures(_extracted(content, _RTF).content.split("\n\n"), content.count(b"\\pict")):
         draft.paragraph(paragraph)
     return draft.finish()
 
 
-def _paragraphs(text: str) -> Iterator[str]:
-    return iter(text.split("\n\n"))
+def _without_pictures(paragraphs: list[str], most: int) -> list[str]:
+    """Without the words that stand for pictures behind the last paragraph: nobody wrote them."""
+    while paragraphs and most and _PICTURE.fullmatch(paragraphs[-1].strip()):
+        paragraphs.pop()
+        most -= 1
+    return paragraphs
 
 
 def _extracted(content: bytes, media_type: str) -> Any:

@@ -13,7 +13,7 @@ from clary.features.knowledge.payloads.questions import (
 from clary.features.permissions.guards import CurrentUser
 from clary.http.access import needs
 from clary.http.envelope import Envelope, answer
-from clary.http.paging import LongPageOf20, PageOf20
+from clary.http.paging import PageOf20
 from clary.http.routing import slice_router
 from clary.http.unit_of_work import ReadUnit, UnitOfWork
 
@@ -22,7 +22,7 @@ router = slice_router("/api/knowledge-base/questions", "knowledge")
 
 @router.get("", summary="Read the question set of a knowledge base", openapi_extra=needs("read"))
 async def list_questions(
-    kdb_id: Id, page: LongPageOf20, user: CurrentUser, questions: Questions, db: ReadUnit
+    kdb_id: Id, page: PageOf20, user: CurrentUser, questions: Questions, db: ReadUnit
 ) -> Envelope[QuestionPage]:
     """Refusals: E-KDB."""
     items, total = await questions.list_questions(db, identity=user, kdb_id=kdb_id, offset=page.offset, limit=page.size)

@@ -8,7 +8,13 @@ import structlog
 
 from clary.db.database import Database, UnavailableError
 from clary.db.session import Session
-from clary.features.knowledge.errors import QaFileFormatError, QaFileTypeError, StorageFullError
+from clary.features.knowledge.errors import (
+    KdbForbiddenError,
+    KdbNotFoundError,
+    QaFileFormatError,
+    QaFileTypeError,
+    StorageFullError,
+)
 from clary.features.knowledge.policy.documents import FAILED, PENDING, FileKey, extension_of, qa_reason
 from clary.features.knowledge.ports import (
     DocumentParser,
@@ -67,6 +73,7 @@ class _Form:
     identity: Identity
     keys: list[str]
     base: KnowledgeBase | None = None
+    refusal: KdbNotFoundError | KdbForbiddenError | None = None
     kdb_id: str | None = None
     room: int | None = None
     override: bool = False
@@ -140,6 +147,8 @@ class DocumentUploads:
             raise _invalid("kdb_id", _MISSING)
         if not received.files:
             raise _invalid("files", _MISSING)
+        if received.refusal is not None:
+            raise received.refusal
         assert received.base is not None
         if received.base.type == "qa":
             for file in received.files:
@@ -148,10 +157,16 @@ class DocumentUploads:
     async def _look_at_base(self, received: _Form) -> None:
         if received.kdb_id is None:
             raise _invalid("kdb_id", _MISSING)
+        received.base = received.refusal = None
         async with self._database.read() as db:
-            received.base = await self._access.get(
-                db, identity=received.identity, kdb_id=received.kdb_id, right="write"
-            )
+            try:
+                received.base = await self._access.get(
+                    db, identity=received.identity, kdb_id=received.kdb_id, right="write"
+                )
+            except (KdbNotFoundError, KdbForbiddenError) as problem:
+                # Told when the whole form was seen: what is wrong with a request comes before its objects.
+                received.refusal = problem
+                return
             received.room = await self._room_of(db, received.base.owner_id, received)
 
     async def _room_of(self, db: Session, owner_id: str, received: _Form) -> int | None:
@@ -162,7 +177,10 @@ class DocumentUploads:
         return self._limits.quota_mb * MIB - used - sum(file.size for file in received.files if file.key)
 
     async def _take(self, part: FormPart, received: _Form) -> ReceivedFile:
-        """Streams one file to the store; one that is too large is only counted."""
+        """Streams one file to the store; one that is too large, or that nobody may leave here, is only counted."""
+        if received.refusal is not None:
+            name = clean_name(part.filename or "") or _UNNAMED
+            return ReceivedFile(new_hex(32), name, await _Counted(part).drain(), None)
         if received.base is None and received.room is None:
             # Files before the name of the base: until it is known, what the sender may keep is the measure.
             async with self._database.read() as db:
