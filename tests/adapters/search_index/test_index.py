@@ -161,6 +161,15 @@ async def test_scores_are_those_of_bm25(index: EmbeddedIndex) -> None:
     assert set(hits) == {1, 2}
 
 
+async def test_what_is_remembered_of_words_is_forgotten_with_each_change(index: EmbeddedIndex) -> None:
+    await fill(index, passage(1, "a b"), passage(2, "b c"))
+    before = [await index.search_words(KEY, ["a", "b", "z"], since=1, limit=9) for _ in range(2)]
+    await index.apply(KEY, since=1, upto=2, added=[passage(3, "z a")], removed=[2])
+    after = await index.search_words(KEY, ["a", "b", "z"], since=2, limit=9)
+    assert before[0] == before[1]
+    assert [[hit.number for hit in hits] for hits in (before[1], after)] == [[1, 2], [1, 3]]
+
+
 async def test_waste_is_taken_out_of_the_vector_file(index: EmbeddedIndex, tmp_path: Path) -> None:
     await fill(index, *[passage(number, "x") for number in range(1, 1301)])
     await index.apply(KEY, since=1, upto=2, added=[], removed=list(range(1, 1291)))

@@ -12,6 +12,7 @@ from typing import Final
 
 import apsw
 
+from clary.adapters.search_index.scores import KnownScores
 from clary.adapters.search_index.vectors import TornFileError, VectorView, append, empty_view, open_view, rewrite
 from clary.adapters.search_index.words import FORMAT, State, WordFile
 from clary.db.database import UnavailableError
@@ -47,8 +48,9 @@ def _lost_if_broken() -> Generator[None]:
 class IndexFiles:
     """One open index. Searches go on while one change is written; writers must be one at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, scores: KnownScores) -> None:
         self._folder = folder
+        self._scores = scores
         self._lock = threading.Lock()
         with _unavailable_if_away():
             self._open()
@@ -111,7 +113,7 @@ class IndexFiles:
             self._open_files()
 
     def _open_files(self) -> None:
-        words = WordFile(self._folder / "words.db")
+        words = WordFile(self._folder / "words.db", self._scores)
         try:
             if words.state.format != FORMAT:
                 raise TornFileError

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from clary.adapters.search_index.files import BrokenIndexError, IndexFiles
 from clary.adapters.search_index.folders import ProcessFolder
+from clary.adapters.search_index.scores import KnownScores
 from clary.features.knowledge.ports import Hit, IndexedPassage, IndexKey
 
 MAX_OPEN: Final = 64
@@ -48,6 +49,7 @@ class EmbeddedIndex:
         # Changes have a thread of their own: a large catch-up must not stand before queries.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="search-apply")
         self._put_aside_count = 0
+        self._scores = KnownScores()
         self._entries: OrderedDict[IndexKey, _Entry] = OrderedDict()
 
     async def position(self, key: IndexKey) -> int:
@@ -126,7 +128,7 @@ class EmbeddedIndex:
         try:
             async with entry.opening:
                 if entry.files is None:
-                    entry.files = await _run(self._writer, lambda: IndexFiles(self._path(key)))
+                    entry.files = await _run(self._writer, lambda: IndexFiles(self._path(key), self._scores))
             yield entry, entry.files
         except BrokenIndexError:
             lost = True

@@ -9,6 +9,13 @@ from typing import Any, Final, NamedTuple
 
 import apsw
 
+from clary.adapters.search_index.scores import (
+    Edition,
+    KnownScores,
+    best,
+    new_edition,
+    read_scores,
+)
 from clary.features.knowledge.ports import Hit, IndexedPassage
 
 FORMAT: Final = 1
@@ -24,11 +31,17 @@ CREATE TABLE passages (number INTEGER PRIMARY KEY, slot INTEGER);
 CREATE VIRTUAL TABLE words USING fts5(tokens, content='', contentless_delete=1, tokenize='ascii');
 CREATE VIRTUAL TABLE frequencies USING fts5vocab('words', 'row');
 """
-_SEARCH: Final = (
-    "SELECT rowid, -bm25(words) AS score FROM words WHERE words MATCH ? {among} ORDER BY score DESC, rowid LIMIT ?"
-)
-# The `+` keeps SQLite from asking the full text once per number.
-_AMONG: Final = "AND +rowid IN (SELECT value FROM json_each(?))"
+# Each of these gives one row: between two rows a thread gives way to every other one, and under load waits for each.
+_COUNT: Final = """
+SELECT group_concat(coalesce((SELECT doc FROM frequencies WHERE term = asked.value), 0)) FROM json_each(?) AS asked
+"""
+# The limit keeps the inner query a query of its own, without which there is no score.
+_SCORE: Final = """
+SELECT group_concat(coalesce((SELECT group_concat(number || ',' || score) FROM (
+    SELECT rowid AS number, CAST(-bm25(words) * 17592186044416 AS INTEGER) AS score
+    FROM words WHERE words MATCH asked.value LIMIT -1
+)), ''), ';') FROM json_each(?) AS asked
+"""
 
 
 class State(NamedTuple):
@@ -45,7 +58,9 @@ class State(NamedTuple):
 class WordFile:
     """One open file: a connection that writes, and a few that read beside it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, scores: KnownScores) -> None:
+        self._scores = scores
+        self._edition = new_edition()
         self._writer = _connect(path)
         self._open: list[Any] = [self._writer]
         try:
@@ -53,7 +68,6 @@ class WordFile:
         except BaseException:
             self.close()
             raise
-        self._frequencies: dict[str, int] = {}
 
     def _prepare(self, path: Path) -> None:
         writer = self._writer
@@ -105,36 +119,42 @@ class WordFile:
             writer.executemany("UPDATE passages SET slot = ? WHERE number = ?", placed)
             state = state._replace(passages=self.state.passages + len(new) - len(gone))
             self._write_state(state)
+        # After the commit, so that whoever finds the new edition also reads what is new; before the state, so that
+        # whoever knows of it asks nothing older.
+        self._edition = new_edition()
         self.state = state
-        # After the commit: whoever finds the new dictionary also reads what is new.
-        self._frequencies = {}
 
     def search(self, words: Sequence[str], *, limit: int, among: Sequence[int] | None) -> list[Hit]:
         """Best first; ties by number."""
+        edition = self._edition
         with self._reader() as reader:
-            chosen = self._choose(reader, words)
+            chosen = self._choose(reader, edition, words)
             if not chosen:
                 return []
-            match = " OR ".join('"' + word.replace('"', '""') + '"' for word in chosen)
-            values: list[Any] = [match] if among is None else [match, json.dumps(list(among))]
-            query = _SEARCH.format(among="" if among is None else _AMONG)
-            return [Hit(number, score) for number, score in reader.execute(query, (*values, limit))]
+            known = self._scores.get(edition, chosen)
+            missing = [word for word in chosen if word not in known]
+            if missing:
+                quoted = json.dumps(['"' + word.replace('"', '""') + '"' for word in missing])
+                texts = str(reader.execute(_SCORE, (quoted,)).get).split(";")
+                new = dict(zip(missing, map(read_scores, texts), strict=True))
+                self._scores.put(edition, new)
+                known |= new
+        return best(list(known.values()), limit=limit, among=among)
 
-    def _choose(self, reader: Any, words: Sequence[str]) -> list[str]:
+    def _choose(self, reader: Any, edition: Edition, words: Sequence[str]) -> list[str]:
         """The rarest words, as many as a budget of postings allows: what stands everywhere costs most, says least."""
         budget = max(_LEAST_POSTINGS, self.state.passages // 2)
-        known = self._frequencies
-        found: list[tuple[int, str]] = []
-        for word in dict.fromkeys(words):
-            count = known.get(word)
-            if count is None:
-                count = reader.execute("SELECT doc FROM frequencies WHERE term = ?", (word,)).get or 0
-                if len(known) < _KNOWN_FREQUENCIES:
-                    known[word] = count
-            if count:
-                found.append((count, word))
+        asked = list(dict.fromkeys(words))
+        counts = {word: edition.frequencies[word] for word in asked if word in edition.frequencies}
+        unknown = [word for word in asked if word not in counts]
+        if unknown:
+            found = str(reader.execute(_COUNT, (json.dumps(unknown),)).get).split(",")
+            new = dict(zip(unknown, map(int, found), strict=True))
+            if len(edition.frequencies) < _KNOWN_FREQUENCIES:
+                edition.frequencies.update(new)
+            counts |= new
         chosen: list[str] = []
-        for count, word in sorted(found)[:_MOST_WORDS]:
+        for count, word in sorted((count, word) for word, count in counts.items() if count)[:_MOST_WORDS]:
             budget -= count
             if chosen and budget < 0:
                 break
