@@ -23,6 +23,7 @@ ATTACKS: list[dict[str, str]] = [
     {"Content-Type": JSON, "Sec-Fetch-Site": "cross-site"},
     {"Content-Type": JSON, "Sec-Fetch-Site": "same-site"},
     {"Content-Type": "text/plain", "Sec-Fetch-Site": "same-origin"},
+    {"Content-Type": "application/json; charset=gbk", "Sec-Fetch-Site": "same-origin"},
 ]
 OWN: list[dict[str, str]] = [
     {},
@@ -65,6 +66,13 @@ async def test_nobody_can_be_signed_in_from_a_foreign_page(house: House, path: s
         answer = await client.post(path, json={"username_or_email": "admin", "password": ADMIN_PASSWORD})
     assert (answer.status_code, answer.json()["error_detail"]) == (403, "csrf_failed")
     assert "set-cookie" not in answer.headers
+
+
+async def test_a_foreign_page_may_ask_for_new_tokens_which_change_no_cookie(house: House) -> None:
+    async with house.browser() as client, house.browser(Origin="https://evil.example") as elsewhere:
+        tokens = await login(client, "admin", ADMIN_PASSWORD)
+        answer = await elsewhere.post("/api/auth/refresh", json={"refresh_token": tokens["refresh_token"]})
+    assert (answer.status_code, "set-cookie" in answer.headers) == (200, False)
 
 
 @pytest.mark.parametrize("path", ["/api/auth/logout", "/api/user/logout"])

@@ -74,6 +74,22 @@ async def test_every_route_refuses_an_anonymous_head_as_its_get(house: House) ->
     assert answer.status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("accept", "is_problem"),
+    [
+        ("Application/Problem+JSON", True),
+        ("text/html, application/problem+json;q=0.1", True),
+        ("application/problem+json;q=0", False),
+        ("application/problem+json; q=0.000, */*", False),
+        ("application/problem+jsonx", False),
+    ],
+)
+async def test_problem_json_is_given_to_those_who_take_it(house: House, accept: str, is_problem: bool) -> None:
+    async with house.browser() as client:
+        answer = await client.get("/api/nothing", headers={"Accept": accept})
+    assert (answer.headers["content-type"] == "application/problem+json") is is_problem
+
+
 async def test_english_and_problem_json_are_given_when_asked_for(house: House) -> None:
     async with house.browser() as client:
         answer = await client.get(

@@ -215,7 +215,7 @@ def test_an_unknown_name_gets_one_warning_with_its_nearest_neighbour(monkeypatch
     monkeypatch.setenv("CLARY_PORT_FILE", "/nowhere")
     assert setting_warnings(settings) == [
         "CLARY_DATA_DRI: unknown setting, ignored; did you mean CLARY_DATA_DIR?",
-        "CLARY_XQZ: unknown setting, ignored",
+        "CLARY_XQZ: unknown setting, ignored; did you mean CLARY_SANDBOX?",
     ]
 
 

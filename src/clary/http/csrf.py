@@ -3,7 +3,7 @@
 from fastapi import Request
 
 from clary.http.problems import CsrfFailedError
-from clary.http.requests import content_type
+from clary.http.requests import content_type, is_json_type
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -33,9 +33,7 @@ class CsrfRule:
         """Rule 2: a form cannot send JSON, so a body must be JSON, or multipart where the route takes files."""
         if not has_body:
             return
-        kind, _ = content_type(request.headers.get("content-type", ""))
-        if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
-            return
-        if takes_multipart and kind == "multipart/form-data":
+        sent = request.headers.get("content-type", "")
+        if is_json_type(sent) or (takes_multipart and content_type(sent)[0] == "multipart/form-data"):
             return
         raise CsrfFailedError

@@ -20,6 +20,7 @@ from clary.http.problems import (
     RouteNotFoundError,
     ValidationFailedError,
 )
+from clary.http.requests import accepts
 from clary.http.routing import methods_of
 from clary.kit import json_text
 from clary.kit.text import current_locale
@@ -44,7 +45,7 @@ async def render_problem(request: Request, problem: Exception) -> Response:
     """Renders a `ProblemError` for the route that raised it."""
     assert isinstance(problem, ProblemError)
     answers = answers_of(request)
-    if PROBLEM_JSON in request.headers.get("accept", "") and answers != "protocol":
+    if accepts(request.headers.get("accept", ""), PROBLEM_JSON) and answers != "protocol":
         return _rfc9457(request, problem)
     body = error_body(
         code=problem.code, message=problem.message.render(), slug=problem.slug, request_id=request_id_of(request)

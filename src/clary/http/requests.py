@@ -1,6 +1,7 @@
 """Request bodies: counted while read, parsed strictly (platform.md 1.3)."""
 
 import asyncio
+import re
 from email.message import Message
 from typing import Any
 
@@ -64,9 +65,7 @@ class CountedRequest(Request):
 
     def is_json(self) -> bool:
         """Whether the content type is JSON in UTF-8."""
-        kind, charset = content_type(self.headers.get("content-type", ""))
-        json_kind = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
-        return json_kind and charset in ("", "utf-8", "utf8")
+        return is_json_type(self.headers.get("content-type", ""))
 
     def is_multipart(self) -> bool:
         """Whether the content type is a form with files."""
@@ -98,6 +97,23 @@ def _declares_more(length: str, most: int) -> bool:
     if not digits.isdecimal():
         return False
     return len(digits) > len(str(most)) or int(digits) > most
+
+
+def is_json_type(header: str) -> bool:
+    """Whether a content type is JSON in UTF-8."""
+    kind, charset = content_type(header)
+    json_kind = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    return json_kind and charset in ("", "utf-8", "utf8")
+
+
+def accepts(header: str, media_type: str) -> bool:
+    """Whether `Accept` names a media type and does not refuse it (RFC 9110 12.5.1); wildcards do not count."""
+    for part in header.split(","):
+        kind, *parameters = (each.strip().lower() for each in part.split(";"))
+        if kind == media_type:
+            weights = [each[2:].strip() for each in parameters if each.startswith("q=")]
+            return not any(re.fullmatch(r"0(\.0*)?", each) for each in weights)
+    return False
 
 
 def content_type(header: str) -> tuple[str, str]:

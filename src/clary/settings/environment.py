@@ -107,7 +107,7 @@ def unknown_warnings(fields: Iterable[str], layers: list[tuple[Source, dict[str,
         if name in known or name.removesuffix(FILE_SUFFIX) in known:
             continue
         # Without the prefix, which would make every name look alike.
-        nearest = get_close_matches(name.removeprefix(PREFIX), stems, n=1, cutoff=0.6)
+        nearest = get_close_matches(name.removeprefix(PREFIX), stems, n=1, cutoff=0.0)
         hint = f"; did you mean {PREFIX}{nearest[0]}?" if nearest else ""
         lines.append(f"{name}: unknown setting, ignored{hint}")
     return lines

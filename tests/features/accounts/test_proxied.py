@@ -186,11 +186,16 @@ async def test_a_role_by_mapping_comes_and_goes_and_the_last_admin_keeps_it(tmp_
         assert [
             await role(house, Groups="ops", Role="user"),
             await role(house, Groups="ops,admins", Role="user"),
-            await role(house, Role="user"),
             await role(house),
+            await role(house, Role="user"),
+            await role(house, Role="admin"),
+            await role(house, Groups="ops"),
+            await role(house, Groups="admins"),
+            await role(house, Groups=""),
+            await role(house, Groups="admins", Role="user"),
             await role(house, Groups="ops", Role="user"),
             await role(house, Role="admin"),
-        ] == ["user", "admin", "admin", "admin", "user", "admin"]
+        ] == ["user", "admin", "admin", "user", "admin", "user", "admin", "user", "admin", "user", "admin"]
         async with house.browser() as client:
             own = (await login_as(client, "admin"))["userid"]
         await house.services.user_administration.set_disabled(user_id=own, disabled=True, by=CLI)

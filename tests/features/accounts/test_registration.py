@@ -217,6 +217,8 @@ async def test_where_nobody_may_register_it_is_said_on_all_paths(
             body = {"username": "neo", "password": "long-enough-1", "email": "", "verification_code": ""}
             assert slug(await desk.call(path, body)) == (400, wanted)
             assert slug(await desk.call(f"{path}/send-code", {"email": ""})) == (400, wanted)
+            assert slug(await desk.call(path, {})) == (400, wanted)
+            assert slug(await desk.call(f"{path}/send-code", {"email": 5})) == (400, wanted)
         async with house.browser() as client:
             info = (await client.get("/api/system/info")).json()["data"]
         assert info["allow_registration"] is False

@@ -86,6 +86,9 @@ async def test_signing_out_kills_cookie_and_token_at_once(house: House) -> None:
         await client.post("/api/auth/logout", json={})
         assert told(await whoami(program, **cookie)) == (401, 401, "unauthenticated", "登录过期")
         assert told(await whoami(program, **bearer(tokens))) == (401, 401, "unauthenticated", "登录过期")
+        for spent, message in ((tokens["refresh_token"], "登录过期"), ("clt_x", "Token非法")):
+            refused = await program.post("/api/auth/refresh", json={"refresh_token": spent})
+            assert told(refused) == (401, 401, "unauthenticated", message)
 
 
 async def test_an_anonymous_sign_out_is_401_and_clears_the_cookie(house: House) -> None:

@@ -89,6 +89,9 @@ async def test_an_id_belongs_to_one_client_and_a_public_one_may_have_a_private_s
     body = {"client_id": "app-1", "redirect_uris": ["com.example.app:/cb"], "token_endpoint_auth_method": "none"}
     assert (await crowd.call("admin", "POST", "/api/oauth2/clients", body))[2]["client_secret"] is None
     assert (await crowd.call("admin", "POST", "/api/oauth2/clients", body))[:2] == (409, "client_exists")
+    assert (await crowd.call("admin", "POST", "/api/oauth2/clients/app-1/secret", {}))[:2] == (422, "validation_error")
+    (listed,) = (await crowd.get("admin", "/api/oauth2/clients"))["items"]
+    assert listed["token_endpoint_auth_method"] == "none"
 
 
 async def test_an_old_secret_works_as_long_as_was_wanted(party: Party) -> None:
@@ -176,12 +179,13 @@ async def test_a_client_registers_itself_where_that_is_on(tmp_path: Path) -> Non
             "client_secret_basic",
         )
         assert (len(body["client_secret"]), body["client_secret_expires_at"]) == (43, 0)
+        cut = await register(app, scope="admin openid write chat")
+        assert (cut.status_code, cut.json()["scope"]) == (201, "openid chat")
         refused = [
             ({"redirect_uris": ["http://evil.example/cb"]}, "invalid_redirect_uri"),
             ({"redirect_uris": ["javascript:alert(1)"]}, "invalid_redirect_uri"),
             ({"redirect_uris": []}, "invalid_redirect_uri"),
-            ({"scope": "openid admin"}, "invalid_client_metadata"),
-            ({"scope": "openid write"}, "invalid_client_metadata"),
+            ({"scope": "admin write"}, "invalid_client_metadata"),
             ({"grant_types": ["implicit"]}, "invalid_client_metadata"),
             ({"client_name": "x" * 101}, "invalid_client_metadata"),
         ]

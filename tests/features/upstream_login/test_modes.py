@@ -104,5 +104,7 @@ async def test_mode_oauth_has_no_passwords(tmp_path: Path) -> None:
     async with house_in(tmp_path, auth_mode="oauth", auth_providers=ENTRIES) as house, house.browser() as client:
         login = await client.post("/api/auth/login", json={"username_or_email": "admin", "password": "x"})
         code = await client.post("/api/auth/register/send-code", json={"email": "a@example.org"})
-    assert (told(login), login.json()["code"]) == ((200, "local_login_disabled"), 400)
+        empty = await client.post("/api/auth/login", json={})
+    assert told(login) == told(empty) == (200, "local_login_disabled")
+    assert login.json()["code"] == 400
     assert (told(code), code.json()["code"]) == ((200, "local_registration_disabled"), 400)

@@ -167,12 +167,10 @@ def split_groups(header: str | None) -> tuple[str, ...] | None:
 
 
 def _is_admin(person: ProxiedPerson, sent: tuple[str, ...] | None, rules: ProxyRules) -> bool | None:
-    """None: the role is left alone, because something that could give it was not said this time."""
-    said: list[bool | None] = []
-    if rules.trusts_role:
-        said.append(None if person.role is None else person.role.strip().lower() == "admin")
-    if rules.admin_groups:
-        said.append(None if sent is None else bool(rules.admin_groups.intersection(sent)))
-    if True in said:
-        return True
-    return None if None in said or not said else False
+    """None: the role is left alone, because nothing that could give or take it was said this time."""
+    said: list[bool] = []
+    if rules.trusts_role and person.role is not None:
+        said.append(person.role.strip().lower() == "admin")
+    if rules.admin_groups and sent is not None:
+        said.append(bool(rules.admin_groups.intersection(sent)))
+    return any(said) if said else None

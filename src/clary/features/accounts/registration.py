@@ -110,7 +110,7 @@ class Registration:
             LocalRegistrationDisabledError, RegistrationClosedError, EmailRequiredError, EmailInvalidError,
             EmailDomainError, MailNotConfiguredError, CodeThrottledError, ThrottledError, MailFailedError
         """
-        self._require_open()
+        self.require_open()
         wanted = _required(email, EmailRequiredError())
         self._require_domain(wanted)
         if self.mailer is None:
@@ -139,7 +139,7 @@ class Registration:
             UsernameInvalidError, PasswordTooShortError, PasswordIsNameError, CodeWrongError, UsernameTakenError,
             EmailTakenError, ThrottledError
         """
-        self._require_open()
+        self.require_open()
         async with self._database.write() as db:
             await require_rate(
                 db,
@@ -158,7 +158,12 @@ class Registration:
             await self._add(db, row, mac)
         return row.user_id
 
-    def _require_open(self) -> None:
+    def require_open(self) -> None:
+        """Nobody registers here while that is switched off.
+
+        Raises:
+            LocalRegistrationDisabledError, RegistrationClosedError
+        """
         if self._rules.mode != "native":
             raise LocalRegistrationDisabledError
         if not self._rules.is_open():

@@ -69,6 +69,18 @@ async def _own(request: Request) -> OwnAccount:
     return request.app.state.own_account
 
 
+async def _require_open(registration: Annotated[Registration, Depends(_registration)]) -> None:
+    """Told before anything of the body is looked at (platform.md 1.1)."""
+    registration.require_open()
+
+
+async def _require_local(sign_in: Annotated[SignIn, Depends(_sign_in)]) -> None:
+    """Told before anything of the body is looked at (platform.md 1.1)."""
+    sign_in.require_local()
+
+
+OPEN = [Depends(_require_open)]
+LOCAL = [Depends(_require_local)]
 Accounts = Annotated[AccountService, Depends(_accounts)]
 SignInService = Annotated[SignIn, Depends(_sign_in)]
 Registering = Annotated[Registration, Depends(_registration)]
@@ -77,16 +89,18 @@ Deletion = Annotated[UserDeletion, Depends(_deletion)]
 Own = Annotated[OwnAccount, Depends(_own)]
 
 
-@router.post("/auth/register/send-code", summary="Send a code by mail", openapi_extra=public())
-@router.post("/user/register/send-code", summary="Send a code by mail (alias)", openapi_extra=public())
+@router.post("/auth/register/send-code", summary="Send a code by mail", openapi_extra=public(), dependencies=OPEN)
+@router.post(
+    "/user/register/send-code", summary="Send a code by mail (alias)", openapi_extra=public(), dependencies=OPEN
+)
 async def send_code(body: SendCodeRequest, request: Request, registration: Registering) -> Envelope[Json]:
     """The same answer whether the address is known or not."""
     life, wait = await registration.send_code(email=body.email, address=request.state.peer.address)
     return answer({"expires_in": life, "retry_after": wait}, Text("验证码发送成功", "Verification code sent"))
 
 
-@router.post("/auth/register", summary="Register", openapi_extra=public())
-@router.post("/user/register", summary="Register (alias)", openapi_extra=public())
+@router.post("/auth/register", summary="Register", openapi_extra=public(), dependencies=OPEN)
+@router.post("/user/register", summary="Register (alias)", openapi_extra=public(), dependencies=OPEN)
 async def register(body: RegisterRequest, request: Request, registration: Registering) -> Envelope[Json]:
     """Makes an account with a mailed code; does not sign in."""
     wanted = Wanted(body.username, body.password, body.email, body.phonenum, body.verification_code)
@@ -94,8 +108,8 @@ async def register(body: RegisterRequest, request: Request, registration: Regist
     return answer({"user_id": user_id}, Text("注册成功", "Registered"))
 
 
-@router.post("/auth/login", summary="Sign in", openapi_extra=public(sets_cookie=True))
-@router.post("/user/login", summary="Sign in (alias)", openapi_extra=public(sets_cookie=True))
+@router.post("/auth/login", summary="Sign in", openapi_extra=public(sets_cookie=True), dependencies=LOCAL)
+@router.post("/user/login", summary="Sign in (alias)", openapi_extra=public(sets_cookie=True), dependencies=LOCAL)
 async def login(body: LoginRequest, request: Request, response: Response, sign_in: SignInService) -> Envelope[Json]:
     """Checks name or e-mail and password; sets the session cookie and gives tokens."""
     signed = await sign_in.login(account=body.username_or_email, password=body.password, origin=request_origin(request))
@@ -103,8 +117,9 @@ async def login(body: LoginRequest, request: Request, response: Response, sign_i
     return answer(_tokens(signed.tokens), Text("登录成功", "Signed in"))
 
 
-@router.post("/auth/refresh", summary="New tokens", openapi_extra=public(sets_cookie=True))
-@router.post("/user/refresh-token", summary="New tokens (alias)", openapi_extra=public(sets_cookie=True))
+# Not `sets_cookie`: the cookie stays untouched (4.6), so another page gains nothing by calling this.
+@router.post("/auth/refresh", summary="New tokens", openapi_extra=public())
+@router.post("/user/refresh-token", summary="New tokens (alias)", openapi_extra=public())
 async def refresh(body: RefreshRequest, request: Request, sign_in: SignInService) -> Envelope[Json]:
     """A new pair for a refresh token, which is spent by it."""
     tokens = await sign_in.refresh(refresh_token=body.refresh_token, address=request.state.peer.address)

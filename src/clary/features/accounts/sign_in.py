@@ -1,5 +1,6 @@
 """Signing in and out (platform.md 4.3, 4.6). Hashing never happens inside a transaction."""
 
+import re
 from dataclasses import dataclass
 
 from clary.db.database import Database
@@ -32,6 +33,8 @@ from clary.kit import measures
 from clary.kit.clock import Clock
 from clary.kit.crypto import hash_token
 from clary.kit.ids import new_hex, new_token
+
+_REFRESH_TOKEN = re.compile(r"clt_[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,15 @@ class SignIn:
         """Tells who knows about signing out of other services."""
         self._elsewhere = elsewhere
 
+    def require_local(self) -> None:
+        """Nobody signs in with a password where only other services are asked.
+
+        Raises:
+            LocalLoginDisabledError
+        """
+        if self._mode == "oauth":
+            raise LocalLoginDisabledError
+
     async def login(self, *, account: str, password: str, origin: Origin) -> SignedIn:
         """Checks a password and opens a session.
 
@@ -97,8 +109,7 @@ class SignIn:
             LocalLoginDisabledError, LoginThrottledError, InvalidCredentialsError, AccountDisabledError,
             AdminOnlyLoginError
         """
-        if self._mode == "oauth":
-            raise LocalLoginDisabledError
+        self.require_local()
         async with self._attempts.turn(origin.address):
             user = await self._check(account, password, origin)
         stored, renewed = user.password_hash, None
@@ -153,7 +164,9 @@ class SignIn:
             row = await accounts.find_refresh(token_hash)
             session = await accounts.find_session(row.session_id) if row is not None else None
             if row is None or session is None:
-                raise NotSignedInError(NotSignedInError.MALFORMED)
+                # Tokens go with their session; what was never one of ours has another form.
+                is_ours = _REFRESH_TOKEN.fullmatch(refresh_token) is not None
+                raise NotSignedInError(NotSignedInError.EXPIRED if is_ours else NotSignedInError.MALFORMED)
             if row.spent_at is not None or not await accounts.spend_refresh(token_hash, now):
                 reused = session.session_id
                 await accounts.end_session(session.session_id)

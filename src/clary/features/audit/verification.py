@@ -100,6 +100,8 @@ def walk_export(lines: Iterable[dict[str, Any]], expected: Head | None = None) -
             end = Head(int(line["head"]["seq"]), str(line["head"]["hash"]))
             continue
         if walk is None:
+            if "commitments" not in line:
+                raise ValueError("an export in clear form")
             before = int(line["seq"]) - 1
             walk = ChainWalk(Head(before, FIRST_HASH if before == 0 else str(line["prev_hash"])), expected)
         if not walk.take(line):

@@ -14,20 +14,23 @@ from clary.features.oauth2.errors import (
     ClientNotFoundError,
     GrantNotFoundError,
 )
-from clary.features.oauth2.policy import AUTH_METHODS, DEFAULT_SCOPE, GRANT_TYPES
+from clary.features.oauth2.policy import DEFAULT_SCOPE, GRANT_TYPES
 from clary.features.oauth2.reader import AccessTokenReader
 from clary.features.oauth2.repository import OAuthRepository
 from clary.features.oauth2.tables import OAuthClientRow
 from clary.features.permissions.service import Identity
 from clary.http.paging import Page
+from clary.http.problems import ValidationFailedError
 from clary.kit.clock import Clock, wire_time
 from clary.kit.crypto import hash_token
 from clary.kit.ids import new_hex, new_token
+from clary.kit.text import Text
 
 Json = dict[str, Any]
 FIELDS = ("client_name", "client_uri", "redirect_uris", "skip_consent", "require_pkce", "introspect_all", "enabled")
 UNUSED_LIFE = timedelta(days=90)
 TOKENLESS_LIFE = timedelta(hours=24)
+_PUBLIC = Text("公开客户端没有密钥", "a public client has no secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +104,14 @@ class ClientRegistry:
         """A new secret; the old one works for a while, or not at all.
 
         Raises:
-            ClientNotFoundError, ClientLockedError
+            ClientNotFoundError, ClientLockedError, ValidationFailedError: a public client has no secret.
         """
         row, secret = await self._editable(db, client_id), new_token()
+        if row.auth_method == "none":
+            raise ValidationFailedError(_PUBLIC.render())
         row.old_secret_hash = row.secret_hash if overlap_seconds else None
         row.old_secret_until = self._clock.now() + timedelta(seconds=overlap_seconds) if overlap_seconds else None
         row.secret_hash = hash_token(secret)
-        if row.auth_method == "none":
-            row.auth_method = AUTH_METHODS[0]
         await self._record(db, by, "oauth2.client_updated", row, {"client_secret": "replaced"})
         return secret
 

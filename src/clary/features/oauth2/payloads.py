@@ -137,7 +137,7 @@ def check_client(sent: dict[str, Any], *, is_new: bool) -> dict[str, Any]:
 
 
 def read_registration(raw: bytes, *, allowed: tuple[str, ...]) -> dict[str, Any]:
-    """The fields of a client that registers itself; its scope is within `allowed`, all of it by default.
+    """The fields of a client that registers itself; its scope is cut to `allowed`, all of it by default.
 
     Raises:
         ProtocolError
@@ -154,9 +154,9 @@ def read_registration(raw: bytes, *, allowed: tuple[str, ...]) -> dict[str, Any]
         raise ProtocolError("invalid_redirect_uri") from None
     if not sent.redirect_uris:
         raise ProtocolError("invalid_redirect_uri")
-    scope = sent.scope or allowed
-    if not set(scope) <= set(allowed):
-        raise ProtocolError("invalid_client_metadata", "scope is more than may be registered")
+    scope = [each for each in sent.scope or allowed if each in allowed]
+    if not scope:
+        raise ProtocolError("invalid_client_metadata", "nothing of the scope may be registered")
     return {**sent.sent(), "scope": scope}
 
 
