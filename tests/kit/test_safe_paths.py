@@ -104,6 +104,16 @@ def test_a_replaced_file_keeps_its_mode_and_a_new_one_follows_its_folder(root: P
     assert facts.st_uid == (root / "new").stat().st_uid == root.stat().st_uid
 
 
+@pytest.mark.parametrize("path", ["none.txt", "none/a.txt", "folder/none/a.txt", "file.txt/a", "link/a.txt"])
+def test_an_error_names_the_whole_path_that_was_asked_for(root: Path, path: str) -> None:
+    safe_paths.write_atomically(root, "file.txt", b"x")
+    safe_paths.make_folders(root, "folder")
+    (root / "link").symlink_to(root / "folder")
+    with pytest.raises(PathError) as failure:
+        safe_paths.stat(root, path)
+    assert failure.value.path == path
+
+
 def test_kinds_and_limits_are_told_apart(root: Path) -> None:
     safe_paths.write_atomically(root, "a.txt", b"12345")
     safe_paths.make_folders(root, "folder/below")

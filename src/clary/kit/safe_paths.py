@@ -279,23 +279,27 @@ def hand_over(descriptor: int, folder: int) -> None:
 
 @contextmanager
 def opened_parent(root: Path, relative: str, *, make: bool = False) -> Generator[tuple[int, str]]:
-    """An open descriptor of the folder a path lies in, and the name in it; the root is `.` in itself."""
+    """An open descriptor of the folder a path lies in, and the name in it; the root is `.` in itself.
+
+    Errors name the path itself, as whoever asked for it knows nothing of the folders above.
+    """
     above, _, name = relative.rpartition("/")
-    with opened_folder(root, above, make=make) as folder:
+    with opened_folder(root, above, make=make, asked_for=relative) as folder:
         yield folder, name or "."
 
 
 @contextmanager
-def opened_folder(root: Path, relative: str, *, make: bool = False) -> Generator[int]:
-    """An open descriptor of a folder, reached part by part without following links."""
+def opened_folder(root: Path, relative: str, *, make: bool = False, asked_for: str | None = None) -> Generator[int]:
+    """An open descriptor of a folder, reached part by part without following links; errors name `asked_for`."""
     parts = relative.split("/") if relative else []
+    named = relative if asked_for is None else asked_for
     if ".." in parts:
-        raise PathDeniedError(relative)
-    with translated(relative):
+        raise PathDeniedError(named)
+    with translated(named):
         current = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in parts:
-            with translated(relative):
+            with translated(named):
                 below = _step(current, part, make=make)
             os.close(current)
             current = below

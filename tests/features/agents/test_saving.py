@@ -308,6 +308,22 @@ async def test_the_version_counts_saves_that_change_something(stage: Stage) -> N
     assert '"name":"Full"' in rows[0].configuration
 
 
+async def test_no_mode_and_the_simple_mode_it_is_shown_as_are_one_to_a_save(stage: Stage) -> None:
+    alice, path = stage.person("alice"), f"/api/agent/{FIRST}"
+    await alice.post(CREATE, {"name": "A"})
+    shown = await read(stage)
+    assert (shown["agentMode"], (await alice.put(path, shown)).data["version"]) == ("simple", 1)
+    await alice.put(path, {**shown, "description": "d"})
+    assert (await alice.put(path, {"name": "A", "description": "d"})).data["version"] == 2
+
+
+async def test_with_many_agents_the_simple_mode_in_place_of_none_is_a_change(stage: Stage) -> None:
+    alice, path = stage.person("alice"), f"/api/agent/{FIRST}"
+    await alice.post(CREATE, {"name": "A", "multiAgent": True})
+    assert (await alice.put(path, {"name": "A", "multiAgent": True})).data["version"] == 1
+    assert (await alice.put(path, {"name": "A", "multiAgent": True, "agentMode": "simple"})).data["version"] == 2
+
+
 async def test_fifty_versions_are_kept(stage: Stage) -> None:
     await stage.agent("alice")
     for number in range(52):

@@ -78,6 +78,16 @@ async def test_it_says_how_it_was_started(chat: Chat, path: str, attached: bool,
     assert (run["attached"], run["endpoint"]) == (attached, endpoint)
 
 
+@pytest.mark.parametrize(("wish", "attached"), [("interrupt", True), ("continue", False)])
+@pytest.mark.parametrize("path", ["/api/chat", "/api/stream", "/api/web-stream"])
+async def test_what_the_request_wishes_for_its_readers_leaving_says_whether_it_is_attached(
+    chat: Chat, path: str, wish: str, attached: bool
+) -> None:
+    lines = await chat.alice.say("x", path=path, agent_id="default_agent", stream_options={"on_disconnect": wish})
+    run = await chat.alice.run(lines[-1]["run_id"])
+    assert run["attached"] == attached
+
+
 async def test_a_failed_run_says_why_and_costs_are_those_of_the_price_table(tmp_path: Path) -> None:
     async with chat_in(tmp_path, {"fail": [Fault("status", status=401)]}) as chat:
         failed = await chat.alice.run((await chat.alice.say("[[play:fail]]"))[-1]["run_id"])

@@ -156,6 +156,11 @@ async def test_files_are_written_and_read_in_the_workspace_of_the_agent(tools: T
         ("web_search", {"query": "x"}, (200, 400, "tool_unavailable", "工具不可用: 未配置搜索服务", None)),
         ("file_read", {}, (200, 400, "tool_arguments", "参数错误: 缺少必填参数: file_path", None)),
         ("file_read", {"file_path": "x"}, (200, 500, "tool_failed", "工具执行失败: 文件不存在: /workspace/x", None)),
+        (
+            "file_read",
+            {"file_path": "x/y"},
+            (200, 500, "tool_failed", "工具执行失败: 文件不存在: /workspace/x/y", None),
+        ),
     ],
 )
 async def test_a_refusal_names_its_reason(tools: Tools, tool: str, params: Any, refused: Any) -> None:

@@ -118,7 +118,13 @@ def without(values: Iterable[str], dropped: Iterable[str]) -> list[str]:
 
 
 def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Names of the fields that differ, sorted."""
+    """Names of the fields that differ, sorted.
+
+    No mode and `simple` are the same to whoever reads the agent (product.md 3.1), and to its runs as well unless
+    `multiAgent` is set (stream-runtime.md 3.2): only then one in place of the other is a change.
+    """
+    if not (before["multiAgent"] or after["multiAgent"]):
+        before, after = shown(before), shown(after)
     return sorted(name for name in after if before.get(name) != after[name])
 
 

@@ -361,8 +361,8 @@ class ChatService:
         endpoint: Endpoint,
         request: ChatRequest,
     ) -> RunRow:
-        attached = endpoint in ("chat", "stream")
         wish = request.stream_options.on_disconnect
+        ends_unread = endpoint in ("chat", "stream") if wish is None else wish == "interrupt"
         return RunRow(
             run_id=run_id,
             root_run_id=run_id,
@@ -372,8 +372,8 @@ class ChatService:
             session_id=conversation.session_id,
             endpoint=endpoint,
             status="queued",
-            attached=attached,
-            interrupt_on_disconnect=attached if wish is None else wish == "interrupt",
+            attached=ends_unread,
+            interrupt_on_disconnect=ends_unread,
             generation=1,
             takeovers=0,
             takeovers_since_step=0,
