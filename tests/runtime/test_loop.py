@@ -234,6 +234,24 @@ async def test_three_empty_responses_fail_the_run() -> None:
     assert failure.value.kind == "empty_response"
 
 
+@pytest.mark.parametrize("pieces", [(), ("The first", " half")])
+async def test_a_response_ended_by_the_content_filter_fails_the_run_and_keeps_what_was_said(
+    pieces: tuple[str, ...],
+) -> None:
+    model = ScriptedModel(text(*pieces, finish="content_filter"), text("More."))
+    events: list[RunEvent] = []
+    failure = None
+    try:
+        async for event in loop_of(model).run():
+            events.append(event)
+    except RunFailedError as error:
+        failure = error.kind
+    assert failure == "content_filter"
+    assert [event.text for event in events if isinstance(event, TextStreamed)] == list(pieces)
+    assert isinstance(events[-1], ModelStepDone)
+    assert len(model.requests) == 1
+
+
 async def test_a_response_cut_by_the_output_limit_is_continued_twice() -> None:
     model = ScriptedModel(text("a", finish="length"), text("b", finish="length"), text("c", finish="length"))
     assert told(await events_of(loop_of(model))) == ["text a", "text b", "text c", "end answered"]

@@ -162,6 +162,9 @@ class ModelSteps:
                     draft.restart()
                 else:
                     yield self._done(step_name, request, draft, item, takes_calls=takes_calls)
+        if self.response.finish_reason == "content_filter" and not self.response.asked:
+            # What was let through stays, but it is no answer: the filter ended it (stream-runtime.md 9.15).
+            raise RunFailedError("content_filter")
 
     def _done(
         self, step_name: str, request: ModelRequest, draft: ResponseDraft, done: ModelDone, *, takes_calls: bool

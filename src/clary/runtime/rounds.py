@@ -110,8 +110,6 @@ class Rounds:
             return
         if not said.text.strip():
             self._empty += 1
-            if said.finish_reason == "content_filter":
-                raise RunFailedError("content_filter")
             if self._empty >= MAX_EMPTY_RESPONSES:
                 raise RunFailedError("empty_response")
             return

@@ -22,6 +22,8 @@ Json = dict[str, Any]
 Ending = Literal["finished", "need_user_input"]
 CLOSING_TYPES = frozenset({"final_answer", "query_suggest", "normal"})
 """What follows the work itself."""
+_CUT_SHORT = frozenset({"length", "content_filter"})
+"""Why a response ended that is no whole answer; after a crash the model is asked again."""
 ENDING_TOOLS: dict[str, Ending] = {FINISH: "finished", "questionnaire_async": "need_user_input"}
 Phase = Literal["planning", "executing", "observing", "judging"]
 
@@ -150,7 +152,7 @@ def _notice_of(record: RecordedRun) -> Literal["loop_limit", "repetition", "budg
 
 
 def _is_answered(main: Sequence[RunStepRow], entries: Sequence[Entry], record: RecordedRun) -> bool:
-    if not main or main[-1].detail.get("calls") or main[-1].detail.get("finish_reason") == "length":
+    if not main or main[-1].detail.get("calls") or main[-1].detail.get("finish_reason") in _CUT_SHORT:
         return False
     return _ends_with_answer(entries) and not (record.own and _is_failed_check(record.own[-1]))
 
