@@ -62,7 +62,6 @@ def test_arguments_are_read_with_one_repair(raw: str, arguments: dict[str, Any])
         '{"a": NaN}',
         '{"a": "\\ud800"}',
         '{"a": "\ud800"}',
-        '{"a": "\\u0000"}',
         '{"a":' * 5000,
         "{" * 100_000,
         '{"a": 1e999}',
@@ -74,6 +73,24 @@ def test_unreadable_arguments_never_reach_a_tool(raw: str) -> None:
         check_arguments(spec(), raw)
     assert failure.value.error_type == "INVALID_JSON"
     assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("raw", "provided"),
+    [
+        ('{"a": "\\u0000"}', ["a"]),
+        ('{"a": 1, "b\\u0000": 2}', ["a"]),
+        ('{"a": 99999999999999999999}', ["a"]),
+        ('{"a": ' + "[" * 150 + "]" * 150 + "}", ["a"]),
+    ],
+)
+def test_json_that_no_tool_can_take_is_no_broken_json(raw: str, provided: list[str]) -> None:
+    with pytest.raises(ToolFailedError) as failure:
+        check_arguments(spec(["c"]), raw)
+    assert (failure.value.error_type, failure.value.extra) == (
+        "INVALID_ARGUMENTS",
+        {"required_params": ["c"], "provided_params": provided},
+    )
 
 
 def test_missing_arguments_are_named() -> None:

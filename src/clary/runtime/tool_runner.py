@@ -17,6 +17,7 @@ from clary.runtime.toolset import (
     cap_result,
     check_arguments,
     error_content,
+    is_object_text,
     parse_arguments,
     whole_result_path,
     wire_content,
@@ -319,14 +320,6 @@ def interrupted_result(call: ToolCall, message_id: str, language: Language) -> T
 
 def _is_too_long(raw: str) -> bool:
     return len(raw.encode("utf-8", "replace")) > MAX_ARGUMENT_BYTES
-
-
-def is_object_text(raw: str) -> bool:
-    """Whether a text is a JSON object."""
-    try:
-        return isinstance(json_text.loads(raw), dict)
-    except ValueError:
-        return False
 
 
 def _spelled(path: str) -> str:

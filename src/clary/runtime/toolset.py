@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, cast
 
 import orjson
 
-from clary.kit.json_text import ForbiddenTextError, MalformedJsonError, dumps_text, loads_strict
+from clary.kit.json_text import ForbiddenTextError, MalformedJsonError, dumps_text, loads, loads_strict
 from clary.kit.text import Text, cut
 from clary.runtime.json_repair import repaired
 from clary.runtime.messages import ToolSpec
@@ -29,6 +29,10 @@ _WIDE: Final = re.compile(
 _TYPES: Final = frozenset(("object", "array", "string", "number", "integer", "boolean", "null"))
 
 _INVALID_JSON: Final = Text("参数不是合法的 JSON 对象", "The arguments are not a valid JSON object")
+_UNUSABLE: Final = Text(
+    "参数含有不可用的内容：空字符、过大的数字或过深的嵌套",
+    "The arguments hold what no tool can take: a null character, too large a number or too many levels",
+)
 _MISSING: Final = Text("缺少必填参数: {names}", "Missing required parameters: {names}")
 _INVALID: Final = Text("参数 {name} 无效: {reason}", "Parameter {name} is invalid: {reason}")
 _CUT_NOTE: Final = Text(
@@ -68,7 +72,7 @@ def check_arguments(spec: ToolSpec, raw_arguments: str, language: Language = "zh
     """
     arguments = parse_arguments(raw_arguments)
     if arguments is None:
-        raise ToolFailedError(words(_INVALID_JSON, language), "INVALID_JSON")
+        raise _unreadable(spec, raw_arguments, language)
     arguments = _with_harmless_slips_mended(arguments, spec)
     required = spec.required
     missing = [name for name in required if name not in arguments]
@@ -80,6 +84,24 @@ def check_arguments(spec: ToolSpec, raw_arguments: str, language: Language = "zh
     else:
         message = words(_INVALID.fill(name=problem.place, reason=problem.reason), language)
     raise ToolFailedError(message, "INVALID_ARGUMENTS", required_params=required, provided_params=list(arguments))
+
+
+def is_object_text(raw: str) -> bool:
+    """Whether a text is a JSON object."""
+    try:
+        return isinstance(loads(raw), dict)
+    except ValueError:
+        return False
+
+
+def _unreadable(spec: ToolSpec, raw: str, language: Language) -> ToolFailedError:
+    """Why arguments cannot be used. What is shown as the model wrote it was JSON (stream-runtime.md 4.5 rule 5)."""
+    if not is_object_text(raw):
+        return ToolFailedError(words(_INVALID_JSON, language), "INVALID_JSON")
+    provided = [name for name in loads(raw) if "\0" not in name]
+    return ToolFailedError(
+        words(_UNUSABLE, language), "INVALID_ARGUMENTS", required_params=spec.required, provided_params=provided
+    )
 
 
 def _as_object(raw: str) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from clary.http.content import ID_PATTERN, MAX_TEXT_CHARACTERS, Content, Metadata
 from clary.http.payload import Payload, require_size
-from clary.runtime.tool_runner import is_object_text
+from clary.runtime.toolset import is_object_text
 
 SessionId = Annotated[str, Field(pattern=ID_PATTERN)]
 MAX_CONTEXT_BYTES = 64 * 1024
