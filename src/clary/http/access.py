@@ -27,7 +27,8 @@ class Access(NamedTuple):
     own rule against foreign pages. `any_token`: every token opens it, whatever its scopes. `answers` decides how
     refusals look (platform.md 1.1); `detailed`: true statuses and a sentence in `detail` (stream-runtime.md 10.5).
     `takes_multipart`: its body is a form with files, and nothing else, or with
-    `takes_json` also JSON, which the route then reads itself. `asks_who` False: a public route that treats everybody
+    `takes_json` also JSON, which the route then reads itself, and with `takes_fields` also a url-encoded form, which
+    the cookie alone never opens. `asks_who` False: a public route that treats everybody
     alike and has to answer while the database is down, so that no credential is looked up.
     """
 
@@ -40,6 +41,7 @@ class Access(NamedTuple):
     any_token: bool = False
     takes_multipart: bool = False
     takes_json: bool = False
+    takes_fields: bool = False
     asks_who: bool = True
 
 
@@ -63,6 +65,7 @@ def needs(
     any_token: bool = False,
     takes_multipart: bool = False,
     takes_json: bool = False,
+    takes_fields: bool = False,
 ) -> dict[str, Any]:
     """`openapi_extra` of a route that needs a login with this scope; `admin` also needs the role."""
     access = Access(
@@ -73,6 +76,7 @@ def needs(
         any_token=any_token,
         takes_multipart=takes_multipart,
         takes_json=takes_json,
+        takes_fields=takes_fields,
     )
     return {KEY: access._asdict()}
 

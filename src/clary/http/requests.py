@@ -15,6 +15,7 @@ from clary.http.problems import (
 )
 from clary.kit import json_text
 
+FORM = "application/x-www-form-urlencoded"
 PARSE_IN_THREAD_BYTES = 256 * 1024
 
 
@@ -71,6 +72,10 @@ class CountedRequest(Request):
     def is_multipart(self) -> bool:
         """Whether the content type is a form with files."""
         return content_type(self.headers.get("content-type", ""))[0] == "multipart/form-data"
+
+    def is_form(self) -> bool:
+        """Whether the content type is a form without files."""
+        return content_type(self.headers.get("content-type", ""))[0] == FORM
 
     async def parse_json(self) -> None:
         """Parses the body once, so that the framework finds it parsed.

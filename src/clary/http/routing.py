@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from clary.db.database import UnavailableError
-from clary.http.access import Access, Authenticator, Caller, access_of
+from clary.http.access import FORM_BYTES, Access, Authenticator, Caller, access_of
 from clary.http.cookies import set_cookie, sets_cookie
 from clary.http.csrf import SAFE_METHODS, CsrfRule
 from clary.http.problems import NotSignedInError, RoleMissingError, UnsupportedMediaTypeError
@@ -90,6 +90,8 @@ class GatedRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             counted = CountedRequest(request.scope, request.receive, access.max_bytes)
+            if access.takes_fields and counted.is_form():
+                counted = CountedRequest(request.scope, request.receive, FORM_BYTES)
             counted.state.access, counted.state.route = access, self.path
             counted.require_declared_size()
             gate = cast("Gate", counted.app.state.gate)
@@ -97,9 +99,10 @@ class GatedRoute(APIRoute):
             counted.replace_zero_bytes()
             counted.require_clean_query()
             if access.takes_multipart and not counted.is_multipart():
-                if not (access.takes_json and counted.is_json()):
+                if access.takes_json and counted.is_json():
+                    await counted.parse_json()
+                elif not (access.takes_fields and counted.is_form()):
                     raise UnsupportedMediaTypeError
-                await counted.parse_json()
             if takes_json and (counted.has_body or not optional_body):
                 if counted.has_body and not counted.is_json():
                     raise UnsupportedMediaTypeError

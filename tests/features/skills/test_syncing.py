@@ -6,6 +6,7 @@ import pytest
 
 from features.skills.archives import skill_md, skill_zip
 from features.skills.shelf import Shelf, told
+from support.house import login
 
 pytestmark = pytest.mark.anyio
 
@@ -54,6 +55,21 @@ async def test_a_copy_in_an_agent_keeps_hash_and_approval_and_tells_when_it_is_b
     assert (await shelf.post("ann", "/sync-to-agent", skill_name="dates", agent_id=agent))["code"] == 200
     available = (await shelf.get("ann", "/agent-available", agent_id=agent))["data"]["skills"]
     assert available[0] == {**dates, "description": "Newer.", "need_update": False}
+
+
+async def test_a_url_encoded_form_is_taken_of_a_token_and_of_no_cookie(shelf: Shelf) -> None:
+    await shelf.bring("ann", skill_zip())
+    client, form = await shelf.as_("ann"), {"skill_name": "dates", "agent_id": await shelf.agent("ann")}
+    path = "/api/skills/sync-to-agent"
+    async with shelf.house.browser() as browser:
+        await login(browser, "ann")
+        refused = await browser.post(path, data=form)
+    assert (refused.status_code, refused.json()["error_detail"]) == (403, "csrf_failed")
+    assert (await client.post(path, data=form)).json()["data"]["sync_status"] == "synced"
+    too_long = await client.post(path, data={**form, "more": "x" * 70_000})
+    assert (too_long.status_code, too_long.json()["error_detail"]) == (413, "body_too_large")
+    for wrong, slug in (({"skill_name": "dates"}, "validation_error"), ({**form, "skill_name": "\0"}, "invalid_text")):
+        assert (await client.post(path, data=wrong)).json()["error_detail"] == slug
 
 
 async def test_only_who_may_change_an_agent_puts_skills_into_it(shelf: Shelf) -> None:

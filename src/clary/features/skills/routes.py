@@ -155,7 +155,7 @@ async def download(
 @router.post(
     "/sync-to-agent",
     summary="Copy a skill into an agent",
-    openapi_extra=needs("write", takes_multipart=True, takes_json=True)
+    openapi_extra=needs("write", takes_multipart=True, takes_json=True, takes_fields=True)
     | form_of(skill_name={**TEXT, "required": True}, agent_id={**TEXT, "required": True}),
 )
 async def sync_to_agent(request: Request, user: CurrentUser, sync: Sync, db: UnitOfWork) -> Envelope[Json]:
