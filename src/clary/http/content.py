@@ -58,6 +58,13 @@ def _part(part: ContentPart) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": part.image_url.url if part.image_url else ""}}
 
 
+def in_one_text(content: Any) -> Any:
+    """Plain content of nothing but text as one text; with an image in it as it is."""
+    if isinstance(content, str) or any(part["type"] != "text" for part in content):
+        return content
+    return "\n".join(part["text"] for part in content)
+
+
 def has_content(content: Any) -> bool:
     """Whether plain content says or shows anything."""
     if isinstance(content, str):

@@ -64,6 +64,21 @@ async def test_words_reach_the_next_call_once_in_order_and_can_be_changed_until_
     assert (used["code"], used["error_detail"], left) == (404, "guidance_not_found", [])
 
 
+async def test_parts_of_nothing_but_text_are_one_text_to_everybody(tmp_path: Path) -> None:
+    gate = Gate(CallTools([TODO]), text="Looking. ")
+    async with chat_in(tmp_path, {"work": [gate, Say("Done.")]}) as chat:
+        stream = await chat.alice.open("/api/web-stream", said("[[play:work]]", **TOOLS))
+        await stream.line()
+        parts = [{"type": "text", "text": text} for text in ("<enable_plan>true</enable_plan>one", "two")]
+        await chat.alice.data("POST", GUIDE, {"content": parts, "guidance_id": "a"})
+        gate.open()
+        lines = await stream.lines()
+        history = await chat.alice.history()
+    shown = [each["content"] for listed in (lines, history) for each in listed if each["type"] == "user_input"]
+    assert shown == ["one\ntwo"] * 2
+    assert words(chat.asked()) == ["[[play:work]]", "one\ntwo"]
+
+
 @pytest.mark.parametrize("more", [{}, {"force_summary": True}])
 async def test_a_run_about_to_end_hears_first_and_goes_on(tmp_path: Path, more: dict[str, Any]) -> None:
     gate = Gate(Say("First."), text="")

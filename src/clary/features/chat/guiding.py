@@ -9,6 +9,7 @@ from clary.features.chat.intake import untagged
 from clary.features.chat.model_view import user_content
 from clary.features.chat.recording import RunRecorder
 from clary.features.interventions.service import Interventions
+from clary.http.content import in_one_text
 from clary.kit.ids import new_uuid
 from clary.runtime.context import Entry
 from clary.runtime.messages import UserMessage
@@ -42,7 +43,8 @@ class RunGuidance:
         Images become files only here: words that wait may be used by a run in another workspace.
         """
         untagged_content, _ = untagged(given)
-        content = await self._images.keep_at(self._workspace, untagged_content)
+        # A line holds a text (4.2), and history and the model are given the same.
+        content = await self._images.keep_at(self._workspace, in_one_text(untagged_content))
         message_id, accepts_images = new_uuid(), self._recorder.config.accepts_images
         message = UserMessage(user_content(content, accepts_images=accepts_images))
         return GuidanceItem(guidance_id, message_id, content, Entry(message, message_id=message_id))
