@@ -12,7 +12,7 @@ from clary.adapters.scripted_provider import Call, CallTools, Say, Step
 from clary.features.chat import waiting
 from features.chat.delegating import delegate, lead, people, script, task
 from features.chat.people import APPROVAL, decide, lines_to, parked, question, submit, told
-from features.chat.world import Chat, chat_in, end_of, said, until
+from features.chat.world import Chat, chat_in, end_of, said
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +49,7 @@ async def test_an_approved_call_runs_once_and_every_line_and_the_audit_tell_of_i
     async with chat_in(tmp_path, scripts()) as chat:
         stream = await chat.alice.open("/api/web-stream", said("[[play:write]]", **tools(), **ASKS))
         asked = (await lines_to(stream, "sandbox_approval_requested"))[-1]
-        waiting_for = await until(lambda: waits(chat, stream.headers["x-clary-run-id"]))
+        waiting_for = await waits(chat, stream.headers["x-clary-run-id"])
         done = await decide(chat, asked)
         again = (await chat.alice.call("POST", APPROVAL, {**decision(asked), "decision": "deny"})).json()
         lines = await stream.lines()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clary.adapters.scripted_provider import Call, CallTools, Say, Step
+from clary.adapters.scripted_provider import Call, CallTools, Gate, Say, Step
 from clary.features.chat import waiting
 from clary.features.runs.service import RunRepository
 from features.chat.people import lines_to, parked, question, submit, told
@@ -39,11 +39,13 @@ async def asked(chat: Chat) -> tuple[Any, dict[str, Any]]:
 async def test_whoever_sees_the_question_can_answer_it_at_once(tmp_path: Path) -> None:
     async with chat_in(tmp_path, {"ask": ASKING}) as chat:
         stream, form = await asked(chat)
+        waiting_for = await waits(chat, stream.headers["x-clary-run-id"])
         await submit(chat, form, {"color": "red"})
         path = f"/api/questionnaires/{form['questionnaire_id']}"
         second = await chat.alice.call("POST", f"{path}/submit", {"answers": {"color": "red"}})
         lines = await stream.lines()
         results = await chat.alice.data("GET", f"{path}/results")
+    assert (waiting_for["kind"], waiting_for["id"]) == ("questionnaire", form["questionnaire_id"])
     assert form["questionnaire_id"] == f"s1__questionnaire__{form['call_id']}"
     assert (second.status_code, second.json()["detail"]) == (409, "问卷已提交")
     assert told(lines) == ["result ok", "do_subtask_result", "token_usage", "stream_end"]
@@ -56,6 +58,19 @@ async def test_whoever_sees_the_question_can_answer_it_at_once(tmp_path: Path) -
         "questionnaire_kind": "general",
     }
     assert (results["status"], results["answers"]) == ("submitted", content["answers"])
+
+
+async def test_a_question_that_is_refused_leaves_no_run_waiting(tmp_path: Path) -> None:
+    refused = CallTools([Call("questionnaire", {"title": "Pick", "questions": QUESTIONS, "wait_time": [1]})])
+    gate = Gate(Say("Done."))
+    async with chat_in(tmp_path, {"ask": [refused, gate]}) as chat:
+        stream = await chat.alice.open("/api/web-stream", said("[[play:ask]]", **TOOLS))
+        result = (await lines_to(stream, "tool_call_result"))[-1]
+        waiting_for = await waits(chat, stream.headers["x-clary-run-id"])
+        gate.open()
+        lines = await stream.lines()
+    assert (result["content"]["error_type"], waiting_for) == ("INVALID_ARGUMENTS", None)
+    assert end_of(lines) == ("completed", "answered")
 
 
 async def test_a_run_that_waits_takes_no_place_and_an_answer_wakes_it(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from clary.features.chat.config import Json
 from clary.features.chat.lines import call_object
 from clary.features.chat.recording import RunRecorder
 from clary.features.chat.tree import RunTree
+from clary.features.chat.waiting import wait_for
 from clary.features.conversations.service import APPROVAL_CALL
 from clary.features.interventions.ports import NewApproval, NewQuestionnaire
 from clary.features.interventions.service import (
@@ -92,14 +93,16 @@ class Asker:
                 found = await self.interventions.find_questionnaire(run_id=run_id, tool_call_id=call_id)
             return found if found is not None and found.status != "pending" else None
 
-        answered = await self.tree.room.wait(
-            run_id, call_id, kind="questionnaire", item_id=item_id, expires_at=deadline, look=look
-        )
+        wait = wait_for("questionnaire", item_id, deadline)
+        answered = await self.tree.room.wait(run_id, call_id, wait, look)
         result = result_of_questionnaire(answered, self._language)
         return result if result is not None else dict(TIMED_OUT)
 
     def opening(self, call: ToolCall) -> list[Write]:
-        """Work that opens the questionnaire of an announced call: whoever sees the line can answer at once."""
+        """Work that opens the questionnaire of an announced call: whoever sees the line can answer at once.
+
+        From that line on the run waits, as nothing keeps the person from answering.
+        """
         if call.name != QUESTIONNAIRE:
             return []
         try:
@@ -107,7 +110,12 @@ class Asker:
         except ToolFailedError:
             # The call itself tells the model what is wrong.
             return []
+        self.tree.room.foretell(self.recorder.run_id, call.id, _wait_of(opened))
         return [lambda connection: open_questionnaire(connection, opened)]
+
+    def closed(self, call: ToolCall) -> None:
+        """See `Questions.closed`: a call that was refused never came to wait."""
+        self.tree.room.forget(self.recorder.run_id, call.id)
 
     async def ask_in_own_call(self, call_id: str, form: Json, *, approval_id: str | None = None) -> Json:
         """Asks by a questionnaire call of the server, which the model never sees.
@@ -119,15 +127,22 @@ class Asker:
         form = {**form, "questionnaire_id": questionnaire_id_of(recorder.lines.session_id, call_id)}
         call = ToolCall(call_id, "questionnaire", json_text.dumps_text(form))
         if call_id not in recorder.open_calls:
-            opened = self._opened(call_id, form, approval_id)
-            recorder.open_calls[call_id] = call
-            recorder.hidden_calls.add(call_id)
-            shown = [call_object(AnnouncedCall("", call))]
-            message = recorder.own_message(new_uuid(), "tool_call", None, tool_calls=shown, hidden_from_model=True)
-            recorder.show(message, lambda connection: open_questionnaire(connection, opened))
-        result = await self.ask(call_id, form, approval_id=approval_id)
+            self._show_question(call, self._opened(call_id, form, approval_id))
+        try:
+            result = await self.ask(call_id, form, approval_id=approval_id)
+        finally:
+            self.tree.room.drop(recorder.run_id, call_id)
         self._show_result(call_id, result)
         return result
+
+    def _show_question(self, call: ToolCall, opened: NewQuestionnaire) -> None:
+        recorder = self.recorder
+        recorder.open_calls[call.id] = call
+        recorder.hidden_calls.add(call.id)
+        shown = [call_object(AnnouncedCall("", call))]
+        message = recorder.own_message(new_uuid(), "tool_call", None, tool_calls=shown, hidden_from_model=True)
+        self.tree.room.foretell(recorder.run_id, call.id, _wait_of(opened))
+        recorder.show(message, lambda connection: open_questionnaire(connection, opened))
 
     def _show_result(self, call_id: str, result: Json, *writes: Write) -> None:
         self.recorder.open_calls.pop(call_id, None)
@@ -164,8 +179,8 @@ class Asker:
             if call_id in self.recorder.open_calls:
                 run_id, now = self.recorder.run_id, self.clock.epoch()
                 close = partial(_expire_unanswered, run_id=run_id, call_id=call_id, at=now)
-                self._show_result(call_id, dict(TIMED_OUT), close)
                 self.tree.room.tell_again()
+                self._show_result(call_id, dict(TIMED_OUT), close)
 
     def _opened(self, call_id: str, arguments: Mapping[str, Any], approval_id: str | None) -> NewQuestionnaire:
         form, now = form_of(arguments), self.clock.epoch()
@@ -203,6 +218,10 @@ class Asker:
         return "zh" if self.recorder.config.locale == "zh-CN" else "en"
 
 
+def _wait_of(opened: NewQuestionnaire) -> Json:
+    return wait_for("questionnaire", opened.questionnaire_id, opened.deadline)
+
+
 def _expire_unanswered(connection: Connection, *, run_id: str, call_id: str, at: float) -> None:
     expire_questionnaire(connection, run_id, call_id, {}, at)
 
@@ -232,7 +251,10 @@ class CallApprovals:
         category = category_of(spec.name, arguments, spec.effect)
         if not needs_approval(config.approval_mode, spec.effect, category):
             return
-        decision = await self._decision(call, spec.name, arguments, category)
+        try:
+            decision = await self._decision(call, spec.name, arguments, category)
+        finally:
+            self._asker.tree.room.drop(self._recorder.run_id, call.id)
         if decision == "expired":
             raise ToolFailedError(_EXPIRED.render(config.locale), "APPROVAL_EXPIRED")
         if decision != "approve":
@@ -260,9 +282,8 @@ class CallApprovals:
                 found = await self._known(call, fingerprint)
             return found.decision if found is not None else None
 
-        decision = await self._asker.tree.room.wait(
-            self._recorder.run_id, call.id, kind="approval", item_id=approval_id, expires_at=expires_at, look=look
-        )
+        wait = wait_for("approval", approval_id, expires_at)
+        decision = await self._asker.tree.room.wait(self._recorder.run_id, call.id, wait, look)
         if self._recorder.config.shows_approvals and (known is None or not known.told):
             self._recorder.untold_approvals.pop(approval_id, None)
             line = self._recorder.lines.approval_resolved(approval_id, new_uuid(), decision)
@@ -306,6 +327,8 @@ class CallApprovals:
 
         if self._recorder.config.shows_approvals:
             self._recorder.untold_approvals[row.approval_id] = None
+            wait = wait_for("approval", row.approval_id, row.expires_at)
+            self._asker.tree.room.foretell(self._recorder.run_id, row.tool_call_id, wait)
             hint = HINT.render(self._recorder.config.locale)
             self._recorder.write_line(self._recorder.lines.approval_requested(row, new_uuid(), hint), store)
         else:

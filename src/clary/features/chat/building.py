@@ -166,7 +166,7 @@ class LoopBuilder:
         recorder.before_step = asker.close_lost
         numbers = await self._numbers(recorder, record, tree.root.user_id)
         if "questionnaire" in config.tools or config.plan_gate:
-            recorder.opening = asker.opening
+            recorder.questions = asker
         tools = self._tools(tree, recorder, asker, language, workspace, numbers)
         budget = ContextBudget(BudgetRules(**config.budget))
         eyes = (self._pictures, workspace, language, tree.root.user_id)

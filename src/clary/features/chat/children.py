@@ -204,7 +204,7 @@ class ChildRuns:
                         total, cost = execution.recorder.usage.sums()
                         parent.recorder.usage.add_child(child.run_id, child.session_id, total, cost)
                         # One that was stopped may have waited for a person.
-                        tree.room.tell_again()
+                        tree.room.forget_run(child.run_id)
         finally:
             tree.recorders.pop(child.run_id, None)
             tree.children.pop(child.run_id, None)

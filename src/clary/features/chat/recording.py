@@ -10,7 +10,7 @@ from clary.features.chat.citing import RunCitations
 from clary.features.chat.config import Json, RunConfig
 from clary.features.chat.delta_lines import DeltaLines, OpenMessage
 from clary.features.chat.lines import LineBuilder, call_object
-from clary.features.chat.openings import ConfigKeeper, GuidanceTaker, Opening, opens_nothing
+from clary.features.chat.openings import ConfigKeeper, GuidanceTaker, NoQuestions, Questions
 from clary.features.chat.run_log import RunLog, RunPlace
 from clary.features.chat.step_details import tool_detail
 from clary.features.chat.texts import NOTICES
@@ -80,7 +80,7 @@ class RunRecorder:
         """Open calls whose tool works, or waits for a person."""
         self.untold_approvals: dict[str, str | None] = {}
         """Shown approvals whose end readers have not been told of yet; what was decided, None while nothing was."""
-        self.opening: Opening = opens_nothing
+        self.questions: Questions = NoQuestions()
         self.before_step: Callable[[], None] | None = None
         self._drafts: dict[str, CallDraft] = {}
         self._troubles: list[NewMessage] = []
@@ -139,7 +139,7 @@ class RunRecorder:
             call = event.announced
             self.open_calls[call.call.id] = call.call
             message = self.own_message(call.message_id, "tool_call", None, tool_calls=[call_object(call)])
-            self.show(message, *self.opening(call.call))
+            self.show(message, *self.questions.opening(call.call))
         elif isinstance(event, UserInjected):
             details = {"injected": True, "guidance_id": event.guidance_id, "source": "guidance"}
             message = self.own_message(event.message_id, "user_input", event.content, role="user", metadata=details)
@@ -233,7 +233,7 @@ class RunRecorder:
                 response_id=event.response_id,
             )
             writes.append(self._stored(message))
-            writes += self.opening(announced.call)
+            writes += self.questions.opening(announced.call)
         self._close_drafts()
         lines += self.take_troubles()
         writes += self.booking.take(event.step_name)
@@ -303,6 +303,7 @@ class RunRecorder:
     def _tool_done(self, event: ToolStepDone) -> None:
         self.open_calls.pop(event.call.id, None)
         self.begun_calls.discard(event.call.id)
+        self.questions.closed(event.call)
         self._write(self.lines.result(event), self.result_writes(event), completes_step=True)
 
     def result_writes(self, event: ToolStepDone) -> list[Write]:

@@ -19,6 +19,11 @@ WaitKind = Literal["questionnaire", "approval"]
 Found = TypeVar("Found")
 
 
+def wait_for(kind: WaitKind, item_id: str, expires_at: float | None) -> Json:
+    """What a run waits for, as its row holds it."""
+    return {"kind": kind, "id": item_id, "expires_at": expires_at}
+
+
 class WaitingRoom:
     """The open waits of one tree in this process."""
 
@@ -52,6 +57,29 @@ class WaitingRoom:
         finally:
             self._covered.discard((run_id, call_id))
 
+    def foretell(self, run_id: str, call_id: str, wait: Json) -> None:
+        """Says that a call is about to wait. Before the line that shows it, so that both commit together.
+
+        It counts as waiting from then on, until its wait ends, `drop` or `forget`.
+        """
+        if self._waits.get((run_id, call_id)) != wait:
+            self._waits[run_id, call_id] = wait
+            self._say()
+
+    def drop(self, run_id: str, call_id: str) -> None:
+        """Nobody works towards a wait any more. Says nothing: a parked run goes on waiting in its row."""
+        self._waits.pop((run_id, call_id), None)
+
+    def forget(self, run_id: str, call_id: str) -> None:
+        """A call came to its end without the wait that was foretold."""
+        if self._waits.pop((run_id, call_id), None) is not None:
+            self.tell_again()
+
+    def forget_run(self, run_id: str) -> None:
+        """A run of the tree is gone, with all that it waited for."""
+        self._waits = {key: wait for key, wait in self._waits.items() if key[0] != run_id}
+        self.tell_again()
+
     def ring(self) -> None:
         """Somebody answered, or said something: every wait looks again."""
         for bell in self._bells:
@@ -61,29 +89,25 @@ class WaitingRoom:
         self,
         run_id: str,
         call_id: str,
-        *,
-        kind: WaitKind,
-        item_id: str,
-        expires_at: float | None,
+        wait: Json,
         look: Callable[[], Awaitable[Found | None]],
     ) -> Found:
         """Returns what `look` finds, as soon as it finds something; looks when told, and from time to time."""
-        self._waits[run_id, call_id] = {"kind": kind, "id": item_id, "expires_at": expires_at}
-        self._say()
+        self.foretell(run_id, call_id, wait)
         bell = asyncio.Event()
         self._bells.append(bell)
         try:
             while (found := await look()) is None:
                 self._park_if_idle()
                 try:
-                    async with asyncio.timeout(self._nap(expires_at)):
+                    async with asyncio.timeout(self._nap(wait["expires_at"])):
                         await bell.wait()
                 except TimeoutError:
                     continue
                 bell.clear()
         finally:
             self._bells.remove(bell)
-            self._waits.pop((run_id, call_id))
+            self.drop(run_id, call_id)
         # Only a wait that was answered ends: a parked run goes on waiting in its row.
         self.tell_again()
         return found
