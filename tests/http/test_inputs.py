@@ -247,3 +247,26 @@ async def test_a_zero_byte_in_a_path_names_nothing(admin: httpx2.AsyncClient, pa
     # PostgreSQL would refuse the question.
     assert [each for each in asked if "\\x00" in each] == []
     assert [each for each in asked if "gone" in each] != []
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "sentence"),
+    [
+        ("/api/chat", {"messages": [{"role": "user", "content": "x"}]}, "缺少 agent_id"),
+        (
+            "/api/stream",
+            {"messages": [], "llm_model_config": {"base_url": "https://a.example"}},
+            "llm_model_config: base_url 和 api_key 须同时给出",
+        ),
+        ("/api/stream", {"messages": [], "stream_options": {"on_disconnect": "x"}}, "应为 'interrupt' 或 'continue'"),
+        ("/api/stream", {"messages": [], "session_id": "-"}, "session_id: 格式不正确"),
+        ("/api/user/config", {"config": {"a": "x" * 70_000}}, "config 超过 64 KiB"),
+        ("/api/user/config", {"config": 7}, "config: 应为对象"),
+    ],
+)
+async def test_a_sentence_about_wrong_input_is_in_one_language(
+    admin: httpx2.AsyncClient, path: str, body: object, sentence: str
+) -> None:
+    told = (await admin.post(path, json=body, headers={"X-Locale": "zh-CN"})).json()
+    assert told["message"].startswith("参数错误: ")
+    assert told["message"].endswith(sentence)
