@@ -258,3 +258,26 @@ async def test_a_field_is_named_even_if_it_is_called_like_a_part_of_a_request(
 ) -> None:
     answer = await admin.post("/api/knowledge-base/retrieve", json={"kdb_id": "x"}, headers={"X-Locale": language})
     assert (answer.status_code, answer.json()["message"]) == (422, message)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "sentence"),
+    [
+        ("/api/chat", {"messages": [{"role": "user", "content": "x"}]}, "缺少 agent_id"),
+        (
+            "/api/stream",
+            {"messages": [], "llm_model_config": {"base_url": "https://a.example"}},
+            "llm_model_config: base_url 和 api_key 须同时给出",
+        ),
+        ("/api/stream", {"messages": [], "stream_options": {"on_disconnect": "x"}}, "应为 'interrupt' 或 'continue'"),
+        ("/api/stream", {"messages": [], "session_id": "-"}, "session_id: 格式不正确"),
+        ("/api/user/config", {"config": {"a": "x" * 70_000}}, "config 超过 64 KiB"),
+        ("/api/user/config", {"config": 7}, "config: 应为对象"),
+    ],
+)
+async def test_a_sentence_about_wrong_input_is_in_one_language(
+    admin: httpx2.AsyncClient, path: str, body: object, sentence: str
+) -> None:
+    told = (await admin.post(path, json=body, headers={"X-Locale": "zh-CN"})).json()
+    assert told["message"].startswith("参数错误: ")
+    assert told["message"].endswith(sentence)

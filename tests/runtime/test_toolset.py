@@ -158,6 +158,26 @@ def test_wrong_arguments_are_refused_by_name(schema: dict[str, Any], value: Any)
 
 
 @pytest.mark.parametrize(
+    ("schema", "value", "zh", "en"),
+    [
+        ({"type": "string"}, {"a": 1}, "应为类型 string", "should be of type string"),
+        ({"type": ["integer", "null"]}, "x", "应为类型 integer, null", "should be of type integer, null"),
+        ({"enum": ["a", 2]}, "b", '应为以下之一: "a", 2', 'should be one of "a", 2'),
+        ({"type": "integer", "maximum": 5}, 6, "不能大于 5", "should be at most 5"),
+        ({"type": "string", "pattern": "^a+$"}, "b", "应符合 ^a+$", "should match ^a+$"),
+        ({"not": {}}, "b", "不符合要求", "does not meet the schema"),
+    ],
+)
+def test_what_is_wrong_is_told_in_the_words_of_the_run(schema: dict[str, Any], value: Any, zh: str, en: str) -> None:
+    told: list[str] = []
+    for language in ("zh", "en"):
+        with pytest.raises(ToolFailedError) as failure:
+            check_arguments(spec(a=schema), json.dumps({"a": value}), language)
+        told.append(failure.value.message)
+    assert told == [f"参数 a 无效: {zh}", f"Parameter a is invalid: {en}"]
+
+
+@pytest.mark.parametrize(
     "schema",
     [
         {"$ref": "http://127.0.0.1:1/schema.json"},

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import AfterValidator, Field, model_validator
 
 from clary.http.payload import Payload, require_size
+from clary.kit.text import Text, TextError
 
 ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$"
 MAX_TEXT_CHARACTERS = 1_000_000
@@ -31,7 +32,7 @@ class ContentPart(Payload):
     @model_validator(mode="after")
     def _holds_what_it_says(self) -> "ContentPart":
         if self.type == "image_url" and self.image_url is None:
-            raise ValueError("an image part needs image_url")
+            raise TextError("图片内容需要 image_url", "an image part needs image_url")
         return self
 
 
@@ -39,7 +40,7 @@ Content = Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)] | list[ContentPa
 
 
 def _bounded(value: dict[str, Any]) -> dict[str, Any]:
-    return require_size(value, MAX_METADATA_BYTES, "metadata is larger than 4 KiB")
+    return require_size(value, MAX_METADATA_BYTES, Text("metadata 超过 4 KiB", "metadata is larger than 4 KiB"))
 
 
 Metadata = Annotated[dict[str, str | int | float | bool | None], AfterValidator(_bounded)]

@@ -7,6 +7,7 @@ from pydantic_core import CoreSchema
 
 from clary.http.laxness import narrowed
 from clary.kit import json_text
+from clary.kit.text import Text, TextError
 
 
 class Payload(BaseModel):
@@ -33,12 +34,12 @@ class Payload(BaseModel):
         return data
 
 
-def require_size(value: dict[str, Any], max_bytes: int, problem: str) -> dict[str, Any]:
+def require_size(value: dict[str, Any], max_bytes: int, problem: Text) -> dict[str, Any]:
     """The value, if its JSON is no longer than so many bytes.
 
     Raises:
-        ValueError
+        TextError
     """
     if len(json_text.dumps(value)) > max_bytes:
-        raise ValueError(problem)
+        raise TextError(*problem)
     return value

@@ -20,10 +20,10 @@ from clary.http.problems import (
     RouteNotFoundError,
     ValidationFailedError,
 )
+from clary.http.reasons import reason_of
 from clary.http.requests import accepts
 from clary.http.routing import methods_of
 from clary.kit import json_text
-from clary.kit.text import current_locale
 
 log = structlog.get_logger()
 
@@ -115,11 +115,9 @@ async def render_gone(_request: Request, _error: Exception) -> Response:
 
 def validation_problem(error: RequestValidationError) -> ValidationFailedError:
     """One readable sentence naming the first field, and the framework's list without the values sent."""
-    listed = [
-        {"type": each["type"], "loc": list(each["loc"]), "msg": each["msg"]}
-        for each in cast("list[dict[str, Any]]", error.errors())
-    ]
-    first = listed[0] if listed else {"type": "value_error", "loc": ["body"], "msg": "invalid"}
+    found = cast("list[dict[str, Any]]", error.errors())
+    listed = [{"type": each["type"], "loc": list(each["loc"]), "msg": each["msg"]} for each in found]
+    first = found[0] if found else {"type": "value_error", "loc": ["body"], "msg": "invalid"}
     return ValidationFailedError(sentence(first), listed)
 
 
@@ -127,35 +125,8 @@ def sentence(entry: dict[str, Any]) -> str:
     """`field: what is wrong`; the part of the request (`body`, `query` …), which comes first, is left out."""
     place, *rest = [str(part) for part in entry["loc"]] or ["body"]
     path = rest if place in ("body", "query", "path", "header") else [place, *rest]
-    reason = str(entry["msg"]).removeprefix("Value error, ")
-    if current_locale.get() == "zh-CN":
-        reason = _CHINESE.get(str(entry["type"]), reason)
+    reason = reason_of(entry).render()
     return f"{'.'.join(path)}: {reason}" if path else reason
-
-
-_CHINESE: dict[str, str] = {
-    "missing": "缺少必填字段",
-    "string_type": "应为字符串",
-    "int_parsing": "应为整数",
-    "int_type": "应为整数",
-    "int_from_float": "应为整数",
-    "float_parsing": "应为数字",
-    "float_type": "应为数字",
-    "bool_parsing": "应为布尔值",
-    "bool_type": "应为布尔值",
-    "dict_type": "应为对象",
-    "list_type": "应为数组",
-    "model_type": "应为对象",
-    "model_attributes_type": "应为对象",
-    "string_too_short": "长度不足",
-    "string_too_long": "长度超限",
-    "too_short": "元素过少",
-    "too_long": "元素过多",
-    "greater_than_equal": "数值过小",
-    "less_than_equal": "数值过大",
-    "greater_than": "数值过小",
-    "less_than": "数值过大",
-}
 
 
 def answers_of(request: Request) -> str:

@@ -8,6 +8,7 @@ from fastapi import Depends, Query
 from pydantic import AfterValidator, BeforeValidator
 
 from clary.kit.clock import in_utc
+from clary.kit.text import TextError
 
 Moment = TypeVar("Moment", bound=date)
 
@@ -23,7 +24,9 @@ def in_calendar(moment: Moment) -> Moment:
         ValueError
     """
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ValueError(f"the year must be between {FIRST_YEAR} and {LAST_YEAR}")
+        raise TextError(
+            f"年份应在 {FIRST_YEAR} 到 {LAST_YEAR} 之间", f"the year must be between {FIRST_YEAR} and {LAST_YEAR}"
+        )
     return moment
 
 

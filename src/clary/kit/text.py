@@ -29,6 +29,14 @@ class Text(NamedTuple):
         return f"{self.en} / {self.zh}"
 
 
+class TextError(ValueError):
+    """What is wrong with a value, for whoever sent it: the English words are the exception's own."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.text = Text(zh, en)
+
+
 def same(text: str) -> Text:
     """A text that reads alike in both languages."""
     return Text(text, text)

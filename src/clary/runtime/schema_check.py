@@ -12,13 +12,35 @@ import referencing.exceptions
 
 from clary.kit.json_text import dumps_text
 from clary.kit.linear_regex import LinearPattern, PatternError
-from clary.kit.text import cut
+from clary.kit.text import Text, cut
 
 _REASON_CHARACTERS: Final = 300
 _WORK: Final = 400_000
 """What one check may cost: some 20,000 keywords, a third of a second. References let a short schema ask for more than
 any time is enough for."""
 _WORK_OF_A_KEYWORD: Final = 20
+_NAMED_NAMES: Final = frozenset({"type", "required"})
+_OTHERWISE: Final = Text("不符合要求", "does not meet the schema")
+_REASONS: Final = {
+    "type": Text("应为类型 {wanted}", "should be of type {wanted}"),
+    "required": Text("缺少必填字段，需要 {wanted}", "a required field is missing of {wanted}"),
+    "enum": Text("应为以下之一: {wanted}", "should be one of {wanted}"),
+    "const": Text("应为 {wanted}", "should be {wanted}"),
+    "minimum": Text("不能小于 {wanted}", "should be at least {wanted}"),
+    "maximum": Text("不能大于 {wanted}", "should be at most {wanted}"),
+    "exclusiveMinimum": Text("应大于 {wanted}", "should be more than {wanted}"),
+    "exclusiveMaximum": Text("应小于 {wanted}", "should be less than {wanted}"),
+    "multipleOf": Text("应为 {wanted} 的倍数", "should be a multiple of {wanted}"),
+    "minLength": Text("不能少于 {wanted} 个字符", "should have at least {wanted} characters"),
+    "maxLength": Text("不能超过 {wanted} 个字符", "should have at most {wanted} characters"),
+    "minItems": Text("不能少于 {wanted} 项", "should have at least {wanted} items"),
+    "maxItems": Text("不能超过 {wanted} 项", "should have at most {wanted} items"),
+    "uniqueItems": Text("各项不能重复", "should have no item twice"),
+    "pattern": Text("应符合 {wanted}", "should match {wanted}"),
+    "additionalProperties": Text("含有不允许的字段", "holds a field that is not allowed"),
+    "anyOf": Text("不符合任何一种允许的形式", "has none of the forms that are allowed"),
+    "oneOf": Text("应恰好符合一种允许的形式", "should have exactly one of the forms that are allowed"),
+}
 _COMPARED_ONE_BY_ONE: Final = 200
 _UNCHECKABLE: Final = (
     jsonschema.exceptions.SchemaError,
@@ -37,7 +59,7 @@ class SchemaProblem(NamedTuple):
     """What is wrong with a value: where (`tasks.0.id`, or `-` for the whole) and why."""
 
     place: str
-    reason: str
+    reason: Text
 
 
 class _TooMuchWorkError(Exception):
@@ -58,13 +80,23 @@ def first_problem(schema: dict[str, Any], value: Any) -> SchemaProblem | None:
         validator = _validator_class(schema, registry=cast("Any", referencing.Registry)())
         error = _best_match(validator.iter_errors(value))
     except _TooMuchWorkError:
-        return SchemaProblem("-", "too large to be checked")
+        return SchemaProblem("-", Text("过大，无法检查", "too large to be checked"))
     except _UNCHECKABLE:
         return None
     if error is None:
         return None
     place = ".".join(str(part) for part in error.absolute_path) or "-"
-    return SchemaProblem(place, cut(error.message, _REASON_CHARACTERS))
+    return SchemaProblem(place, _reason_of(str(error.validator), error.validator_value))
+
+
+def _reason_of(keyword: str, wanted: Any) -> Text:
+    """What a keyword asks for, in our own words: those of the library repeat the value."""
+    if keyword in _NAMED_NAMES:
+        wanted = ", ".join(map(str, cast("list[Any]", wanted))) if isinstance(wanted, list) else wanted
+    elif keyword == "enum" and isinstance(wanted, list):
+        wanted = ", ".join(dumps_text(each) for each in cast("list[Any]", wanted))
+    shown = wanted if isinstance(wanted, (str, int, float)) and not isinstance(wanted, bool) else dumps_text(wanted)
+    return _REASONS.get(keyword, _OTHERWISE).fill(wanted=cut(str(shown), _REASON_CHARACTERS))
 
 
 def _linear_pattern(validator: Any, pattern: Any, instance: Any, schema: Any) -> Iterator[Exception]:

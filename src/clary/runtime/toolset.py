@@ -82,7 +82,7 @@ def check_arguments(spec: ToolSpec, raw_arguments: str, language: Language = "zh
     if problem is None:
         message = words(_MISSING, language).replace("{names}", ", ".join(missing))
     else:
-        message = words(_INVALID.fill(name=problem.place, reason=problem.reason), language)
+        message = words(_INVALID.fill(name=problem.place, reason=words(problem.reason, language)), language)
     raise ToolFailedError(message, "INVALID_ARGUMENTS", required_params=required, provided_params=list(arguments))
 
 

@@ -125,3 +125,13 @@ async def test_a_glob_ends_at_a_thousand(bench) -> None:
         (bench.workspace / f"f{number}").touch()
     answer = await bench.call("glob", pattern="f*")
     assert (len(answer["files"]), answer["truncated"]) == (1000, True)
+
+
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [("zh", "正则表达式无效: 缺少右括号 )"), ("en", "Invalid regular expression: a ) is missing")],
+)
+async def test_a_bad_pattern_is_told_of_in_the_words_of_the_run(filled, language: str, message: str) -> None:
+    with pytest.raises(ToolFailedError) as failure:
+        await filled.call("grep", language, pattern="(")
+    assert failure.value.message == message

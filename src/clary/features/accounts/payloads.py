@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 from clary.features.accounts.policy import is_avatar
 from clary.http.payload import Payload
 from clary.kit import json_text
-from clary.kit.text import has_control_characters
+from clary.kit.text import TextError, has_control_characters
 
 MAX_CONFIG_BYTES = 64 * 1024
 
@@ -15,7 +15,7 @@ MAX_CONFIG_BYTES = 64 * 1024
 def require_printable(value: str | None) -> str | None:
     """The value, if it holds no control character."""
     if value is not None and has_control_characters(value):
-        raise ValueError("control characters are not allowed")
+        raise TextError("不能包含控制字符", "control characters are not allowed")
     return value
 
 
@@ -69,7 +69,7 @@ class ConfigRequest(Payload):
     @classmethod
     def _bounded(cls, value: dict[str, Any]) -> dict[str, Any]:
         if len(json_text.dumps(value)) > MAX_CONFIG_BYTES:
-            raise ValueError("config is larger than 64 KiB")
+            raise TextError("config 超过 64 KiB", "config is larger than 64 KiB")
         return value
 
 
@@ -89,7 +89,10 @@ class ProfileRequest(Payload):
     @classmethod
     def _is_avatar(cls, value: str | None) -> str | None:
         if value and not is_avatar(value):
-            raise ValueError("avatar_url must be an https address or an own object path")
+            raise TextError(
+                "avatar_url 应为 https 地址或自己的对象路径",
+                "avatar_url must be an https address or an own object path",
+            )
         return value
 
     def sent(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from clary.features.agents.ports import AgentAccess, ApprovalMode, ThinkingLevel
 from clary.http.payload import Payload
 from clary.kit import json_text
-from clary.kit.text import has_control_characters
+from clary.kit.text import TextError, has_control_characters
 
 MAX_TEXT_BYTES = 64 * 1024
 MAX_NAME = 100
@@ -21,28 +21,31 @@ _HOST_PATTERN = re.compile(
 def _name(text: str) -> str:
     text = unicodedata.normalize("NFC", text.strip())
     if has_control_characters(text):
-        raise ValueError("must not contain control characters")
+        raise TextError("不能包含控制字符", "must not contain control characters")
     if len(text) > MAX_NAME:
-        raise ValueError("must not be longer than 100 characters")
+        raise TextError("不能超过 100 个字符", "must not be longer than 100 characters")
     return text
 
 
 def _limited_text(text: str) -> str:
     if len(text.encode()) > MAX_TEXT_BYTES:
-        raise ValueError("must not be larger than 64 KiB")
+        raise TextError("不能超过 64 KiB", "must not be larger than 64 KiB")
     return text
 
 
 def _limited_object(value: dict[str, Any]) -> dict[str, Any]:
     if len(json_text.dumps(value)) > MAX_TEXT_BYTES:
-        raise ValueError("must not be larger than 64 KiB")
+        raise TextError("不能超过 64 KiB", "must not be larger than 64 KiB")
     return value
 
 
 def _host_pattern(text: str) -> str:
     text = text.strip()
     if len(text) > 253 or not _HOST_PATTERN.fullmatch(text):
-        raise ValueError("must be a host name, or one that begins with *., with an optional port")
+        raise TextError(
+            "应为主机名，可以 *. 开头，可带端口",
+            "must be a host name, or one that begins with *., with an optional port",
+        )
     return text
 
 
@@ -80,7 +83,7 @@ class ContextBudgetBody(Payload):
         shares = (self.history_ratio, self.active_ratio, self.max_new_message_ratio)
         # The tolerance is for binary fractions: 0.2 + 0.3 + 0.5 must pass however it is added up.
         if sum(share or 0 for share in shares) > 1 + 1e-9:
-            raise ValueError("the three ratios must not exceed 1 together")
+            raise TextError("三个比例之和不能超过 1", "the three ratios must not exceed 1 together")
         return self
 
 

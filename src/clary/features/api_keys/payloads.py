@@ -9,13 +9,13 @@ from clary.features.api_keys.policy import DEFAULT_SCOPES, Scope, require_addres
 from clary.http.budget import BudgetBody
 from clary.http.payload import Payload
 from clary.kit.clock import in_utc
-from clary.kit.text import has_control_characters
+from clary.kit.text import TextError, has_control_characters
 
 
 def _clean_name(name: str) -> str:
     cleaned = name.strip()
     if not cleaned or has_control_characters(cleaned):
-        raise ValueError("must have 1 to 64 printable characters")
+        raise TextError("应为 1 到 64 个可见字符", "must have 1 to 64 printable characters")
     return cleaned
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from clary.http.peers import AddressList, AddressListError
+from clary.kit.text import TextError
 
 PREFIX = "clk_"
 SECRET = re.compile(r"clk_[A-Za-z0-9_-]{43}")
@@ -31,7 +32,7 @@ def require_address(entry: str) -> str:
         if entry.strip() != "unix":
             AddressList([entry])
     except AddressListError:
-        raise ValueError("must be addresses or CIDR blocks") from None
+        raise TextError("应为 IP 地址或 CIDR 网段", "must be addresses or CIDR blocks") from None
     return entry.strip()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from clary.features.permissions.service import Identity
-from clary.kit.text import has_control_characters
+from clary.kit.text import TextError, has_control_characters
 
 MemberRole = Literal["member", "manager"]
 
@@ -26,9 +26,9 @@ def clean_name(name: str) -> str:
     """
     name = unicodedata.normalize("NFC", name).strip()
     if not 1 <= len(name) <= MAX_NAME:
-        raise ValueError("must have 1 to 64 characters")
+        raise TextError("应为 1 到 64 个字符", "must have 1 to 64 characters")
     if has_control_characters(name):
-        raise ValueError("must not contain control characters")
+        raise TextError("不能包含控制字符", "must not contain control characters")
     return name
 
 

@@ -27,10 +27,15 @@ from clary.features.permissions.service import Identity
 from clary.http.paging import Page
 from clary.http.problems import RoleMissingError, ValidationFailedError
 from clary.kit.clock import Clock, wire_time
+from clary.kit.text import Text, TextError
 
 __all__ = ["GroupMemberships", "GroupService"]
 
 Json = dict[str, Any]
+
+_LONG_DESCRIPTION = Text(
+    "description: 不能超过 {most} 个字符", "description: must not have more than {most} characters"
+)
 
 
 class GroupService:
@@ -123,10 +128,10 @@ class GroupService:
         """
         try:
             cleaned = clean_name(name)
-        except ValueError as fault:
-            raise ValidationFailedError(f"name: {fault}") from None
+        except TextError as fault:
+            raise ValidationFailedError(f"name: {fault.text.render()}") from None
         if len(description) > MAX_DESCRIPTION:
-            raise ValidationFailedError(f"description: must not have more than {MAX_DESCRIPTION} characters")
+            raise ValidationFailedError(_LONG_DESCRIPTION.fill(most=MAX_DESCRIPTION).render())
         fields: Json = {"name": cleaned, "description": description, "budget": None}
         return (await self.create(db, identity=identity, fields=fields))["id"]
 

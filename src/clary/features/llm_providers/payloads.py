@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_seriali
 from clary.features.llm_providers.ports import ThinkingStyle
 from clary.http.payload import Payload
 from clary.kit.safe_http import is_web_address
-from clary.kit.text import has_control_characters
+from clary.kit.text import TextError, has_control_characters
 
 MAX_URL = 2048
 MAX_KEY = 4096
@@ -20,7 +20,7 @@ PER = (1, 1_000, 1_000_000)
 def _plain(text: str) -> str:
     text = unicodedata.normalize("NFC", text.strip())
     if has_control_characters(text):
-        raise ValueError("must not contain control characters")
+        raise TextError("不能包含控制字符", "must not contain control characters")
     return text
 
 
@@ -32,31 +32,31 @@ def normal_address(url: str) -> str:
     """
     url = url.strip()
     if len(url) > MAX_URL:
-        raise ValueError("must not be longer than 2048 characters")
+        raise TextError("不能超过 2048 个字符", "must not be longer than 2048 characters")
     if has_control_characters(url) or any(char.isspace() or char == "\\" for char in url):
-        raise ValueError("must not contain spaces or control characters")
+        raise TextError("不能包含空格或控制字符", "must not contain spaces or control characters")
     parts = urlsplit(url)
     if not parts.hostname or parts.port == 0 or not is_web_address(url):
-        raise ValueError("must be an http or https address")
+        raise TextError("应为 http 或 https 地址", "must be an http or https address")
     if "@" in parts.netloc or "?" in url or "#" in url:
-        raise ValueError("must not contain user info, a query or a fragment")
+        raise TextError("不能包含用户信息、查询参数或片段", "must not contain user info, a query or a fragment")
     return url.rstrip("/")
 
 
 def _one_key(keys: list[str]) -> list[str]:
     filled = [key.strip() for key in keys if key.strip()]
     if len(filled) != 1:
-        raise ValueError("Exactly one API key is required")
+        raise TextError("需要且只能有一个 API Key", "Exactly one API key is required")
     if has_control_characters(filled[0]) or len(filled[0].splitlines()) > 1:
-        raise ValueError("API key must be a single line")
+        raise TextError("API Key 只能有一行", "API key must be a single line")
     if len(filled[0]) > MAX_KEY:
-        raise ValueError("must not be longer than 4096 characters")
+        raise TextError("不能超过 4096 个字符", "must not be longer than 4096 characters")
     return filled
 
 
 def _known_per(per: int) -> int:
     if per not in PER:
-        raise ValueError("must be 1, 1000 or 1000000")
+        raise TextError("应为 1、1000 或 1000000", "must be 1, 1000 or 1000000")
     return per
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 
 from clary.features.mcp_servers.policy import is_name
 from clary.http.payload import Payload
-from clary.kit.text import has_control_characters
+from clary.kit.text import TextError, has_control_characters
 
 Json = dict[str, Any]
 FORBIDDEN_HEADERS = frozenset(
@@ -33,7 +33,10 @@ _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI
 def _server_name(text: str) -> str:
     name = unicodedata.normalize("NFC", text.strip())
     if not is_name(name):
-        raise ValueError("must have 1 to 64 letters, digits, spaces, _, - or ., and be none of add, list, oauth")
+        raise TextError(
+            "应为 1 到 64 个字母、数字、空格、_、- 或 .，且不能是 add、list、oauth",
+            "must have 1 to 64 letters, digits, spaces, _, - or ., and be none of add, list, oauth",
+        )
     return name
 
 
@@ -45,7 +48,7 @@ def one_line(text: str) -> str:
     """
     text = text.strip()
     if has_control_characters(text) or len(text.splitlines()) > 1 or not text.isascii():
-        raise ValueError("must be a single line of plain characters")
+        raise TextError("应为一行普通字符", "must be a single line of plain characters")
     return text
 
 
@@ -57,11 +60,11 @@ def header_map(headers: dict[str, str]) -> dict[str, str]:
     """
     for name in headers:
         if not name or len(name) > 100 or not _TOKEN.issuperset(name):
-            raise ValueError("must have names of header fields")
+            raise TextError("应为合法的请求头名称", "must have names of header fields")
         if name.lower() in FORBIDDEN_HEADERS:
-            raise ValueError(f"must not set {name}")
+            raise TextError(f"不能设置 {name}", f"must not set {name}")
     if len({name.lower() for name in headers}) < len(headers):
-        raise ValueError("must not name a header twice")
+        raise TextError("请求头不能重复", "must not name a header twice")
     return {name: one_line(value) for name, value in headers.items()}
 
 
@@ -167,9 +170,9 @@ class ExtraServer(Payload):
     @model_validator(mode="after")
     def _only_addresses(self) -> "ExtraServer":
         if self.command is not None or self.args is not None or self.env is not None:
-            raise ValueError("must not have command, args or env")
+            raise TextError("不能包含 command、args 或 env", "must not have command, args or env")
         if not is_address(self.address):
-            raise ValueError("must have an address")
+            raise TextError("缺少地址", "must have an address")
         return self
 
     @property

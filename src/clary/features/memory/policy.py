@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from clary.kit.text import TextError
+
 Source = Literal["user", "agent"]
 
 MAX_NOTES: Final = 1000
@@ -45,9 +47,9 @@ def clean_content(text: str) -> str:
     """
     content = unicodedata.normalize("NFC", text).strip()
     if "\0" in content or any("\ud800" <= character <= "\udfff" for character in content):
-        raise ValueError("must be text")
+        raise TextError("应为文本", "must be text")
     if not 1 <= len(content) <= MAX_CHARACTERS:
-        raise ValueError(f"must have 1 to {MAX_CHARACTERS} characters")
+        raise TextError(f"应为 1 到 {MAX_CHARACTERS} 个字符", f"must have 1 to {MAX_CHARACTERS} characters")
     return content
 
 

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from clary.features.oauth2.policy import CLIENT_ID, SHORTEST_SECRET, AuthMethod, read_scope, require_redirect
 from clary.features.oauth2.ports import ProtocolError
 from clary.http.payload import Payload
-from clary.kit.text import has_control_characters
+from clary.kit.text import TextError, has_control_characters
 
 
 def _scope(value: Any) -> Any:
@@ -40,14 +40,14 @@ class _ClientFields(Payload):
     @classmethod
     def _printable(cls, value: str | None) -> str | None:
         if value is not None and has_control_characters(value):
-            raise ValueError("control characters are not allowed")
+            raise TextError("不能包含控制字符", "control characters are not allowed")
         return value
 
     @field_validator("client_uri")
     @classmethod
     def _https(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith("https://"):
-            raise ValueError("must be https")
+            raise TextError("应为 https 地址", "must be https")
         return value
 
     @property
@@ -80,13 +80,16 @@ class ClientCreateRequest(_ClientFields):
     @classmethod
     def _is_id(cls, value: str | None) -> str | None:
         if value is not None and CLIENT_ID.fullmatch(value) is None:
-            raise ValueError("must have 2 to 128 letters, digits, dots, hyphens and underscores")
+            raise TextError(
+                "应为 2 到 128 个字母、数字、点、连字符或下划线",
+                "must have 2 to 128 letters, digits, dots, hyphens and underscores",
+            )
         return value
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if not self.redirect_uris:
-            raise ValueError("redirect_uris is missing")
+            raise TextError("缺少 redirect_uris", "redirect_uris is missing")
         self.require_addresses(is_public=self.is_public or self.may_be_public)
         return self
 
@@ -179,11 +182,11 @@ class ConfiguredClient(ClientCreateRequest):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.client_id is None:
-            raise ValueError("client_id is missing")
+            raise TextError("缺少 client_id", "client_id is missing")
         if self.is_public and self.client_secret is not None:
-            raise ValueError("a client with a secret authenticates with it")
+            raise TextError("有密钥的客户端须用密钥认证", "a client with a secret authenticates with it")
         if self.token_endpoint_auth_method not in (None, PUBLIC) and self.client_secret is None:
-            raise ValueError("client_secret is missing")
+            raise TextError("缺少 client_secret", "client_secret is missing")
         return self
 
     def entry(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from clary.features.oauth2.ports import ProtocolError
+from clary.kit.text import TextError
 
 SCOPES = ("openid", "profile", "email", "groups", "offline_access", "read", "chat", "write", "mcp", "admin")
 DEFAULT_SCOPE = ("openid", "profile", "email")
@@ -37,23 +38,26 @@ def require_redirect(address: str, *, is_public: bool) -> str:
         ValueError: why not.
     """
     if not 0 < len(address) <= MAX_REDIRECT_LENGTH or not address.isascii() or not address.isprintable():
-        raise ValueError("must be an address of at most 2048 characters")
+        raise TextError("应为不超过 2048 个字符的地址", "must be an address of at most 2048 characters")
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("must be an address") from None
+        raise TextError("应为地址", "must be an address") from None
     if "#" in address or "*" in address or "\\" in address or " " in address or "@" in parts.netloc:
-        raise ValueError("must have no fragment, no user information and no wildcard")
+        raise TextError("不能包含片段、用户信息或通配符", "must have no fragment, no user information and no wildcard")
     if any(part in (".", "..") for part in re.split(r"/|%2[fF]", parts.path)):
-        raise ValueError("must have no dot segments")
+        raise TextError("不能包含 . 或 .. 路径段", "must have no dot segments")
     if parts.scheme == "https" and host:
         return address
     if parts.scheme == "http" and host in LOOPBACK_HOSTS:
         return address
     if is_public and "." in parts.scheme and parts.scheme not in ("http", "https"):
         return address
-    raise ValueError("must be https, or http to this machine, or a private scheme with a dot for a public client")
+    raise TextError(
+        "应为 https、指向本机的 http，或公开客户端带点的私有协议",
+        "must be https, or http to this machine, or a private scheme with a dot for a public client",
+    )
 
 
 def is_confined(address: str) -> bool:
@@ -70,7 +74,7 @@ def read_scope(text: str | None) -> tuple[str, ...]:
     """
     wanted = tuple(dict.fromkeys((text or "").split()))
     if not set(wanted) <= set(SCOPES):
-        raise ValueError(f"must be of {' '.join(SCOPES)}")
+        raise TextError(f"只能包含 {' '.join(SCOPES)}", f"must be of {' '.join(SCOPES)}")
     return wanted
 
 

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from clary.http.payload import Payload
+from clary.kit.text import TextError
 
 MAX_NOTES_BYTES = 64 * 1024
 
 
 def _bounded(notes: str) -> str:
     if len(notes.encode()) > MAX_NOTES_BYTES:
-        raise ValueError("release notes are longer than 64 KiB")
+        raise TextError("版本说明超过 64 KiB", "release notes are longer than 64 KiB")
     return notes
 
 
@@ -35,7 +36,7 @@ class Artifact(Payload):
     @model_validator(mode="after")
     def _has_an_address(self) -> "Artifact":
         if self.installer_url is None and self.updater_url is None:
-            raise ValueError("an artifact needs installer_url or updater_url")
+            raise TextError("安装包需要 installer_url 或 updater_url", "an artifact needs installer_url or updater_url")
         return self
 
 
@@ -50,7 +51,7 @@ class CreateVersionRequest(Payload):
     @classmethod
     def _once_each(cls, artifacts: list[Artifact]) -> list[Artifact]:
         if len({each.platform for each in artifacts}) != len(artifacts):
-            raise ValueError("each platform may be named once")
+            raise TextError("每个平台只能出现一次", "each platform may be named once")
         return artifacts
 
     def stored_artifacts(self) -> list[dict[str, Any]]:

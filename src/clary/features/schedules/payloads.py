@@ -10,9 +10,10 @@ from clary.features.chat.service import OVERRIDES, StreamRequest
 from clary.features.schedules.tables import TaskRow, TaskRunRow
 from clary.http.payload import Payload, require_size
 from clary.http.problems import ValidationFailedError
+from clary.http.reasons import reason_of
 from clary.http.span import Instant
 from clary.kit.clock import wire_time
-from clary.kit.text import has_control_characters
+from clary.kit.text import Text, TextError, has_control_characters
 
 NEVER_SAVED: Final = frozenset(("llm_model_config", "extra_mcp_config"))
 """They may hold secrets of one request."""
@@ -22,9 +23,9 @@ MAX_OPTIONS_BYTES: Final = 128 * 1024
 
 def _name(text: str) -> str:
     if has_control_characters(text):
-        raise ValueError("must not contain control characters")
+        raise TextError("不能包含控制字符", "must not contain control characters")
     if not text.strip():
-        raise ValueError("must not be blank")
+        raise TextError("不能为空", "must not be blank")
     return text
 
 
@@ -41,13 +42,16 @@ Body = TypeVar("Body", bound=Payload)
 def _checked_options(value: Json) -> Json:
     foreign = sorted(set(value) - OPTIONS)
     if foreign:
-        raise ValueError(f"not an option of a run: {foreign[0][:64]}")
+        raise TextError(f"不是运行选项: {foreign[0][:64]}", f"not an option of a run: {foreign[0][:64]}")
     try:
         StreamRequest.model_validate({"messages": [], **value})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise ValueError(f"{'.'.join(str(part) for part in first['loc'])[:128]} is not valid") from None
-    return require_size(value, MAX_OPTIONS_BYTES, "run_options is larger than 128 KiB")
+        place = ".".join(str(part) for part in first["loc"])[:128]
+        raise TextError(f"{place} 无效", f"{place} is not valid") from None
+    return require_size(
+        value, MAX_OPTIONS_BYTES, Text("run_options 超过 128 KiB", "run_options is larger than 128 KiB")
+    )
 
 
 class TaskFields(Payload):
@@ -74,7 +78,7 @@ class TaskFields(Payload):
     @classmethod
     def _says_something(cls, value: str | None) -> str | None:
         if value is not None and not value.strip():
-            raise ValueError("description must not be blank")
+            raise TextError("description 不能为空", "description must not be blank")
         return value
 
 
@@ -194,9 +198,9 @@ def read_as(kind: type[Body], wanted: Mapping[str, Any]) -> Body:
     try:
         return kind.model_validate(wanted)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "arguments"
-        raise ValidationFailedError(f"{place}: {first['msg']}") from None
+        raise ValidationFailedError(f"{place}: {reason_of(first).render()}") from None
 
 
 def task_of(row: TaskRow) -> TaskResponse:

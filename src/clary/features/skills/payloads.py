@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from clary.features.skills.policy.front_matter import MAX_SKILL_FILE_BYTES
 from clary.http.payload import Payload
+from clary.kit.text import TextError
 
 State = Literal["approved", "quarantined", "rejected"]
 SkillDimension = Literal["system", "user", "agent"]
@@ -13,7 +14,7 @@ SkillDimension = Literal["system", "user", "agent"]
 
 def _short_enough(content: str) -> str:
     if len(content.encode("utf-8", "surrogatepass")) > MAX_SKILL_FILE_BYTES:
-        raise ValueError("must not have more than 256 KiB")
+        raise TextError("不能超过 256 KiB", "must not have more than 256 KiB")
     return content
 
 

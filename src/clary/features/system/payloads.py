@@ -7,7 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from clary.http.payload import Payload
 from clary.kit.safe_http import parse_allow
-from clary.kit.text import has_control_characters
+from clary.kit.text import TextError, has_control_characters
 
 _DOMAIN = re.compile(r"@?[^\s@]+")
 
@@ -15,14 +15,14 @@ _DOMAIN = re.compile(r"@?[^\s@]+")
 def _name(text: str) -> str:
     cleaned = text.strip()
     if not cleaned or has_control_characters(cleaned):
-        raise ValueError("must have 1 to 64 printable characters")
+        raise TextError("应为 1 到 64 个可见字符", "must have 1 to 64 printable characters")
     return cleaned
 
 
 def _domain(text: str) -> str:
     cleaned = text.strip().lower()
     if not _DOMAIN.fullmatch(cleaned) or has_control_characters(cleaned):
-        raise ValueError("must be a domain like example.org")
+        raise TextError("应为 example.org 这样的域名", "must be a domain like example.org")
     return cleaned.removeprefix("@")
 
 
@@ -30,7 +30,10 @@ def _target(text: str) -> str:
     try:
         parse_allow([text])
     except ValueError:
-        raise ValueError("must be a host, an address or a CIDR block, with an optional :port") from None
+        raise TextError(
+            "应为主机名、IP 地址或 CIDR 网段，可带 :port",
+            "must be a host, an address or a CIDR block, with an optional :port",
+        ) from None
     return text.strip()
 
 
@@ -59,7 +62,7 @@ class SettingsUpdateRequest(Payload):
     @model_validator(mode="after")
     def _says_something(self) -> "SettingsUpdateRequest":
         if not self.model_fields_set:
-            raise ValueError("at least one setting is needed")
+            raise TextError("至少需要一项设置", "at least one setting is needed")
         return self
 
     def sent(self) -> dict[str, Any]:

@@ -57,7 +57,9 @@ def compiled(pattern: str, language: Language, *, ignore_case: bool = False) -> 
     try:
         return LinearPattern(pattern, ignore_case=ignore_case, multiline=True)
     except PatternError as error:
-        raise ToolFailedError(words(_BAD_PATTERN.fill(reason=error), language), "INVALID_ARGUMENTS") from None
+        raise ToolFailedError(
+            words(_BAD_PATTERN.fill(reason=words(error.text, language)), language), "INVALID_ARGUMENTS"
+        ) from None
 
 
 def _by_pattern(text: str, search: str, replacement: str, language: Language, clock: Clock) -> Replaced:

@@ -8,6 +8,7 @@ from clary.features.usage.tables import UsageRow
 from clary.http.payload import Payload
 from clary.http.span import Day
 from clary.kit.clock import wire_time
+from clary.kit.text import TextError
 
 COLUMNS = (
     "id",
@@ -51,12 +52,12 @@ class TokenUsageRequest(Payload):
     def _has_whole_span(self) -> "TokenUsageRequest":
         is_one_session = self.dimension == "session" and self.session_id is not None
         if (self.start_date is None) != (self.end_date is None):
-            raise ValueError("start_date and end_date come together")
+            raise TextError("start_date 和 end_date 须同时给出", "start_date and end_date come together")
         if self.start_date is None or self.end_date is None:
             if not is_one_session:
-                raise ValueError("start_date and end_date are required")
+                raise TextError("缺少 start_date 和 end_date", "start_date and end_date are required")
         elif self.start_date > self.end_date:
-            raise ValueError("start_date must not be after end_date")
+            raise TextError("start_date 不能晚于 end_date", "start_date must not be after end_date")
         return self
 
 

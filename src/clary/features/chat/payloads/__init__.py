@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from clary.http.content import ID_PATTERN, MAX_TEXT_CHARACTERS, Content, Metadata
 from clary.http.payload import Payload, require_size
+from clary.kit.text import Text, TextError
 from clary.runtime.toolset import is_object_text
 
 SessionId = Annotated[str, Field(pattern=ID_PATTERN)]
@@ -24,7 +25,7 @@ class SeededFunction(Payload):
     def _an_object(cls, value: str) -> str:
         # Providers refuse anything else in every later call of the conversation.
         if not is_object_text(value):
-            raise ValueError("arguments must be the JSON text of an object")
+            raise TextError("arguments 应为 JSON 对象的文本", "arguments must be the JSON text of an object")
         return value
 
 
@@ -81,7 +82,9 @@ class ChatRequest(Payload):
     @field_validator("system_context")
     @classmethod
     def _bounded(cls, value: dict[str, Any]) -> dict[str, Any]:
-        return require_size(value, MAX_CONTEXT_BYTES, "system_context is larger than 64 KiB")
+        return require_size(
+            value, MAX_CONTEXT_BYTES, Text("system_context 超过 64 KiB", "system_context is larger than 64 KiB")
+        )
 
 
 class AgentChatRequest(ChatRequest):
@@ -90,7 +93,7 @@ class AgentChatRequest(ChatRequest):
     @model_validator(mode="after")
     def _names_an_agent(self) -> "AgentChatRequest":
         if not self.agent_id:
-            raise ValueError("agent_id is required")
+            raise TextError("缺少 agent_id", "agent_id is required")
         return self
 
 

@@ -8,6 +8,7 @@ from clary.features.agents.service import ContextBudgetBody
 from clary.features.chat.payloads import MAX_PREFIX_BYTES, ChatRequest
 from clary.features.llm_providers.service import normal_address
 from clary.http.payload import Payload
+from clary.kit.text import TextError
 
 MAX_INLINE_AGENTS = 20
 MAX_RUN_SERVERS = 10
@@ -41,7 +42,7 @@ class ModelOverride(Payload):
     @model_validator(mode="after")
     def _pair_goes_together(self) -> "ModelOverride":
         if bool(self.base_url) != bool(self.api_key):
-            raise ValueError("base_url and api_key are only accepted together")
+            raise TextError("base_url 和 api_key 须同时给出", "base_url and api_key are only accepted together")
         return self
 
     @property
@@ -79,9 +80,14 @@ class RunServer(Payload):
     @model_validator(mode="after")
     def _no_programs(self) -> "RunServer":
         if {"command", "args", "env"} & set(self.model_extra or {}):
-            raise ValueError("programs are not accepted here: command, args and env are refused")
+            raise TextError(
+                "此处不接受程序: command、args 和 env 会被拒绝",
+                "programs are not accepted here: command, args and env are refused",
+            )
         if not (self.streamable_http_url or self.url or self.sse_url):
-            raise ValueError("a server needs streamable_http_url, url or sse_url")
+            raise TextError(
+                "服务器需要 streamable_http_url、url 或 sse_url", "a server needs streamable_http_url, url or sse_url"
+            )
         return self
 
 
@@ -134,7 +140,7 @@ class StreamRequest(ChatRequest):
     @classmethod
     def _persona_bounded(cls, value: str | None) -> str | None:
         if value is not None and len(value.encode()) > MAX_PREFIX_BYTES:
-            raise ValueError("system_prefix is larger than 64 KiB")
+            raise TextError("system_prefix 超过 64 KiB", "system_prefix is larger than 64 KiB")
         return value
 
     @field_validator("multi_agent", "more_suggest", "force_summary", "deep_thinking", mode="before")

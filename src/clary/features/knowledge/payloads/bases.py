@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from clary.features.knowledge.errors import NameEmptyError
 from clary.features.knowledge.payloads.ids import Id
 from clary.http.payload import Payload, require_size
-from clary.kit.text import has_control_characters
+from clary.http.reasons import reason_of
+from clary.kit.text import Text, TextError, has_control_characters
 
 Json = dict[str, Any]
 Intro = Annotated[str, Field(max_length=1024)]
@@ -24,9 +25,9 @@ def clean_name(name: str) -> str:
     """
     cleaned = normalize("NFC", name).strip()
     if has_control_characters(cleaned):
-        raise ValueError("must not contain control characters")
+        raise TextError("不能包含控制字符", "must not contain control characters")
     if len(cleaned) > MAX_NAME:
-        raise ValueError(f"must not be longer than {MAX_NAME} characters")
+        raise TextError(f"不能超过 {MAX_NAME} 个字符", f"must not be longer than {MAX_NAME} characters")
     return cleaned
 
 
@@ -81,7 +82,7 @@ _KNOWN: dict[str, type[Payload]] = {
 
 def _checked(settings: Json) -> Json:
     """Known keys as they are kept; unknown ones as they came."""
-    require_size(settings, MAX_SETTINGS_BYTES, "must not have more than 64 KiB")
+    require_size(settings, MAX_SETTINGS_BYTES, Text("不能超过 64 KiB", "must not have more than 64 KiB"))
     checked = dict(settings)
     for key, shape in _KNOWN.items():
         if checked.get(key) is not None:
@@ -95,7 +96,8 @@ def _as_kept(key: str, shape: type[Payload], value: Any) -> Json:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join([key, *map(str, first["loc"])])
-        raise ValueError(f"{place}: {first['msg']}") from None
+        reason = reason_of(first)
+        raise TextError(f"{place}: {reason.zh}", f"{place}: {reason.en}") from None
 
 
 Settings = Annotated[Json, AfterValidator(_checked)]

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, model_validator
 from clary.features.knowledge.payloads.ids import Id
 from clary.features.knowledge.policy.documents import TaskCounts
 from clary.http.payload import Payload
+from clary.kit.text import TextError
 
 Json = dict[str, Any]
 Status = Literal[0, 1, 2, 3]
@@ -32,7 +33,7 @@ class CancelRequest(Payload):
     @model_validator(mode="after")
     def _names_something(self) -> "CancelRequest":
         if self.task_id is None and self.doc_id is None:
-            raise ValueError("task_id or doc_id is needed")
+            raise TextError("需要 task_id 或 doc_id", "task_id or doc_id is needed")
         return self
 
 

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from clary.features.knowledge.payloads.ids import Id
 from clary.http.payload import Payload
+from clary.kit.text import TextError
 
 Mode = Literal["hybrid", "lexical", "vector"]
 
@@ -13,7 +14,7 @@ Mode = Literal["hybrid", "lexical", "vector"]
 def _not_blank(question: str) -> str:
     # A query of white space is refused (5.6), so that nothing would ever be found for it.
     if not question.strip():
-        raise ValueError("must not be blank")
+        raise TextError("不能为空", "must not be blank")
     return question
 
 

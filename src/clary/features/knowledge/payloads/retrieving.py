@@ -10,6 +10,7 @@ from clary.features.knowledge.policy.filters import Filters
 from clary.features.knowledge.policy.questions import Question
 from clary.http.payload import Payload
 from clary.kit.clock import in_utc
+from clary.kit.text import TextError
 
 Mode = Literal["hybrid", "lexical", "vector"]
 Value = str | bool | int | float
@@ -69,7 +70,7 @@ class RetrieveRequest(Payload):
     @model_validator(mode="after")
     def _names_a_base(self) -> "RetrieveRequest":
         if self.kdb_id is None and self.kdb_ids is None:
-            raise ValueError("kdb_id is required")
+            raise TextError("缺少 kdb_id", "kdb_id is required")
         return self
 
     def bases(self) -> list[str]:

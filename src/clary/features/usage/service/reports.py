@@ -22,9 +22,11 @@ from clary.http.paging import Page
 from clary.http.problems import RoleMissingError, ValidationFailedError
 from clary.http.span import Span
 from clary.kit.clock import Clock, wire_time
+from clary.kit.text import Text
 
 MAX_ITEMS = 1000
 MAX_DAYS = 366
+_TOO_MANY_DAYS = Text("from: 最多 {days} 天", "from: at most {days} days")
 USUAL_DAYS = 30
 BATCH = 1000
 FORMULA = ("=", "+", "-", "@")
@@ -158,7 +160,7 @@ class UsageReports:
         until = filters.until or self._calendar.end_of_day(self._clock.now())
         since = filters.since or until - timedelta(days=USUAL_DAYS)
         if until - since > timedelta(days=MAX_DAYS, hours=1):
-            raise ValidationFailedError(f"from: at most {MAX_DAYS} days")
+            raise ValidationFailedError(_TOO_MANY_DAYS.fill(days=MAX_DAYS).render())
         return replace(filters, since=since, until=until)
 
     async def _keyed(self, db: Session, found: Sequence[Figures], grouping: Grouping) -> "dict[str | None, _Sum]":
