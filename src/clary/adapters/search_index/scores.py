@@ -18,6 +18,8 @@ SCALE: Final = 1 << 44
 """What scores are multiplied by to be whole numbers."""
 MOST_POSTINGS: Final = 2_000_000
 """32 MB for all indexes of a process."""
+WORD_COST: Final = 50
+"""What a word takes beside its postings, in postings: most words stand in few passages."""
 
 
 class Scored(NamedTuple):
@@ -65,10 +67,14 @@ class KnownScores:
             for word, scored in new.items():
                 known = self._kept.pop((edition.identity, word), None)
                 self._kept[edition.identity, word] = scored
-                self._postings += len(scored.numbers) - (0 if known is None else len(known.numbers))
+                self._postings += _cost(scored) - (0 if known is None else _cost(known))
             while self._postings > self._most:
                 _, gone = self._kept.popitem(last=False)
-                self._postings -= len(gone.numbers)
+                self._postings -= _cost(gone)
+
+
+def _cost(scored: Scored) -> int:
+    return WORD_COST + len(scored.numbers)
 
 
 def read_scores(text: str) -> Scored:

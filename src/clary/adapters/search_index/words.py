@@ -9,13 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import apsw
 
-from clary.adapters.search_index.scores import (
-    Edition,
-    KnownScores,
-    best,
-    new_edition,
-    read_scores,
-)
+from clary.adapters.search_index.scores import SCALE, Edition, KnownScores, best, new_edition, read_scores
 from clary.features.knowledge.ports import Hit, IndexedPassage
 
 FORMAT: Final = 1
@@ -38,7 +32,7 @@ SELECT group_concat(coalesce((SELECT doc FROM frequencies WHERE term = asked.val
 # The limit keeps the inner query a query of its own, without which there is no score.
 _SCORE: Final = """
 SELECT group_concat(coalesce((SELECT group_concat(number || ',' || score) FROM (
-    SELECT rowid AS number, CAST(-bm25(words) * 17592186044416 AS INTEGER) AS score
+    SELECT rowid AS number, CAST(-bm25(words) * ? AS INTEGER) AS score
     FROM words WHERE words MATCH asked.value LIMIT -1
 )), ''), ';') FROM json_each(?) AS asked
 """
@@ -135,7 +129,7 @@ class WordFile:
             missing = [word for word in chosen if word not in known]
             if missing:
                 quoted = json.dumps(['"' + word.replace('"', '""') + '"' for word in missing])
-                texts = str(reader.execute(_SCORE, (quoted,)).get).split(";")
+                texts = str(reader.execute(_SCORE, (SCALE, quoted)).get).split(";")
                 new = dict(zip(missing, map(read_scores, texts), strict=True))
                 self._scores.put(edition, new)
                 known |= new
