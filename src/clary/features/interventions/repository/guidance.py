@@ -45,8 +45,8 @@ def consume_guidance(connection: Connection, conversation_id: int, guidance_ids:
 
 def release_guidance(connection: Connection, run_id: str) -> None:
     """Gives back what a run that ends held and did not use."""
-    connection.execute(_LOCK_HELD, {"of_run": run_id})
-    connection.execute(RELEASE, {"of_run": run_id})
+    if connection.execute(_LOCK_HELD, {"of_run": run_id}).all():
+        connection.execute(RELEASE, {"of_run": run_id})
 
 
 class GuidanceRepository:
