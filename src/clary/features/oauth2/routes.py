@@ -23,7 +23,7 @@ from clary.http.access import needs, public
 from clary.http.envelope import Envelope, answer
 from clary.http.paging import PageOf20
 from clary.http.problems import CsrfFailedError, RouteNotFoundError, ThrottledError
-from clary.http.requests import content_type
+from clary.http.requests import FORM, content_type
 from clary.http.routing import slice_router
 from clary.http.unit_of_work import ReadUnit, UnitOfWork
 
@@ -31,7 +31,6 @@ Json = dict[str, Any]
 PROTOCOL = public(answers="protocol", takes_forms=True)
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 DOCUMENT = {"Cache-Control": "public, max-age=300"}
-FORM = "application/x-www-form-urlencoded"
 
 
 async def read_metadata(request: Request, server: Server) -> JSONResponse:
